@@ -1,0 +1,42 @@
+"""All limits of the platform in one table: value, unit, reason, source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit that protects the platform from what is thrown at it."""
+
+    value: int
+    unit: str
+    reason: str
+    source: str
+
+
+LIMITS: dict[str, Limit] = {
+    "json.bytes": Limit(8 << 20, "bytes", "a plan of 10,000 vertices needs under 2 MB", "reliability.md 5 row 12"),
+    "json.depth": Limit(32, "levels", "a deeper document is not a map", "reliability.md 4.6"),
+    "json.digits": Limit(40, "digits", "no measured number has more", "reliability.md 5 row 26"),
+    "geometry.vertices": Limit(10_000, "vertices", "one geometry", "ASTM F3548-21 OiMaxVertices"),
+    "geometry.parts": Limit(1_000, "parts", "one multi-part geometry", "reliability.md 5 row 24"),
+    "geometry.min_area": Limit(1, "m2", "smaller polygons are slivers", "reliability.md 5 row 20"),
+    "plan.bytes": Limit(8 << 20, "bytes", "one plan file", "as json.bytes"),
+    "plan.items": Limit(2_000, "items", "three times what an autopilot stores", "facts/flights.md 9"),
+    "fence.points": Limit(70, "points", "storage of common boards", "ArduPilot polygon fence wiki"),
+    "raster.pixels": Limit(400_000_000, "pixels", "one scene", "reliability.md 4.3"),
+    "raster.bands": Limit(16, "bands", "one scene", "reliability.md 4.3"),
+    "raster.ratio": Limit(200, "times", "unpacked against packed size", "reliability.md 4.3"),
+    "raster.exif_bytes": Limit(64 << 10, "bytes", "metadata of one photo", "reliability.md 5 row 47"),
+    "frame.pixels": Limit(100_000_000, "pixels", "one photo", "the largest aerial cameras"),
+    "layer.bytes": Limit(256 << 20, "bytes", "one imported layer file", "a county's parcels"),
+    "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),
+    "upload.bytes": Limit(16 << 20, "bytes", "one body sent to a page", "twice plan.bytes"),
+    "password.bytes": Limit(4096, "bytes", "argon2 hashes no more", "reliability.md 4.6"),
+}
+
+
+def limit(name: str) -> int:
+    """The value of the limit `name`; KeyError when there is none of that name."""
+    return LIMITS[name].value
