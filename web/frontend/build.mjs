@@ -1,0 +1,37 @@
+// Bundles every entry of web/frontend/entries into web/static/dist, which is ignored by git.
+// A script entry `map.js` becomes `dist/map.js` (an ES module: load it with type="module"), a style entry
+// `map.css` becomes `dist/map.css`. Code that two entries share becomes a chunk beside them, so that a
+// browser fetches MapLibre once. Nothing is loaded from elsewhere, so `script-src 'self'` holds.
+import { cp, readdir, rename, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const entries = path.join(here, "entries");
+const dist = path.join(here, "..", "static", "dist");
+const fresh = `${dist}.new`;
+
+const sources = (await readdir(entries)).filter((name) => /\.(js|css)$/.test(name));
+await rm(fresh, { recursive: true, force: true });
+await build({
+  entryPoints: sources.map((name) => path.join(entries, name)),
+  outdir: fresh,
+  // Chunks lie beside the entries, so that `import.meta.url` finds the worker wherever it is called from.
+  chunkNames: "chunk-[hash]",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "linked",
+  logLevel: "warning",
+});
+// MapLibre's worker is a module of its own; a bundle cannot hold it, because the browser loads it by address.
+const worker = createRequire(import.meta.url).resolve("maplibre-gl/dist/maplibre-gl-worker.mjs");
+await cp(worker, path.join(fresh, "maplibre-gl-worker.js"));
+
+// The old bundle goes only when the new one is whole.
+await rm(dist, { recursive: true, force: true });
+await rename(fresh, dist);
