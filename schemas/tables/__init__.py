@@ -1,0 +1,61 @@
+"""SQLAlchemy mappings of the schema `core`, one module per subject."""
+
+from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
+from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
+from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
+from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationRun
+from schemas.tables.patrols import AirspaceClearance, InspectionPlan, PatrolArea, PatrolRoute
+from schemas.tables.people import LoginAttempt, Person, Qualification, RoleAssignment, WebSession
+from schemas.tables.places import (
+    Authority,
+    BaseFeature,
+    ContextFeature,
+    ImportBatch,
+    Installation,
+    LegalBasis,
+    SupervisedEntity,
+    SupervisionItem,
+)
+from schemas.tables.publication import Announcement, Publication
+from schemas.tables.zones import PrivacyZone
+
+__all__ = [
+    "SCHEMA",
+    "SRID",
+    "AirspaceClearance",
+    "Announcement",
+    "Authority",
+    "Base",
+    "BaseFeature",
+    "ContextFeature",
+    "Derivative",
+    "Detection",
+    "Device",
+    "DeviceReview",
+    "DeviceSite",
+    "Drone",
+    "Flight",
+    "FlightFrame",
+    "ImportBatch",
+    "InspectionPlan",
+    "Installation",
+    "LegalBasis",
+    "LoginAttempt",
+    "Origin",
+    "PatrolArea",
+    "PatrolRoute",
+    "Person",
+    "PrivacyZone",
+    "Publication",
+    "Qualification",
+    "RoleAssignment",
+    "Scene",
+    "SegmentationRun",
+    "Signage",
+    "SitingPlan",
+    "Stated",
+    "SupervisedEntity",
+    "SupervisionItem",
+    "TelemetryPoint",
+    "WebSession",
+]

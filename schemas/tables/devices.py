@@ -1,0 +1,112 @@
+"""Monitoring devices, their sites, reviews, signs and calibrations (GD-09 to GD-22)."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry, mercator
+from schemas.tables.places import Authority, SupervisionItem
+
+
+class SitingPlan(Identified, Recorded, Base):
+    """An approved siting plan version; here only what a device leans on (GD-09.2)."""
+
+    __tablename__ = "siting_plan"
+    plan_version: Mapped[int] = mapped_column(default=1)
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    approval_no: Mapped[str | None]
+    approved_on: Mapped[date | None]
+    approver_authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.authority.id"))
+    revoked_on: Mapped[date | None]
+
+
+class DeviceSite(Identified, Recorded, Base):
+    """The place of a device: the thing that is published. A moved device gets a new site."""
+
+    __tablename__ = "device_site"
+    geom: Mapped[Shape] = geometry("POINT")
+    geom_3857: Mapped[Shape] = mercator("POINT")
+    place_text: Mapped[str]
+    place_type: Mapped[str] = mapped_column(default="open_air")  # or one of the prohibited kinds of GD-15
+    indoor: Mapped[bool] = mapped_column(default=False)
+    siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
+
+
+class Device(Stated, Base):
+    """An electronic monitoring device; a drone is one too (machine `device`)."""
+
+    __tablename__ = "device"
+    __machine__ = "device"
+    name: Mapped[str]
+    platform: Mapped[str]  # fixed | uav | ugv | usv
+    category: Mapped[str]  # fixed | mobile
+    device_type: Mapped[str]  # video | radar | water_quality | air | noise | satellite_ref
+    purpose_en: Mapped[str]
+    purpose_zh: Mapped[str]
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
+    site_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device_site.id"))
+    owner_type: Mapped[str] = mapped_column(default="authority")  # authority | department | enterprise
+    model: Mapped[str | None]
+    serial_no: Mapped[str | None]  # restricted
+    quality_certificate_no: Mapped[str | None]  # GD-12.2
+    is_measuring_instrument: Mapped[bool] = mapped_column(default=False)
+    calibration_valid_to: Mapped[date | None]
+    sector_azimuth_deg: Mapped[float | None]  # restricted
+    hfov_deg: Mapped[float | None]  # restricted
+    range_m: Mapped[float | None]  # restricted
+    secret: Mapped[bool] = mapped_column(default=False)
+    secret_document: Mapped[str | None]
+    activated_on: Mapped[date | None]  # local date of the rule pack's time zone
+    discontinued_on: Mapped[date | None]
+    state_reason: Mapped[str | None]
+    import_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.import_batch.id"))
+
+    authority: Mapped[Authority] = relationship()
+    site: Mapped[DeviceSite] = relationship()
+    item: Mapped[SupervisionItem | None] = relationship()
+
+
+class DeviceReview(Identified, Recorded, Base):
+    """A legal or technical review of a device version (GD-10.3, GD-11, GD-12)."""
+
+    __tablename__ = "device_review"
+    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), index=True)
+    kind: Mapped[str]  # legal | technical
+    reviewer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.person.id"))
+    passed: Mapped[bool]
+    items: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reviewed_on: Mapped[date]
+
+
+class Signage(Identified, Recorded, Base):
+    """A sign at a site, or the mark on an aircraft, as last checked (GD-14.1, GD-16.4)."""
+
+    __tablename__ = "signage"
+    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), index=True)
+    text: Mapped[str]
+    photo_sha256: Mapped[str | None]
+    verified_on: Mapped[date]
+    verified_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+
+
+class Drone(Base):
+    """What an aircraft has beyond a device: its mark, its camera and its limits."""
+
+    __tablename__ = "drone"
+    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), primary_key=True)
+    registration_no: Mapped[str] = mapped_column(unique=True)
+    mavlink_system_id: Mapped[int] = mapped_column(default=1)
+    camera_hfov_deg: Mapped[float]
+    camera_image_width_px: Mapped[int]
+    camera_image_height_px: Mapped[int]
+    cruise_speed_m_s: Mapped[float] = mapped_column(default=10.0)
+    default_alt_agl_m: Mapped[float] = mapped_column(default=100.0)
+    max_takeoff_mass_kg: Mapped[float]
+
+    device: Mapped[Device] = relationship()

@@ -1,0 +1,106 @@
+"""Scenes, their masked derivatives, segmentation runs and the detections they propose."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry
+from schemas.tables.flights import Flight
+from schemas.tables.places import Authority, SupervisionItem
+
+
+class Scene(Identified, Recorded, Base):
+    """An original as it came: content-addressed, write-once, never shown (GD-20.2).
+
+    `quarantine` holds the refusals for which a scene is kept but not used (GD-36.1); null means usable.
+    """
+
+    __tablename__ = "scene"
+    sha256: Mapped[str] = mapped_column(unique=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    file_name: Mapped[str]
+    sensor: Mapped[str]  # uav | satellite | aerial
+    authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.authority.id"))
+    flight_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.flight.id"), index=True)
+    captured_at: Mapped[datetime | None]
+    captured_until: Mapped[datetime | None]
+    footprint: Mapped[Shape | None] = geometry("POLYGON", nullable=True)
+    crs: Mapped[str]
+    gsd_m: Mapped[float | None]
+    position_error_m: Mapped[float | None]
+    header: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    frame_hashes: Mapped[list[str]] = mapped_column(default=list)  # of a mosaic made from photos
+    quarantine: Mapped[list[str] | None] = mapped_column(default=None)
+
+    flight: Mapped[Flight | None] = relationship()
+
+
+class Derivative(Identified, Recorded, Base):
+    """A masked copy for analysis and display: zones are burnt in before it exists (GD-43, P14)."""
+
+    __tablename__ = "derivative"
+    scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True)
+    sha256: Mapped[str]
+    zone_hash: Mapped[str]
+    zone_ids: Mapped[list[str]] = mapped_column(default=list)
+    masked_pixels: Mapped[int] = mapped_column(BigInteger)
+    surviving_pixels: Mapped[int] = mapped_column(BigInteger)  # always 0; a CHECK refuses anything else
+    width: Mapped[int]
+    height: Mapped[int]
+    bands: Mapped[int]
+    band_roles: Mapped[list[str]] = mapped_column(default=list)
+
+    scene: Mapped[Scene] = relationship()
+
+
+class SegmentationRun(Identified, Recorded, Base):
+    """One pass of the engine over a derivative, with everything that decides its outcome."""
+
+    __tablename__ = "segmentation_run"
+    derivative_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.derivative.id"), index=True)
+    before_derivative_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.derivative.id"))
+    engine: Mapped[str]
+    engine_version: Mapped[str]
+    parameters_sha256: Mapped[str]
+    rules_sha256: Mapped[str]
+    labels_sha256: Mapped[str]
+    coverage: Mapped[dict[str, Any]] = mapped_column(default=dict)  # km2 analysed, nodata, privacy
+    refused_kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    runtime_s: Mapped[float]
+
+    derivative: Mapped[Derivative] = relationship(foreign_keys=[derivative_id])
+
+
+class Detection(Stated, Base):
+    """A candidate finding: a lead, never a fact and never public (machine `detection`)."""
+
+    __tablename__ = "detection"
+    __machine__ = "detection"
+    __table_args__ = (UniqueConstraint("run_id", "ordinal"),)
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.segmentation_run.id"), index=True)
+    ordinal: Mapped[int]
+    scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True)
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"), index=True)
+    item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
+    kind: Mapped[str]
+    score: Mapped[float]
+    area_m2: Mapped[float]
+    geom: Mapped[Shape] = geometry("POLYGON")
+    rule_trace: Mapped[list[str]] = mapped_column(default=list)
+    context: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    provenance: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    formed_at: Mapped[datetime]
+    assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    decided_at: Mapped[datetime | None]
+    reason: Mapped[str | None]
+
+    run: Mapped[SegmentationRun] = relationship()
+    scene: Mapped[Scene] = relationship()
+    authority: Mapped[Authority] = relationship()
+    item: Mapped[SupervisionItem | None] = relationship()
