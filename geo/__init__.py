@@ -1,0 +1,1 @@
+"""Places: devices, zones, patrol areas and routes, their publication clock, footprints and imports."""
