@@ -33,6 +33,12 @@ LIMITS: dict[str, Limit] = {
     "layer.bytes": Limit(256 << 20, "bytes", "one imported layer file", "a county's parcels"),
     "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),
     "upload.bytes": Limit(16 << 20, "bytes", "one body sent to a page", "twice plan.bytes"),
+    "form.bytes": Limit(64 << 10, "bytes", "a form without a file", "reliability.md 4.3"),
+    "form.parts": Limit(20, "parts", "one form", "reliability.md 4.3"),
+    "login.window": Limit(900, "seconds", "over which attempts are counted", "our choice"),
+    "login.per_account": Limit(8, "attempts", "typing mistakes in one window", "our choice"),
+    "login.per_network": Limit(60, "attempts", "an office behind one address in one window", "our choice"),
+    "login.hashes": Limit(4, "at once", "64 MiB and four lanes each", "reliability.md 4.6"),
     "password.bytes": Limit(4096, "bytes", "argon2 hashes no more", "reliability.md 4.6"),
 }
 
