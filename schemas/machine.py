@@ -1,0 +1,214 @@
+"""The machine: the one way in which a subject changes its state.
+
+State tables are data (`schemas/machines/*.toml`); guards are functions found by name. A transition
+evaluates *all* its guards and either refuses with every failed rule or changes the state. A guard
+that raises is a refusal. Nothing else in the house writes a state.
+"""
+
+from __future__ import annotations
+
+import tomllib
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.orm import Session
+
+from schemas.actors import Actor, ActorKind
+from schemas.refusals import Kind, Refusal, RuleViolation, refuse
+from schemas.rules import RulePack
+from schemas.tables.base import Stated
+
+log = structlog.get_logger(__name__)
+
+NEW = ""
+ANY = "*"
+ANYWHERE = "@any"
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One row of a state table: from where, to where, under which guards, by whom."""
+
+    name: str
+    sources: tuple[str, ...]
+    target: str
+    who: tuple[str, ...]
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StateTable:
+    """The states of one kind of subject and the transitions between them."""
+
+    subject: str
+    states: tuple[str, ...]
+    lawful_in: tuple[str, ...]
+    transitions: tuple[Transition, ...]
+
+    def find(self, name: str, state: str) -> Transition | None:
+        """The transition `name` out of `state`, or None."""
+        for transition in self.transitions:
+            if transition.name == name and (state in transition.sources or ANY in transition.sources):
+                return transition
+        return None
+
+    def allowed(self, state: str) -> tuple[str, ...]:
+        """The names of the transitions that leave `state`."""
+        return tuple(
+            t.name for t in self.transitions if state in t.sources or (ANY in t.sources and state != NEW)
+        )
+
+
+@cache
+def state_tables() -> Mapping[str, StateTable]:
+    """All state tables by subject; raises ValueError where one contradicts itself."""
+    found = {}
+    for entry in resources.files("schemas").joinpath("machines").iterdir():
+        if entry.name.endswith(".toml"):
+            table = _read_table(tomllib.loads(entry.read_text(encoding="utf-8")))
+            found[table.subject] = table
+    return found
+
+
+def _read_table(data: Mapping[str, Any]) -> StateTable:
+    unknown = data.keys() - {"subject", "states", "lawful_in", "transition"}
+    if unknown:
+        raise ValueError(f"unknown keys in a state table: {sorted(unknown)}")
+    transitions = tuple(
+        Transition(t["name"], tuple(t["from"]), t["to"], tuple(t["who"]), tuple(t["guards"]))
+        for t in data["transition"]
+    )
+    states = tuple(data["states"])
+    for t in transitions:
+        for state in (*t.sources, t.target):
+            if state not in (*states, NEW, ANY):
+                raise ValueError(f"{data['subject']}.{t.name} names the unknown state {state!r}")
+    return StateTable(data["subject"], states, tuple(data["lawful_in"]), transitions)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a guard may look at: the subject, who asks, when, under which rules, with what."""
+
+    session: Session
+    subject: Any
+    actor: Actor
+    now: datetime
+    pack: RulePack
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        """The local date of `now` in the rule pack's time zone, in which the law counts days."""
+        return self.now.astimezone(ZoneInfo(self.pack.timezone)).date()
+
+
+Guard = Callable[[Context], Iterable[Refusal]]
+
+
+def _reason_given(context: Context) -> Iterable[Refusal]:
+    if not str(context.params.get("reason") or "").strip():
+        yield refuse("state.reason", "machine.reason")
+
+
+COMMON_GUARDS: Mapping[str, Guard] = {"state.reason:given": _reason_given}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of state that passed all its guards, as the ledger tells it."""
+
+    subject: str
+    transition: str
+    source: str
+    target: str
+    guards: tuple[str, ...]
+
+
+class Machine:
+    """State tables and the guards that they name, bound together."""
+
+    def __init__(self, tables: Mapping[str, StateTable], guards: Mapping[str, Guard]) -> None:
+        self.tables = tables
+        self.guards = dict(guards) | dict(COMMON_GUARDS)
+
+    def check(self, context: Context, name: str) -> Transition:
+        """The transition `name` of the context's subject; raises RuleViolation with every failed rule."""
+        subject: Stated = context.subject
+        table = self.tables[subject.__machine__]  # type: ignore[attr-defined]
+        state = subject.state or NEW
+        transition = table.find(name, state)
+        if transition is None:
+            allowed = ", ".join(table.allowed(state)) or "—"
+            refusal = refuse(
+                "state.machine",
+                "machine.unknown_transition",
+                subject=label(subject),
+                state=state or "new",
+                transition=name,
+                allowed=allowed,
+            )
+            raise RuleViolation(Kind.CONFLICT, [refusal])
+        self._check_actor(context, transition)
+        refusals = self.evaluate(context, transition.guards)
+        if refusals:
+            raise RuleViolation(Kind.CONFLICT, refusals)
+        return transition
+
+    def evaluate(self, context: Context, guards: Iterable[str]) -> list[Refusal]:
+        """The refusals of all `guards`, in order; a guard that raises or is unknown refuses."""
+        refusals: list[Refusal] = []
+        for name in guards:
+            try:
+                refusals.extend(self.guards[name](context))
+            except Exception:  # A check that fails to run is a refusal (design.md 4.2).
+                incident = uuid.uuid4().hex[:12]
+                log.exception("guard failed", guard=name, incident=incident)
+                rule = name.split(":")[0]
+                refusals.append(refuse(rule, "machine.guard_error", guard=name, incident=incident))
+        return refusals
+
+    def change(self, context: Context, name: str) -> Change:
+        """Checks and makes the change of state; the caller writes the ledger event."""
+        transition = self.check(context, name)
+        subject: Stated = context.subject
+        source = subject.state or NEW
+        subject.state = transition.target
+        subject.version = 1 if source == NEW else subject.version + 1
+        return Change(label(subject), name, source, transition.target, transition.guards)
+
+    def _check_actor(self, context: Context, transition: Transition) -> None:
+        if not _may(context.actor, transition.who, context.subject):
+            refusal = refuse(
+                "state.role",
+                "machine.role",
+                subject=label(context.subject),
+                transition=transition.name,
+                required=", ".join(w.removesuffix(ANYWHERE) for w in transition.who),
+            )
+            raise RuleViolation(Kind.FORBIDDEN, [refusal])
+
+
+def _may(actor: Actor, who: Iterable[str], subject: Any) -> bool:  # noqa: ANN401
+    for entry in who:
+        role = entry.removesuffix(ANYWHERE)
+        if role == ActorKind.SYSTEM:
+            if actor.kind == ActorKind.SYSTEM:
+                return True
+            continue
+        authority = None if entry.endswith(ANYWHERE) else subject.authority_id
+        if any(g.role == role and authority in (None, g.authority_id) for g in actor.grants):
+            return True
+    return False
+
+
+def label(subject: Any) -> str:  # noqa: ANN401
+    """How messages and the ledger name a subject, such as `flight FL-7K3Q2M`."""
+    return f"{subject.__machine__} {subject.public_id}"
