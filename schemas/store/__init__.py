@@ -1,0 +1,1 @@
+"""The store: PostgreSQL, the unit of work, the ledger and the migrations."""

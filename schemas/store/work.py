@@ -1,0 +1,237 @@
+"""The unit of work: one transaction, one command, exactly one ledger event.
+
+Leaving without `commit()` rolls back. A refused command leaves its own event, written in a
+transaction of its own, because a refusal is part of the record too (requirements.md 3.0).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from geoalchemy2.shape import to_shape
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from schemas.actors import Actor
+from schemas.clock import Clock
+from schemas.machine import Change, Context, Machine
+from schemas.refusals import Refusal, RuleViolation, conflict, not_found
+from schemas.rules import Rulebook, RulePack
+from schemas.store import judge, ledger
+from schemas.tables import Device, DeviceSite, Flight, InspectionPlan, Origin, PatrolRoute, Stated
+from schemas.tables.places import Authority
+
+
+T = TypeVar("T", bound=Stated)
+
+
+class LedgerDiscipline(RuntimeError):
+    """A command ended with no ledger event, or with more than one; a fault of ours, not of the user."""
+
+
+class Work(AbstractContextManager["Work"]):
+    """One transaction as the application role, on behalf of one actor."""
+
+    def __init__(
+        self, engine: Engine, *, actor: Actor, clock: Clock, machine: Machine, rulebook: Rulebook
+    ) -> None:
+        self._engine = engine
+        self.session = Session(engine, expire_on_commit=False)
+        self.actor = actor
+        self.clock = clock
+        self.machine = machine
+        self.rulebook = rulebook
+        self._entries: list[ledger.Entry] = []
+        self._attempt: tuple[str, str, uuid.UUID] | None = None
+        self._committed = False
+
+    @property
+    def now(self) -> datetime:
+        """The clock's instant, in UTC."""
+        return self.clock.now()
+
+    # -- commands -----------------------------------------------------------------------------
+
+    def apply(
+        self,
+        subject: Stated,
+        transition: str,
+        *,
+        expected_version: int | None = None,
+        record: Mapping[str, Any] | None = None,
+        **params: Any,  # noqa: ANN401
+    ) -> Change:
+        """Changes the state of `subject` if every guard passes; raises RuleViolation with all that fail.
+
+        `record` adds facts to the ledger event (ids and hashes only, never personal data). A new
+        subject is added to the session by its first transition. `expected_version` is what the
+        user saw; a subject changed since is refused as stale (409).
+        """
+        kind: str = subject.__machine__  # type: ignore[attr-defined]
+        if subject.id is None:
+            subject.id = uuid.uuid4()
+        self._attempt = (f"{kind}.{transition}", kind, subject.id)
+        if subject.state:
+            self._lock(subject, expected_version)
+        with self.session.no_autoflush:
+            pack = self.pack_for(subject)
+            context = Context(self.session, subject, self.actor, self.now, pack, params)
+            change = self.machine.change(context, transition)
+        self.session.add(subject)
+        body = {
+            "from": change.source,
+            "to": change.target,
+            "guards": list(change.guards),
+            "subject": change.subject,
+        }
+        self._append(f"{kind}.{transition}", kind, subject.id, body | dict(record or {}), pack=pack)
+        return change
+
+    def check(self, subject: Stated, guards: Iterable[str], **params: Any) -> list[Refusal]:  # noqa: ANN401
+        """The refusals that `guards` would give now, without changing anything."""
+        context = Context(
+            self.session, subject, self.actor, self.now, self.pack_for(subject), params
+        )
+        return self.machine.evaluate(context, guards)
+
+    def record(  # noqa: PLR0913
+        self,
+        action: str,
+        subject_kind: str,
+        subject_id: uuid.UUID,
+        body: Mapping[str, Any],
+        *,
+        origin: Origin = Origin.LIVE,
+        effective_at: datetime | None = None,
+    ) -> None:
+        """Writes the ledger event of a command that moves no state machine, such as an import."""
+        self._attempt = (action, subject_kind, subject_id)
+        self._append(action, subject_kind, subject_id, body, origin=origin, effective_at=effective_at)
+
+    def commit(self) -> None:
+        """Commits; raises LedgerDiscipline unless exactly one event was written."""
+        if len(self._entries) != 1:
+            raise LedgerDiscipline(f"{len(self._entries)} ledger events in one command")
+        try:
+            self.session.flush()
+            ledger.append(self.session, self._entries[0])
+            self.session.commit()
+        except DBAPIError as error:
+            refusal = judge.translate(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+        self._committed = True
+
+    # -- helpers ------------------------------------------------------------------------------
+
+    def get(self, kind: type[T], public_id: str) -> T:
+        """The subject with that public id; raises RuleViolation 404 when there is none."""
+        return find(self.session, kind, public_id)
+
+    def pack_for(self, subject: Stated) -> RulePack:
+        """The rule pack in force at the subject's place today; raises RuleViolation GD-02.1."""
+        return self.rulebook.at_place(rule_shape(self.session, subject), self.now)
+
+    def _lock(self, subject: Stated, expected_version: int | None) -> None:
+        seen = subject.version if expected_version is None else expected_version
+        self.session.refresh(subject, with_for_update=True)
+        if subject.version != seen:
+            raise conflict(
+                "state.stale",
+                "machine.stale",
+                subject=subject.public_id,
+                measured=subject.version,
+                required=seen,
+            )
+
+    def _append(  # noqa: PLR0913
+        self,
+        action: str,
+        subject_kind: str,
+        subject_id: uuid.UUID,
+        body: Mapping[str, Any],
+        *,
+        pack: RulePack | None = None,
+        origin: Origin = Origin.LIVE,
+        effective_at: datetime | None = None,
+    ) -> None:
+        self._entries.append(
+            ledger.Entry(
+                action=action,
+                subject_kind=subject_kind,
+                subject_id=subject_id,
+                actor=self.actor.label,
+                body=dict(body),
+                pack=f"{pack.id}@{pack.sha256[:12]}" if pack else None,
+                origin=origin.value,
+                effective_at=effective_at,
+            )
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.session.rollback()
+        finally:
+            self.session.close()
+        if isinstance(error, RuleViolation) and self._attempt and not self._committed:
+            self._record_refusal(error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def _record_refusal(self, error: RuleViolation) -> None:
+        action, subject_kind, subject_id = self._attempt  # type: ignore[misc]
+        body = {"refused": action, "rules": sorted({r.rule for r in error.refusals})}
+        with Session(self._engine) as session:
+            ledger.append(
+                session,
+                ledger.Entry(
+                    action="refused",
+                    subject_kind=subject_kind,
+                    subject_id=subject_id,
+                    actor=self.actor.label,
+                    body=body,
+                ),
+            )
+            session.commit()
+
+
+WorkFactory = Callable[[Actor], Work]
+
+
+def find(session: Session, kind: type[T], public_id: str) -> T:
+    """The subject of `kind` with that public id or code; raises RuleViolation 404 when there is none."""
+    condition = kind.public_id == public_id
+    for name in ("code", "number"):
+        if hasattr(kind, name):
+            condition = condition | (getattr(kind, name) == public_id)
+    row = session.scalars(select(kind).where(condition)).one_or_none()
+    if row is None:
+        raise not_found("store.unknown", "store.not_found", subject=kind.__tablename__, measured=public_id)
+    return row
+
+
+def rule_shape(session: Session, subject: Stated) -> Any:  # noqa: ANN401
+    """The geometry (shapely, EPSG:4326) whose place decides which rules apply to `subject`."""
+    if isinstance(subject, Device):
+        site = subject.site or session.get(DeviceSite, subject.site_id)
+        return to_shape(site.geom)
+    if isinstance(subject, InspectionPlan):
+        authority = subject.authority or session.get(Authority, subject.authority_id)
+        return to_shape(authority.jurisdiction)
+    if isinstance(subject, Flight):
+        route = subject.route or session.get(PatrolRoute, subject.route_id)
+        return to_shape(route.geom)
+    return to_shape(subject.geom)  # type: ignore[attr-defined]
