@@ -1,0 +1,1 @@
+"""How we go there: plans, the law over them, missions, the link to the aircraft."""
