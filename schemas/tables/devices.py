@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey
@@ -65,6 +65,9 @@ class Device(Stated, Base):
     activated_on: Mapped[date | None]  # local date of the rule pack's time zone
     discontinued_on: Mapped[date | None]
     state_reason: Mapped[str | None]
+    state_since: Mapped[datetime | None]  # the last change of state; blocks and pauses count from it
+    pause_ends_on: Mapped[date | None]  # the expected end of maintenance (GD-14.5)
+    active_sha256: Mapped[str | None]  # place, direction and purpose at activation; a pause may not move them
     import_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.import_batch.id"))
 
     authority: Mapped[Authority] = relationship()

@@ -24,6 +24,7 @@ class PatrolArea(Stated, Base):
     purpose_en: Mapped[str]
     purpose_zh: Mapped[str]
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
     siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
     geom: Mapped[Shape] = geometry("POLYGON")
@@ -51,6 +52,7 @@ class PatrolRoute(Stated, Base):
     name_zh: Mapped[str]
     area_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.patrol_area.id"))
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     route_version: Mapped[int] = mapped_column(default=1)
     geom: Mapped[Shape] = geometry("LINESTRING")
     geom_3857: Mapped[Shape] = mercator("LINESTRING")
