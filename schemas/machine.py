@@ -15,7 +15,6 @@ from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.orm import Session
@@ -107,7 +106,7 @@ class Context:
     @property
     def today(self) -> date:
         """The local date of `now` in the rule pack's time zone, in which the law counts days."""
-        return self.now.astimezone(ZoneInfo(self.pack.timezone)).date()
+        return self.pack.local_date(self.now)
 
 
 Guard = Callable[[Context], Iterable[Refusal]]

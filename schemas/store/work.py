@@ -169,7 +169,7 @@ class Work(AbstractContextManager["Work"]):
                 subject_id=subject_id,
                 actor=self.actor.label,
                 body=dict(body),
-                pack=f"{pack.id}@{pack.sha256[:12]}" if pack else None,
+                pack=pack.reference if pack else None,
                 origin=origin.value,
                 effective_at=effective_at,
             )

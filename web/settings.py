@@ -1,0 +1,40 @@
+"""Settings of one installation, read from the environment once; the only module that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each as the environment variable `SKYWARDEN_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="SKYWARDEN_", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = None
+    """Any PostgreSQL with PostGIS; without it the private cluster of this checkout serves."""
+
+    database_name: str = "skywarden"
+    """The database inside the private cluster."""
+
+    data_dir: Path = ROOT / ".local" / "data"
+    """Originals, derivatives, flight logs and sample data."""
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+
+    behind_tls_proxy: bool = False
+    """True where a proxy ends TLS in front of us; without it we serve loopback only."""
+
+    trusted_hosts: str = "localhost,127.0.0.1,[::1]"
+    """Host names, separated by commas, under which this installation answers."""
+
+    sam_checkpoint: Path | None = None
+    """A SAM 1 checkpoint; without it the default engine works alone."""
+
+    sam_checkpoint_sha256: str | None = None
+    """The pinned SHA-256 of that checkpoint; one that differs is refused."""

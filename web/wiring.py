@@ -1,0 +1,141 @@
+"""Wiring: the one place where every package meets and services are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+import flights.guards
+import geo.guards
+import sensing.guards
+from schemas.actors import SYSTEM, Actor, ActorKind, Grant
+from schemas.clock import Clock, SystemClock
+from schemas.machine import Guard, Machine, state_tables
+from schemas.refusals import forbidden, not_found
+from schemas.roles import Role
+from schemas.rules import Rulebook
+from schemas.store.cluster import Cluster
+from schemas.store.engine import APP, PUBLIC, Database
+from schemas.store.migrate import migrate
+from schemas.store.work import Work
+from schemas.tables import Installation, Person, RoleAssignment
+from web.settings import ROOT, Settings
+
+
+def all_guards() -> dict[str, Guard]:
+    """The guards of all packages by name; raises ValueError where two packages claim one name."""
+    guards: dict[str, Guard] = {}
+    for package in (geo.guards, flights.guards, sensing.guards):
+        twice = guards.keys() & package.GUARDS.keys()
+        if twice:
+            raise ValueError(f"guards registered twice: {sorted(twice)}")
+        guards.update(package.GUARDS)
+    return guards
+
+
+@dataclass
+class Services:
+    """Everything that a page or a command needs; made once per process."""
+
+    settings: Settings
+    database: Database
+    clock: Clock = field(default_factory=SystemClock)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Connections as the application role."""
+        return self.database.engine(APP)
+
+    @cached_property
+    def public_engine(self) -> Engine:
+        """Connections as the public role, which reads the views of `public_map` and nothing else."""
+        return self.database.engine(PUBLIC)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """The rule packs of this installation."""
+        return Rulebook.load()
+
+    @cached_property
+    def machine(self) -> Machine:
+        """The machine with the guards of all packages."""
+        return Machine(state_tables(), all_guards())
+
+    @property
+    def data_dir(self) -> Path:
+        """Where originals, derivatives and flight logs lie."""
+        return self.settings.data_dir
+
+    def work(self, actor: Actor = SYSTEM) -> Work:
+        """A unit of work on behalf of `actor`."""
+        return Work(
+            self.engine, actor=actor, clock=self.clock, machine=self.machine, rulebook=self.rulebook
+        )
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session for reading; whatever it would change is rolled back."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
+    def with_clock(self, clock: Clock) -> Services:
+        """The same services under another clock."""
+        return replace(self, clock=clock)
+
+    @property
+    def holds_sample_data(self) -> bool:
+        """Whether the fictional district is loaded; pages then say so."""
+        with self.session() as session:
+            return session.get(Installation, "sample_data") is not None
+
+    def actor(self, code: str) -> Actor:
+        """The actor of a person of the sample data (`--as CODE`); refused on any other database."""
+        if not self.holds_sample_data:
+            raise forbidden("actor.sample_only")
+        with self.session() as session:
+            person = session.scalars(select(Person).where(Person.code == code)).one_or_none()
+            if person is None:
+                raise not_found("actor.unknown", measured=code)
+            return actor_of(session, person, self.clock)
+
+    def close(self) -> None:
+        """Closes the connections that were opened."""
+        for name in ("engine", "public_engine"):
+            if name in self.__dict__:
+                self.__dict__[name].dispose()
+
+
+def actor_of(session: Session, person: Person, clock: Clock) -> Actor:
+    """The actor of `person` with the roles held today."""
+    today = clock.now().date()
+    rows = session.scalars(select(RoleAssignment).where(RoleAssignment.person_id == person.id))
+    grants = frozenset(
+        Grant(Role(row.role), row.authority_id)
+        for row in rows
+        if row.valid_from <= today and (row.valid_to is None or today <= row.valid_to)
+    )
+    return Actor(ActorKind.PERSON, person.id, person.code, person.name_en, grants)
+
+
+def build(settings: Settings | None = None, clock: Clock | None = None) -> Services:
+    """Services on the configured database, which is started and migrated where that is ours to do."""
+    settings = settings or Settings()
+    database = _database(settings)
+    migrate(database)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Services(settings, database, clock or SystemClock())
+
+
+def _database(settings: Settings) -> Database:
+    if settings.database_url is not None:
+        return Database.of_url(settings.database_url.get_secret_value())
+    cluster = Cluster.for_checkout(ROOT)
+    cluster.start()
+    return Database.of_cluster(cluster, settings.database_name)
