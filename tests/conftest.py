@@ -1,0 +1,156 @@
+"""What all tests share: a real PostgreSQL, cloned from a template for each test that asks for one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from sqlalchemy.orm import Session
+
+from schemas.actors import SYSTEM, Actor
+from schemas.clock import FixedClock
+from schemas.store.cluster import Cluster
+from schemas.store.engine import Database
+from schemas.store.work import Work
+from tests.world import build_world
+
+ROOT = Path(__file__).resolve().parent.parent
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
+
+
+def _url(admin_url: str) -> str:
+    return admin_url.replace("postgresql+psycopg://", "postgresql://")
+
+
+class TestServer:
+    """The server that serves the tests, and the template databases made on it."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        external = os.environ.get("SKYWARDEN_TEST_DATABASE_URL")
+        self.cluster = None if external else Cluster.for_checkout(ROOT)
+        if self.cluster:
+            self.cluster.start()
+        self.external = external
+        self.prefix = f"skywarden_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:6]}"
+
+    def database(self, name: str) -> Database:
+        if self.cluster:
+            return Database.of_cluster(self.cluster, name)
+        assert self.external
+        base, _, _ = self.external.rpartition("/")
+        return Database.of_url(f"{base}/{name}")
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(_url(self.database("postgres").admin_url), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def clone(self, template: str) -> str:
+        name = f"{self.prefix}_{uuid.uuid4().hex[:10]}"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[TestServer]:
+    yield TestServer()
+
+
+@pytest.fixture(scope="session")
+def empty_template(server: TestServer) -> Iterator[str]:
+    """A migrated database without a row."""
+    from schemas.store.migrate import migrate
+
+    name = f"{server.prefix}_empty"
+    server.execute(f'CREATE DATABASE "{name}"')
+    migrate(server.database(name))
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def world_template(server: TestServer, empty_template: str) -> Iterator[str]:
+    """A database with the fixtures of requirements.md 3.0: A1, the people, PA1, R1, Z1, DV1, DR1."""
+    name = server.clone(empty_template)
+    engine = server.database(name).admin_engine()
+    with Session(engine) as session:
+        build_world(session)
+        session.commit()
+    engine.dispose()
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """2025-07-02 10:00 in Qinghe: R1 may fly."""
+    return FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
+
+
+@pytest.fixture
+def clone(server: TestServer) -> Iterator[Callable[[str], Database]]:
+    """Clones of template databases, dropped when the test ends."""
+    names: list[str] = []
+
+    def make(template: str) -> Database:
+        names.append(server.clone(template))
+        return server.database(names[-1])
+
+    yield make
+    for name in names:
+        server.drop(name)
+
+
+@pytest.fixture
+def database(clone: Callable[[str], Database], world_template: str) -> Database:
+    """A database of its own that holds the world of the fixtures."""
+    return clone(world_template)
+
+
+@pytest.fixture
+def services(database: Database, clock: FixedClock, tmp_path: Path) -> Iterator[object]:
+    """The services on a database of their own, at the fixed clock."""
+    from web.settings import Settings
+    from web.wiring import Services
+
+    made = Services(Settings(data_dir=tmp_path / "data"), database, clock)
+    made.data_dir.mkdir()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def work(services: object) -> Callable[[str], Work]:
+    """`work("H1")` is a unit of work by that person; `work("SYSTEM")` by the system."""
+
+    def make(code: str = "SYSTEM") -> Work:
+        actor: Actor = SYSTEM if code == "SYSTEM" else services.actor(code)  # type: ignore[attr-defined]
+        return services.work(actor)  # type: ignore[attr-defined, no-any-return]
+
+    return make
+
+
+@pytest.fixture
+def session(services: object) -> Iterator[Session]:
+    """A session as the application role; rolled back at the end."""
+    with services.session() as made, contextlib.suppress(psycopg.errors.InFailedSqlTransaction):  # type: ignore[attr-defined]
+        yield made
+
+
+@pytest.fixture
+def admin(database: Database) -> Iterator[psycopg.Connection]:
+    """A connection as the administrator, to age what the application may not."""
+    with psycopg.connect(_url(database.admin_url), autocommit=True) as connection:
+        yield connection
