@@ -16,13 +16,14 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -149,6 +150,27 @@ class Cluster:
         if result.returncode != 0:
             raise ClusterError(f"PostgreSQL did not stop: {_last_line(result.stdout)}; see {self.log_file}")
         return True
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have the server running inside the block; the last block that ends stops what one of them started.
+
+        The kernel counts the users by their shared lock, so that one that was killed is not counted.
+        """
+        self._make_home()
+        on_demand = self.home / "on_demand"
+        with (self.home / "users").open("a") as users:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            if self.start():
+                on_demand.touch()
+            try:
+                yield
+            finally:
+                with suppress(BlockingIOError):
+                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if on_demand.exists():
+                        on_demand.unlink()
+                        self.stop()
 
     def remove(self) -> None:
         """Stop the server and delete the cluster with all its data."""
@@ -335,29 +357,44 @@ def _last_line(text: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the cluster; returns the exit status."""
     parser = argparse.ArgumentParser(prog="cluster", description="The private database of a checkout.")
-    parser.add_argument("action", choices=["start", "stop", "status", "psql", "remove"])
-    parser.add_argument("database", nargs="?", default=SUPERUSER, help="for psql")
+    parser.add_argument("action", choices=["start", "stop", "status", "psql", "run", "remove"])
+    parser.add_argument("command", nargs="*", help="run: what to run meanwhile; psql: its arguments")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout")
     asked = parser.parse_args(arguments)
     cluster = Cluster.for_checkout(asked.root)
     try:
-        sys.stdout.write(_act(cluster, asked.action, asked.database))
+        if asked.action == "run":
+            with cluster.in_use():
+                return _run_beside(asked.command)
+        sys.stdout.write(_act(cluster, asked.action, asked.command))
     except ClusterError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def _act(cluster: Cluster, action: str, database: str) -> str:
+def _run_beside(command: Sequence[str]) -> int:
+    """Run a command and wait for it, passing on the signals that ask it to end; returns its exit status."""
+    with subprocess.Popen(command) as child:
+        # The terminal sends Ctrl-C to both; this process must outlive the child, to stop the server after it.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda received, _: child.send_signal(received))
+        status = child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _act(cluster: Cluster, action: str, command: Sequence[str]) -> str:
     if action == "psql":
-        sys.stdout.flush()
-        command = cluster.psql(database)
-        os.execv(command[0], command)
+        session = [*cluster.psql(), *command]
+        os.execv(session[0], session)
     if action == "remove":
         cluster.remove()
         return f"Removed {cluster.home}.\n"
     if action == "start":
-        return f"Started the database in {cluster.home}.\n" if cluster.start() else ""
+        started = cluster.start()
+        (cluster.home / "on_demand").unlink(missing_ok=True)
+        return f"Started the database in {cluster.home}.\n" if started else ""
     if action == "stop":
         return f"Stopped the database in {cluster.home}.\n" if cluster.stop() else ""
     return f"{'running' if cluster.running else 'stopped'} {cluster.socket_dir}\n"
