@@ -1,0 +1,52 @@
+"""`./run bench [NAME] [--json]`: runs the rows and prints them; exit 0 all met, 1 missed, 2 not measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from bench.measure import Result
+from bench.report import write_report
+
+ROWS = {
+    "zones": "bench.zones",
+    "tiles": "bench.tiles",
+    "segmentation": "bench.segmentation",
+    "ledger": "bench.ledger",
+}
+
+
+def main() -> int:
+    """Runs the wanted rows and tells the worst outcome by the exit status."""
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("name", nargs="?", choices=sorted(ROWS), help="one group of rows; all without it")
+    parser.add_argument("--json", action="store_true", help="one JSON line for each row")
+    options = parser.parse_args()
+    results: list[Result] = []
+    for name in [options.name] if options.name else sorted(ROWS):
+        rows: Callable[[], list[Result]] = import_module(ROWS[name]).rows
+        for result in rows():
+            results.append(result)
+            print(json.dumps(result.as_dict()) if options.json else _line(result), flush=True)
+    if options.name is None:
+        write_report(results)
+    if any(r.met == "not measured" for r in results):
+        return 2
+    return 0 if all(r.met is True for r in results) else 1
+
+
+def _line(result: Result) -> str:
+    if result.ratio is None:
+        return f"{result.name:<44} not measured: {result.note}"
+    verdict = {True: "met", False: "missed"}.get(result.met, "not measured")  # type: ignore[call-overload]
+    return (
+        f"{result.name:<44} {result.ratio:>7.2f} x {result.peer_name} "
+        f"(spread {result.spread:.0%}, target {result.target:g} x): {verdict}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""A migrated database of its own for a bench, dropped when the bench ends."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from schemas.store.cluster import Cluster
+from schemas.store.engine import Database
+from schemas.store.migrate import migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def scratch_database() -> Iterator[Database]:
+    """An empty, migrated database in the private cluster of this checkout."""
+    cluster = Cluster.for_checkout(ROOT)
+    cluster.start()
+    name = f"skywarden_bench_{uuid.uuid4().hex[:10]}"
+    database = Database.of_cluster(cluster, name)
+    migrate(database)
+    try:
+        yield database
+    finally:
+        engine = create_engine(cluster.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        engine.dispose()
