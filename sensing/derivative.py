@@ -1,0 +1,150 @@
+"""Touches the disk: our own masked copy of a scene, the only raster that analysis, display and caches ever read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from typing_extensions import Self
+
+from sensing.mask import Mask, ZoneBurner
+
+BLOCK = 512
+_WINDOW_BYTES = 64 << 20
+_SMALLEST_OVERVIEW_PX = 256
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of a raster lie: CRS as WKT, pixel to ground, size in pixels."""
+
+    crs_wkt: str
+    transform: Affine
+    width: int
+    height: int
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON."""
+        size = {"width": self.width, "height": self.height}
+        return {"crs_wkt": self.crs_wkt, "transform": tuple(self.transform)[:6]} | size
+
+    @classmethod
+    def load(cls, plain: dict[str, Any]) -> Self:
+        """From what `dump` gave: `Grid.load(grid.dump()) == grid`."""
+        return cls(plain["crs_wkt"], Affine(*plain["transform"]), plain["width"], plain["height"])
+
+
+def windows(grid: Grid, row_bytes: int, *, tile: int | None = None) -> Iterator[tuple[Window, float]]:
+    """All of a raster in windows whose edges fall on block edges, each with the share done after it.
+
+    Whole rows where `row_bytes` allows, so that striped sources are decoded once.
+    """
+    columns = tile or (grid.width if row_bytes * BLOCK <= _WINDOW_BYTES else BLOCK * 8)
+    rows = tile or BLOCK
+    for top in range(0, grid.height, rows):
+        height = min(rows, grid.height - top)
+        for left in range(0, grid.width, columns):
+            width = min(columns, grid.width - left)
+            done = (top + height * min(left + width, grid.width) / grid.width) / grid.height
+            yield Window(left, top, width, height), min(done, 1.0)
+
+
+class DerivativeWriter:
+    """Writes a tiled, compressed GeoTIFF with an internal mask and overviews; zones are burnt in on the way."""
+
+    def __init__(self, path: Path, grid: Grid, kind: tuple[int, str], zones: ZoneBurner) -> None:
+        """`kind` is (bands, dtype)."""
+        bands, dtype = kind
+        self._path = path
+        self._grid = grid
+        self._zones = zones
+        self._stack = ExitStack()
+        self._counts = {"valid": 0, "void": 0, "private": 0}
+        self.row_bytes = grid.width * bands * np.dtype(dtype).itemsize
+        self._profile = {
+            "driver": "GTiff",
+            "width": grid.width,
+            "height": grid.height,
+            "count": bands,
+            "dtype": dtype,
+            "crs": rasterio.crs.CRS.from_wkt(grid.crs_wkt),
+            "transform": grid.transform,
+            "tiled": True,
+            "blockxsize": BLOCK,
+            "blockysize": BLOCK,
+            "compress": "deflate",
+            "zlevel": 3,
+            "predictor": 3 if dtype == "float32" else 2,
+            "BIGTIFF": "IF_SAFER",
+            "photometric": "rgb" if bands == 3 and dtype == "uint8" else "minisblack",
+        }
+
+    def __enter__(self) -> Self:
+        """Create the file."""
+        self._stack.enter_context(rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True))
+        self._target = self._stack.enter_context(rasterio.open(self._path, "w+", **self._profile))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Build the overviews from what is already masked, and close."""
+        if kind is None:
+            self._target.build_overviews(_factors(self._grid), Resampling.average)
+        self._stack.close()
+
+    def write(self, window: Window, data: NDArray[Any], valid: Mask) -> None:
+        """Store one window: void pixels and pixels of privacy zones become zero and are marked in the mask."""
+        private = self._zones.burn(window)
+        kept = valid & ~private
+        self._counts["private"] += int(private.sum())
+        self._counts["valid"] += int(kept.sum())
+        self._counts["void"] += int((~valid & ~private).sum())
+        self._target.write(np.where(kept, data, 0).astype(data.dtype, copy=False), window=window)
+        self._target.write_mask(kept, window=window)
+
+    def counts(self) -> dict[str, int]:
+        """How many pixels are valid, void, and hidden by a privacy zone."""
+        return dict(self._counts)
+
+
+def _factors(grid: Grid) -> list[int]:
+    size, factors = max(grid.width, grid.height), []
+    while size > _SMALLEST_OVERVIEW_PX:
+        size //= 2
+        factors.append(2 ** (len(factors) + 1))
+    return factors
+
+
+def open_derivative(path: Path) -> DatasetReader:
+    """Open one of our own files for reading; never an original and never what a stranger named."""
+    return rasterio.open(path, driver="GTiff", sharing=False)
+
+
+def surviving_pixels(path: Path, zones: ZoneBurner) -> int:
+    """How many pixels of privacy zones still hold anything; must be zero.
+
+    Reads the stored file again from the disk, so it proves the artefact and not the intention. Overviews are
+    averages over what the mask leaves.
+    """
+    alive = 0
+    with open_derivative(path) as dataset:
+        grid = Grid(dataset.crs.to_wkt(), dataset.transform, dataset.width, dataset.height)
+        row_bytes = dataset.width * dataset.count * np.dtype(dataset.dtypes[0]).itemsize
+        for window, _ in windows(grid, row_bytes):
+            private = zones.burn(window)
+            if private.any():
+                shown = (dataset.read(window=window) != 0).any(axis=0) | (dataset.dataset_mask(window=window) != 0)
+                alive += int((shown & private).sum())
+    return alive

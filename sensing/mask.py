@@ -1,0 +1,128 @@
+"""Which pixels count: validity of the sensor's own data, and privacy zones burnt into the pixels.
+
+Everything that is shown, cached or analysed went through here first; no other module sees a pixel of a
+privacy zone (design.md 6, reliability.md P14).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.features import rasterize
+from rasterio.windows import Window
+from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
+
+from geo import crs as metric
+
+Mask = NDArray[np.bool_]
+
+# A straight edge of 100 m in longitude and latitude bends by less than a millimetre in any usual grid.
+_EDGE_STEP_DEG = 0.001
+# Every pixel that a zone touches is burnt, and its eight neighbours too: what lies on the rim is blurred across it.
+_DILATION_PX = 1
+_HALO_PX = _DILATION_PX + 1
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A privacy zone as it was in force at capture: public id, version, and everything it covers (EPSG:4326)."""
+
+    public_id: str
+    version: int
+    geom: BaseGeometry
+    buffer_m: float = 0.0
+
+
+def validity(
+    data: NDArray[Any],
+    *,
+    nodata: Sequence[float | None] = (),
+    alpha: NDArray[Any] | None = None,
+    mask: NDArray[Any] | None = None,
+) -> Mask:
+    """Whether each pixel holds a measurement; `data` is bands x height x width.
+
+    A pixel is void when all bands hold their nodata value, when any band is not finite, where alpha is zero,
+    or where the file's own mask says so.
+    """
+    valid = np.ones(data.shape[1:], dtype=np.bool_)
+    if np.issubdtype(data.dtype, np.floating):
+        valid &= np.isfinite(data).all(axis=0)
+    known = [(band, value) for band, value in zip(data, nodata, strict=False) if value is not None]
+    if known and len(known) == len(data):
+        void = np.ones_like(valid)
+        for band, value in known:
+            void &= np.isnan(band) if np.isnan(value) else band == value
+        valid &= ~void
+    for given in (alpha, mask):
+        if given is not None:
+            valid &= given != 0
+    return valid
+
+
+def zone_version(zones: Iterable[Zone]) -> str:
+    """SHA-256 over the zones in force: the same for any order, another for any change of one of them."""
+    rows = sorted(
+        [zone.public_id, zone.version, zone.buffer_m, shapely.to_wkt(zone.geom, rounding_precision=9)] for zone in zones
+    )
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+
+def grown(zone: Zone, margin_m: float) -> BaseGeometry:
+    """The zone with its own buffer and with the position error of the image around it, EPSG:4326."""
+    reach_m = zone.buffer_m + margin_m
+    if reach_m <= 0:
+        return zone.geom
+    epsg = metric.utm_epsg_of(zone.geom)
+    return metric.to_wgs84(metric.to_metric(zone.geom, epsg).buffer(reach_m), epsg)
+
+
+class ZoneBurner:
+    """Privacy zones on the grid of one raster; windows of any size give the same answer for the same pixel."""
+
+    def __init__(self, shapes: Iterable[BaseGeometry], crs: CRS, transform: Affine) -> None:
+        """Take zones in EPSG:4326 to the grid. Raises ValueError when one cannot be placed: then nothing is stored."""
+        moved = [_on_grid(shape, crs) for shape in shapes]
+        self._transform = transform
+        self._tree = shapely.STRtree(moved)
+
+    def burn(self, window: Window) -> Mask:
+        """The pixels of `window` that a zone touches, and their eight neighbours."""
+        rows, columns = int(window.height), int(window.width)
+        shape = (rows + 2 * _HALO_PX, columns + 2 * _HALO_PX)
+        origin = self._transform * Affine.translation(window.col_off - _HALO_PX, window.row_off - _HALO_PX)
+        outline = shapely.Polygon([origin * corner for corner in _corners(shape)])
+        near = self._tree.geometries.take(self._tree.query(outline))
+        if not near.size:
+            return np.zeros((rows, columns), dtype=np.bool_)
+        touched = rasterize(
+            list(near), out_shape=shape, transform=origin, all_touched=True, default_value=1, dtype="uint8"
+        )
+        spread = ndimage.binary_dilation(touched, structure=np.ones((3, 3)), iterations=_DILATION_PX)
+        inner = slice(_HALO_PX, -_HALO_PX)
+        burnt: Mask = spread[inner, inner]
+        return burnt
+
+
+def _corners(shape: tuple[int, int]) -> list[tuple[int, int]]:
+    rows, columns = shape
+    return [(0, 0), (columns, 0), (columns, rows), (0, rows)]
+
+
+def _on_grid(shape: BaseGeometry, crs: CRS) -> BaseGeometry:
+    change = Transformer.from_crs(4326, crs, always_xy=True)
+    dense = shapely.segmentize(shape, _EDGE_STEP_DEG)
+    moved = shapely.transform(dense, change.transform, interleaved=False)
+    if not np.isfinite(shapely.get_coordinates(moved)).all():
+        raise ValueError("a privacy zone cannot be placed on the grid of the image")
+    return moved

@@ -1,0 +1,196 @@
+"""Touches the disk: what the child process does with an image once it is locked in; imported by the child alone."""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS as RasterCRS
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.warp import Resampling, reproject
+from rasterio.windows import Window
+from shapely.geometry import shape
+
+from sensing import frames, photo
+from sensing.derivative import DerivativeWriter, Grid, windows
+from sensing.header import Driver, GroundPoint, HeaderReport
+from sensing.mask import ZoneBurner, validity
+
+_FRAME_CACHE_BYTES = 512 << 20
+_TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
+_TAG_LENGTH = 200
+_OWN_TYPES = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
+
+
+class Unreadable(Exception):
+    """Pixels of one file of the job cannot be decoded; `file` is its place in the job."""
+
+    def __init__(self, file: int) -> None:
+        super().__init__(f"file {file}")
+        self.file = file
+
+
+def inspect(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """The header of every file; no pixel is decoded."""
+    for index, file in enumerate(job["files"]):
+        try:
+            yield {"report": _header(Path(file["path"]), file["driver"], isolation).model_dump()}
+        # What a broken file makes the parsers raise; anything else is our own mistake and ends the child.
+        except (RasterioError, OSError, ValueError, SyntaxError, struct.error) as error:
+            raise Unreadable(index) from error
+
+
+def _header(path: Path, driver: Driver, isolation: str) -> HeaderReport:
+    with rasterio.open(path, driver=driver) as source:
+        size = {"driver": driver, "width": source.width, "height": source.height, "bands": source.count}
+        size |= {"file_bytes": path.stat().st_size, "isolation": isolation}
+        if source.count > len(source.dtypes) or source.count > 1000:
+            return HeaderReport.model_validate(size)
+        points, points_crs = source.gcps
+        placed = source.transform != Affine.identity()
+        return HeaderReport.model_validate(
+            size
+            | {
+                "dtypes": tuple(dict.fromkeys(source.dtypes)),
+                "crs_wkt": source.crs.to_wkt() if source.crs else None,
+                "transform": tuple(source.transform)[:6] if placed else None,
+                "gcps": tuple(GroundPoint(row=p.row, col=p.col, x=p.x, y=p.y) for p in points),
+                "gcp_crs_wkt": points_crs.to_wkt() if points and points_crs else None,
+                "has_rpc": source.rpcs is not None,
+                "nodata": tuple(None if value is None else float(value) for value in source.nodatavals),
+                "colours": tuple(colour.name for colour in source.colorinterp),
+                "tags": {k: source.tags()[k][:_TAG_LENGTH] for k in _TAGS_KEPT if k in source.tags()},
+                "unpacked_bytes": sum(np.dtype(t).itemsize for t in source.dtypes) * source.width * source.height,
+                "photo": photo.read(path) if driver == "JPEG" else None,
+            }
+        )
+
+
+def transcode(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """Write our own masked copy of file 0 on the job's grid, window by window; the last line holds the counts."""
+    grid = Grid.load(job["grid"])
+    with ExitStack() as stack:
+        file = job["files"][0]
+        source = stack.enter_context(rasterio.open(file["path"], driver=file["driver"]))
+        report = HeaderReport.model_validate(job["report"])
+        bands = report.data_bands
+        if job["by_points"]:
+            flat = Path(job["output"]).with_suffix(".flat")
+            _flatten(source, report, flat)
+            source = stack.enter_context(rasterio.open(flat, driver="GTiff"))
+            stack.callback(flat.unlink)
+        writer = stack.enter_context(_writer(job, grid, len(bands), _common_type(report)))
+        for window, done in windows(grid, writer.row_bytes):
+            data, valid = _warped(source, grid, window) if job["by_points"] else _read(source, report, window)
+            writer.write(window, data, valid)
+            yield {"progress": done}
+    yield {"written": writer.counts()}
+
+
+def mosaic(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """Write one masked scene from nadir photos; each pixel comes from the frame whose centre is nearest."""
+    grid = Grid.load(job["grid"])
+    poses = [frames.Placement.load(entry) for entry in job["placements"]]
+    album = _Album(job["files"])
+    with _writer(job, grid, 3, "uint8") as writer:
+        for window, done in windows(grid, writer.row_bytes, tile=1024):
+            writer.write(window, *frames.draw(window, grid.transform, poses, album.pixels))
+            yield {"progress": done}
+    yield {"written": writer.counts()}
+
+
+def _writer(job: dict[str, Any], grid: Grid, bands: int, dtype: str) -> DerivativeWriter:
+    burner = ZoneBurner((shape(zone) for zone in job["zones"]), CRS.from_wkt(grid.crs_wkt), grid.transform)
+    return DerivativeWriter(Path(job["output"]), grid, (bands, dtype), burner)
+
+
+def _common_type(report: HeaderReport) -> str:
+    """The smallest of our own types that holds all bands; 64-bit floats become 32-bit ones."""
+    kinds = {_OWN_TYPES.get(kind, kind) for kind in report.dtypes}
+    common = np.result_type(*kinds).name
+    return _OWN_TYPES.get(common, common)
+
+
+def _read(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    try:
+        raw = source.read(report.data_bands, window=window)
+        alpha = source.read(report.alpha_band, window=window) if report.alpha_band else None
+        own_mask = source.read_masks(report.data_bands[0], window=window) if _has_mask_band(source) else None
+    except (RasterioError, OSError) as error:
+        raise Unreadable(0) from error
+    nodata = [report.nodata[band - 1] for band in report.data_bands]
+    valid = validity(raw, nodata=nodata, alpha=alpha, mask=own_mask)
+    return raw.astype(_common_type(report), copy=False), valid
+
+
+def _has_mask_band(source: DatasetReader) -> bool:
+    flags = source.mask_flag_enums[0]
+    own = rasterio.enums.MaskFlags
+    return own.per_dataset in flags and own.alpha not in flags
+
+
+def _flatten(source: DatasetReader, report: HeaderReport, path: Path) -> None:
+    """A plain copy in the source's own pixel grid with validity as a last band, so that both are warped alike."""
+    dtype = _common_type(report)
+    grid = Grid("", Affine.identity(), source.width, source.height)
+    profile = {"driver": "GTiff", "count": len(report.data_bands) + 1, "dtype": dtype, "tiled": True}
+    points = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in report.gcps]
+    placed = {"gcps": points, "crs": RasterCRS.from_wkt(report.gcp_crs_wkt)}
+    with rasterio.open(path, "w", width=source.width, height=source.height, **profile, **placed) as flat:
+        for window, _ in windows(grid, source.width * 8 * (len(report.data_bands) + 1)):
+            data, valid = _read(source, report, window)
+            flat.write(np.concatenate([data, valid[None].astype(dtype)]), window=window)
+
+
+def _warped(flat: DatasetReader, grid: Grid, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    target = np.zeros((flat.count, int(window.height), int(window.width)), dtype=flat.dtypes[0])
+    # Nearest neighbour keeps measured values as they are: nothing is blended, least of all across the rim.
+    reproject(
+        rasterio.band(flat, list(range(1, flat.count + 1))),
+        target,
+        dst_transform=grid.transform * Affine.translation(window.col_off, window.row_off),
+        dst_crs=RasterCRS.from_wkt(grid.crs_wkt),
+        resampling=Resampling.nearest,
+    )
+    return target[:-1], target[-1] != 0
+
+
+class _Album:
+    """Decoded photos, the least recently used ones let go when the cache is full."""
+
+    def __init__(self, files: list[dict[str, Any]]) -> None:
+        self._files = files
+        self._held: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+
+    def pixels(self, index: int) -> NDArray[np.uint8]:
+        """The photo at `index` as 3 x height x width."""
+        if index not in self._held:
+            file = self._files[index]
+            try:
+                with rasterio.open(file["path"], driver=file["driver"]) as source:
+                    bands = [1, 2, 3] if source.count >= 3 else [1, 1, 1]
+                    self._held[index] = source.read(bands)
+            except (RasterioError, OSError) as error:
+                raise Unreadable(index) from error
+            while len(self._held) > 1 and sum(p.nbytes for p in self._held.values()) > _FRAME_CACHE_BYTES:
+                self._held.popitem(last=False)
+        self._held.move_to_end(index)
+        return self._held[index]
+
+
+TASKS: dict[str, Callable[[dict[str, Any], str], Iterator[dict[str, Any]]]] = {
+    "inspect": inspect,
+    "transcode": transcode,
+    "mosaic": mosaic,
+}

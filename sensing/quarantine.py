@@ -1,0 +1,235 @@
+"""Touches the disk and starts processes: untrusted images are opened in a child process and nowhere else.
+
+The child has no network, one named driver, little memory and little time (reliability.md 4.3). Where the
+kernel gives neither root nor user namespaces, the child runs without a network namespace but still with every
+driver skipped that could reach a network or another file; its reports say `drivers only`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from pydantic import ValidationError
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from schemas.refusals import RuleViolation, invalid, too_large
+from sensing.derivative import Grid
+from sensing.frames import Placement
+from sensing.header import MAGIC_BYTES, Driver, HeaderReport, driver_of
+
+Progress = Callable[[float], None]
+
+_CHUNK = 1 << 20
+_GIB = 1 << 30
+_ROOT = Path(__file__).resolve().parent.parent
+# GTiff also writes our own copy; MEM holds arrays while control points are warped. No file can name MEM: the
+# driver is given by its first bytes.
+_DRIVERS = ("GTiff", "JPEG", "PNG", "JP2OpenJPEG", "MEM")
+_INSPECT_S = 20
+_SECONDS_PER_MEGAPIXEL = 3
+_ANSWER_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One untrusted file, alone in its own directory under a generated name."""
+
+    path: Path
+    name: str
+    driver: Driver
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the child wrote: the masked copy and how many pixels are valid, void and private."""
+
+    path: Path
+    valid: int
+    void: int
+    private: int
+
+
+class Quarantine:
+    """A private directory for untrusted files; everything in it is gone when the `with` block ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def admit(self, source: Path, file_name: str | None = None) -> Guest:
+        """Copy one file in, hashing on the way. Raises RuleViolation `raster.magic`, `raster.corrupt`, `file.reference`."""
+        name = file_name or source.name
+        if not source.is_file():
+            raise invalid("file.reference", "file.reference", name=name)
+        home = Path(tempfile.mkdtemp(dir=self._directory))
+        path, digest, size = home / "data", hashlib.sha256(), 0
+        with source.open("rb") as reader, path.open("xb") as writer:
+            head = reader.read(MAGIC_BYTES + 16)
+            driver = driver_of(head, name)
+            chunk = head
+            while chunk:
+                digest.update(chunk)
+                size += len(chunk)
+                writer.write(chunk)
+                chunk = reader.read(_CHUNK)
+        path.chmod(0o400)
+        return Guest(path, name, driver, digest.hexdigest(), size)
+
+    def inspect(self, guests: Sequence[Guest]) -> list[HeaderReport]:
+        """The headers of files, in their order. Raises RuleViolation `raster.corrupt` naming the first bad one."""
+        job = {"task": "inspect", "files": _files(guests)}
+        lines = _converse(job, guests, wall_s=_INSPECT_S + len(guests), written_bytes=0)
+        try:
+            reports = [HeaderReport.model_validate(line["report"]) for line in lines if "report" in line]
+        except ValidationError as error:
+            raise invalid("raster.corrupt", "raster.corrupt", name=guests[0].name) from error
+        if len(reports) != len(guests):
+            raise invalid("raster.corrupt", "raster.corrupt", name=guests[len(reports)].name)
+        return reports
+
+    def transcode(
+        self, guest: Guest, report: HeaderReport, grid: Grid, zones: Sequence[BaseGeometry], progress: Progress
+    ) -> Written:
+        """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included."""
+        job = {"task": "transcode", "report": report.model_dump(), "by_points": not report.has_affine}
+        return self._write(job, [guest], grid, zones, progress)
+
+    def mosaic(
+        self,
+        guests: Sequence[Guest],
+        placements: Sequence[Placement],
+        grid: Grid,
+        zones: Sequence[BaseGeometry],
+        progress: Progress,
+    ) -> Written:
+        """One masked scene from nadir photos; zones in EPSG:4326, margins included."""
+        job = {"task": "mosaic", "placements": [placement.dump() for placement in placements]}
+        return self._write(job, guests, grid, zones, progress)
+
+    def _write(
+        self,
+        job: dict[str, Any],
+        guests: Sequence[Guest],
+        grid: Grid,
+        zones: Sequence[BaseGeometry],
+        progress: Progress,
+    ) -> Written:
+        output = Path(tempfile.mkdtemp(dir=self._directory)) / "masked.tif"
+        job |= {
+            "files": _files(guests),
+            "grid": grid.dump(),
+            "zones": [mapping(zone) for zone in zones],
+            "output": str(output),
+        }
+        megapixels = grid.width * grid.height / 1e6 + 2.0 * len(guests)
+        wall_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
+        counts: dict[str, int] = {}
+        for line in _converse(job, guests, wall_s=wall_s, written_bytes=32 * _GIB):
+            if "progress" in line:
+                progress(float(line["progress"]))
+            counts = line.get("written", counts)
+        if not counts or not output.is_file():
+            raise invalid("raster.corrupt", "raster.corrupt", name=guests[0].name)
+        return Written(output, counts["valid"], counts["void"], counts["private"])
+
+
+@contextmanager
+def quarantine(parent: Path) -> Iterator[Quarantine]:
+    """A fresh quarantine below `parent`, mode 0700, removed with all its content at the end."""
+    parent.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="guest-", dir=parent))
+    try:
+        yield Quarantine(directory)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _files(guests: Sequence[Guest]) -> list[dict[str, str]]:
+    return [{"path": str(guest.path), "driver": guest.driver} for guest in guests]
+
+
+def _converse(
+    job: dict[str, Any], guests: Sequence[Guest], *, wall_s: int, written_bytes: int
+) -> Iterator[dict[str, Any]]:
+    """Start a child, give it the job, pass on its lines; its failures and its death become refusals."""
+    limits = {"memory_bytes": 2 * _GIB, "cpu_s": wall_s, "open_files": 64, "written_bytes": written_bytes}
+    with tempfile.TemporaryFile() as request:
+        request.write(json.dumps(job | {"limits": limits}).encode())
+        request.seek(0)
+        child = subprocess.Popen(
+            [sys.executable, "-B", "-s", "-m", "sensing.opener"],
+            stdin=request,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd=guests[0].path.parent,
+            close_fds=True,
+        )
+    patience = threading.Timer(wall_s, child.kill)
+    patience.start()
+    try:
+        yield from _lines(child, guests)
+    finally:
+        patience.cancel()
+        child.kill()
+        child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _lines(child: subprocess.Popen[bytes], guests: Sequence[Guest]) -> Iterator[dict[str, Any]]:
+    heard = 0
+    for raw in child.stdout or ():
+        heard += len(raw)
+        if heard > _ANSWER_BYTES:
+            raise too_large("raster.cost", "raster.cost", name=guests[0].name)
+        line = json.loads(raw)
+        if "failed" in line:
+            raise _failure(line["failed"], guests[line.get("file", 0)].name)
+        yield line
+    if child.wait() != 0:
+        # Killed by its limits or crashed in a decoder: either way this file asked for more than an image may.
+        raise too_large("raster.cost", "raster.cost", name=guests[0].name)
+
+
+def _failure(rule: str, name: str) -> RuleViolation:
+    if rule == "raster.cost":
+        return too_large("raster.cost", "raster.cost", name=name)
+    return invalid("raster.corrupt", "raster.corrupt", name=name)
+
+
+@cache
+def _environment() -> dict[str, str]:
+    """All that the child is given: no variable of ours, every driver skipped but the few that are needed."""
+    with rasterio.Env() as env:
+        known = env.drivers()
+    return {
+        "PYTHONPATH": str(_ROOT),
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        "GDAL_SKIP": ",".join(sorted(set(known) - set(_DRIVERS))),
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        "GDAL_PAM_ENABLED": "NO",
+        "GDAL_VRT_ENABLE_PYTHON": "NO",
+        "GDAL_CACHEMAX": "256",
+        "GDAL_NUM_THREADS": "1",
+        "PROJ_NETWORK": "OFF",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
