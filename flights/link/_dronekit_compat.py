@@ -1,0 +1,52 @@
+"""Makes dronekit 2.9.2 importable on Python 3.10 and newer; import dronekit only from here.
+
+dronekit was last released in 2019. It needs `past.builtins.basestring`, which pymavlink stopped bringing
+along, and `collections.MutableMapping`, which Python 3.10 removed. It must also find MAVLink 2 chosen in
+the environment before pymavlink is first imported: otherwise the first MAVLink 2 byte swaps the codec
+object under it, and commands leave without a target.
+"""
+
+from __future__ import annotations
+
+import collections
+import collections.abc
+import importlib
+import os
+import sys
+import types
+from typing import Any
+
+
+def _choose_mavlink_2() -> None:
+    """Fixes the dialect; pymavlink reads it from the environment and has no other switch."""
+    os.environ.setdefault("MAVLINK20", "1")  # noqa: TID251
+    os.environ.setdefault("MAVLINK_DIALECT", "ardupilotmega")  # noqa: TID251
+
+
+def _past() -> types.ModuleType:
+    past, builtins = types.ModuleType("past"), types.ModuleType("past.builtins")
+    builtins.basestring = str  # type: ignore[attr-defined]
+    past.builtins = builtins  # type: ignore[attr-defined]
+    return past
+
+
+def load() -> Any:  # noqa: ANN401
+    """The module `dronekit`, imported once, with nothing of the shim left behind in `collections`."""
+    if "dronekit" in sys.modules:
+        return sys.modules["dronekit"]
+    _choose_mavlink_2()
+    from pymavlink import mavutil
+
+    if mavutil.mavlink.WIRE_PROTOCOL_VERSION != "2.0":
+        raise RuntimeError("pymavlink was imported for MAVLink 1 before the link chose MAVLink 2")
+    past = _past()
+    sys.modules.setdefault("past", past)
+    sys.modules.setdefault("past.builtins", past.builtins)
+    missing = not hasattr(collections, "MutableMapping")
+    if missing:
+        collections.MutableMapping = collections.abc.MutableMapping  # type: ignore[attr-defined]
+    try:
+        return importlib.import_module("dronekit")
+    finally:
+        if missing:
+            del collections.MutableMapping  # type: ignore[attr-defined]

@@ -1,0 +1,247 @@
+"""How an ArduCopter is made to fly a list of items: prepare, wait, start, follow, or turn it back.
+
+Nothing here knows the law or the database: the gateway decides whether, this module does how. The order
+is the one that real ArduCopter 4.5 and 4.6 accept; all limits on waiting are in the vehicle's own time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from flights.link.commands import message_interval, request_message
+from flights.link.errors import VehicleRefused
+from flights.link.items import ListKind
+from flights.link.mission import ReadBack
+from flights.link.telemetry import Sample
+from flights.link.vehicle import VehicleLink
+from flights.model import WireItem
+
+READY_LIMIT_S = 240.0
+MODE_LIMIT_S = 20.0
+ARM_TRIES = 5
+ARM_PAUSE_S = 10.0
+RETURN_LIMIT_S = 1_800.0
+
+# Seconds between two messages of a kind; ArduPilot sends none of them until it is asked.
+STREAMS: Mapping[int, float] = {
+    mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT: 0.25,
+    mavlink.MAVLINK_MSG_ID_SYSTEM_TIME: 1.0,
+    mavlink.MAVLINK_MSG_ID_SYS_STATUS: 1.0,
+    mavlink.MAVLINK_MSG_ID_EKF_STATUS_REPORT: 1.0,
+    mavlink.MAVLINK_MSG_ID_MISSION_CURRENT: 0.5,
+}
+# A flight can be followed without these.
+HELPFUL_STREAMS: Mapping[int, float] = {
+    mavlink.MAVLINK_MSG_ID_GPS_RAW_INT: 1.0,
+    mavlink.MAVLINK_MSG_ID_ATTITUDE: 1.0,
+    mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE: 0.5,
+    mavlink.MAVLINK_MSG_ID_FENCE_STATUS: 1.0,
+}
+# 0 report, 1 return or land: the fence turns the aircraft back whatever happens to the ground side.
+FENCE_ACTION_RETURN = 1.0
+# Maximum height (1) and polygons (4), without the circle around the home (2), which is 300 m by default
+# and would turn every longer patrol back.
+FENCE_TYPE_ALTITUDE_AND_POLYGONS = 5.0
+
+
+class Outcome(StrEnum):
+    """How a flight ended."""
+
+    LANDED = "landed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the vehicle is to fly: items without home, the fence, and the highest point above home."""
+
+    mission: Sequence[WireItem]
+    fence: Sequence[WireItem]
+    fence_alt_max_m: float
+    fence_radius_m: float
+    longest_s: float
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The parameters of the sortie; everything else in the aircraft is its owner's."""
+        return {
+            "FENCE_TYPE": FENCE_TYPE_ALTITUDE_AND_POLYGONS,
+            "FENCE_ACTION": FENCE_ACTION_RETURN,
+            "FENCE_ALT_MAX": self.fence_alt_max_m,
+            "FENCE_RADIUS": self.fence_radius_m,
+            "FENCE_ENABLE": 1.0,
+        }
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the vehicle holds before it may be armed, as read back from it."""
+
+    mission: ReadBack
+    fence: ReadBack
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class End:
+    """How the flight ended, and why when it was not as planned."""
+
+    outcome: Outcome
+    reason: str | None
+    pictures: int
+
+
+def identify(link: VehicleLink) -> dict[str, Any]:
+    """Firmware, board and abilities of the vehicle; raises VehicleRefused `link.capability`."""
+    with link.connection.listen("AUTOPILOT_VERSION") as inbox:
+        link.commands.run(*request_message(mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION))
+        version = inbox.get(5.0)
+    if version is None:
+        raise VehicleRefused.because("link.capability", measured="no AUTOPILOT_VERSION")
+    needed = {
+        "MISSION_INT": mavlink.MAV_PROTOCOL_CAPABILITY_MISSION_INT,
+        "MISSION_FENCE": mavlink.MAV_PROTOCOL_CAPABILITY_MISSION_FENCE,
+        "MAVLINK2": mavlink.MAV_PROTOCOL_CAPABILITY_MAVLINK2,
+    }
+    missing = [name for name, bit in needed.items() if not version.capabilities & bit]
+    if missing:
+        raise VehicleRefused.because("link.capability", measured=", ".join(missing))
+    number = version.flight_sw_version
+    return {
+        "system_id": link.connection.target_system,
+        "firmware": f"ArduCopter {number >> 24 & 255}.{number >> 16 & 255}.{number >> 8 & 255}",
+        "git": bytes(version.flight_custom_version).decode("ascii", "replace").strip("\0"),
+        "uid": f"{version.uid:016x}",
+        "board": version.board_version,
+    }
+
+
+def request_streams(link: VehicleLink) -> None:
+    """Asks for every kind of message that the flight is judged by."""
+    for message_id, interval_s in STREAMS.items():
+        link.commands.run(*message_interval(message_id, interval_s))
+    for message_id, interval_s in HELPFUL_STREAMS.items():
+        with contextlib.suppress(VehicleRefused):
+            link.commands.run(*message_interval(message_id, interval_s))
+
+
+def prepare(link: VehicleLink, orders: Orders) -> Prepared:
+    """Uploads fence, parameters and mission and reads all of them back.
+
+    Raises VehicleRefused when anything reads back differently; the vehicle stays disarmed.
+    """
+    record = identify(link)
+    request_streams(link)
+    fence = link.missions.put(ListKind.FENCE, orders.fence)
+    parameters = {name: link.set_parameter(name, value) for name, value in orders.parameters.items()}
+    mission = link.missions.put(ListKind.MISSION, orders.mission)
+    return Prepared(mission, fence, record | {"parameters": parameters})
+
+
+def verify(link: VehicleLink, prepared: Prepared) -> None:
+    """Reads mission and fence again and refuses when either is no longer what was prepared."""
+    for kind, before in ((ListKind.FENCE, prepared.fence), (ListKind.MISSION, prepared.mission)):
+        if kind.digest(link.missions.get(kind)) != before.digest:
+            raise VehicleRefused.because("mission.mismatch", kind=kind.label, measured="changed since upload")
+
+
+def wait_ready(link: VehicleLink) -> None:
+    """Waits until the vehicle knows where it is and its own checks pass; raises `link.not_ready`."""
+    telemetry = link.telemetry
+    link.wait(lambda: telemetry.has_position and telemetry.prearm_ok, READY_LIMIT_S, "link.not_ready")
+
+
+def launch(link: VehicleLink) -> None:
+    """Arms in GUIDED and starts the mission (arming in AUTO is refused by ArduCopter)."""
+    _rewind(link)
+    _set_mode(link, "GUIDED")
+    _arm(link)
+    link.wait(lambda: bool(link.vehicle.armed), MODE_LIMIT_S, "link.not_armed")
+    link.commands.run(mavlink.MAV_CMD_MISSION_START, 0.0, 0.0)
+    link.wait(lambda: link.vehicle.mode.name == "AUTO", MODE_LIMIT_S, "link.not_started")
+
+
+def _rewind(link: VehicleLink) -> None:
+    """Points the vehicle at the first item; firmware that does not know the order starts there anyway."""
+    with contextlib.suppress(VehicleRefused):
+        link.commands.run(mavlink.MAV_CMD_DO_SET_MISSION_CURRENT, 1.0, 1.0)
+    link.telemetry.forget_progress()
+
+
+def _set_mode(link: VehicleLink, name: str) -> None:
+    link.vehicle.mode = name
+    link.wait(lambda: link.vehicle.mode.name == name, MODE_LIMIT_S, "link.not_started")
+
+
+def _arm(link: VehicleLink) -> None:
+    """Arms; the checks may fail for a moment after they passed, so it is tried a few times."""
+    for attempt in range(ARM_TRIES):
+        try:
+            link.vehicle.armed = True
+            return
+        except VehicleRefused:
+            if attempt == ARM_TRIES - 1:
+                raise
+            link.pause(ARM_PAUSE_S)
+            wait_ready(link)
+
+
+def return_home(link: VehicleLink) -> None:
+    """Orders the return to the launch place, acknowledged."""
+    link.commands.run(mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH)
+
+
+def follow(
+    link: VehicleLink, orders: Orders, on_sample: Callable[[Sample], None], stop: Callable[[], str | None]
+) -> End:
+    """Follows the flight until it has landed and disarmed, handing over every position in order.
+
+    `stop` is asked all the time; the reason it returns turns the aircraft back. So does a flight that
+    takes longer than `orders.longest_s`. Raises LinkLost when the vehicle falls silent.
+    """
+    telemetry, reason = link.telemetry, None
+    started_s, breaches = telemetry.vehicle_s or 0.0, telemetry.breach_count
+    # Long after the return was ordered there is nothing more to wait for; a person has to look.
+    limit_s = orders.longest_s + RETURN_LIMIT_S
+    while not _is_down(link):
+        link.check_line()
+        _hand_over(link, on_sample)
+        flown_s = (telemetry.vehicle_s or 0.0) - started_s
+        wish = stop() or ("overdue" if flown_s > orders.longest_s else None)
+        if wish is not None and reason is None:
+            reason = wish
+            return_home(link)
+        if flown_s > limit_s:
+            raise VehicleRefused.because("link.overdue", measured=f"{flown_s:.0f} s")
+    while not telemetry.samples.empty():
+        _hand_over(link, on_sample)
+    if reason is None and telemetry.breach_count > breaches:
+        reason = "fence_breach"
+    reason = reason or _own_reason(link, orders)
+    return End(Outcome.ABORTED if reason else Outcome.LANDED, reason, telemetry.pictures)
+
+
+def _hand_over(link: VehicleLink, on_sample: Callable[[Sample], None]) -> None:
+    with contextlib.suppress(queue.Empty):
+        on_sample(link.telemetry.samples.get(timeout=0.1))
+
+
+def _is_down(link: VehicleLink) -> bool:
+    down = (mavlink.MAV_LANDED_STATE_ON_GROUND, mavlink.MAV_LANDED_STATE_UNDEFINED)
+    return link.telemetry.landed_state in down and not link.vehicle.armed
+
+
+def _own_reason(link: VehicleLink, orders: Orders) -> str | None:
+    """Why the vehicle itself ended the flight early, None when it flew the mission to the end."""
+    if link.telemetry.rebooted:
+        return "reboot"
+    last_place = max((seq for seq, item in enumerate(orders.mission, 1) if item.x or item.y), default=0)
+    got_there = last_place in link.telemetry.reached or link.telemetry.furthest_seq > last_place
+    return None if got_there or not last_place else "ended_early"
