@@ -1,0 +1,98 @@
+"""The rulebook: all rule packs of an installation, and which one applies at a place on a date."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import date, datetime
+from importlib import resources
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import yaml
+from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+
+from schemas.refusals import conflict
+from schemas.rules.pack import RulePack
+
+
+class PackError(ValueError):
+    """A rule pack file is not a valid rule pack."""
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key given twice is an error instead of a silent replacement."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise PackError(f"the key {key!r} is given twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_pack(text: str, name: str = "rule pack") -> RulePack:
+    """The pack that a YAML document describes; PackError says everything that is wrong with it."""
+    try:
+        return RulePack.model_validate(yaml.load(text, _StrictLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        raise PackError(f"{name}: {error}") from error
+
+
+class Rulebook:
+    """Rule packs that never contradict each other: at most one applies at any place and date."""
+
+    def __init__(self, packs: Iterable[RulePack]) -> None:
+        self.packs = tuple(packs)
+        for one, other in combinations(self.packs, 2):
+            if one.id == other.id and one.version == other.version:
+                raise PackError(f"two rule packs are called {one.id} version {one.version}")
+            if _overlap(one, other):
+                raise PackError(f"{one.id} and {other.id} both apply at one place and date")
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Rulebook:
+        """Reads every `*.yaml` of `folder`, by default the packs that come with the house."""
+        source = resources.files("schemas.rules").joinpath("packs") if folder is None else folder
+        files = sorted((f for f in source.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+        return cls(read_pack(file.read_text(encoding="utf-8"), file.name) for file in files)
+
+    def __getitem__(self, reference: str) -> RulePack:
+        """The newest pack of an id, or the exact one of a reference; KeyError when there is none."""
+        found = [p for p in self.packs if reference in (p.id, p.reference)]
+        if not found:
+            raise KeyError(reference)
+        return max(found, key=lambda p: p.version)
+
+    def resolve(self, lon: float, lat: float, on: date) -> RulePack:
+        """The pack in force at a place (EPSG:4326) on a local date; RuleViolation GD-02.1 when none is."""
+        return self.at_place(Point(lon, lat), on)
+
+    def at_place(self, place: BaseGeometry, on: date) -> RulePack:
+        """The pack whose jurisdiction covers the whole of `place` (EPSG:4326) and is in force then.
+
+        `on` is a local date, or an aware instant, which falls on a date of the pack's own zone.
+        Raises RuleViolation GD-02.1 when no pack applies.
+        """
+        for pack in self.packs:
+            local = pack.local_date(on) if isinstance(on, datetime) else on
+            if pack.in_force(local) and pack.jurisdiction.covers(place):
+                return pack
+        raise conflict("GD-02.1", "rules.no_pack", measured=on.isoformat(), place=_inside(place))
+
+
+def _overlap(one: RulePack, other: RulePack) -> bool:
+    ends = [pack.effective_to or date.max for pack in (one, other)]
+    if max(one.effective_from, other.effective_from) >= min(ends):
+        return False
+    return bool(one.jurisdiction.geometry.intersection(other.jurisdiction.geometry).area > 0)
+
+
+def _inside(place: BaseGeometry) -> dict[str, Any] | None:
+    """A point of the place for the map, where it has one."""
+    if place.is_empty or not math.isfinite(sum(place.bounds)):
+        return None
+    point = place.representative_point()
+    return {"type": "Point", "coordinates": [point.x, point.y]}

@@ -1,0 +1,41 @@
+"""The registry of rule ids explains every id that anything in the house cites."""
+
+import re
+
+import pytest
+
+from schemas.machine import state_tables
+from schemas.rules import Rulebook, registry
+
+RULE_ID = re.compile(r"^(GD|LF|LX|JN|IR|DC)-\d+(\.\d+)?$")
+
+
+@pytest.mark.parametrize("rule", sorted(registry()))
+def test_registry__entry_is_whole(rule):
+    info = registry()[rule]
+    assert RULE_ID.match(rule)
+    assert info.article
+    assert info.title["en"]
+    assert info.title["zh"]
+    assert info.document["zh"]
+
+
+def test_registry__anchor():
+    assert registry()["GD-14.2"].anchor == "gd-14-2"
+    anchors = [info.anchor for info in registry().values()]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_registry__knows_every_rule_of_the_state_tables():
+    cited = {
+        guard.split(":")[0]
+        for table in state_tables().values()
+        for transition in table.transitions
+        for guard in transition.guards
+    }
+    assert {rule for rule in cited if not rule.startswith("state.")} <= registry().keys()
+
+
+def test_registry__knows_every_plain_rule_source_of_the_packs():
+    sources = {s for pack in Rulebook.load().packs for s in pack.sources.values()}
+    assert {"GD-14.2", "GD-15"} <= {s for s in sources if RULE_ID.match(s)}
