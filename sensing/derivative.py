@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import rasterio
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
-from typing_extensions import Self
 
 from sensing.mask import Mask, ZoneBurner
 
@@ -145,6 +144,8 @@ def surviving_pixels(path: Path, zones: ZoneBurner) -> int:
         for window, _ in windows(grid, row_bytes):
             private = zones.burn(window)
             if private.any():
-                shown = (dataset.read(window=window) != 0).any(axis=0) | (dataset.dataset_mask(window=window) != 0)
+                shown = (dataset.read(window=window) != 0).any(axis=0) | (
+                    dataset.dataset_mask(window=window) != 0
+                )
                 alive += int((shown & private).sum())
     return alive

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import shapely
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
-from typing_extensions import Self
 
 from geo.crs import to_wgs84, transformer, utm_epsg
 from geo.footprint import Camera
@@ -126,7 +125,9 @@ def pose_of(
             "FocalLengthIn35mmFilm": camera,
         }
         absent = ", ".join(tag for tag, value in gaps.items() if value is None)
-        raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found])
+        raise RuleViolation(
+            Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found]
+        )
     if found:
         raise RuleViolation(Kind.INVALID, found)
     alt_agl_m, height_error_m = _height(photo, at, name, terrain)
@@ -178,7 +179,9 @@ def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) 
         gap = "GPSAltitude with an elevation model, RelativeAltitude"
         raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=gap)])
     if alt_agl_m < _MIN_AGL_M:
-        low = refuse("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M)
+        low = refuse(
+            "frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M
+        )
         raise RuleViolation(Kind.INVALID, [low])
     return alt_agl_m, error_m
 
@@ -196,7 +199,9 @@ def plan_mosaic(reports: Sequence[HeaderReport], poses: Sequence[Pose]) -> Mosai
     west, south, east, north = seen.bounds
     width, height = math.ceil((east - west) / pixel_m), math.ceil((north - south) / pixel_m)
     if width * height > limit("raster.pixels"):
-        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
+        big = refuse(
+            "raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels")
+        )
         raise RuleViolation(Kind.TOO_LARGE, [big])
     transform = Affine.translation(west, north) * Affine.scale(pixel_m, -pixel_m)
     times = sorted(pose.captured_at for pose in poses)
@@ -221,7 +226,10 @@ def _place(report: HeaderReport, pose: Pose, epsg: int) -> Placement:
 
 
 def draw(
-    window: Window, transform: Affine, placements: Sequence[Placement], photo: Callable[[int], NDArray[np.uint8]]
+    window: Window,
+    transform: Affine,
+    placements: Sequence[Placement],
+    photo: Callable[[int], NDArray[np.uint8]],
 ) -> tuple[NDArray[np.uint8], Mask]:
     """One window of the mosaic (3 x height x width) and where any photo shows it.
 

@@ -89,12 +89,20 @@ def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
     controls = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in points]
     try:
         transform, width, height = calculate_default_transform(
-            RasterCRS.from_wkt(crs_wkt), RasterCRS.from_wkt(target.to_wkt()), report.width, report.height, gcps=controls
+            RasterCRS.from_wkt(crs_wkt),
+            RasterCRS.from_wkt(target.to_wkt()),
+            report.width,
+            report.height,
+            gcps=controls,
         )
     except RasterioError as error:
-        raise invalid("raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS) from error
+        raise invalid(
+            "raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS
+        ) from error
     if width * height > limit("raster.pixels"):
-        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
+        big = refuse(
+            "raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels")
+        )
         raise RuleViolation(Kind.TOO_LARGE, [big])
     grid = Grid(target.to_wkt(), transform, int(width), int(height))
     gsd_m = ground_resolution_m(grid)
@@ -105,7 +113,9 @@ def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
 
 
 def _residual_m(
-    points: Sequence[GroundPoint], lons: np.ndarray[tuple[int], np.dtype[np.float64]], lats: np.ndarray[tuple[int], np.dtype[np.float64]]
+    points: Sequence[GroundPoint],
+    lons: np.ndarray[tuple[int], np.dtype[np.float64]],
+    lats: np.ndarray[tuple[int], np.dtype[np.float64]],
 ) -> float:
     """The root mean square distance of control points from the smooth surface through all of them."""
     col, row = np.array([[p.col, p.row] for p in points]).T

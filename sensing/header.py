@@ -147,7 +147,10 @@ def _size(report: HeaderReport) -> Iterator[Refusal]:
         yield refuse("raster.ratio", "raster.ratio", measured=round(ratio), required=limit("raster.ratio"))
     if report.photo and report.photo.exif_bytes > limit("raster.exif_bytes"):
         yield refuse(
-            "raster.exif", "raster.exif", measured=report.photo.exif_bytes, required=limit("raster.exif_bytes")
+            "raster.exif",
+            "raster.exif",
+            measured=report.photo.exif_bytes,
+            required=limit("raster.exif_bytes"),
         )
 
 

@@ -104,7 +104,12 @@ class Quarantine:
         return reports
 
     def transcode(
-        self, guest: Guest, report: HeaderReport, grid: Grid, zones: Sequence[BaseGeometry], progress: Progress
+        self,
+        guest: Guest,
+        report: HeaderReport,
+        grid: Grid,
+        zones: Sequence[BaseGeometry],
+        progress: Progress,
     ) -> Written:
         """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included."""
         job = {"task": "transcode", "report": report.model_dump(), "by_points": not report.has_affine}

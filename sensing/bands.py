@@ -1,0 +1,57 @@
+"""Which band of an image measures what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from schemas.refusals import invalid
+from sensing.header import HeaderReport
+
+
+class Role(StrEnum):
+    """What a band measures; `other` is kept but no rule uses it."""
+
+    BLUE = "blue"
+    GREEN = "green"
+    RED = "red"
+    RED_EDGE = "red_edge"
+    NIR = "nir"
+    SWIR1 = "swir1"
+    SWIR2 = "swir2"
+    OTHER = "other"
+
+
+_RGB = (Role.RED, Role.GREEN, Role.BLUE)
+# Sentinel-2 in the order of its bands: B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 (B10) B11 B12.
+_SENTINEL_2_VISIBLE = (Role.OTHER, Role.BLUE, Role.GREEN, Role.RED)
+_SENTINEL_2_INFRARED = (Role.RED_EDGE, Role.OTHER, Role.OTHER, Role.NIR, Role.OTHER, Role.OTHER)
+_BY_COUNT: dict[int, tuple[Role, ...]] = {
+    3: _RGB,
+    4: (*_RGB, Role.NIR),
+    12: (*_SENTINEL_2_VISIBLE, *_SENTINEL_2_INFRARED, Role.SWIR1, Role.SWIR2),
+    13: (*_SENTINEL_2_VISIBLE, *_SENTINEL_2_INFRARED, Role.OTHER, Role.SWIR1, Role.SWIR2),
+}
+_COLOURS = {"red": Role.RED, "green": Role.GREEN, "blue": Role.BLUE}
+
+
+def roles_of(report: HeaderReport, chosen: Sequence[str] = ()) -> tuple[Role, ...]:
+    """The role of each data band (alpha left out): as chosen, else as the file colours them, else by their number.
+
+    Bands whose role nothing tells are `other`. Raises RuleViolation `scene.bands` when `chosen` does not fit.
+    """
+    bands = report.data_bands
+    if chosen:
+        if len(chosen) != len(bands) or not set(chosen) <= {role.value for role in Role}:
+            raise invalid("scene.bands", "scene.bands", measured=",".join(chosen), required=len(bands))
+        return tuple(Role(name) for name in chosen)
+    by_count = _BY_COUNT.get(len(bands), (Role.OTHER,) * len(bands))
+    coloured = [_COLOURS.get(report.colours[band - 1]) for band in bands if band <= len(report.colours)]
+    if set(_RGB) <= set(coloured):
+        return tuple(colour or usual for colour, usual in zip(coloured, _unclaimed(by_count), strict=True))
+    return by_count
+
+
+def _unclaimed(by_count: tuple[Role, ...]) -> tuple[Role, ...]:
+    """The usual roles with the visible ones blanked, since the file itself says where those are."""
+    return tuple(Role.OTHER if role in _RGB else role for role in by_count)
