@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo import crs
+from geo import crs, measure
 from geo.types import LonLat
 
 Floats = NDArray[np.float64]
@@ -96,3 +96,22 @@ def _turning(x: Floats, y: Floats) -> NDArray[np.bool_]:
     heading = np.unwrap(np.arctan2(np.diff(y), np.diff(x)))
     turning[1:-1] = np.abs(np.diff(heading)) > math.radians(_TURN_DEG)
     return turning
+
+
+def sector(at: LonLat, azimuth_deg: float, hfov_deg: float, range_m: float) -> BaseGeometry:
+    """What a fixed camera looks at: a geodesic sector of EPSG:4326, a disc where it turns all the way.
+
+    `azimuth_deg` is clockwise from north. Raises ValueError for a range that is not above zero.
+    """
+    if not (range_m > 0 and math.isfinite(range_m)):
+        raise ValueError("range_m must be above zero")
+    full_turn = hfov_deg >= 360
+    angles = azimuth_deg + np.linspace(-hfov_deg / 2, hfov_deg / 2, max(int(hfov_deg // 5) + 2, 3))
+    count = len(angles)
+    # The arc's chords would cut inside the true range; reaching a little further never hides a zone.
+    reach_m = range_m / math.cos(math.radians(min(hfov_deg, 360) / (count - 1) / 2))
+    lons, lats, _ = measure.WGS84.fwd(
+        np.full(count, at.lon), np.full(count, at.lat), angles, np.full(count, reach_m)
+    )
+    arc = list(zip(lons, lats, strict=True))
+    return shapely.Polygon(arc if full_turn else [(at.lon, at.lat), *arc])

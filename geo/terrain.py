@@ -61,7 +61,9 @@ class Terrain:
         A place is unknown when it lies outside the model or when one of its four cells is nodata.
         """
         x, y = self._to_model.transform(np.asarray(lons, np.float64), np.asarray(lats, np.float64))
-        columns, rows = ~self._dataset.transform * (np.asarray(x), np.asarray(y))
+        to_cell = ~self._dataset.transform
+        columns = to_cell.a * x + to_cell.b * y + to_cell.c
+        rows = to_cell.d * x + to_cell.e * y + to_cell.f
         heights = np.full(len(columns), np.nan)
         with np.errstate(invalid="ignore"):
             inside = (
