@@ -1,0 +1,129 @@
+"""Which MAVLink commands a plan may hold, and by what name every other one is refused.
+
+Nothing is dropped silently: a number that is not known here is refused by its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flights.formats import fields
+from flights.model import MISSION_COMMANDS, Command, Frame, PlanItem
+from schemas.refusals import RuleViolation, invalid
+
+_MISSION_CODES = frozenset(int(command) for command in MISSION_COMMANDS)
+_NO_HEIGHT_NEEDED = {Command.NAV_LAND}
+
+# Why a command is refused; the names are suffixes of text keys in schemas/texts/flights.toml.
+_PAYLOAD, _CONTROL, _POINTING, _PATH, _FENCE = "payload", "control", "pointing", "path", "fence"
+
+_REFUSED: dict[int, tuple[str, str]] = {
+    23: ("MAV_CMD_NAV_LAND_LOCAL", _PATH),
+    24: ("MAV_CMD_NAV_TAKEOFF_LOCAL", _PATH),
+    25: ("MAV_CMD_NAV_FOLLOW", _PATH),
+    30: ("MAV_CMD_NAV_CONTINUE_AND_CHANGE_ALT", _PATH),
+    31: ("MAV_CMD_NAV_LOITER_TO_ALT", _PATH),
+    32: ("MAV_CMD_DO_FOLLOW", _PATH),
+    34: ("MAV_CMD_DO_ORBIT", _PATH),
+    80: ("MAV_CMD_NAV_ROI", _POINTING),
+    81: ("MAV_CMD_NAV_PATHPLANNING", _PATH),
+    83: ("MAV_CMD_NAV_ALTITUDE_WAIT", _PATH),
+    84: ("MAV_CMD_NAV_VTOL_TAKEOFF", _PATH),
+    85: ("MAV_CMD_NAV_VTOL_LAND", _PATH),
+    92: ("MAV_CMD_NAV_GUIDED_ENABLE", _CONTROL),
+    94: ("MAV_CMD_NAV_PAYLOAD_PLACE", _PAYLOAD),
+    113: ("MAV_CMD_CONDITION_CHANGE_ALT", _PATH),
+    176: ("MAV_CMD_DO_SET_MODE", _CONTROL),
+    179: ("MAV_CMD_DO_SET_HOME", _CONTROL),
+    180: ("MAV_CMD_DO_SET_PARAMETER", _CONTROL),
+    181: ("MAV_CMD_DO_SET_RELAY", _PAYLOAD),
+    182: ("MAV_CMD_DO_REPEAT_RELAY", _PAYLOAD),
+    183: ("MAV_CMD_DO_SET_SERVO", _PAYLOAD),
+    184: ("MAV_CMD_DO_REPEAT_SERVO", _PAYLOAD),
+    185: ("MAV_CMD_DO_FLIGHTTERMINATION", _CONTROL),
+    186: ("MAV_CMD_DO_CHANGE_ALTITUDE", _PATH),
+    188: ("MAV_CMD_DO_RETURN_PATH_START", _PATH),
+    189: ("MAV_CMD_DO_LAND_START", _PATH),
+    190: ("MAV_CMD_DO_RALLY_LAND", _PATH),
+    191: ("MAV_CMD_DO_GO_AROUND", _PATH),
+    192: ("MAV_CMD_DO_REPOSITION", _PATH),
+    193: ("MAV_CMD_DO_PAUSE_CONTINUE", _CONTROL),
+    194: ("MAV_CMD_DO_SET_REVERSE", _PATH),
+    195: ("MAV_CMD_DO_SET_ROI_LOCATION", _POINTING),
+    196: ("MAV_CMD_DO_SET_ROI_WPNEXT_OFFSET", _POINTING),
+    197: ("MAV_CMD_DO_SET_ROI_NONE", _POINTING),
+    198: ("MAV_CMD_DO_SET_ROI_SYSID", _POINTING),
+    200: ("MAV_CMD_DO_CONTROL_VIDEO", _POINTING),
+    201: ("MAV_CMD_DO_SET_ROI", _POINTING),
+    202: ("MAV_CMD_DO_DIGICAM_CONFIGURE", _POINTING),
+    203: ("MAV_CMD_DO_DIGICAM_CONTROL", _POINTING),
+    204: ("MAV_CMD_DO_MOUNT_CONFIGURE", _POINTING),
+    207: ("MAV_CMD_DO_FENCE_ENABLE", _CONTROL),
+    208: ("MAV_CMD_DO_PARACHUTE", _CONTROL),
+    209: ("MAV_CMD_DO_MOTOR_TEST", _CONTROL),
+    210: ("MAV_CMD_DO_INVERTED_FLIGHT", _PATH),
+    211: ("MAV_CMD_DO_GRIPPER", _PAYLOAD),
+    212: ("MAV_CMD_DO_AUTOTUNE_ENABLE", _CONTROL),
+    214: ("MAV_CMD_DO_SET_CAM_TRIGG_INTERVAL", _POINTING),
+    215: ("MAV_CMD_DO_SET_RESUME_REPEAT_DIST", _PATH),
+    216: ("MAV_CMD_DO_SPRAYER", _PAYLOAD),
+    217: ("MAV_CMD_DO_SEND_SCRIPT_MESSAGE", _CONTROL),
+    218: ("MAV_CMD_DO_AUX_FUNCTION", _CONTROL),
+    220: ("MAV_CMD_DO_MOUNT_CONTROL_QUAT", _POINTING),
+    221: ("MAV_CMD_DO_GUIDED_MASTER", _CONTROL),
+    222: ("MAV_CMD_DO_GUIDED_LIMITS", _CONTROL),
+    223: ("MAV_CMD_DO_ENGINE_CONTROL", _CONTROL),
+    224: ("MAV_CMD_DO_SET_MISSION_CURRENT", _CONTROL),
+    252: ("MAV_CMD_OVERRIDE_GOTO", _CONTROL),
+    300: ("MAV_CMD_MISSION_START", _CONTROL),
+    400: ("MAV_CMD_COMPONENT_ARM_DISARM", _CONTROL),
+    534: ("MAV_CMD_SET_CAMERA_SOURCE", _POINTING),
+    600: ("MAV_CMD_JUMP_TAG", _PATH),
+    601: ("MAV_CMD_DO_JUMP_TAG", _PATH),
+    1000: ("MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW", _POINTING),
+    1001: ("MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE", _POINTING),
+    2003: ("MAV_CMD_DO_TRIGGER_CONTROL", _POINTING),
+    3000: ("MAV_CMD_DO_VTOL_TRANSITION", _PATH),
+    4501: ("MAV_CMD_CONDITION_GATE", _PATH),
+    5000: ("MAV_CMD_NAV_FENCE_RETURN_POINT", _FENCE),
+    5001: ("MAV_CMD_NAV_FENCE_POLYGON_VERTEX_INCLUSION", _FENCE),
+    5002: ("MAV_CMD_NAV_FENCE_POLYGON_VERTEX_EXCLUSION", _FENCE),
+    5003: ("MAV_CMD_NAV_FENCE_CIRCLE_INCLUSION", _FENCE),
+    5004: ("MAV_CMD_NAV_FENCE_CIRCLE_EXCLUSION", _FENCE),
+    5100: ("MAV_CMD_NAV_RALLY_POINT", _FENCE),
+    42600: ("MAV_CMD_DO_WINCH", _PAYLOAD),
+    42702: ("MAV_CMD_NAV_SCRIPT_TIME", _CONTROL),
+    42703: ("MAV_CMD_NAV_ATTITUDE_TIME", _PATH),
+}
+
+
+def command(value: object, path: str) -> Command:
+    """The command of a mission item; RuleViolation 422 `plan.command` for one that no plan may hold."""
+    code = fields.integer(value, path)
+    if code in _MISSION_CODES:
+        return Command(code)
+    raise _refused(code, path)
+
+
+def _refused(code: int, path: str) -> RuleViolation:
+    name, why = _REFUSED.get(code, (f"MAV_CMD {code}", "unknown"))
+    return invalid("plan.command", f"plan.command_{why}", path=path, name=name, measured=code)
+
+
+def item(code: object, frame: object, numbers: Sequence[object], path: str) -> PlanItem:
+    """A mission item from its seven numbers param1..param4, latitude, longitude, altitude.
+
+    None among them means that the file leaves the value to the autopilot. Latitude and longitude both 0 or
+    both None mean the place where the aircraft is then, as autopilots read them.
+    """
+    known = command(code, f"{path} command")
+    params = [fields.optional_number(n, f"{path} param{i}") for i, n in enumerate(numbers[:4], start=1)]
+    kept = (params[0], params[1], params[2], params[3])
+    where = fields.frame(frame, f"{path} frame", known)
+    if not known.is_located:
+        return PlanItem(known, Frame.MISSION, kept)
+    lat, lon, alt = numbers[4:7]
+    height = None if alt is None else fields.altitude_m(alt, f"{path} altitude")
+    if height is None and known in _NO_HEIGHT_NEEDED:
+        height = 0.0
+    return PlanItem(known, where, kept, fields.somewhere(lat, lon, path), height)

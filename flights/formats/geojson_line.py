@@ -1,0 +1,147 @@
+"""A plan drawn as one GeoJSON line: a LineString, a Feature with one, or a collection with one such Feature.
+
+Heights come from the third ordinate or from the property `alt_agl_m`; where there is neither, the plan has
+none and the check refuses it unless an option gives one. Properties read: `alt_agl_m`, `alt_frame`
+(terrain, home or amsl; for the third ordinate), `speed_mps`, `hfov_deg`, `home` ([lon, lat] or
+[lon, lat, amsl]).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flights.formats import fields
+from flights.formats.fields import Faults
+from flights.model import E7, Assumed, Command, Frame, Home, Plan, PlanItem, Reference, to_e7
+from geo.geojson import parse_geometry, refuse_foreign_crs
+from geo.types import LonLat
+from schemas.refusals import invalid
+
+TYPES = frozenset({"LineString", "Feature", "FeatureCollection"})
+_FRAMES = {
+    Reference.TERRAIN: Frame.GLOBAL_TERRAIN_ALT,
+    Reference.HOME: Frame.GLOBAL_RELATIVE_ALT,
+    Reference.AMSL: Frame.GLOBAL,
+}
+
+
+def read(document: Mapping[str, Any]) -> Plan:
+    """The plan of a decoded GeoJSON document; RuleViolation 422 where it is not one line."""
+    refuse_foreign_crs(document)
+    geometry, properties, path = _one_line(document)
+    parse_geometry(geometry, allow={"LineString"}, path=path)
+    positions = geometry["coordinates"]
+    fields.refuse_many(len(positions), "plan.items", "plan.too_many_items")
+    heights, frame, assumed = _heights(positions, properties)
+    items = tuple(
+        PlanItem(Command.NAV_WAYPOINT, frame, (0.0, 0.0, 0.0, None), LonLat(float(p[0]), float(p[1])), alt_m)
+        for p, alt_m in zip(positions, heights, strict=True)
+    )
+    faults = Faults()
+    speed_mps = faults.attempt(_positive, properties, "speed_mps")
+    hfov_deg = faults.attempt(_positive, properties, "hfov_deg")
+    home = faults.attempt(_home, properties.get("home"))
+    faults.raise_any()
+    return Plan(items, home, source="GeoJSON", speed_mps=speed_mps, hfov_deg=hfov_deg, assumed=assumed)
+
+
+def _one_line(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], str]:
+    """The geometry object of the only line, its properties, and the path to it."""
+    kind, path = document.get("type"), ""
+    if kind == "FeatureCollection":
+        features = fields.array(document.get("features"), "features")
+        if len(features) != 1:
+            raise invalid("plan.one_line", measured=len(features))
+        document, path = fields.mapping(features[0], "features[0]"), "features[0]."
+        kind = document.get("type")
+    if kind != "Feature":
+        return document, {}, path.rstrip(".")
+    properties = document.get("properties")
+    held = {} if properties is None else fields.mapping(properties, f"{path}properties")
+    return fields.mapping(document.get("geometry"), f"{path}geometry"), held, f"{path}geometry"
+
+
+def _heights(
+    positions: list[list[float]], properties: Mapping[str, Any]
+) -> tuple[list[float | None], Frame, tuple[Assumed, ...]]:
+    given = properties.get("alt_agl_m")
+    alt_agl_m = None if given is None else fields.altitude_m(given, "properties.alt_agl_m")
+    # Mapping tools write a third ordinate of 0 for lines without heights; nobody flies at 0 m.
+    if len(positions[0]) == 3 and any(position[2] for position in positions):
+        if alt_agl_m is not None:
+            raise invalid("plan.height_twice")
+        heights = [fields.altitude_m(p[2], f"coordinates[{i}]") for i, p in enumerate(positions)]
+        frame, assumed = _frame(properties.get("alt_frame"))
+        return [*heights], frame, assumed
+    return [alt_agl_m] * len(positions), Frame.GLOBAL_TERRAIN_ALT, ()
+
+
+def _frame(value: object) -> tuple[Frame, tuple[Assumed, ...]]:
+    if value is None:
+        return Frame.GLOBAL_TERRAIN_ALT, (
+            Assumed("alt_frame", Reference.TERRAIN, "no alt_frame in the file"),
+        )
+    if not isinstance(value, str) or value not in set(Reference):
+        raise fields.wrong("properties.alt_frame", value, ", ".join(Reference))
+    return _FRAMES[Reference(value)], ()
+
+
+def _positive(properties: Mapping[str, Any], name: str) -> float | None:
+    value = fields.optional_number(properties.get(name), f"properties.{name}")
+    if value is not None and value <= 0:
+        raise fields.wrong(f"properties.{name}", value, "a number above 0")
+    return value
+
+
+def _home(value: object) -> Home | None:
+    if value is None:
+        return None
+    path = "properties.home"
+    position = fields.array(value, path)
+    if len(position) not in (2, 3):
+        raise fields.wrong(path, f"{len(position)} numbers", "[lon, lat] or [lon, lat, amsl]")
+    at = fields.place(position[1], position[0], path)
+    return Home(at, fields.altitude_m(position[2], f"{path}[2]") if len(position) == 3 else None)
+
+
+def write(plan: Plan) -> bytes:
+    """`plan` as one GeoJSON line; RuleViolation 422 where it is more than waypoints in a single frame."""
+    frame = _only_frame(plan)
+    properties: dict[str, Any] = {"alt_frame": frame.reference}
+    if plan.speed_mps:
+        properties["speed_mps"] = plan.speed_mps
+    if plan.hfov_deg:
+        properties["hfov_deg"] = plan.hfov_deg
+    if plan.home:
+        amsl = [] if plan.home.alt_amsl_m is None else [plan.home.alt_amsl_m]
+        properties["home"] = [*_position(plan.home.at), *amsl]
+    coordinates: list[list[float]] = [_position(item.at) for item in plan.items if item.at]
+    heights = [item.alt_m for item in plan.items if item.alt_m is not None]
+    if len(heights) == len(coordinates) and any(heights):
+        coordinates = [[*position, alt_m] for position, alt_m in zip(coordinates, heights, strict=True)]
+    elif heights:
+        raise invalid("plan.height_missing", path="some of the waypoints")
+    document = {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": {"type": "LineString", "coordinates": coordinates},
+    }
+    return (json.dumps(document, allow_nan=False) + "\n").encode()
+
+
+def _only_frame(plan: Plan) -> Frame:
+    if plan.fence.items or plan.rally:
+        raise invalid("plan.not_in_format", format="GeoJSON", name="geofence or rally points")
+    for item in plan.items:
+        if item.command is not Command.NAV_WAYPOINT or item.at is None or any(item.params):
+            raise invalid("plan.not_in_format", format="GeoJSON", name=item.command.mavlink_name)
+    frames = {item.frame.plain for item in plan.items}
+    if len(frames) != 1:
+        raise invalid("plan.not_in_format", format="GeoJSON", name="heights of several kinds")
+    return frames.pop()
+
+
+def _position(at: LonLat) -> list[float]:
+    return [to_e7(at.lon) / E7, to_e7(at.lat) / E7]
