@@ -1,0 +1,33 @@
+"""The application: `create_app(services)` puts errors, edge, languages, identity and pages together."""
+
+from __future__ import annotations
+
+from web import assets, errors, i18n, page, permissions, security
+from web.account.views import section as account
+from web.desk.views import section as desk
+from web.identity import request_identity
+from web.permissions import GuardedFlask
+from web.pilot.views import section as pilot
+from web.public.data import section as data
+from web.public.tiles import section as tiles
+from web.public.views import section as public
+from web.wiring import Services
+
+SECTIONS = (public, tiles, data, account, pilot, desk)
+
+
+def create_app(services: Services) -> GuardedFlask:
+    """The web application on `services`; nothing is opened before the first request."""
+    app = GuardedFlask(__name__)
+    app.extensions["services"] = services
+    hosts = tuple(host.strip() for host in services.settings.trusted_hosts.split(",") if host.strip())
+    errors.register(app)
+    security.register(app, security.Edge(hosts, services.settings.behind_tls_proxy))
+    i18n.register(app)
+    request_identity.register(app)
+    app.before_request(lambda: permissions.enforce(app))
+    assets.register(app)
+    page.register(app)
+    for section in SECTIONS:
+        app.register_blueprint(section)
+    return app

@@ -1,0 +1,1 @@
+"""The review desk: a machine proposes, a qualified officer decides."""

@@ -1,0 +1,202 @@
+// The public map: select here or in the list, the address in the URL holds both.
+import { boundsOf, makeMap, maplibregl, readConfig } from "../map/map.js";
+import { GROUPS, TOUCHABLE } from "../map/style.js";
+import { htmx } from "./app.js";
+
+const element = document.getElementById("map");
+const config = readConfig(element);
+const words = config.words;
+const map = makeMap(element, { ...config, hash: "map" });
+const narrow = matchMedia("(max-width: 860px)");
+
+let popup = null;
+let chosen = null;
+let marker = null;
+
+// -- selecting --------------------------------------------------------------------------------
+
+const distinct = (features) => [...new Map(features.map((f) => [`${f.source}/${f.properties.public_id}`, f])).values()];
+const pathOf = (feature) => `${config.paths[feature.source]}/${encodeURIComponent(feature.properties.public_id)}`;
+
+function mark(source, id) {
+  if (chosen) map.setFeatureState({ ...chosen, sourceLayer: chosen.source }, { chosen: false });
+  chosen = id ? { source, id } : null;
+  if (chosen) map.setFeatureState({ ...chosen, sourceLayer: source }, { chosen: true });
+  for (const item of document.querySelectorAll("#in-view [data-id]")) {
+    item.setAttribute("aria-current", String(item.dataset.id === id));
+  }
+}
+
+function close() {
+  popup?.remove();
+  popup = null;
+}
+
+function openAt(place, content) {
+  close();
+  popup = new maplibregl.Popup({ maxWidth: "380px", focusAfterOpen: true, closeOnClick: false })
+    .setLngLat(place)
+    .setDOMContent(content)
+    .addTo(map);
+  popup.on("close", () => {
+    mark(null, null);
+    remember(null);
+  });
+}
+
+async function show(path, place, { push = true } = {}) {
+  const content = document.createElement("div");
+  content.className = "card";
+  await htmx.ajax("GET", path, { target: content, select: "#card", swap: "innerHTML" });
+  const card = content.querySelector("#card");
+  if (!card) return;
+  const where = place ?? JSON.parse(card.dataset.place);
+  openAt(where, content);
+  mark(card.dataset.layer, card.dataset.id);
+  if (push) remember(card.dataset.id);
+  const shape = card.dataset.shape && JSON.parse(card.dataset.shape);
+  if (!place && shape) map.fitBounds(boundsOf(shape), { padding: 80, maxZoom: 16, duration: 500 });
+  else if (narrow.matches) map.easeTo({ center: where, duration: 300 });
+}
+
+function remember(id) {
+  const url = new URL(location.href);
+  if (id) url.searchParams.set("sel", id);
+  else url.searchParams.delete("sel");
+  if (url.href !== location.href) history.pushState({}, "", url);
+}
+
+function choose(features, place) {
+  const list = document.createElement("ul");
+  list.className = "results";
+  for (const feature of features) list.append(entry(feature, () => show(pathOf(feature), place)));
+  const content = document.createElement("div");
+  const head = document.createElement("h2");
+  head.textContent = words.several.replace("{n}", features.length);
+  content.append(head, list);
+  openAt(place, content);
+}
+
+function entry(feature, onClick) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain";
+  button.dataset.id = feature.properties.public_id;
+  button.append(picture(feature), text(feature));
+  button.addEventListener("click", onClick);
+  item.append(button);
+  return item;
+}
+
+function picture(feature) {
+  const source = document.querySelector(`#legend [data-key="${keyOf(feature)}"] svg`);
+  const copy = source ? source.cloneNode(true) : document.createElement("span");
+  copy.classList.add("sym");
+  return copy;
+}
+
+const keyOf = (feature) => (feature.source === "devices" ? feature.properties.kind : feature.source);
+
+function text(feature) {
+  const block = document.createElement("span");
+  block.className = "what";
+  const name = document.createElement("span");
+  const p = feature.properties;
+  name.textContent = p[`title_${config.lang}`] ?? p.title ?? p.public_id;
+  const where = document.createElement("span");
+  where.className = "where";
+  const state = feature.source === "privacy_zones" ? "" : words.states[p.state] ?? "";
+  where.textContent = [words.kinds[p.kind] ?? words.layers[feature.source], state].filter(Boolean).join(" · ");
+  block.append(name, document.createElement("br"), where);
+  return block;
+}
+
+map.on("click", (event) => {
+  const around = [[event.point.x - 6, event.point.y - 6], [event.point.x + 6, event.point.y + 6]];
+  const hit = distinct(map.queryRenderedFeatures(around, { layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
+  const points = hit.filter((f) => f.source === "devices");
+  if (hit.length === 0 || (points.length === 0 && event.originalEvent.shiftKey)) ask(event.lngLat);
+  else if (points.length === 1) show(pathOf(points[0]), event.lngLat);
+  else if (hit.length === 1) show(pathOf(hit[0]), event.lngLat);
+  else choose(hit, event.lngLat);
+});
+for (const id of TOUCHABLE) {
+  map.on("mouseenter", id, () => (map.getCanvas().style.cursor = "pointer"));
+  map.on("mouseleave", id, () => (map.getCanvas().style.cursor = ""));
+}
+
+// -- what watches this address ----------------------------------------------------------------
+
+function ask(place) {
+  const query = new URLSearchParams({ lon: place.lng.toFixed(6), lat: place.lat.toFixed(6) });
+  close();
+  htmx.ajax("GET", `/?${query}`, { target: "#answer", select: "#answer", swap: "outerHTML" }).then(() => {
+    history.pushState({}, "", `/?${query}${location.hash}`);
+  });
+}
+
+function pointAtAnswer({ move = true } = {}) {
+  const answer = document.querySelector("#answer [data-lon]");
+  marker?.remove();
+  marker = null;
+  if (!answer) return;
+  const place = [Number(answer.dataset.lon), Number(answer.dataset.lat)];
+  marker = new maplibregl.Marker({ color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() })
+    .setLngLat(place)
+    .addTo(map);
+  if (move) map.easeTo({ center: place, zoom: Math.max(map.getZoom(), 14), duration: 400 });
+  if (narrow.matches) document.getElementById("answer").scrollIntoView({ block: "nearest" });
+}
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "answer") pointAtAnswer();
+});
+
+// -- the legend shows and hides ---------------------------------------------------------------
+
+const legend = document.getElementById("legend");
+
+function applyLegend() {
+  if (!map.isStyleLoaded() && !map.getLayer("device")) return;
+  const kinds = [...legend.querySelectorAll("[name=kind]:checked")].map((box) => box.value);
+  for (const [group, layers] of Object.entries(GROUPS)) {
+    const box = legend.querySelector(`[name=layer][value=${group}]`);
+    const shown = group === "devices" ? kinds.length > 0 : box?.checked ?? true;
+    for (const id of layers) if (map.getLayer(id)) map.setLayoutProperty(id, "visibility", shown ? "visible" : "none");
+  }
+  for (const id of GROUPS.devices) if (map.getLayer(id)) map.setFilter(id, ["in", ["get", "kind"], ["literal", kinds]]);
+}
+legend.addEventListener("change", applyLegend);
+map.on("load", applyLegend);
+
+// -- the list of what is in view ----------------------------------------------------------------
+
+const inView = document.getElementById("in-view");
+const SHOWN = 40;
+
+function listView() {
+  const found = distinct(map.queryRenderedFeatures({ layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
+  const order = Object.keys(config.paths);
+  found.sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source) || title(a).localeCompare(title(b), config.lang));
+  document.getElementById("in-view-count").textContent = words.inView.replace("{n}", found.length);
+  inView.replaceChildren(...found.slice(0, SHOWN).map((feature) => entry(feature, () => show(pathOf(feature)))));
+  if (chosen) mark(chosen.source, chosen.id);
+}
+const title = (f) => f.properties[`title_${config.lang}`] ?? f.properties.title ?? f.properties.public_id;
+map.on("idle", listView);
+
+// -- the address bar ---------------------------------------------------------------------------
+
+function fromUrl() {
+  const id = new URL(location.href).searchParams.get("sel");
+  if (id && config.prefixes[id.split("-")[0]]) show(`${config.prefixes[id.split("-")[0]]}/${encodeURIComponent(id)}`, null, { push: false });
+  else close();
+}
+addEventListener("popstate", fromUrl);
+map.once("load", () => {
+  pointAtAnswer({ move: !location.hash });
+  fromUrl();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") close();
+});

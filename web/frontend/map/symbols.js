@@ -1,0 +1,105 @@
+// Symbols drawn at run time from the same outlines that the page's legend uses: shape is the kind, fill is the state.
+const SIZE = 26;
+const RATIO = 2;
+
+export const LOOKS = ["on", "soon", "pause", "stop", "off"];
+
+function canvas(width, height = width) {
+  const sheet = document.createElement("canvas");
+  sheet.width = width * RATIO;
+  sheet.height = height * RATIO;
+  const pen = sheet.getContext("2d");
+  pen.scale(RATIO, RATIO);
+  return pen;
+}
+
+function image(pen) {
+  return pen.getImageData(0, 0, pen.canvas.width, pen.canvas.height);
+}
+
+function device(outline, look, colour) {
+  const pen = canvas(SIZE);
+  const shape = new Path2D();
+  // Outlines are drawn in a 20 x 20 box; the rest of the picture is room for the halo.
+  shape.addPath(new Path2D(outline), new DOMMatrix().translate((SIZE - 20) / 2, (SIZE - 20) / 2));
+  const ink = colour(`state-${look}`);
+  pen.lineJoin = "round";
+  pen.strokeStyle = colour("surface");
+  pen.lineWidth = 5;
+  pen.stroke(shape);
+  const hollow = look === "soon" || look === "off";
+  pen.fillStyle = hollow ? colour("surface") : ink;
+  pen.fill(shape);
+  pen.save();
+  pen.clip(shape);
+  pen.strokeStyle = ink;
+  pen.lineWidth = hollow ? 6 : 3;
+  pen.strokeStyle = hollow ? ink : colour("ink");
+  pen.globalAlpha = hollow ? 1 : 0.35;
+  pen.stroke(shape);
+  pen.restore();
+  mark(pen, look, colour, ink);
+  return image(pen);
+}
+
+function mark(pen, look, colour, ink) {
+  const middle = SIZE / 2;
+  pen.lineWidth = 2;
+  pen.lineCap = "round";
+  if (look === "pause") {
+    pen.strokeStyle = colour("surface");
+    line(pen, middle - 2.2, middle - 3, middle - 2.2, middle + 3);
+    line(pen, middle + 2.2, middle - 3, middle + 2.2, middle + 3);
+  } else if (look === "stop") {
+    pen.strokeStyle = colour("surface");
+    line(pen, middle - 3, middle, middle + 3, middle);
+  } else if (look === "off") {
+    pen.strokeStyle = ink;
+    line(pen, middle - 5, middle + 5, middle + 5, middle - 5);
+  }
+}
+
+function line(pen, x1, y1, x2, y2) {
+  pen.beginPath();
+  pen.moveTo(x1, y1);
+  pen.lineTo(x2, y2);
+  pen.stroke();
+}
+
+function hatch(ink) {
+  const side = 8;
+  const pen = canvas(side);
+  pen.strokeStyle = ink;
+  pen.lineWidth = 1.6;
+  // Three strokes, so that the pattern meets itself at its edges.
+  for (const shift of [-side, 0, side]) line(pen, shift - 1, side + 1, shift + side + 1, -1);
+  return image(pen);
+}
+
+function arrow(ink, halo) {
+  const pen = canvas(16);
+  pen.lineCap = pen.lineJoin = "round";
+  for (const [colour, width] of [[halo, 5], [ink, 2.4]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = width;
+    pen.beginPath();
+    pen.moveTo(5.5, 3.5);
+    pen.lineTo(11, 8);
+    pen.lineTo(5.5, 12.5);
+    pen.stroke();
+  }
+  return image(pen);
+}
+
+// Puts every symbol into the map; called again when the colour scheme changes.
+export function addSymbols(map, outlines, colour) {
+  const put = (name, picture) => {
+    if (map.hasImage(name)) map.removeImage(name);
+    map.addImage(name, picture, { pixelRatio: RATIO });
+  };
+  for (const [kind, outline] of Object.entries(outlines)) {
+    for (const look of LOOKS) put(`device-${kind}-${look}`, device(outline, look, colour));
+  }
+  put("hatch", hatch(colour("zone")));
+  put("arrow", arrow(colour("patrol"), colour("map-halo")));
+}

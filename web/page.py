@@ -1,0 +1,87 @@
+"""What every page needs: its navigation, the banner of sample data, the local date, and small template helpers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, json, request
+from flask_babel import lazy_gettext
+from markupsafe import Markup
+
+from schemas.actors import ActorKind
+from web import words
+from web.identity.request_identity import current_actor, services
+from web.permissions import Permission, may
+
+ZONE = "Asia/Shanghai"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry of the navigation."""
+
+    path: str
+    label: Any
+    needs: Permission
+
+    @property
+    def current(self) -> bool:
+        """Whether the page being shown lies under this entry."""
+        return request.path == self.path or (self.path != "/" and request.path.startswith(f"{self.path}/"))
+
+
+LINKS = (
+    Link("/", lazy_gettext("Map"), Permission.BROWSE),
+    Link("/list", lazy_gettext("List"), Permission.BROWSE),
+    Link("/rules", lazy_gettext("Rules and rights"), Permission.BROWSE),
+    Link("/pilot", lazy_gettext("Pilot desk"), Permission.CHECK_PLAN),
+    Link("/review", lazy_gettext("Review desk"), Permission.READ_DETECTIONS),
+)
+
+
+def register(app: Flask) -> None:
+    """Installs the helpers in the templates of `app`."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        navigation=navigation, signed_in=signed_in, sample_data=sample_data, today=today, words=words, may=allowed
+    )
+    app.jinja_env.filters.update(attribute=attribute, anchor=anchor)
+
+
+def navigation() -> list[Link]:
+    """The entries that the reader may open."""
+    return [link for link in LINKS if may(current_actor(), link.needs)]
+
+
+def allowed(permission: str) -> bool:
+    """Whether the reader holds a permission, by its word."""
+    return may(current_actor(), Permission(permission))
+
+
+def signed_in() -> bool:
+    """Whether somebody is signed in."""
+    return current_actor().kind is ActorKind.PERSON
+
+
+def sample_data() -> bool:
+    """Whether this installation holds the fictional district; every page then says so."""
+    return services().holds_sample_data
+
+
+def today() -> date:
+    """The local date by the clock of the installation."""
+    return services().clock.now().astimezone(ZoneInfo(ZONE)).date()
+
+
+def attribute(value: Mapping[str, Any] | list[Any]) -> Markup:
+    """A value as JSON for a `data-` attribute in double quotes, which scripts read without any inline code."""
+    return Markup(Markup.escape(json.dumps(value, ensure_ascii=False)))
+
+
+def anchor(rule: str) -> str:
+    """The fragment of the rules page that explains a rule id: `gd-14-2` for GD-14.2."""
+    return rule.lower().replace(".", "-")

@@ -1,0 +1,161 @@
+"""Permissions: no route exists without a declared audience and, per method, a declared permission.
+
+Audit findings of the field (a GET and a POST under one permission, an upload that forgot its check)
+have one cause: the check was somewhere else than the route. Here registration itself fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, request
+
+from schemas.actors import Actor, ActorKind
+from schemas.refusals import Kind, RuleViolation, forbidden, refuse
+from schemas.roles import Role
+from web.identity.request_identity import current_actor
+
+_NEEDS = "__skywarden_needs__"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Audience(StrEnum):
+    """Whom a branch of the URL tree belongs to; the value is the branch's first path segment."""
+
+    PUBLIC = ""
+    ACCOUNT = "account"
+    PILOT = "pilot"
+    DESK = "review"
+
+
+class Permission(StrEnum):
+    """What one method of one route does, in the words of requirements.md section 6."""
+
+    BROWSE = "map.browse"
+    SIGN_IN = "session.start"
+    SIGN_OUT = "session.end"
+    READ_ACCOUNT = "account.read"
+    CHECK_PLAN = "plan.check"
+    FILE_FLIGHT = "flight.file"
+    READ_OWN_FLIGHTS = "flight.read_own"
+    READ_DETECTIONS = "detection.read"
+    DECIDE_DETECTION = "detection.decide"
+
+
+SIGNED_IN = frozenset({Permission.SIGN_OUT, Permission.READ_ACCOUNT})
+OPEN = frozenset({Permission.BROWSE, Permission.SIGN_IN})
+# Roles as data (requirements.md section 6). `OPEN` needs no login, `SIGNED_IN` any login.
+ROLES: Mapping[Permission, frozenset[Role]] = {
+    Permission.CHECK_PLAN: frozenset({Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}),
+    Permission.FILE_FLIGHT: frozenset({Role.PILOT}),
+    Permission.READ_OWN_FLIGHTS: frozenset({Role.PILOT}),
+    Permission.READ_DETECTIONS: frozenset({Role.OFFICER}),
+    Permission.DECIDE_DETECTION: frozenset({Role.OFFICER}),
+}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a route declares: its audience, a permission per method, and the body it takes at most."""
+
+    audience: Audience
+    methods: Mapping[str, Permission]
+    max_body_bytes: int | None = None
+
+
+class UndeclaredRoute(Exception):
+    """A route was registered without saying who may call it; the application does not start."""
+
+
+class Section(Blueprint):
+    """A branch of the URL tree that belongs to one audience."""
+
+    def __init__(self, name: str, import_name: str, audience: Audience) -> None:
+        super().__init__(name, import_name)
+        self.audience = audience
+
+    def page(
+        self, rule: str, *, max_body_bytes: int | None = None, **methods: Permission
+    ) -> Callable[[View], View]:
+        """Registers a view with a permission per method: `@section.page("/x", GET=..., POST=...)`."""
+        if not methods:
+            raise UndeclaredRoute(f"{rule}: no method is declared")
+
+        def register(view: View) -> View:
+            needs = Needs(self.audience, dict(methods), max_body_bytes)
+            setattr(view, _NEEDS, {**getattr(view, _NEEDS, {}), rule: needs})
+            self.add_url_rule(rule, view_func=view, methods=list(methods), provide_automatic_options=False)
+            return view
+
+        return register
+
+
+class GuardedFlask(Flask):
+    """A Flask application that refuses routes which declare no audience and permission."""
+
+    def __init__(self, import_name: str) -> None:
+        # The rules that passed registration, by (rule, endpoint); asked again at every request.
+        self.needs: dict[tuple[str, str], Needs] = {}
+        # Flask's own static route would be the one route that declares nothing.
+        super().__init__(import_name, static_folder=None)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        provide_automatic_options: bool | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """Registers a rule, or raises UndeclaredRoute when it says less than it must."""
+        needs = getattr(view_func, _NEEDS, {}).get(rule)
+        declared = set(options.get("methods") or {"GET"})
+        if needs is None or declared != set(needs.methods):
+            raise UndeclaredRoute(f"{rule}: declare an audience and a permission for each of {sorted(declared)}")
+        _check_branch(rule, needs.audience)
+        self.needs[rule, str(endpoint)] = needs
+        super().add_url_rule(rule, endpoint, view_func, provide_automatic_options, **options)
+
+
+def _check_branch(rule: str, audience: Audience) -> None:
+    first = rule.split("/")[1]
+    staff = {a.value for a in Audience} - {Audience.PUBLIC.value}
+    owner = first if first in staff else Audience.PUBLIC.value
+    if owner != audience.value:
+        raise UndeclaredRoute(f"{rule}: this branch of the tree belongs to another audience than {audience.name}")
+
+
+def declared_needs(app: GuardedFlask) -> Needs | None:
+    """What the route of this request declares; None when no route matched."""
+    rule = request.url_rule
+    return app.needs[rule.rule, rule.endpoint] if rule is not None else None
+
+
+def enforce(app: GuardedFlask) -> None:
+    """Before each request: refuses with 401 or 403 unless the actor holds the declared permission."""
+    needs = declared_needs(app)
+    if needs is None:
+        return
+    if needs.max_body_bytes is not None:
+        request.max_content_length = needs.max_body_bytes
+    method = "GET" if request.method == "HEAD" else request.method
+    permission = needs.methods.get(method)
+    if permission is None or permission in OPEN:
+        return
+    actor = current_actor()
+    if actor.kind is not ActorKind.PERSON:
+        raise RuleViolation(Kind.UNAUTHENTICATED, [refuse("session.required", "web.session_required")])
+    if not may(actor, permission):
+        raise forbidden("permission.missing", "web.permission_missing", permission=permission.value)
+
+
+def may(actor: Actor, permission: Permission) -> bool:
+    """Whether the actor holds a role that carries the permission."""
+    if permission in OPEN:
+        return True
+    if permission in SIGNED_IN:
+        return actor.kind is ActorKind.PERSON
+    return bool(ROLES[permission] & actor.roles)

@@ -1,0 +1,123 @@
+"""The edge: headers on every answer, the origin of every unsafe request, hosts, bodies, and no plain http outside."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from schemas.limits import limit
+from schemas.refusals import forbidden
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# No inline script or style, nothing from elsewhere; MapLibre's worker is a file of our own, its images are data or blob.
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), payment=(), usb=(), geolocation=(self)",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class UnsafeBinding(Exception):
+    """The server would speak plain http to a network; the message is the line that start-up prints."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Under which names the server answers, and whether a proxy in front of it ends TLS."""
+
+    trusted_hosts: tuple[str, ...]
+    behind_tls_proxy: bool = False
+
+    @property
+    def session_cookie(self) -> str:
+        """The cookie's name; the prefix, which browsers enforce, needs https."""
+        return "__Host-sid" if self.behind_tls_proxy else "sid"
+
+
+def refuse_plain_http(host: str, *, behind_tls_proxy: bool) -> None:
+    """Raises UnsafeBinding when passwords would cross a network in clear."""
+    if behind_tls_proxy or is_loopback(host):
+        return
+    raise UnsafeBinding(
+        f"Refusing to serve plain http on {host}: passwords and session cookies would cross the network in clear. "
+        "Listen on 127.0.0.1, or put a proxy that ends TLS in front and set SKYWARDEN_BEHIND_TLS_PROXY=1."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine only: localhost, 127.0.0.0/8, ::1, or a Unix socket."""
+    if host in ("localhost", "") or host.startswith("unix:"):
+        return host != ""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def register(app: Flask, edge: Edge) -> None:
+    """Installs hosts, limits, the origin check and the headers."""
+    app.config.update(
+        TRUSTED_HOSTS=list(edge.trusted_hosts),
+        MAX_CONTENT_LENGTH=limit("form.bytes"),
+        MAX_FORM_MEMORY_SIZE=limit("form.bytes"),
+        MAX_FORM_PARTS=limit("form.parts"),
+    )
+    if edge.behind_tls_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    app.extensions["edge"] = edge
+    app.before_request(check_origin)
+    app.after_request(set_headers)
+
+
+def check_origin() -> None:
+    """Refuses an unsafe request that another site caused (no token in any form: the browser says where it comes from)."""
+    if request.method in SAFE_METHODS:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site != "same-origin":
+            raise forbidden("origin.foreign", "web.origin_foreign")
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None:
+        if origin != f"{request.scheme}://{request.host}":
+            raise forbidden("origin.foreign", "web.origin_foreign")
+        return
+    # Every browser sends one of the two headers with a POST. A program without a cookie acts for nobody else.
+    if request.cookies:
+        raise forbidden("origin.foreign", "web.origin_foreign")
+
+
+def set_headers(response: Response) -> Response:
+    """Adds the security headers to every answer, errors included."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HSTS
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store" if request.cookies else "no-cache"
+    response.headers.add("Vary", "Cookie, Accept-Language")
+    return response

@@ -1,0 +1,162 @@
+"""The words for the codes that the database holds: kinds, states, roles, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import gettext
+
+
+def N_(text: str) -> str:  # noqa: N802 - the gettext convention for "translate this where it is shown"
+    """Marks a text for the catalogue."""
+    return text
+
+
+DEVICE_TYPES: Mapping[str, str] = {
+    "video": N_("Camera"),
+    "radar": N_("Radar"),
+    "water_quality": N_("Water quality sensor"),
+    "air": N_("Air quality sensor"),
+    "noise": N_("Noise meter"),
+    "satellite_ref": N_("Satellite reference point"),
+    "drone": N_("Drone"),
+}
+LAYERS: Mapping[str, str] = {
+    "devices": N_("Monitoring devices"),
+    "patrol_areas": N_("Patrol areas"),
+    "patrol_routes": N_("Patrol routes"),
+    "privacy_zones": N_("Privacy zones"),
+}
+STATES: Mapping[str, str] = {
+    "active": N_("In use"),
+    "effective": N_("In force"),
+    "published": N_("Announced, not yet in use"),
+    "maintenance": N_("Paused for maintenance"),
+    "blocked": N_("Stopped by a check"),
+    "suspended": N_("Suspended"),
+    "discontinued": N_("Out of use"),
+    "retired": N_("Removed"),
+    "filed": N_("Filed"),
+    "precheck_failed": N_("Refused by the check"),
+    "precheck_passed": N_("Passed the check"),
+    "airspace_pending": N_("Waits for airspace clearance"),
+    "cleared": N_("Cleared to fly"),
+    "uploaded": N_("Mission on the aircraft"),
+    "airborne": N_("Flying"),
+    "landed": N_("Landed"),
+    "ingested": N_("Imagery taken in"),
+    "closed": N_("Closed"),
+    "aborted": N_("Aborted"),
+    "cancelled": N_("Cancelled"),
+    "new": N_("New"),
+    "assigned": N_("Waits for review"),
+    "confirmed": N_("Accepted as a lead"),
+    "false_alarm": N_("Rejected"),
+    "inconclusive": N_("Left undecided"),
+}
+# How a state looks: the class of its mark (components.css), the same on page and map.
+LOOKS: Mapping[str, str] = {
+    "active": "on",
+    "effective": "on",
+    "cleared": "on",
+    "closed": "on",
+    "confirmed": "on",
+    "published": "soon",
+    "filed": "soon",
+    "precheck_passed": "soon",
+    "airspace_pending": "soon",
+    "assigned": "soon",
+    "maintenance": "pause",
+    "uploaded": "pause",
+    "airborne": "pause",
+    "landed": "pause",
+    "ingested": "pause",
+    "inconclusive": "pause",
+    "blocked": "stop",
+    "suspended": "stop",
+    "precheck_failed": "stop",
+    "aborted": "stop",
+}
+ZONE_KINDS: Mapping[str, str] = {
+    "hotel_room": N_("Hotel rooms"),
+    "dormitory": N_("Dormitory"),
+    "public_bathhouse": N_("Public bathhouse"),
+    "changing_room": N_("Changing rooms"),
+    "toilet": N_("Toilets"),
+    "mother_baby_room": N_("Mother-and-baby room"),
+    "requested": N_("Requested by residents"),
+    "other": N_("Other private place"),
+}
+FINDINGS: Mapping[str, str] = {
+    "excavation": N_("Possible excavation"),
+    "building": N_("Possible new building"),
+    "burn_scar": N_("Possible open burning"),
+    "discoloured_water": N_("Possible discoloured discharge"),
+    "vegetation_loss": N_("Possible loss of vegetation"),
+    "bare_soil": N_("Possible bare soil"),
+    "solid_waste": N_("Possible dumping"),
+}
+ROLES: Mapping[str, str] = {
+    "pilot": N_("Drone pilot"),
+    "unit_head": N_("Unit head"),
+    "legal_reviewer": N_("Legal reviewer"),
+    "technical_reviewer": N_("Technical reviewer"),
+    "provincial_approver": N_("Provincial approver"),
+    "officer": N_("Enforcement officer"),
+    "party": N_("Party"),
+    "public": N_("Public"),
+    "planner": N_("Planner"),
+    "command_centre": N_("Command centre"),
+    "data_admin": N_("Data administrator"),
+    "supervisor": N_("Supervisor"),
+}
+SENSORS: Mapping[str, str] = {
+    "uav": N_("Drone"),
+    "satellite": N_("Satellite"),
+    "aerial": N_("Aerial survey"),
+}
+
+
+def device_type(code: str) -> str:
+    """What kind of device it is."""
+    return _said(DEVICE_TYPES, code)
+
+
+def layer(code: str) -> str:
+    """The name of a public layer."""
+    return _said(LAYERS, code)
+
+
+def state(code: str) -> str:
+    """A state in plain words."""
+    return _said(STATES, code)
+
+
+def look(code: str) -> str:
+    """The class of the mark that goes with a state: on, soon, pause, stop or off."""
+    return LOOKS.get(code, "off")
+
+
+def zone_kind(code: str) -> str:
+    """What a privacy zone protects."""
+    return _said(ZONE_KINDS, code)
+
+
+def finding(code: str) -> str:
+    """What the machine proposes; always "possible" until an officer has decided."""
+    return _said(FINDINGS, code)
+
+
+def role(code: str) -> str:
+    """A role in plain words."""
+    return _said(ROLES, code)
+
+
+def sensor(code: str) -> str:
+    """What took an image."""
+    return _said(SENSORS, code)
+
+
+def _said(table: Mapping[str, str], code: str) -> str:
+    known = table.get(code)
+    return gettext(known) if known else code.replace("_", " ")
