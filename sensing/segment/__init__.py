@@ -1,0 +1,1 @@
+"""Engines that look for candidates in the pixels of a masked scene."""
