@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
 import flights.guards
@@ -84,6 +84,18 @@ class Services:
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
             session.rollback()
+
+    @contextmanager
+    def housekeeping(self) -> Iterator[Session]:
+        """A committing session for web sessions and login counters, which are no commands and leave no event."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def public(self) -> Iterator[Connection]:
+        """A connection of the public role, which can read the views of `public_map` and nothing else."""
+        with self.public_engine.connect() as connection:
+            yield connection
 
     def with_clock(self, clock: Clock) -> Services:
         """The same services under another clock."""
