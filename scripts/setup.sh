@@ -4,6 +4,7 @@
 
 LOG=$LOCAL/setup.log
 TORCH=2.13.0
+CLUSTER_DEFAULTS=/etc/postgresql-common/createcluster.conf
 
 say() { printf '== %s\n' "$1"; }
 
@@ -95,11 +96,10 @@ has_postgis() { compgen -G "/usr/lib/postgresql/*/bin/initdb" && compgen -G "/us
 
 # Debian's packages create and start a cluster of their own on port 5432 unless told not to beforehand.
 install_postgis() {
-    local defaults=/etc/postgresql-common/createcluster.conf
     need "PostgreSQL's common files" postgresql-common
-    if ! grep -qs '^ *create_main_cluster' "$defaults"; then
-        say "telling Debian not to create a cluster on port 5432 ($defaults)"
-        printf '\ncreate_main_cluster = false\n' | "${SUDO[@]}" tee -a "$defaults" >/dev/null
+    if ! grep -qs '^ *create_main_cluster' "$CLUSTER_DEFAULTS"; then
+        say "telling Debian not to create a cluster on port 5432 ($CLUSTER_DEFAULTS)"
+        printf '\ncreate_main_cluster = false\n' | "${SUDO[@]}" tee -a "$CLUSTER_DEFAULTS" >/dev/null
     fi
     need "PostgreSQL with PostGIS" postgresql postgresql-postgis
     has_postgis || give_up "PostgreSQL with PostGIS is missing" "$(apt_line postgresql postgresql-postgis)"
@@ -177,7 +177,7 @@ require_frontend() {
             give_up "the npm packages could not be fetched, see $LOG" "./run setup (with access to an npm registry)"
         stamp npm "$key"
     fi
-    key=$(cd "$ROOT" && hash_of package-lock.json $(find web/frontend -type f | LC_ALL=C sort))
+    key=$(cd "$ROOT" && find web/frontend -type f -print0 | LC_ALL=C sort -z | xargs -0 cat | hash_of package-lock.json -)
     if [[ ! -d $ROOT/web/static/dist ]] || ! stamped frontend "$key"; then
         say "bundling the browser side (web/frontend)"
         (cd "$ROOT" && node web/frontend/build.mjs >>"$LOG" 2>&1) ||
