@@ -27,11 +27,16 @@ def program(directory: Path, name: str, body: str) -> None:
     (directory / name).chmod(0o755)
 
 
+def loading(checkout: Path, steps: Path) -> str:
+    local = f"{checkout}/.local"
+    return f"set -euo pipefail; ROOT='{checkout}' LOCAL='{local}' VENV='{local}/venv'; . '{steps}'"
+
+
 def setup_copy(directory: Path) -> str:
     """Shell line that loads a copy of the set-up steps, for a checkout at `directory`."""
     shutil.copy(ROOT / "scripts/setup.sh", directory / "setup.sh")
     (directory / "setup.sh").chmod(0o644)
-    return f"set -euo pipefail; ROOT={directory} LOCAL={directory}/.local VENV={directory}/.local/venv; . ./setup.sh"
+    return loading(directory, directory / "setup.sh")
 
 
 def test_run__alone__lists_every_command() -> None:
@@ -139,26 +144,25 @@ def test_setup__checkout_of_someone_else__one_line_with_the_command(account: Acc
 
 def test_setup__chromium_named_does_not_run__one_line(tmp_path: Path) -> None:
     line = f"{setup_copy(tmp_path)}; find_chromium || install_chromium"
-    environment = {"PATH": str(tmp_path), "SKYWARDEN_CHROMIUM": "/nowhere/chromium"}
+    environment = {"PATH": str(tmp_path), "SKYWARDEN_CHROMIUM": "/nowhere/chrome"}
     done = subprocess.run(
         ["/bin/bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "skywarden: SKYWARDEN_CHROMIUM=/nowhere/chromium does not run; get it with: unset SKYWARDEN_CHROMIUM\n"
+        "skywarden: SKYWARDEN_CHROMIUM=/nowhere/chrome does not run; get it with: unset SKYWARDEN_CHROMIUM\n"
     )
 
 
 def test_setup__all_done__second_time_calls_nobody(tmp_path: Path) -> None:
     if not (ROOT / ".local/stamps/frontend").exists():
         pytest.skip("this checkout was not set up by ./run")
+    load = loading(ROOT, ROOT / "scripts/setup.sh")
+    subprocess.run(["bash", "-c", f"{load}; set_up demo"], check=True, capture_output=True)
     for name in ("apt-get", "npm", "sudo", "pip"):
         program(tmp_path, name, f"echo {name} >> {tmp_path}/called; exit 1")
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    line = (
-        f"set -euo pipefail; ROOT='{ROOT}' LOCAL='{ROOT}/.local' VENV='{ROOT}/.local/venv'; "
-        '. "$ROOT/scripts/setup.sh"; pip_install() { echo pip >> called; }; set_up demo'
-    )
+    line = f"{load}; pip_install() {{ echo pip >> called; }}; set_up demo"
     begin = time.monotonic()
     done = subprocess.run(
         ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
