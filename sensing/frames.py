@@ -74,16 +74,16 @@ class Placement:
         # Columns run to the right of the heading, rows run backwards along it.
         return (
             Affine.translation(self.east_m, self.north_m)
-            * Affine.rotation(-self.heading_deg)
-            * Affine.scale(self.pixel_m, -self.pixel_m)
-            * Affine.translation(-self.width / 2, -self.height / 2)
+            @ Affine.rotation(-self.heading_deg)
+            @ Affine.scale(self.pixel_m, -self.pixel_m)
+            @ Affine.translation(-self.width / 2, -self.height / 2)
         )
 
     @property
     def outline(self) -> shapely.Polygon:
         """What the photo shows, on the metric grid."""
         corners = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
-        return shapely.Polygon([self.to_ground * corner for corner in corners])
+        return shapely.Polygon([self.to_ground @ corner for corner in corners])
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ def plan_mosaic(reports: Sequence[HeaderReport], poses: Sequence[Pose]) -> Mosai
             "raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels")
         )
         raise RuleViolation(Kind.TOO_LARGE, [big])
-    transform = Affine.translation(west, north) * Affine.scale(pixel_m, -pixel_m)
+    transform = Affine.translation(west, north) @ Affine.scale(pixel_m, -pixel_m)
     times = sorted(pose.captured_at for pose in poses)
     return MosaicPlan(
         Grid(CRS.from_epsg(epsg).to_wkt(), transform, width, height),
@@ -236,7 +236,7 @@ def draw(
     Each pixel is taken from the photo whose centre is nearest: there the view is steepest and the error least.
     """
     rows, columns = int(window.height), int(window.width)
-    corner = transform * Affine.translation(window.col_off, window.row_off)
+    corner = transform @ Affine.translation(window.col_off, window.row_off)
     x = corner.c + corner.a * (np.arange(columns) + 0.5)
     y = corner.f + corner.e * (np.arange(rows) + 0.5)
     area = shapely.box(x[0] + corner.e, y[-1] + corner.e, x[-1] + corner.a, y[0] - corner.e)

@@ -152,8 +152,8 @@ def outline(grid: Grid) -> shapely.Polygon:
 def ground_resolution_m(grid: Grid) -> float:
     """The ground size of the pixel at the centre: the root of its geodesic area, metres."""
     change = Transformer.from_crs(CRS.from_wkt(grid.crs_wkt), 4326, always_xy=True)
-    middle = grid.transform * Affine.translation(grid.width / 2 - 0.5, grid.height / 2 - 0.5)
-    corners = [middle * corner for corner in ((0, 0), (1, 0), (1, 1), (0, 1))]
+    middle = grid.transform @ Affine.translation(grid.width / 2 - 0.5, grid.height / 2 - 0.5)
+    corners = [middle @ corner for corner in ((0, 0), (1, 0), (1, 1), (0, 1))]
     lons, lats = change.transform([x for x, _ in corners], [y for _, y in corners])
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
         raise invalid("raster.transform", "raster.off_earth")

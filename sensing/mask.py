@@ -101,8 +101,8 @@ class ZoneBurner:
         """The pixels of `window` that a zone touches, and their eight neighbours."""
         rows, columns = int(window.height), int(window.width)
         shape = (rows + 2 * _HALO_PX, columns + 2 * _HALO_PX)
-        origin = self._transform * Affine.translation(window.col_off - _HALO_PX, window.row_off - _HALO_PX)
-        outline = shapely.Polygon([origin * corner for corner in _corners(shape)])
+        origin = self._transform @ Affine.translation(window.col_off - _HALO_PX, window.row_off - _HALO_PX)
+        outline = shapely.Polygon([origin @ corner for corner in _corners(shape)])
         near = self._tree.geometries.take(self._tree.query(outline))
         if not near.size:
             return np.zeros((rows, columns), dtype=np.bool_)

@@ -163,7 +163,7 @@ def _warped(flat: DatasetReader, grid: Grid, window: Window) -> tuple[NDArray[An
     reproject(
         rasterio.band(flat, list(range(1, flat.count + 1))),
         target,
-        dst_transform=grid.transform * Affine.translation(window.col_off, window.row_off),
+        dst_transform=grid.transform @ Affine.translation(window.col_off, window.row_off),
         dst_crs=RasterCRS.from_wkt(grid.crs_wkt),
         resampling=Resampling.nearest,
     )

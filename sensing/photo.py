@@ -23,6 +23,8 @@ _SCAN = 0xDA
 
 def read(path: Path) -> PhotoReport:
     """What the photo says about its taking; absent or nonsensical entries are absent in the report."""
+    # No pixel is decoded here, and `sensing/header.py` refuses photos that are too large.
+    Image.MAX_IMAGE_PIXELS = None
     with Image.open(path, formats=["JPEG"]) as image:
         exif = image.getexif()
         detail = exif.get_ifd(ExifTags.IFD.Exif)

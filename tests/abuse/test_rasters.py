@@ -1,0 +1,350 @@
+"""Hostile rasters (reliability.md section 5, rows 36 to 49): stated answer, no crash, no leak, no packet."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from schemas.refusals import RuleViolation
+from sensing import quarantine as q
+from sensing.georeference import locate
+from sensing.header import judge
+from tests.unit.sensing.pictures import UTM, noise, north_up, sparse_tif, vrt_of, write_photo, write_tif
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@pytest.fixture
+def room(tmp_path):
+    with q.quarantine(tmp_path / "quarantine") as made:
+        yield made
+
+
+def silent(_: float) -> None:
+    pass
+
+
+def take_in(room, path: Path):
+    """All the steps that every image goes through, as `scene ingest` takes them."""
+    guest = room.admit(path)
+    (report,) = room.inspect([guest])
+    judge(report)
+    place = locate(report)
+    return room.transcode(guest, report, place.grid, [], silent)
+
+
+def refused(room, path: Path) -> tuple[int, str]:
+    with pytest.raises(RuleViolation) as caught:
+        take_in(room, path)
+    return caught.value.status, caught.value.refusals[0].rule
+
+
+SECRET = b"SECRET-CONTENT-OF-ANOTHER-TENANT"
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    path = tmp_path / "secret.bin"
+    path.write_bytes(SECRET * 200)
+    return path
+
+
+def test_row_36__vrt_raw_band_as_tif__415_raster_magic(room, tmp_path, secret):
+    path = tmp_path / "raw.tif"
+    path.write_bytes(
+        b'<VRTDataset rasterXSize="64" rasterYSize="64"><VRTRasterBand dataType="Byte" band="1" '
+        b'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="0">'
+        + str(secret).encode()
+        + b"</SourceFilename></VRTRasterBand></VRTDataset>"
+    )
+    assert refused(room, path) == (415, "raster.magic")
+
+
+@pytest.mark.parametrize("name", ["steal.png", "steal.vrt", "steal.tif", "steal.jpg"])
+def test_row_37__vrt_simple_source__415_raster_magic(room, tmp_path, name):
+    other = write_tif(tmp_path / "other.tif", noise(1, 64, 64, high=255, dtype="uint8"))
+    path = tmp_path / name
+    path.write_bytes(vrt_of(other))
+    assert refused(room, path) == (415, "raster.magic")
+
+
+class _Listener:
+    """A server on loopback that counts who calls."""
+
+    def __enter__(self):
+        self.calls = 0
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.calls += 1
+            connection.close()
+
+    def __exit__(self, *_):
+        self._socket.close()
+
+
+def test_row_38__wms_description_at_loopback__415_and_no_packet(room, tmp_path):
+    with _Listener() as listener:
+        path = tmp_path / "map.tif"
+        path.write_bytes(
+            f'<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:{listener.port}/${{z}}</ServerUrl>'
+            "</Service></GDAL_WMS>".encode()
+        )
+        assert refused(room, path) == (415, "raster.magic")
+        time.sleep(0.1)
+        assert listener.calls == 0
+
+
+@pytest.mark.parametrize("suffix", [".ovr", ".aux.xml", ".msk", ".tfw", ".vrt"])
+def test_row_39__sidecar_sent_as_an_image__415(room, tmp_path, suffix):
+    path = tmp_path / f"a.tif{suffix}"
+    write_tif(tmp_path / "a.tif", noise(3, 64, 64)).rename(path)
+    assert refused(room, path) == (415, "raster.magic")
+
+
+@pytest.mark.parametrize("suffix", [".ovr", ".aux.xml", ".msk"])
+def test_row_39__sidecar_beside_an_image__is_not_read(room, tmp_path, suffix):
+    data = noise(1, 600, 600, high=255, dtype="uint8")
+    path = write_tif(tmp_path / "a.tif", data)
+    other = write_tif(tmp_path / "other.tif", np.full((1, 64, 64), 7, np.uint8))
+    (tmp_path / f"a.tif{suffix}").write_bytes(vrt_of(other))
+    with rasterio.open(take_in(room, path).path) as stored:
+        assert np.array_equal(stored.read(), data)
+        assert stored.read(1, out_shape=(10, 10)).std() > 0
+
+
+def test_row_40__sparse_tiff__413_from_the_header(room, tmp_path):
+    path = tmp_path / "sparse.tif"
+    path.write_bytes(sparse_tif(100_000, 100_000))
+    started = time.monotonic()
+    assert refused(room, path) == (413, "raster.pixels")
+    assert time.monotonic() - started < 10
+
+
+def test_row_41__deflate_bomb__413_raster_ratio(room, tmp_path):
+    path = write_tif(
+        tmp_path / "bomb.tif", np.zeros((1, 9000, 9000), np.uint8), compress="deflate", zlevel=9, tiled=True
+    )
+    assert refused(room, path) == (413, "raster.ratio")
+
+
+def test_row_42__empty_file__422_raster_corrupt(room, tmp_path):
+    path = tmp_path / "empty.tif"
+    path.touch()
+    assert refused(room, path) == (422, "raster.corrupt")
+
+
+def test_row_42__web_page_named_tif__422_raster_corrupt(room, tmp_path):
+    path = tmp_path / "page.tif"
+    path.write_text("\n<!DOCTYPE html><html><body>404</body></html>")
+    assert refused(room, path) == (422, "raster.corrupt")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.97])
+def test_row_42__truncated_tiff__422_raster_corrupt(room, tmp_path, share):
+    path = write_tif(tmp_path / "a.tif", noise(3, 700, 700), compress="deflate")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    assert refused(room, path) == (422, "raster.corrupt")
+
+
+def test_row_42__random_bytes_after_a_good_magic__422_raster_corrupt(room, tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\0" + np.random.default_rng(1).bytes(5000))
+    assert refused(room, path) == (422, "raster.corrupt")
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 500),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 500),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + b"\xff" * 500),
+    ],
+)
+def test_row_42__broken_file_of_every_type__422_raster_corrupt(room, tmp_path, name, head):
+    path = tmp_path / name
+    path.write_bytes(head)
+    assert refused(room, path) == (422, "raster.corrupt")
+
+
+def test_row_43__no_crs__422_raster_crs(room, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=None, transform=None)
+    assert refused(room, path) == (422, "raster.crs")
+
+
+def test_row_43__transform_without_crs__422(room, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=None)
+    assert refused(room, path) == (422, "raster.crs")
+
+
+def test_row_43__local_crs__422_raster_crs(room, tmp_path):
+    local = 'LOCAL_CS["anywhere",UNIT["metre",1]]'
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=local)
+    assert refused(room, path) == (422, "raster.crs")
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Affine(0, 0, 1, 0, 0, 1),
+        Affine(10, 10, 731_400, 10, 10, 2_560_000),
+        Affine(float("nan"), 0, 731_400, 0, -10, 2_560_000),
+        Affine(1e300, 0, 731_400, 0, -1e300, 2_560_000),
+        Affine(10, 0, 1e12, 0, -10, 1e12),
+        Affine(1e-9, 0, 731_400, 0, -1e-9, 2_560_000),
+    ],
+)
+def test_row_44__absurd_transform__422_raster_transform(room, tmp_path, transform):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), transform=transform)
+    status, rule = refused(room, path)
+    assert status == 422
+    assert rule in ("raster.transform", "raster.crs")
+
+
+def test_row_44__rotation__is_taken(room, tmp_path):
+    turned = north_up(10.0) @ Affine.rotation(30)
+    data = noise(3, 40, 60)
+    with rasterio.open(take_in(room, write_tif(tmp_path / "a.tif", data, transform=turned)).path) as stored:
+        assert stored.transform.almost_equals(turned)
+        assert np.array_equal(stored.read(), data)
+
+
+def test_row_45__thousands_of_bands__413_raster_bands(room, tmp_path):
+    path = tmp_path / "bands.tif"
+    path.write_bytes(sparse_tif(1, 1, samples=65_535))
+    started = time.monotonic()
+    assert refused(room, path)[0] in (413, 422)
+    assert time.monotonic() - started < 20
+
+
+def test_row_45__seventeen_bands__413_raster_bands(room, tmp_path):
+    assert refused(room, write_tif(tmp_path / "a.tif", noise(17, 8, 8))) == (413, "raster.bands")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/vsicurl/http://127.0.0.1/a.tif", "zip+https://example/a.zip!a.tif", "MEM:::DATAPOINTER=1", "GTIFF_DIR:1:a.tif"],
+)
+def test_row_46__reference_instead_of_a_file__422_file_reference(room, name):
+    assert refused(room, Path(name)) == (422, "file.reference")
+
+
+def test_row_46__symbolic_link_to_a_text_file__415(room, tmp_path, secret):
+    path = tmp_path / "link.tif"
+    path.symlink_to(secret)
+    assert refused(room, path) == (415, "raster.magic")
+
+
+def test_row_47__metadata_bomb_in_a_photo__413(room, tmp_path):
+    path = write_photo(tmp_path / "a.jpg", np.zeros((16, 16, 3), np.uint8))
+    body = path.read_bytes()
+    bomb = b"".join(b"\xff\xe1" + (60_002).to_bytes(2, "big") + b"Exif\0\0" + b"\0" * 59_994 for _ in range(3))
+    path.write_bytes(body[:2] + bomb + body[2:])
+    guest = room.admit(path)
+    (report,) = room.inspect([guest])
+    with pytest.raises(RuleViolation) as caught:
+        judge(report)
+    assert (caught.value.status, caught.value.refusals[0].rule) == (413, "raster.exif")
+
+
+def test_row_48__huge_photo__413_from_the_header(room, tmp_path):
+    path = write_photo(tmp_path / "a.jpg", np.zeros((16, 16, 3), np.uint8))
+    body = bytearray(path.read_bytes())
+    start = body.index(b"\xff\xc0") + 5
+    body[start : start + 4] = b"\xff\xdc\xff\xdc"
+    path.write_bytes(bytes(body))
+    assert refused(room, path) == (413, "raster.pixels")
+
+
+def test_row_49__photo_that_is_also_a_web_page__transcoded_copy_holds_no_script(room, tmp_path):
+    script = b"<html><script>alert(1)</script></html>"
+    path = write_tif(tmp_path / "a.tif", noise(3, 64, 64), tags={"TIFFTAG_IMAGEDESCRIPTION": script.decode()})
+    path.write_bytes(path.read_bytes() + script)
+    assert script not in take_in(room, path).path.read_bytes()
+
+
+def test_child__has_no_network_where_the_kernel_allows_it(room, tmp_path):
+    guest = room.admit(write_tif(tmp_path / "a.tif", noise(1, 8, 8)))
+    (report,) = room.inspect([guest])
+    assert report.isolation in ("network namespace", "drivers only")
+    allowed = subprocess.run(["unshare", "-n", "true"], check=False, capture_output=True).returncode == 0
+    if allowed:
+        assert report.isolation == "network namespace"
+
+
+def test_child__environment_holds_nothing_of_ours(room, tmp_path, monkeypatch):
+    monkeypatch.setenv("SKYWARDEN_DATABASE_URL", "postgresql://secret")
+    assert not any("SKYWARDEN" in name for name in q._environment())
+    assert "VRT" in q._environment()["GDAL_SKIP"].split(",")
+
+
+def test_child__memory_is_limited(tmp_path):
+    code = (
+        "import json, sys; from sensing import opener;"
+        "opener._limit_resources({'memory_bytes': 1 << 30, 'cpu_s': 20, 'open_files': 64, 'written_bytes': 0});"
+        "import numpy\n"
+        "try:\n numpy.ones(1 << 30)\nexcept MemoryError:\n print('held')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "held"
+
+
+def test_child__decoder_that_never_ends__413_raster_cost(room, tmp_path, monkeypatch):
+    guest = room.admit(write_tif(tmp_path / "a.tif", noise(1, 8, 8)))
+    monkeypatch.setattr(q, "_INSPECT_S", -1)
+    monkeypatch.setattr(q, "_environment", lambda: {"PYTHONPATH": "/nowhere"})
+    with pytest.raises(RuleViolation) as caught:
+        room.inspect([guest])
+    assert (caught.value.status, caught.value.refusals[0].rule) == (413, "raster.cost")
+
+
+def test_quarantine__ends__nothing_is_left(tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(1, 8, 8))
+    with q.quarantine(tmp_path / "q") as room:
+        room.admit(path)
+        assert list((tmp_path / "q").iterdir())
+    assert list((tmp_path / "q").iterdir()) == []
+
+
+def test_metadata__is_not_carried_into_the_copy(room, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 32, 32), tags={"TIFFTAG_ARTIST": "Somebody, 1 Home Street"})
+    assert b"Home Street" not in take_in(room, path).path.read_bytes()
+
+
+def test_report__hostile_child_answer__is_validated():
+    from pydantic import ValidationError
+
+    from sensing.header import HeaderReport
+
+    with pytest.raises(ValidationError):
+        HeaderReport.model_validate(json.loads('{"driver": "VRT", "width": 1, "height": 1, "bands": 1}'))
+
+
+def test_deflate_stream_with_flipped_bit__422(room, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(1, 300, 300), compress="deflate", crs=UTM)
+    body = bytearray(path.read_bytes())
+    at = body.index(zlib.compress(b"")[:1], 200)
+    for offset in range(at + 5, at + 400):
+        body[offset] ^= 0xFF
+    path.write_bytes(bytes(body))
+    assert refused(room, path) == (422, "raster.corrupt")
