@@ -1,0 +1,71 @@
+"""A web client on the world of the fixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from schemas.tables import Person
+from web.app import create_app
+from web.identity import sessions
+from web.identity.passwords import Passwords
+from web.identity.request_identity import EXPIRY
+
+PASSWORD = "a password of the tests"
+HTML = {"Accept": "text/html"}
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+@cache
+def password_hash() -> str:
+    return Passwords().hash(PASSWORD)
+
+
+@pytest.fixture
+def app(services):
+    made = create_app(services)
+    made.config["TESTING"] = False
+    return made
+
+
+@pytest.fixture
+def client(app) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def person_id(services) -> Callable[[str], object]:
+    def find(code: str):
+        with Session(services.engine) as db:
+            return db.query(Person.id).filter(Person.code == code).scalar()
+
+    return find
+
+
+@pytest.fixture
+def signed_in(app, services, person_id) -> Callable[[str], FlaskClient]:
+    """A client that is signed in as the person with that code."""
+
+    def make(code: str) -> FlaskClient:
+        with Session(services.engine) as db:
+            token = sessions.start(db, person_id(code), services.clock.now(), EXPIRY)
+            db.commit()
+        client = app.test_client()
+        client.set_cookie("sid", token)
+        return client
+
+    return make
+
+
+@pytest.fixture
+def with_password(services, admin) -> Callable[[str], None]:
+    """Gives a person the password of the tests."""
+
+    def give(code: str) -> None:
+        admin.execute("UPDATE core.person SET password_hash = %s WHERE code = %s", (password_hash(), code))
+
+    return give

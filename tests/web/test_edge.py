@@ -1,0 +1,90 @@
+"""Headers, origins, hosts and bodies (promises P20, P21; reliability.md rows 63, 64)."""
+
+import pytest
+
+from tests.web.conftest import HTML, SAME_ORIGIN
+from web.security import UnsafeBinding, is_loopback, refuse_plain_http
+
+PAGES = ["/", "/list", "/rules", "/privacy", "/data", "/account/sign-in", "/nowhere", "/pilot", "/data/devices.geojson"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_answer__carries_the_security_headers(client, path):
+    headers = client.get(path, headers=HTML).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["worker-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert not {"'unsafe-inline'", "'unsafe-eval'"} & set(" ".join(policy.values()).split())
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "Server" not in headers or "Werkzeug" not in headers["Server"]
+
+
+@pytest.mark.parametrize("path", ["/", "/list", "/rules", "/account/sign-in"])
+def test_pages__hold_no_inline_script_or_style(client, path):
+    body = client.get(path, headers=HTML).text
+    assert "<style" not in body
+    assert " style=" not in body
+    assert " onclick=" not in body
+    assert all("src=" in tag for tag in body.split("<script")[1:])
+    assert "//cdn" not in body
+    assert "https://" not in body
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookie", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, True, 403),
+        ({"Sec-Fetch-Site": "same-site"}, True, 403),
+        ({"Sec-Fetch-Site": "none"}, True, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, True, 403),
+        ({"Origin": "https://evil.example"}, True, 403),
+        ({"Origin": "null"}, True, 403),
+        ({"Origin": "http://localhost.evil.example"}, True, 403),
+        ({"Origin": "https://localhost"}, True, 403),
+        ({}, True, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, False, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, True, 303),
+        ({"Origin": "http://localhost"}, True, 303),
+    ],
+)
+def test_post__from_elsewhere__refused(signed_in, client, headers, cookie, status):
+    sender = signed_in("O1") if cookie else client
+    answer = sender.post("/account/sign-out", headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.get_json(force=True)["refusals"][0]["rule"] == "origin.foreign"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80"])
+@pytest.mark.parametrize("path", ["/", "/list", "/nowhere", "/tiles/devices/1/1/1.mvt"])
+def test_foreign_host__refused(client, host, path):
+    answer = client.get(path, headers={"Host": host})
+    assert answer.status_code == 400
+    assert answer.get_json(force=True)["refusals"][0]["rule"] == "host.unknown"
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8600", "127.0.0.1:8600", "[::1]:8600"])
+def test_own_host__answered(client, host):
+    assert client.get("/privacy", headers={"Host": host}).status_code == 200
+
+
+def test_body__above_the_limit__413(client):
+    answer = client.post("/account/sign-in", data={"name": "O1", "password": "x" * (10 << 20)}, headers=SAME_ORIGIN)
+    assert answer.status_code == 413
+    assert answer.get_json(force=True)["refusals"][0]["rule"] == "body.too_large"
+
+
+def test_plain_http__on_a_network__refused_with_the_reason():
+    for host in ("0.0.0.0", "192.168.1.5", "::", "example.org", "", "10.0.0.1"):
+        with pytest.raises(UnsafeBinding, match="plain http"):
+            refuse_plain_http(host, behind_tls_proxy=False)
+
+
+def test_plain_http__on_loopback_or_behind_a_tls_proxy__served():
+    for host in ("127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"):
+        refuse_plain_http(host, behind_tls_proxy=False)
+        assert is_loopback(host)
+    refuse_plain_http("0.0.0.0", behind_tls_proxy=True)
