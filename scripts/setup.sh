@@ -134,7 +134,7 @@ install_chromium() {
     [[ -z ${SKYWARDEN_CHROMIUM:-} ]] || give_up "SKYWARDEN_CHROMIUM=$SKYWARDEN_CHROMIUM does not run" "unset SKYWARDEN_CHROMIUM"
     if grep -qs '^ID=ubuntu' /etc/os-release; then
         local ways="sudo snap install chromium (or set SKYWARDEN_CHROMIUM to a Chromium or Chrome of your own)"
-        may_install && command -v snap >/dev/null || give_up "$missing" "$ways"
+        if ! may_install || ! command -v snap >/dev/null; then give_up "$missing" "$ways"; fi
         say "installing Chromium (snap)"
         "${SUDO[@]}" snap install chromium >>"$LOG" 2>&1 </dev/null || give_up "$missing" "$ways"
     else
@@ -219,12 +219,13 @@ require_torch() {
 lock_dependencies() {
     local uv=$LOCAL/uv options=(--universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --quiet --upgrade)
     [[ -x $uv/bin/uv ]] || { "$PYTHON" -m venv "$uv" && "$uv/bin/python" -m pip install --quiet uv; }
-    cd "$ROOT/requirements"
     say "locking Python"
-    "$uv/bin/uv" pip compile "${options[@]}" base.in -o base.txt
-    "$uv/bin/uv" pip compile "${options[@]}" dev.in -c base.txt -o dev.txt
-    "$uv/bin/uv" pip compile "${options[@]}" sam.in -c dev.txt -o sam.txt
-    cd "$ROOT"
+    (
+        cd "$ROOT/requirements" || exit
+        "$uv/bin/uv" pip compile "${options[@]}" base.in -o base.txt
+        "$uv/bin/uv" pip compile "${options[@]}" dev.in -c base.txt -o dev.txt
+        "$uv/bin/uv" pip compile "${options[@]}" sam.in -c dev.txt -o sam.txt
+    )
     say "locking npm"
-    npm update --package-lock-only --ignore-scripts --loglevel=error
+    (cd "$ROOT" && npm update --package-lock-only --ignore-scripts --loglevel=error)
 }
