@@ -22,7 +22,7 @@ from geo import crs, measure
 from geo.types import LonLat
 
 # A degree of latitude has at least this many metres anywhere on the ellipsoid.
-_SHORTEST_DEGREE_M = 110_000.0
+SHORTEST_DEGREE_M = 110_000.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _near(geom: BaseGeometry, zones: Sequence[Zone], least_buffer_m: float) -> l
         return []
     west, south, east, north = geom.bounds
     boxes = shapely.bounds(np.array([zone.checked for zone in zones], dtype=object))
-    margin_deg = np.array([max(zone.buffer_m, least_buffer_m) for zone in zones]) / _SHORTEST_DEGREE_M
+    margin_deg = np.array([max(zone.buffer_m, least_buffer_m) for zone in zones]) / SHORTEST_DEGREE_M
     highest_lat = np.minimum(np.maximum(np.abs(boxes[:, [1, 3]]).max(axis=1), max(-south, north)), 89.0)
     margin_lon_deg = margin_deg / np.cos(np.radians(highest_lat))
     meets = (boxes[:, 0] - margin_lon_deg <= east) & (boxes[:, 2] + margin_lon_deg >= west)

@@ -1,0 +1,152 @@
+"""What must hold before an area or a route is checked, approved, published and flown (GD-16, DC-2)."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+
+import rfc8785
+import shapely
+from geoalchemy2.shape import to_shape
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from geo import crs, measure, notices, queries, shapes, zones
+from geo.checks_common import siting_plan_refusals
+from geo.content import content_sha256
+from geo.footprint import Camera, swept_footprint
+from schemas.machine import Context, label
+from schemas.refusals import Refusal, refuse
+from schemas.tables import Authority, PatrolArea, PatrolRoute
+
+# A route is sampled this closely, as the ground below it is (requirements.md 5.1).
+STEP_M = 10.0
+
+_PUBLIC_STATES = ("published", "effective")
+
+
+def inside_jurisdiction(context: Context) -> Iterable[Refusal]:
+    """IR-1: the area lies within the jurisdiction of its authority."""
+    area: PatrolArea = context.subject
+    authority = area.authority or context.session.get_one(Authority, area.authority_id)
+    outside = to_shape(area.geom).difference(to_shape(authority.jurisdiction))
+    if not outside.is_empty:
+        measured = f"{measure.area_m2(outside) / 1e6:.3f} km²"
+        yield refuse(
+            "IR-1",
+            "patrol.outside_jurisdiction",
+            authority=authority.code,
+            measured=measured,
+            place=mapping(outside),
+        )
+
+
+def siting_plan_cited(context: Context) -> Iterable[Refusal]:
+    """GD-16.3: the area belongs to an approved siting plan where its captures shall be evidence (G-3)."""
+    if context.pack["uav.siting_plan_required"]:
+        yield from siting_plan_refusals(context, "GD-16.3", context.subject.siting_plan_id)
+
+
+def height_band_named(context: Context) -> Iterable[Refusal]:
+    """GD-16.2: the area says between which true heights it is flown, so clearances can be asked for."""
+    low, high = context.subject.alt_min_agl_m, context.subject.alt_max_agl_m
+    if not (math.isfinite(high) and 0 <= low < high):
+        yield refuse("GD-16.2", "patrol.height_band", measured=f"{low:g}–{high:g} m")
+
+
+def height_within_band(context: Context) -> Iterable[Refusal]:
+    """GD-16.2: the route is flown within the height band of its area."""
+    route: PatrolRoute = context.subject
+    area = _area(context)
+    if not area.alt_min_agl_m <= route.alt_agl_m <= area.alt_max_agl_m:
+        yield refuse(
+            "GD-16.2",
+            "patrol.height",
+            measured=f"{route.alt_agl_m:g} m",
+            required=f"{area.alt_min_agl_m:g}–{area.alt_max_agl_m:g} m",
+        )
+
+
+def inside_published_area(context: Context) -> Iterable[Refusal]:
+    """GD-16.3: line, launch point and camera footprint lie in an area that the public knows.
+
+    To take effect, the route needs an area that is itself in effect.
+    """
+    route: PatrolRoute = context.subject
+    area = _area(context)
+    needed = ("effective",) if route.state == "published" else _PUBLIC_STATES
+    if area.state not in needed:
+        required = " / ".join(needed)
+        yield refuse("GD-16.3", "patrol.area_state", area=area.code, measured=area.state, required=required)
+    shape = to_shape(area.geom)
+    parts = (
+        ("patrol.line_outside", to_shape(route.geom)),
+        ("patrol.home_outside", to_shape(route.home)),
+        ("patrol.footprint_outside", route_footprint(route)),
+    )
+    for text, part in parts:
+        outside = part.difference(shape)
+        if not outside.is_empty:
+            measured = f"{_furthest_m(outside, shape):.0f} m"
+            yield refuse("GD-16.3", text, area=area.code, measured=measured, place=mapping(outside))
+
+
+def clear_of_private_places(context: Context) -> Iterable[Refusal]:
+    """GD-16.5: neither the line nor what the camera sees along it reaches a privacy zone."""
+    route: PatrolRoute = context.subject
+    buffer_m = context.pack["privacy.buffer_m"]
+    line, seen = to_shape(route.geom), route_footprint(route)
+    near = queries.zones_near(context.session, seen, context.now, least_buffer_m=buffer_m)
+    required = f"{camera_of(route).half_width_m(route.alt_agl_m):.0f} m"
+    for hit in zones.hits(seen, near, least_buffer_m=buffer_m):
+        distance_m = zones.distance_m(line, hit.zone.geom)
+        yield refuse(
+            "GD-16.5",
+            "patrol.line_in_zone" if distance_m == 0 else "patrol.footprint_in_zone",
+            zone=hit.zone.public_id,
+            measured=f"{distance_m:.0f} m",
+            required=required,
+            place=hit.place,
+        )
+
+
+def camera_of(route: PatrolRoute) -> Camera:
+    """The camera that the route was planned for."""
+    return Camera(hfov_deg=route.camera_hfov_deg)
+
+
+def route_footprint(route: PatrolRoute) -> BaseGeometry:
+    """What the camera sees along the whole route at its published true height; EPSG:4326."""
+    lons, lats, _ = measure.densify(shapes.line(route.geom), STEP_M)
+    return swept_footprint(lons, lats, route.alt_agl_m, camera_of(route))
+
+
+def mission_compiled(context: Context) -> Iterable[Refusal]:
+    """DC-2: the route holds a mission, and its digest is that of this mission."""
+    route: PatrolRoute = context.subject
+    if not route.mission.get("items"):
+        yield refuse("DC-2", "patrol.no_mission", subject=label(route))
+    elif hashlib.sha256(rfc8785.dumps(route.mission)).hexdigest() != route.mission_digest:
+        yield refuse("DC-2", "patrol.mission_digest", subject=label(route), measured=route.mission_digest)
+
+
+def digest_published(context: Context) -> Iterable[Refusal]:
+    """DC-2: what was published includes the digest of the mission that will be flown."""
+    route: PatrolRoute = context.subject
+    content = content_sha256(context.session, route)
+    standing = notices.appearances(context.session, route, context.pack)
+    if not any(row.content_sha256 == content for row in standing):
+        yield refuse("DC-2", "patrol.digest_unpublished", measured=route.mission_digest)
+
+
+def _area(context: Context) -> PatrolArea:
+    route: PatrolRoute = context.subject
+    return route.area or context.session.get_one(PatrolArea, route.area_id)
+
+
+def _furthest_m(outside: BaseGeometry, area: BaseGeometry) -> float:
+    """How far the outlying part reaches from the area."""
+    epsg = crs.utm_epsg_of(outside)
+    vertices = shapely.points(shapely.get_coordinates(crs.to_metric(outside, epsg)))
+    return float(shapely.distance(vertices, crs.to_metric(area, epsg)).max())

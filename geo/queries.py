@@ -1,0 +1,61 @@
+"""Reading places from the database."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from geoalchemy2 import functions as gis
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from geo.zones import SHORTEST_DEGREE_M, Zone
+from schemas.tables import SRID, PrivacyZone
+
+
+def zone_of(row: PrivacyZone) -> Zone:
+    """A row as the zone that the pure checks know."""
+    return Zone(
+        id=row.id,
+        public_id=row.public_id,
+        kind=row.kind,
+        geom=to_shape(row.geom),
+        buffer_m=row.buffer_m,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        exact_geom=None if row.exact_geom is None else to_shape(row.exact_geom),
+    )
+
+
+def zones_near(
+    session: Session,
+    geom: BaseGeometry,
+    start: datetime,
+    end: datetime | None = None,
+    *,
+    least_buffer_m: float = 0.0,
+) -> tuple[Zone, ...]:
+    """The zones in force at a time, or at any moment of a period, that a geometry could touch.
+
+    A superset for `geo.zones.hits`: bounding boxes grown by the largest buffer there is, ordered by
+    public id. `geom` is in EPSG:4326.
+    """
+    widest_m = max(session.scalar(select(func.max(PrivacyZone.buffer_m))) or 0.0, least_buffer_m)
+    west, south, east, north = geom.bounds
+    margin_deg = widest_m / SHORTEST_DEGREE_M
+    margin_lon_deg = margin_deg / max(math.cos(math.radians(min(max(-south, north, 0.0), 89.0))), 1e-9)
+    window = gis.ST_MakeEnvelope(
+        west - margin_lon_deg, south - margin_deg, east + margin_lon_deg, north + margin_deg, SRID
+    )
+    rows = session.scalars(
+        select(PrivacyZone)
+        .where(
+            or_(PrivacyZone.geom.bool_op("&&")(window), PrivacyZone.exact_geom.bool_op("&&")(window)),
+            PrivacyZone.valid_from <= (end or start),
+            or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > start),
+        )
+        .order_by(PrivacyZone.public_id)
+    )
+    return tuple(map(zone_of, rows))
