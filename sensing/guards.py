@@ -59,12 +59,6 @@ def source_lawful_at_capture(context: Context) -> Iterable[Refusal]:
             yield refuse("GD-36.1", "detection.flight_state", measured=flight.state, name=flight.public_id)
 
 
-def item_cited(context: Context) -> Iterable[Refusal]:
-    """IR-1: the detection names a supervision item of the public list."""
-    if context.subject.item_id is None:
-        yield refuse("IR-1", "detection.item", measured=context.subject.kind)
-
-
 def assignee_qualified(context: Context) -> Iterable[Refusal]:
     """GD-30.1: whoever is to review it holds a certificate that is valid today, in this authority and field."""
     yield from _qualified(context, context.params.get("assignee_id"))
@@ -140,7 +134,6 @@ def _given(context: Context, rule: str, *names: str) -> Iterable[Refusal]:
 GUARDS: dict[str, Guard] = {
     "GD-05.2:engine_registered": engine_registered,
     "GD-36.1:source_lawful_at_capture": source_lawful_at_capture,
-    "IR-1:item_cited": item_cited,
     "GD-30.1:assignee_qualified": assignee_qualified,
     "GD-30.1:officer_qualified": officer_qualified,
     "LF-10:item_allows_offsite": item_allows_offsite,
