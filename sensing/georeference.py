@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import shapely
 from affine import Affine
+from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS as RasterCRS
@@ -29,8 +30,10 @@ _COARSEST_M = 10_000.0
 _FEWEST_GCPS = 4
 # GDAL bends a plane through few points and a second-order surface through many; the error is judged alike.
 _MANY_GCPS = 10
-_WORST_GCP_ERROR_PX = 50.0
+_WORST_GCP_ERROR_PX = 5.0
 _EDGE_POINTS = 21
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,12 @@ def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
     grid = Grid(target.to_wkt(), transform, int(width), int(height))
     gsd_m = ground_resolution_m(grid)
     error_m = _residual_m(points, np.asarray(lons), np.asarray(lats))
-    if not error_m <= _WORST_GCP_ERROR_PX * gsd_m:
+    if not error_m <= _WORST_GCP_ERROR_PX * _rough_pixel_m(points, np.asarray(lons), np.asarray(lats)):
         raise invalid("raster.transform", "raster.gcp_error", measured=f"{error_m:.0f} m")
     return Georeference("gcp", grid, gsd_m, outline(grid), round(error_m, 2))
 
 
-def _residual_m(
-    points: Sequence[GroundPoint],
-    lons: np.ndarray[tuple[int], np.dtype[np.float64]],
-    lats: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> float:
+def _residual_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> float:
     """The root mean square distance of control points from the smooth surface through all of them."""
     col, row = np.array([[p.col, p.row] for p in points]).T
     col, row = col / max(float(col.max()), 1.0), row / max(float(row.max()), 1.0)
@@ -127,6 +126,13 @@ def _residual_m(
     fitted = design @ np.linalg.lstsq(design, np.stack([lons, lats], axis=1), rcond=None)[0]
     _, _, away_m = WGS84.inv(lons, lats, fitted[:, 0], np.clip(fitted[:, 1], -90, 90))
     return float(np.sqrt(np.mean(np.square(away_m))))
+
+
+def _rough_pixel_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> float:
+    """The size of a pixel by the spread of the points alone, so that one wild point cannot excuse itself."""
+    spread_px = math.hypot(np.ptp([p.col for p in points]), np.ptp([p.row for p in points]))
+    _, _, spread_m = WGS84.inv(lons.min(), lats.min(), lons.max(), lats.max())
+    return float(spread_m) / max(spread_px, 1.0)
 
 
 def outline(grid: Grid) -> shapely.Polygon:

@@ -1,0 +1,160 @@
+"""The georeference gate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+
+from schemas.refusals import RuleViolation
+from sensing.georeference import locate
+from sensing.header import GroundPoint, HeaderReport, judge
+from sensing.quarantine import quarantine
+from tests.unit.sensing.pictures import CORNER, noise, north_up, write_tif
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def header(**changes: object) -> HeaderReport:
+    usual = {"driver": "GTiff", "width": 50, "height": 40, "bands": 3, "file_bytes": 1, "isolation": "drivers only"}
+    return HeaderReport.model_validate(usual | changes)
+
+
+def wkt(epsg: int) -> str:
+    return rasterio.crs.CRS.from_epsg(epsg).to_wkt()
+
+
+def refused(**changes: object) -> str:
+    with pytest.raises(RuleViolation) as caught:
+        locate(header(**changes))
+    return caught.value.refusals[0].text
+
+
+def test_locate__utm__footprint_and_resolution():
+    place = locate(header(crs_wkt=wkt(32649), transform=tuple(north_up(10.0))[:6]))
+    assert place.method == "affine"
+    assert place.gsd_m == pytest.approx(10.0, rel=1e-2)
+    assert place.footprint.contains(place.footprint.centroid)
+    assert place.position_error_m is None
+
+
+def test_locate__degrees__resolution_in_metres():
+    place = locate(header(crs_wkt=wkt(4326), transform=(0.001, 0, -74.7, 0, -0.001, -8.3)))
+    assert place.gsd_m == pytest.approx(110.3, rel=1e-2)
+
+
+def test_locate__south_up__is_taken():
+    flipped = (10.0, 0.0, CORNER[0], 0.0, 10.0, CORNER[1])
+    assert locate(header(crs_wkt=wkt(32649), transform=flipped)).gsd_m == pytest.approx(10, rel=1e-2)
+
+
+def points(count: int, wrong: float = 0.0) -> tuple[GroundPoint, ...]:
+    rng = np.random.default_rng(2)
+    col, row = rng.uniform(0, 50, count), rng.uniform(0, 40, count)
+    x = 113.2 + col * 1e-4 + row * 1e-5
+    y = 23.1 - row * 1e-4
+    x[0] += wrong
+    return tuple(GroundPoint(row=r, col=c, x=a, y=b) for r, c, a, b in zip(row, col, x, y, strict=True))
+
+
+def test_locate__control_points__north_up_grid_with_a_stated_error():
+    place = locate(header(gcps=points(12), gcp_crs_wkt=wkt(4326)))
+    assert place.method == "gcp"
+    assert place.grid.transform.b == place.grid.transform.d == 0
+    assert place.position_error_m < 1
+
+
+def test_locate__contradicting_points__refused():
+    assert refused(gcps=points(12, wrong=0.5), gcp_crs_wkt=wkt(4326)) == "raster.gcp_error"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_locate__too_few_points__refused(count):
+    assert refused(gcps=points(count), gcp_crs_wkt=wkt(4326)) == "raster.gcps"
+
+
+def test_locate__points_without_crs__refused():
+    assert refused(gcps=points(6)) == "raster.half_placed"
+
+
+def test_locate__sensor_model_alone__refused():
+    assert refused(has_rpc=True) == "raster.rpc_only"
+
+
+def test_locate__nothing_known__refused():
+    assert refused() == "raster.unplaced"
+
+
+def test_locate__crs_alone__refused():
+    assert refused(crs_wkt=wkt(32649)) == "raster.half_placed"
+
+
+def test_locate__across_the_antimeridian__refused():
+    assert refused(crs_wkt=wkt(4326), transform=(0.1, 0, 178.0, 0, -0.1, 10)) == "raster.off_earth"
+
+
+def test_judge__several_faults__all_named():
+    bad = header(width=100_000, height=100_000, bands=40)
+    with pytest.raises(RuleViolation) as caught:
+        judge(bad)
+    assert [refusal.rule for refusal in caught.value.refusals] == ["raster.pixels", "raster.bands"]
+    assert caught.value.status == 413
+
+
+def test_judge__complex_numbers__refused():
+    with pytest.raises(RuleViolation) as caught:
+        judge(header(dtypes=("complex64",)))
+    assert caught.value.refusals[0].rule == "raster.dtype"
+
+
+def test_transcode__control_points__pixels_land_where_the_points_say(tmp_path):
+    data = np.zeros((1, 120, 160), np.uint16) + 50
+    data[0, 30:50, 100:130] = 900
+    corners = [(r, c) for r in (0, 40, 80, 120) for c in (0, 80, 160)]
+    gcps = [GroundControlPoint(row=r, col=c, x=113.2 + c * 1e-4, y=23.1 - r * 1e-4, z=0) for r, c in corners]
+    path = write_tif(tmp_path / "a.tif", data, crs=rasterio.crs.CRS.from_epsg(4326), transform=None, gcps=None)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=120, width=160, dtype="uint16", gcps=gcps, crs="EPSG:4326"
+    ) as target:
+        target.write(data)
+    with quarantine(tmp_path / "q") as room:
+        guest = room.admit(path)
+        (report,) = room.inspect([guest])
+        place = locate(report)
+        written = room.transcode(guest, report, place.grid, [], lambda _: None)
+        with rasterio.open(written.path) as stored:
+            from rasterio.warp import transform
+
+            (x,), (y,) = transform("EPSG:4326", stored.crs, [113.2 + 115e-4], [23.1 - 40e-4])
+            assert next(stored.sample([(x, y)]))[0] == 900
+            assert written.void > 0
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kept"),
+    [("uint8", "uint8"), ("uint16", "uint16"), ("int16", "int16"), ("float32", "float32"), ("float64", "float32")],
+)
+def test_transcode__every_type__values_kept(tmp_path, dtype, kept):
+    data = noise(3, 30, 40, high=200, dtype=dtype)
+    with quarantine(tmp_path / "q") as room:
+        guest = room.admit(write_tif(tmp_path / "a.tif", data))
+        (report,) = room.inspect([guest])
+        written = room.transcode(guest, report, locate(report).grid, [], lambda _: None)
+        with rasterio.open(written.path) as stored:
+            assert stored.dtypes[0] == kept
+            assert np.array_equal(stored.read(), data)
+
+
+def test_transcode__void_pixels__marked_and_zeroed(tmp_path):
+    data = noise(3, 600, 700).astype(np.float32)
+    data[:, :100, :50] = -9999
+    data[1, 300, 300] = np.nan
+    with quarantine(tmp_path / "q") as room:
+        guest = room.admit(write_tif(tmp_path / "a.tif", data, nodata=-9999))
+        (report,) = room.inspect([guest])
+        written = room.transcode(guest, report, locate(report).grid, [], lambda _: None)
+        with rasterio.open(written.path) as stored:
+            assert (written.valid, written.void) == (600 * 700 - 5001, 5001)
+            assert (stored.dataset_mask() > 0).sum() == written.valid
+            assert stored.overviews(1)
