@@ -1,0 +1,190 @@
+"""A plan followed item by item, as ArduCopter follows it: which places in which order, and how high. Pure.
+
+ArduPilot's habits: a position of 0, 0 means "here", a height of 0 keeps the last height, take-off climbs
+where the aircraft stands, and jumps run as often as they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from flights.model import Assumed, Command, Home, Plan, PlanItem, Reference
+from geo.types import LonLat
+from schemas.refusals import RuleViolation, invalid
+
+MAX_STEPS = 10_000
+"""Items carried out, jumps counted; a plan that needs more is taken to never end."""
+
+DEFAULT_CIRCLE_M = 10.0
+"""ArduCopter's CIRCLE_RADIUS, flown where a plan gives the radius 0."""
+
+_ENDS = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
+_CAMERA_ON = (Command.IMAGE_START_CAPTURE, Command.VIDEO_START_CAPTURE)
+_CAMERA_OFF = (Command.IMAGE_STOP_CAPTURE, Command.VIDEO_STOP_CAPTURE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A place on the way and how the aircraft gets there and stays.
+
+    `alt_m` is measured from `reference`. `camera_on` tells of the leg that leads here; `circle_m` and
+    `turns` of a circle flown around it; `hover_s` of waiting there.
+    """
+
+    at: LonLat
+    reference: Reference
+    alt_m: float
+    command: Command
+    hover_s: float = 0.0
+    circle_m: float = 0.0
+    turns: float = 0.0
+    camera_on: bool = False
+    speed_mps: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A plan as a sequence of stops, beginning above home; `returns` says how the aircraft comes back."""
+
+    home: Home
+    stops: tuple[Stop, ...]
+    ends_with: Command | None
+    has_camera: bool
+    assumed: tuple[Assumed, ...]
+
+
+@dataclass
+class _State:
+    """What the aircraft carries from item to item."""
+
+    at: LonLat
+    reference: Reference | None = None
+    alt_m: float = 0.0
+    camera_on: bool = False
+    speed_mps: float | None = None
+    hover_s: float = 0.0
+    stops: list[Stop] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+    kept: list[int] = field(default_factory=list)
+
+
+def walk(plan: Plan) -> Walk:
+    """The stops of `plan` in the order in which they are flown.
+
+    Raises RuleViolation 422 for a plan that never ends, that goes on after landing, or whose heights are
+    missing.
+    """
+    home, assumed = _home(plan)
+    state = _State(home.at, speed_mps=plan.speed_mps)
+    ends_with: Command | None = None
+    for number, item in executed(plan.items):
+        if ends_with and item.command.is_located:
+            raise invalid("plan.after_landing", path=number)
+        _carry_out(state, number, item)
+        if item.command in _ENDS:
+            ends_with = ends_with or item.command
+    if state.missing:
+        raise _heights_missing(state.missing)
+    if state.kept:
+        name = f"height of item {_listed(state.kept)}"
+        assumed = (*assumed, Assumed(name, "as before", "the file says 0, which keeps the last height"))
+    stops = tuple(_from_above_home(home, state.stops))
+    has_camera = any(stop.camera_on for stop in stops)
+    return Walk(home, stops, ends_with, has_camera, assumed)
+
+
+def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
+    if plan.home is not None:
+        return plan.home, plan.assumed
+    at = next((item.at for item in plan.items if item.at), None)
+    if at is None:
+        raise invalid("plan.empty")
+    text = f"{at.lon:.7f}, {at.lat:.7f}"
+    return Home(at), (*plan.assumed, Assumed("home", text, "the first place of the plan"))
+
+
+def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
+    """The items in the order of flight with their numbers from 1, jumps followed."""
+    runs = dict.fromkeys(range(len(items)), 0)
+    index = 0
+    for _step in range(MAX_STEPS):
+        if index >= len(items):
+            return
+        item = items[index]
+        if item.command is Command.NAV_LOITER_UNLIM:
+            raise invalid("plan.endless", path=index + 1, name=item.command.mavlink_name)
+        if item.command is not Command.DO_JUMP:
+            yield index + 1, item
+            index += 1
+            continue
+        target, times = int(item.params[0] or 0), item.params[1] or 0.0
+        again = times < 0 or runs[index] < int(times)
+        runs[index] += 1
+        index = target - 1 if again else index + 1
+    raise invalid("plan.endless", path="", name="MAV_CMD_DO_JUMP")
+
+
+def _carry_out(state: _State, number: int, item: PlanItem) -> None:
+    command = item.command
+    if command.is_located:
+        _go(state, number, item)
+    elif command is Command.NAV_DELAY and state.stops:
+        last = state.stops[-1]
+        state.stops[-1] = replace(last, hover_s=last.hover_s + max(item.params[0] or 0.0, 0.0))
+    elif command is Command.DO_CHANGE_SPEED and (item.params[1] or 0.0) > 0:
+        state.speed_mps = item.params[1]
+    elif command is Command.DO_SET_CAM_TRIGG_DIST:
+        state.camera_on = (item.params[0] or 0.0) > 0
+    elif command in _CAMERA_ON or command in _CAMERA_OFF:
+        state.camera_on = command in _CAMERA_ON
+
+
+def _go(state: _State, number: int, item: PlanItem) -> None:
+    at = item.at or state.at
+    if item.command is not Command.NAV_LAND:
+        if item.alt_m is None or (item.alt_m == 0 and state.reference is None):
+            state.missing.append(number)
+        elif item.alt_m == 0:
+            state.kept.append(number)
+        else:
+            state.reference, state.alt_m = item.frame.reference, item.alt_m
+    stop = Stop(
+        at,
+        state.reference or Reference.HOME,
+        state.alt_m,
+        item.command,
+        hover_s=_hover_s(item),
+        circle_m=_circle_m(item),
+        turns=abs(item.params[0] or 0.0) if item.command is Command.NAV_LOITER_TURNS else 0.0,
+        camera_on=state.camera_on,
+        speed_mps=state.speed_mps,
+    )
+    state.at = at
+    state.stops.append(stop)
+
+
+def _hover_s(item: PlanItem) -> float:
+    waits = (Command.NAV_WAYPOINT, Command.NAV_SPLINE_WAYPOINT, Command.NAV_LOITER_TIME)
+    return max(item.params[0] or 0.0, 0.0) if item.command in waits else 0.0
+
+
+def _circle_m(item: PlanItem) -> float:
+    if item.command is not Command.NAV_LOITER_TURNS:
+        return 0.0
+    return abs(item.params[2] or 0.0) or DEFAULT_CIRCLE_M
+
+
+def _from_above_home(home: Home, stops: Sequence[Stop]) -> Iterator[Stop]:
+    """The stops, with one above home in front: where the climb ends and the first leg begins."""
+    first = stops[0]
+    yield replace(first, at=home.at, command=Command.NAV_TAKEOFF, circle_m=0.0, turns=0.0, camera_on=False)
+    yield from stops
+
+
+def _heights_missing(numbers: Sequence[int]) -> RuleViolation:
+    return invalid("plan.height_missing", path=f"item {_listed(numbers)}")
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
