@@ -152,13 +152,17 @@ class RulePack(Strict):
         """Where the value of `key` comes from: an article, or the reason why a number was chosen."""
         return self.sources.get(key) or self.sources["*"]
 
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 (hex) of the pack as RFC 8785 JSON: two packs with one hash say the same."""
+    def document(self) -> dict[str, Any]:
+        """The pack as a JSON document, in the form of its file."""
         document = self.model_dump(mode="json", by_alias=True)
         for name in ("holidays", "adjusted_workdays"):
             document["calendar"][name].sort()  # a set has no order of its own
-        return hashlib.sha256(rfc8785.dumps(document)).hexdigest()
+        return document
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of the pack as RFC 8785 JSON: two packs with one hash say the same."""
+        return hashlib.sha256(rfc8785.dumps(self.document())).hexdigest()
 
     @property
     def reference(self) -> str:

@@ -1,0 +1,182 @@
+"""The ledger: one append-only event per command, readable and verifiable by anyone (design.md 4, idea 4).
+
+Writing goes through the database function `ledger.append`, which sets the id, the time and the hash;
+reading back recomputes everything from the columns, so that an edit by anybody shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy.orm import Session
+
+from schemas.store.merkle import leaf_hash
+from schemas.store.verify import FORMAT, LedgerBroken, Report, verify_lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a command tells the ledger.
+
+    `body` holds ids and hashes, never personal data, so that lawful disposal does not break the chain.
+    `effective_at` is a time that law counts from, such as a channel's receipt; when the event was
+    recorded is for the database alone to say. `origin` is that of the records: live, sample or legacy.
+    """
+
+    action: str
+    actor: str
+    subject_kind: str
+    subject_id: UUID | str
+    body: Mapping[str, Any]
+    pack: str | None = None
+    effective_at: datetime | None = None
+    origin: str = "live"
+
+
+_APPEND = text(
+    "SELECT ledger.append(:actor, :action, :subject_kind, :subject_id, CAST(:body AS bytea), :pack,"
+    " CAST(:effective_at AS timestamptz), :origin)"
+)
+
+
+def append(session: Session, entry: Entry) -> int:
+    """Appends one event in the transaction of `session` and returns its id.
+
+    Raises ValueError (of rfc8785) where the body holds what RFC 8785 cannot write, such as NaN or an
+    integer above 2^53.
+    """
+    if entry.effective_at is not None and entry.effective_at.tzinfo is None:
+        raise ValueError("an effective time needs a time zone")
+    values = {
+        "actor": entry.actor,
+        "action": entry.action,
+        "subject_kind": entry.subject_kind,
+        "subject_id": str(entry.subject_id),
+        "body": rfc8785.dumps(dict(entry.body)),
+        "pack": entry.pack,
+        "effective_at": entry.effective_at,
+        "origin": entry.origin,
+    }
+    return int(session.execute(_APPEND, values).scalar_one())
+
+
+@dataclass(frozen=True)
+class State:
+    """The ledger as verified: what is sealed, and how many events still wait for the sealer."""
+
+    sealed: Report
+    unsealed: int
+
+
+def verify(engine: Engine, checkpoints: Mapping[int, str] | None = None) -> State:
+    """Recomputes every hash, root and link from the database; raises LedgerBroken at the first misfit."""
+    with _snapshot(engine) as connection:
+        report = verify_lines(_lines(connection), checkpoints)
+        waiting = connection.execute(_COUNT).scalar_one() - report.events
+    return State(report, waiting)
+
+
+def export(engine: Engine, path: Path) -> Report:
+    """Writes all sealed events and their seals to `path` for `schemas/store/verify.py`; verifies on the way.
+
+    Raises LedgerBroken where the ledger does not fit together, and leaves no file then.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        with _snapshot(engine) as connection, partial.open("wb") as file:
+            report = verify_lines(_copy(_lines(connection), file.write))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return report
+
+
+def _copy(lines: Iterable[bytes], write: Any) -> Iterator[bytes]:  # noqa: ANN401
+    for line in lines:
+        write(line + b"\n")
+        yield line
+
+
+@contextmanager
+def _snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection on which everything read belongs to one moment."""
+    with engine.connect() as plain:
+        connection = plain.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True, yield_per=2000
+        )
+        with connection.begin():
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            yield connection
+
+
+_SEALS = text(
+    "SELECT n, count, first_id, last_id, last_xid::text::bigint AS last_xid, prev, root, sealed_at, digest"
+    " FROM ledger.seal ORDER BY n"
+)
+# The sequence of sealing: by transaction, then by id.
+_EVENTS = text(
+    "SELECT xid::text::bigint AS xid, id, recorded_at, effective_at, origin, actor, action,"
+    " subject_kind, subject_id, pack, body, leaf FROM ledger.event ORDER BY event.xid, event.id"
+)
+_COUNT = text("SELECT count(*) FROM ledger.event")
+
+
+def _lines(connection: Connection) -> Iterator[bytes]:
+    """The export of the ledger as `connection` sees it, line by line."""
+    yield FORMAT
+    checkpoint = "0:" + "00" * 32
+    events = iter(connection.execute(_EVENTS))
+    event = next(events, None)
+    for seal in connection.execute(_SEALS).all():
+        while event is not None and (event.xid, event.id) <= (seal.last_xid, seal.last_id):
+            yield _event_line(event)
+            event = next(events, None)
+        yield _seal_line(seal)
+        checkpoint = f"{seal.n}:{seal.digest.hex()}"
+    yield json.dumps({"checkpoint": checkpoint}, separators=(",", ":")).encode()
+
+
+def _event_line(event: Row[Any]) -> bytes:
+    """The canonical text (RFC 8785) of an event from its columns; LedgerBroken if its stored hash differs."""
+    head = {"action": event.action, "actor": event.actor}
+    tail = {
+        "effective_at": _instant(event.effective_at),
+        "id": str(event.id),
+        "origin": event.origin,
+        "pack": event.pack,
+        "recorded_at": _instant(event.recorded_at),
+        "subject_id": event.subject_id,
+        "subject_kind": event.subject_kind,
+    }
+    # The body is canonical already; between its neighbours it stands where the order of keys puts it.
+    line: bytes = rfc8785.dumps(head)[:-1] + b',"body":' + event.body + b"," + rfc8785.dumps(tail)[1:]
+    if leaf_hash(line) != event.leaf:
+        raise LedgerBroken(f"event {event.id} is not what was recorded: its content does not give its hash")
+    return line
+
+
+def _seal_line(seal: Row[Any]) -> bytes:
+    return rfc8785.dumps(
+        {
+            "count": str(seal.count),
+            "first": str(seal.first_id),
+            "last": str(seal.last_id),
+            "prev": seal.prev.hex(),
+            "root": seal.root.hex(),
+            "seal": str(seal.n),
+            "sealed_at": _instant(seal.sealed_at),
+        }
+    )
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
