@@ -25,6 +25,7 @@ LIMITS: dict[str, Limit] = {
     "plan.bytes": Limit(8 << 20, "bytes", "one plan file", "as json.bytes"),
     "plan.items": Limit(2_000, "items", "three times what an autopilot stores", "facts/flights.md 9"),
     "plan.length": Limit(200_000, "m", "one flight; no patrol aircraft here goes further", "inferred"),
+    "mission.items": Limit(650, "items", "what ArduCopter stores", "facts/flights.md 9"),
     "fence.points": Limit(70, "points", "storage of common boards", "ArduPilot polygon fence wiki"),
     "raster.pixels": Limit(400_000_000, "pixels", "one scene", "reliability.md 4.3"),
     "raster.bands": Limit(16, "bands", "one scene", "reliability.md 4.3"),
