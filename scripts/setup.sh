@@ -217,7 +217,8 @@ require_torch() {
 # --- Locking --------------------------------------------------------------------------------------------------
 
 lock_dependencies() {
-    local uv=$LOCAL/uv options=(--universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --quiet --upgrade)
+    local uv=$LOCAL/uv options=(--universal --python-version 3.11 --fork-strategy fewest --generate-hashes)
+    options+=(--no-emit-index-url --no-header --quiet --upgrade)
     [[ -x $uv/bin/uv ]] || { "$PYTHON" -m venv "$uv" && "$uv/bin/python" -m pip install --quiet uv; }
     say "locking Python"
     (
