@@ -85,10 +85,12 @@ def world_template(server: TestServer, empty_template: str) -> Iterator[str]:
     """A database with the fixtures of requirements.md 3.0: A1, the people, PA1, R1, Z1, DV1, DR1."""
     name = server.clone(empty_template)
     engine = server.database(name).admin_engine()
-    with Session(engine) as session:
-        build_world(session)
-        session.commit()
-    engine.dispose()
+    try:
+        with Session(engine) as session:
+            build_world(session)
+            session.commit()
+    finally:
+        engine.dispose()
     yield name
     server.drop(name)
 

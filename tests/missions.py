@@ -1,30 +1,27 @@
-"""Missions of the fixture routes, compiled over level ground as the real compiler does it."""
+"""Compiled missions for the fixtures, over flat ground."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from shapely.geometry import LineString, Point
 
 from flights.mission import RouteSpec, compile_route
 from geo.types import LonLat
+from tests.world import HOME_AMSL_M
 
-GROUND_AMSL_M = 12.0
+SPEED_M_S = 10.0
+TRIGGER_M = 60.0
 
 
-class LevelGround:
-    """Ground of one height everywhere, such as a district by the sea."""
-
-    def __init__(self, height_m: float = GROUND_AMSL_M) -> None:
-        self.height_m = height_m
+class FlatGround:
+    """Ground at one height everywhere, as the fixtures have it."""
 
     def heights_m(self, lons: np.ndarray, lats: np.ndarray) -> np.ndarray:
-        return np.full(len(lons), self.height_m)
+        return np.full(np.shape(lons), HOME_AMSL_M)
 
 
-def compile_fixture_mission(line: LineString, home: Point, *, alt_agl_m: float) -> tuple[dict[str, Any], str]:
-    """The stored mission of a fixture route and its canonical digest."""
-    spec = RouteSpec(line, alt_agl_m, LonLat(home.x, home.y), speed_mps=10.0, trigger_distance_m=60.0)
-    mission = compile_route(spec, LevelGround())
+def compile_fixture_mission(line: LineString, home: Point, *, alt_agl_m: float) -> tuple[dict, str]:
+    """The stored document and digest of the mission that flies `line`."""
+    spec = RouteSpec(line, alt_agl_m, LonLat(home.x, home.y), SPEED_M_S, TRIGGER_M)
+    mission = compile_route(spec, FlatGround())
     return mission.document(), mission.digest

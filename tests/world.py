@@ -54,10 +54,10 @@ class World:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def add(self, kind: type, **values: object) -> object:
+    def add(self, table: type, /, **values: object) -> object:
         values.setdefault("id", uuid.uuid4())
         values.setdefault("origin", t.Origin.SAMPLE.value)
-        row = kind(**values)
+        row = table(**values)
         self.session.add(row)
         self.session.flush()
         return row
