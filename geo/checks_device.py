@@ -85,8 +85,8 @@ def outside_private_places(context: Context) -> Iterable[Refusal]:
         yield refuse("GD-15", "device.private_place_type", measured=site.place_type)
     buffer_m = context.pack["privacy.buffer_m"]
     for shape, text in _watched(context.subject, site):
-        near = queries.zones_near(context.session, shape, context.now, least_buffer_m=buffer_m)
-        for hit in zones.hits(shape, near, least_buffer_m=buffer_m):
+        near = queries.zones_near(context.session, shape, context.now, extra_buffer_m=buffer_m)
+        for hit in zones.hits(shape, near, extra_buffer_m=buffer_m):
             measured = f"{hit.distance_m:.0f} m"
             yield refuse("GD-15", text, zone=hit.zone.public_id, measured=measured, place=hit.place)
 

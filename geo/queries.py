@@ -35,14 +35,14 @@ def zones_near(
     start: datetime,
     end: datetime | None = None,
     *,
-    least_buffer_m: float = 0.0,
+    extra_buffer_m: float = 0.0,
 ) -> tuple[Zone, ...]:
     """The zones in force at a time, or at any moment of a period, that a geometry could touch.
 
     A superset for `geo.zones.hits`: bounding boxes grown by the largest buffer there is, ordered by
     public id. `geom` is in EPSG:4326.
     """
-    widest_m = max(session.scalar(select(func.max(PrivacyZone.buffer_m))) or 0.0, least_buffer_m)
+    widest_m = (session.scalar(select(func.max(PrivacyZone.buffer_m))) or 0.0) + extra_buffer_m
     west, south, east, north = geom.bounds
     margin_deg = widest_m / SHORTEST_DEGREE_M
     margin_lon_deg = margin_deg / max(math.cos(math.radians(min(max(-south, north, 0.0), 89.0))), 1e-9)

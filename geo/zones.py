@@ -69,15 +69,15 @@ def in_force(zones: Iterable[Zone], start: datetime, end: datetime | None = None
     return tuple(zone for zone in zones if zone.in_force(start, end))
 
 
-def hits(geom: BaseGeometry, zones: Sequence[Zone], *, least_buffer_m: float = 0.0) -> tuple[ZoneHit, ...]:
+def hits(geom: BaseGeometry, zones: Sequence[Zone], *, extra_buffer_m: float = 0.0) -> tuple[ZoneHit, ...]:
     """The zones that a geometry touches, or comes nearer to than their buffer, in the order given.
 
-    The buffer is the zone's own or `least_buffer_m`, whichever is larger. Touching counts as reaching.
+    `extra_buffer_m` is what the rule pack adds to every zone's own buffer. Touching counts as reaching.
     """
     return tuple(
         _hit(geom, zones[index])
-        for index in _near(geom, zones, least_buffer_m)
-        if _reaches(geom, zones[index], least_buffer_m)
+        for index in _near(geom, zones, extra_buffer_m)
+        if _reaches(geom, zones[index], extra_buffer_m)
     )
 
 
@@ -95,13 +95,13 @@ def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
     return measure.distance_m(start, end)
 
 
-def _near(geom: BaseGeometry, zones: Sequence[Zone], least_buffer_m: float) -> list[int]:
+def _near(geom: BaseGeometry, zones: Sequence[Zone], extra_buffer_m: float) -> list[int]:
     """Indices of the zones whose bounding box, grown by the buffer, meets that of the geometry."""
     if not zones:
         return []
     west, south, east, north = geom.bounds
     boxes = shapely.bounds(np.array([zone.checked for zone in zones], dtype=object))
-    margin_deg = np.array([max(zone.buffer_m, least_buffer_m) for zone in zones]) / SHORTEST_DEGREE_M
+    margin_deg = np.array([(zone.buffer_m + extra_buffer_m) for zone in zones]) / SHORTEST_DEGREE_M
     highest_lat = np.minimum(np.maximum(np.abs(boxes[:, [1, 3]]).max(axis=1), max(-south, north)), 89.0)
     margin_lon_deg = margin_deg / np.cos(np.radians(highest_lat))
     meets = (boxes[:, 0] - margin_lon_deg <= east) & (boxes[:, 2] + margin_lon_deg >= west)
@@ -109,10 +109,10 @@ def _near(geom: BaseGeometry, zones: Sequence[Zone], least_buffer_m: float) -> l
     return [int(index) for index in np.flatnonzero(meets)]
 
 
-def _reaches(geom: BaseGeometry, zone: Zone, least_buffer_m: float) -> bool:
+def _reaches(geom: BaseGeometry, zone: Zone, extra_buffer_m: float) -> bool:
     if shapely.intersects(geom, zone.checked):
         return True
-    buffer_m = max(zone.buffer_m, least_buffer_m)
+    buffer_m = zone.buffer_m + extra_buffer_m
     return buffer_m > 0 and distance_m(geom, zone.checked) <= buffer_m
 
 

@@ -10,6 +10,7 @@ from geoalchemy2.shape import from_shape
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 from sqlalchemy.orm import Session
 
+from geo.content import content_sha256
 from schemas import tables as t
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -122,7 +123,7 @@ class World:
                 published_on=PUBLISHED_ON,
                 lead_days=LEAD_DAYS,
                 receipt_id=f"RCPT-{subject.public_id}-{channel}",
-                content_sha256="0" * 64,
+                content_sha256=content_sha256(self.session, subject),
             )
 
 

@@ -36,7 +36,7 @@ def worker(services: Services, once: bool) -> None:
         if sealed:
             click.echo(f"sealed {sealed} events")
         if time.monotonic() >= due_at:
-            for subject in take_effect_where_due(services.work, services.engine, services.clock):
+            for subject in take_effect_where_due(services.work, services.engine):
                 click.echo(f"{subject} took effect")
             due_at = time.monotonic() + DUE_EVERY_S
         if once:

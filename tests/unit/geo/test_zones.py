@@ -49,7 +49,7 @@ def test_GD_16_5__a_line_55_metres_away__hit_only_with_a_buffer():
     assert zones.hits(R3, [zone()]) == ()
     (hit,) = zones.hits(R3, [zone(buffer_m=56.0)])
     assert hit.distance_m == pytest.approx(55.4, abs=0.2)
-    assert len(zones.hits(R3, [zone()], least_buffer_m=56.0)) == 1
+    assert len(zones.hits(R3, [zone()], extra_buffer_m=56.0)) == 1
     assert zones.hits(R3, [zone(buffer_m=54.0)]) == ()
 
 

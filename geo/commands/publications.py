@@ -1,0 +1,140 @@
+"""Commands on publication: recorded on a channel, notice begun, use ended and announced (GD-14)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from geo import notices
+from geo.commands.common import local_today, move, require
+from geo.content import content_sha256
+from geo.notices import Published
+from geo.publication import lead_days, notice
+from schemas.ids import new_id, public_id
+from schemas.machine import label
+from schemas.refusals import conflict, invalid
+from schemas.roles import Role
+from schemas.rules import RulePack
+from schemas.store.work import Work
+from schemas.tables import Announcement, PatrolArea, PatrolRoute, Publication
+
+# The channel that is the platform's own: its time is ours, and its receipt too.
+OWN_CHANNEL = "platform_map"
+
+
+def record_publication(
+    work: Work,
+    subject: Published,
+    *,
+    channel: str,
+    receipt_id: str = "",
+    published_at: datetime | None = None,
+) -> Publication:
+    """Records that a channel carries the subject as it is now (GD-14.2, GD-14.3).
+
+    On the platform's own map the time is the present one; any other channel gives its receipt, with the
+    receipt's number and (aware) time.
+    """
+    require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="publish")
+    pack = work.pack_for(subject)
+    content = content_sha256(work.session, subject)
+    row = _publication(work, subject, pack, channel)
+    if channel != OWN_CHANNEL:
+        row.receipt_id, row.published_at = _receipt(receipt_id, published_at, work.now)
+        row.published_on = pack.local_date(row.published_at)
+        row.lead_days = lead_days(row.published_on, pack)
+    for other in notices.appearances(work.session, subject, pack):
+        if other.channel == channel and other.content_sha256 == content:
+            measured = other.published_at.isoformat()
+            raise conflict("GD-14.2", "notice.twice", channel=channel, measured=measured)
+        if other.channel == channel:
+            other.withdrawn_at = work.now  # what it says is no longer so
+    work.session.add(row)
+    body = {
+        "channel": channel,
+        "receipt": row.receipt_id,
+        "content_sha256": content,
+        "earliest": None if (first := _earliest(work, subject, pack, row)) is None else first.isoformat(),
+    }
+    work.record("publication.record", subject.__tablename__, subject.id, body, effective_at=row.published_at)
+    return row
+
+
+def _publication(work: Work, subject: Published, pack: RulePack, channel: str) -> Publication:
+    """A publication on our own map at this moment; other channels overwrite time and receipt."""
+    if channel not in pack.channels:
+        required = ", ".join(pack.channels)
+        raise invalid("GD-14.3", "notice.channel", measured=channel, required=required)
+    made_id = public_id("PB")
+    published_on = pack.local_date(work.now)
+    return Publication(
+        id=new_id(),
+        public_id=made_id,
+        subject_kind=subject.__tablename__,
+        subject_id=subject.id,
+        round_no=notices.round_no(work.session, subject, pack),
+        channel=channel,
+        published_at=work.now,
+        published_on=published_on,
+        lead_days=lead_days(published_on, pack),
+        receipt_id=made_id,
+        content_sha256=content_sha256(work.session, subject),
+    )
+
+
+def _receipt(receipt_id: str, published_at: datetime | None, now: datetime) -> tuple[str, datetime]:
+    if not receipt_id.strip() or published_at is None or published_at.tzinfo is None:
+        raise invalid("GD-14.2", "notice.receipt")
+    if published_at > now:
+        raise invalid("GD-14.2", "notice.receipt_time", measured=published_at.isoformat())
+    return receipt_id.strip(), published_at
+
+
+def _earliest(work: Work, subject: Published, pack: RulePack, row: Publication) -> date | None:
+    standing = [*notices.appearances(work.session, subject, pack), row]
+    return notice([r for r in standing if r.content_sha256 == row.content_sha256], pack).earliest
+
+
+def publish(work: Work, subject: Published, *, seen_version: int | None = None) -> None:
+    """Moves a subject into its notice period once all channels carry it (GD-14.2, GD-14.3, GD-16.3)."""
+    earliest = notices.current(work.session, subject, work.pack_for(subject)).earliest
+    record = {
+        "content_sha256": content_sha256(work.session, subject),
+        "earliest": earliest.isoformat() if earliest else None,
+    }
+    move(work, subject, "publish", seen_version, record=record)
+
+
+def suspend(
+    work: Work, subject: PatrolArea | PatrolRoute, *, reason: str, text_en: str, text_zh: str
+) -> None:
+    """Takes an area or a route out of use and announces it (GD-14.4)."""
+    stop(work, subject, "suspend", "suspended", reason, (text_en, text_zh))
+    subject.suspended_on = local_today(work, subject)
+
+
+def retire(work: Work, subject: Published, *, reason: str, text_en: str, text_zh: str) -> None:
+    """Ends the life of a subject for good; its history stays public (GD-14.4)."""
+    stop(work, subject, "retire", "retired", reason, (text_en, text_zh))
+
+
+def stop(
+    work: Work, subject: Published, transition: str, kind: str, reason: str, texts: tuple[str, str]
+) -> None:
+    """Announce the end of use of a subject in both languages (`texts`), and make the transition."""
+    announcement = Announcement(
+        id=new_id(),
+        public_id=public_id("AN"),
+        subject_kind=subject.__tablename__,
+        subject_id=subject.id,
+        kind=kind,
+        announced_at=work.now,
+        text_en=texts[0],
+        text_zh=texts[1],
+    )
+    if not getattr(subject, "secret", False):
+        if not all(text.strip() for text in texts):
+            raise invalid("GD-14.4", "notice.not_announced", subject=label(subject))
+        work.session.add(announcement)
+        work.session.flush()
+    record = {"announcement": announcement.public_id}
+    move(work, subject, transition, record=record, reason=reason, announcement_id=announcement.id)

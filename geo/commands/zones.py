@@ -1,0 +1,75 @@
+"""Commands on privacy zones (GD-15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shapely.geometry import Polygon
+
+from geo import shapes
+from geo.commands.common import refuse_unknown, role_missing
+from schemas.ids import new_id, public_id
+from schemas.refusals import invalid
+from schemas.roles import Role
+from schemas.store.work import Work
+from schemas.tables import PrivacyZone
+
+# The database finds the zones near a device with an index that relies on this bound.
+MOST_BUFFER_M = 1000.0
+
+ZONE_SOURCES = ("legal", "request", "survey")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewZone:
+    """A privacy zone; `geom` is displayed, `exact_geom` the hidden shape of a sensitive one; EPSG:4326."""
+
+    kind: str
+    name_en: str
+    name_zh: str
+    geom: Polygon
+    exact_geom: Polygon | None = None
+    buffer_m: float = 0.0
+    source: str = "legal"
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+
+def new_zone(new: NewZone, *, now: datetime) -> PrivacyZone:
+    """The row of a privacy zone; raises RuleViolation where its parts contradict each other."""
+    refuse_unknown([("source", new.source, ZONE_SOURCES)])
+    valid_from = new.valid_from or now
+    if new.exact_geom is not None and not new.geom.covers(new.exact_geom):
+        raise invalid("GD-15", "zone.exact_outside")
+    if new.valid_to is not None and new.valid_to <= valid_from:
+        raise invalid(
+            "GD-15", "zone.period", measured=new.valid_to.isoformat(), required=valid_from.isoformat()
+        )
+    if not 0 <= new.buffer_m <= MOST_BUFFER_M:
+        raise invalid("GD-15", "zone.buffer", measured=str(new.buffer_m), required=MOST_BUFFER_M)
+    return PrivacyZone(
+        id=new_id(),
+        public_id=public_id("PZ"),
+        kind=new.kind,
+        name_en=new.name_en,
+        name_zh=new.name_zh,
+        geom=shapes.element(new.geom),
+        exact_geom=None if new.exact_geom is None else shapes.element(new.exact_geom),
+        sensitive=new.exact_geom is not None,
+        buffer_m=new.buffer_m,
+        source=new.source,
+        valid_from=valid_from,
+        valid_to=new.valid_to,
+    )
+
+
+def add_privacy_zone(work: Work, new: NewZone) -> PrivacyZone:
+    """Adds a privacy zone, on the decision of a unit head; checks see it from `valid_from` on (GD-15)."""
+    if not work.actor.has(Role.UNIT_HEAD):
+        raise role_missing("privacy_zone", "add", (Role.UNIT_HEAD,))
+    zone = new_zone(new, now=work.now)
+    work.session.add(zone)
+    body = {"zone": zone.public_id, "kind": zone.kind, "valid_from": zone.valid_from.isoformat()}
+    work.record("privacy_zone.add", "privacy_zone", zone.id, body, effective_at=zone.valid_from)
+    return zone
