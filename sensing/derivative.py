@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from sensing.grid import BLOCK, Grid, windows
 from sensing.mask import Mask, ZoneBurner
 
-BLOCK = 512
-_WINDOW_BYTES = 64 << 20
 _SMALLEST_OVERVIEW_PX = 256
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the pixels of a raster lie: CRS as WKT, pixel to ground, size in pixels."""
-
-    crs_wkt: str
-    transform: Affine
-    width: int
-    height: int
-
-    def dump(self) -> dict[str, Any]:
-        """As plain JSON."""
-        size = {"width": self.width, "height": self.height}
-        return {"crs_wkt": self.crs_wkt, "transform": tuple(self.transform)[:6]} | size
-
-    @classmethod
-    def load(cls, plain: dict[str, Any]) -> Self:
-        """From what `dump` gave: `Grid.load(grid.dump()) == grid`."""
-        return cls(plain["crs_wkt"], Affine(*plain["transform"]), plain["width"], plain["height"])
-
-
-def windows(grid: Grid, row_bytes: int, *, tile: int | None = None) -> Iterator[tuple[Window, float]]:
-    """All of a raster in windows whose edges fall on block edges, each with the share done after it.
-
-    Whole rows where `row_bytes` allows, so that striped sources are decoded once.
-    """
-    columns = tile or (grid.width if row_bytes * BLOCK <= _WINDOW_BYTES else BLOCK * 8)
-    rows = tile or BLOCK
-    for top in range(0, grid.height, rows):
-        height = min(rows, grid.height - top)
-        for left in range(0, grid.width, columns):
-            width = min(columns, grid.width - left)
-            done = (top + height * min(left + width, grid.width) / grid.width) / grid.height
-            yield Window(left, top, width, height), min(done, 1.0)
 
 
 class DerivativeWriter:
@@ -119,7 +80,7 @@ class DerivativeWriter:
 
 
 def _factors(grid: Grid) -> list[int]:
-    size, factors = max(grid.width, grid.height), []
+    size, factors = max(grid.width, grid.height), list[int]()
     while size > _SMALLEST_OVERVIEW_PX:
         size //= 2
         factors.append(2 ** (len(factors) + 1))

@@ -62,7 +62,7 @@ def evaluate(findings: Sequence[Outline], truth: Sequence[Outline], silent: Sequ
         overlaps = [
             (iou(thing.geom, found.geom), i) for i, found in enumerate(findings) if found.kind == thing.kind
         ]
-        best, index = max(overlaps, default=(0.0, -1))
+        best, _ = max(overlaps, default=(0.0, -1))
         matches.append(Match(thing, best if best >= _SAME_THING_IOU else 0.0))
         # A thing may be found in several parts; each of them is right even though only the best one counts.
         met |= {i for _, i in overlaps if shapely.intersects(thing.geom, findings[i].geom)}

@@ -22,7 +22,7 @@ from geo.terrain import Terrain
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
-from sensing.derivative import Grid
+from sensing.grid import Grid
 from sensing.header import HeaderReport, PhotoReport
 from sensing.mask import Mask
 

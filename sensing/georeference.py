@@ -22,7 +22,7 @@ from geo.measure import WGS84
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, invalid, refuse
-from sensing.derivative import Grid
+from sensing.grid import Grid
 from sensing.header import GroundPoint, HeaderReport, finite
 
 _FINEST_M = 0.001

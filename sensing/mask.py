@@ -10,19 +10,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import CRS
 from rasterio.features import rasterize
 from rasterio.windows import Window
 from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geo import crs as metric
+from sensing.grid import WGS84, Grid, moved
 
 Mask = NDArray[np.bool_]
 
@@ -93,9 +94,14 @@ class ZoneBurner:
 
     def __init__(self, shapes: Iterable[BaseGeometry], crs: CRS, transform: Affine) -> None:
         """Take zones in EPSG:4326 to the grid. Raises ValueError when one cannot be placed: then nothing is stored."""
-        moved = [_on_grid(shape, crs) for shape in shapes]
+        placed = [_on_grid(shape, crs) for shape in shapes]
         self._transform = transform
-        self._tree = shapely.STRtree(moved)
+        self._tree = shapely.STRtree(placed)
+
+    @classmethod
+    def on(cls, grid: Grid, shapes: Iterable[BaseGeometry]) -> Self:
+        """The burner of a raster's grid."""
+        return cls(shapes, CRS.from_wkt(grid.crs_wkt), grid.transform)
 
     def burn(self, window: Window) -> Mask:
         """The pixels of `window` that a zone touches, and their eight neighbours."""
@@ -121,9 +127,7 @@ def _corners(shape: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _on_grid(shape: BaseGeometry, crs: CRS) -> BaseGeometry:
-    change = Transformer.from_crs(4326, crs, always_xy=True)
-    dense = shapely.segmentize(shape, _EDGE_STEP_DEG)
-    moved = shapely.transform(dense, change.transform, interleaved=False)
-    if not np.isfinite(shapely.get_coordinates(moved)).all():
+    placed = moved(shapely.segmentize(shape, _EDGE_STEP_DEG), WGS84, crs)
+    if not np.isfinite(shapely.get_coordinates(placed)).all():
         raise ValueError("a privacy zone cannot be placed on the grid of the image")
-    return moved
+    return placed

@@ -23,7 +23,8 @@ from rasterio.windows import Window
 from shapely.geometry import shape
 
 from sensing import frames, photo
-from sensing.derivative import DerivativeWriter, Grid, windows
+from sensing.derivative import DerivativeWriter
+from sensing.grid import Grid, windows
 from sensing.header import Driver, GroundPoint, HeaderReport
 from sensing.mask import ZoneBurner, validity
 

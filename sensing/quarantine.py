@@ -28,8 +28,8 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from schemas.refusals import RuleViolation, invalid, too_large
-from sensing.derivative import Grid
 from sensing.frames import Placement
+from sensing.grid import Grid
 from sensing.header import MAGIC_BYTES, Driver, HeaderReport, driver_of
 
 Progress = Callable[[float], None]

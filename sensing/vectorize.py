@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import rasterio
 import shapely
-from pyproj import CRS, Transformer
 from rasterio.features import shapes
 from rasterio.io import DatasetReader
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 
 def outlines(labels: DatasetReader, *, simplify_px: float = 0.0) -> list[tuple[shapely.Polygon, int]]:
@@ -22,7 +19,7 @@ def outlines(labels: DatasetReader, *, simplify_px: float = 0.0) -> list[tuple[s
     """
     background = 0
     found = [
-        (shape(geometry), int(value))
+        (_polygon(shape(geometry)), int(value))
         for geometry, value in shapes(rasterio.band(labels, 1), connectivity=4)
         if value != background
     ]
@@ -30,7 +27,7 @@ def outlines(labels: DatasetReader, *, simplify_px: float = 0.0) -> list[tuple[s
         return found
     pixel = abs(labels.transform.determinant) ** 0.5
     smooth = shapely.coverage_simplify([polygon for polygon, _ in found], simplify_px * pixel)
-    return [(polygon, value) for polygon, (_, value) in zip(smooth, found, strict=True)]
+    return [(_polygon(one), value) for one, (_, value) in zip(smooth, found, strict=True)]
 
 
 def without_small_holes(polygon: shapely.Polygon, smallest: float) -> shapely.Polygon:
@@ -39,12 +36,7 @@ def without_small_holes(polygon: shapely.Polygon, smallest: float) -> shapely.Po
     return shapely.Polygon(polygon.exterior, holes)
 
 
-def to_wgs84(polygons: Sequence[shapely.Polygon], crs_wkt: str) -> list[shapely.Polygon]:
-    """Polygons of a raster's CRS in EPSG:4326, longitude first."""
-    change = Transformer.from_crs(CRS.from_wkt(crs_wkt), 4326, always_xy=True)
-
-    def both(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
-        lon, lat = change.transform(x, y, errcheck=True)
-        return lon, lat
-
-    return [shapely.transform(polygon, both, interleaved=False) for polygon in polygons]
+def _polygon(found: BaseGeometry) -> shapely.Polygon:
+    if not isinstance(found, shapely.Polygon):
+        raise TypeError(f"a label's outline is a {found.geom_type}")
+    return found

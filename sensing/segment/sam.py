@@ -86,7 +86,7 @@ class Sam:
 def prompts(candidate: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Points for SAM as (column, row) with labels: 1 deep inside the candidate, 0 on a ring around it."""
     depth = ndimage.distance_transform_edt(np.pad(candidate, 1))[1:-1, 1:-1]
-    inside = []
+    inside: list[tuple[float, float]] = []
     while len(inside) < _POSITIVE_POINTS and depth.max() > 0:
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
         inside.append((float(column), float(row)))
@@ -97,7 +97,9 @@ def prompts(candidate: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     around = ndimage.binary_dilation(candidate, iterations=_RING_PX + 1)
     around &= ~ndimage.binary_dilation(candidate, iterations=_RING_PX)
     ring = np.argwhere(around)
-    picked = ring[np.linspace(0, len(ring) - 1, min(_RING_POINTS, len(ring))).astype(int)] if len(ring) else ring
+    picked = (
+        ring[np.linspace(0, len(ring) - 1, min(_RING_POINTS, len(ring))).astype(int)] if len(ring) else ring
+    )
     outside = [(float(column), float(row)) for row, column in picked]
     labels = [1] * len(inside) + [0] * len(outside)
     return np.array(inside + outside, dtype=np.float64).reshape(-1, 2), np.array(labels, dtype=np.int64)

@@ -54,7 +54,7 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image.resize((width, height), _BILINEAR)
 
 
-def to_pil_image(pixels: np.ndarray) -> Image.Image:  # type: ignore[type-arg]
+def to_pil_image(pixels: np.ndarray) -> Image.Image:
     """HWC uint8 pixels as an image."""
     return Image.fromarray(pixels)
 

@@ -1,0 +1,167 @@
+"""Touches the disk: the earlier scene on the later one's grid, shifted and toned so that only real change differs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS as RasterCRS
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from scipy import fft, ndimage
+
+from sensing.bands import Role
+from sensing.grid import BLOCK, Grid, windows
+from sensing.picture import Picture, Tile
+
+Floats = NDArray[np.float64]
+
+# Looked at for the shift between two scenes: enough ground to be sure, little enough to be quick.
+_SHIFT_WINDOW_PX = 1024
+_MAX_SHIFT_PX = 5.0
+_CLEAR_PEAK = 8.0
+_ROUNDS = 12
+_FEWEST_PIXELS = 200
+
+
+@dataclass(frozen=True)
+class Toning:
+    """What turns the earlier scene's numbers into the later one's: per band gain, offset and remaining noise."""
+
+    gain: dict[Role, float]
+    offset: dict[Role, float]
+    noise: dict[Role, float]
+
+    def apply(self, before: Tile) -> Tile:
+        """The earlier tile in the later scene's tone."""
+        bands = {
+            role: np.rint(plane * self.gain[role] + self.offset[role]).astype(np.int32)
+            for role, plane in before.bands.items()
+            if role in self.gain
+        }
+        return Tile(before.window, bands, before.valid)
+
+
+def align(before: Picture, grid: Grid, shift_px: tuple[float, float], target: Path) -> None:
+    """Write the earlier scene on the later one's grid, moved by (columns, rows) of that grid.
+
+    Written once in fixed windows, because a resampler's last digit may depend on the window it is asked for.
+    """
+    columns, rows = shift_px
+    place = grid.transform @ Affine.translation(-columns, -rows)
+    source = before.dataset
+    options = {
+        "crs": RasterCRS.from_wkt(grid.crs_wkt),
+        "transform": place,
+        "width": grid.width,
+        "height": grid.height,
+        "resampling": Resampling.bilinear if before.gsd_m > 0.5 * _pixel(grid) else Resampling.average,
+        "add_alpha": True,
+        "tolerance": 0,
+    }
+    profile = {"driver": "GTiff", "width": grid.width, "height": grid.height, "count": source.count}
+    profile |= {"dtype": source.dtypes[0], "crs": options["crs"], "transform": grid.transform}
+    profile |= {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "zlevel": 1}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        WarpedVRT(source, **options) as warped,
+        rasterio.open(target, "w", **profile) as written,
+    ):
+        for window, _ in windows(grid, 0, tile=BLOCK):
+            planes = warped.read(window=window)
+            shown = planes[-1] > 0
+            written.write(np.where(shown, planes[:-1], 0).astype(source.dtypes[0]), window=window)
+            written.write_mask(shown, window=window)
+
+
+def _pixel(grid: Grid) -> float:
+    return math.sqrt(abs(grid.transform.determinant))
+
+
+def shift_between(before: Tile, after: Tile, role: Role) -> tuple[float, float]:
+    """How far (columns, rows) the earlier tile must move to lie on the later one; (0, 0) where that is unclear.
+
+    Phase correlation of edges, which survive a change of tone; the peak is refined below one pixel.
+    """
+    both = before.valid & after.valid
+    if both.mean() < 0.5 or min(both.shape) < 64:
+        return (0.0, 0.0)
+    one, other = (_edges(tile[role], both) for tile in (before, after))
+    spectrum = fft.rfft2(other) * np.conj(fft.rfft2(one))
+    surface = fft.irfft2(spectrum / np.maximum(np.abs(spectrum), 1e-9), s=one.shape)
+    reach = int(_MAX_SHIFT_PX) + 1
+    near = np.roll(surface, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
+    row, column = np.unravel_index(int(near.argmax()), near.shape)
+    if (
+        near[row, column] < _CLEAR_PEAK * surface.std()
+        or not 0 < row < 2 * reach
+        or not 0 < column < 2 * reach
+    ):
+        return (0.0, 0.0)
+    return (
+        column - reach + _parabola(near[row, column - 1 : column + 2]),
+        row - reach + _parabola(near[row - 1 : row + 2, column]),
+    )
+
+
+def _edges(plane: NDArray[np.int32], valid: NDArray[np.bool_]) -> Floats:
+    level = np.median(plane[valid])
+    filled = np.where(valid, plane, level).astype(np.float64)
+    strength = np.hypot(ndimage.sobel(filled, 0), ndimage.sobel(filled, 1))
+    window = np.outer(np.hanning(plane.shape[0]), np.hanning(plane.shape[1]))
+    edges: Floats = np.minimum(strength, np.percentile(strength, 99)) * window
+    return edges
+
+
+def _parabola(three: Floats) -> float:
+    """Where, within a pixel of the middle, the parabola through three values has its top."""
+    bend = three[0] - 2 * three[1] + three[2]
+    return float(np.clip(0.5 * (three[0] - three[2]) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+
+
+def middle(picture: Picture) -> Tile:
+    """The middle of a scene, for `shift_between`."""
+    size = (min(_SHIFT_WINDOW_PX, picture.grid.height), min(_SHIFT_WINDOW_PX, picture.grid.width))
+    top, left = (picture.grid.height - size[0]) // 2, (picture.grid.width - size[1]) // 2
+    return picture.tile(rasterio.windows.Window(left, top, size[1], size[0]))
+
+
+def tone(before: dict[Role, Floats], after: dict[Role, Floats]) -> Toning:
+    """Fit the earlier scene's bands to the later one's on what did not change.
+
+    Iteratively reweighted least squares: a pixel counts the less the worse any of its bands fits. Both
+    arguments hold the same pixels in the same order. With too few of them, nothing is changed.
+    """
+    roles = [role for role in after if role in before]
+    count = len(next(iter(after.values()))) if after else 0
+    if count < _FEWEST_PIXELS:
+        same = dict.fromkeys(roles, 1.0)
+        return Toning(same, dict.fromkeys(roles, 0.0), dict.fromkeys(roles, 1.0))
+    weight = np.ones(count)
+    fitted = dict.fromkeys(roles, (1.0, 0.0))
+    noise = dict.fromkeys(roles, 1.0)
+    for _ in range(_ROUNDS):
+        badness = np.zeros(count)
+        for role in roles:
+            fitted[role] = _line(before[role], after[role], weight)
+            residual = after[role] - fitted[role][0] * before[role] - fitted[role][1]
+            noise[role] = max(float(np.median(np.abs(residual))) * 1.4826, 1.0)
+            badness = np.maximum(badness, np.abs(residual) / noise[role])
+        weight = 1.0 / (1.0 + (badness / 2.0) ** 4)
+    gain = {role: line[0] for role, line in fitted.items()}
+    return Toning(gain, {role: line[1] for role, line in fitted.items()}, noise)
+
+
+def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
+    total = weight.sum()
+    mean_x, mean_y = (weight * x).sum() / total, (weight * y).sum() / total
+    spread = (weight * (x - mean_x) ** 2).sum()
+    slope = (weight * (x - mean_x) * (y - mean_y)).sum() / spread if spread > 0 else 1.0
+    # A slope outside this range means that the scenes have nothing in common; then tones are left as they are.
+    slope = float(np.clip(slope, 0.3, 3.0))
+    return slope, float(mean_y - slope * mean_x)

@@ -1,0 +1,130 @@
+"""Touches the disk: a masked scene as the engines see it, in windows, at its analysis resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from sensing.bands import Role
+from sensing.georeference import ground_resolution_m
+from sensing.grid import Grid
+from sensing.mask import Mask
+
+Ints = NDArray[np.int32]
+
+# Reflectance is carried in whole ten-thousandths: sums of whole numbers are exact, so a window's size
+# cannot change a result (facts of the engine: labels are the same for any tile).
+UNIT = 10_000
+# Finer than this, objects of tens of metres gain nothing and cost four times as much with each halving.
+_FINEST_M = 0.4
+_THUMB_PX = 512
+# Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
+# 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
+_INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
+_FLOAT_SCALES = ((2, 1.0), (200, 100.0), (20_000, 10_000.0))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of a scene: whole ten-thousandths of reflectance by band role, and which pixels count."""
+
+    window: Window
+    bands: dict[Role, Ints]
+    valid: Mask
+
+    def __getitem__(self, role: Role) -> Ints:
+        """One band."""
+        return self.bands[role]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An open masked scene. Windows, sizes and `grid` are those of its analysis resolution."""
+
+    dataset: DatasetReader
+    roles: tuple[Role, ...]
+    grid: Grid
+    gsd_m: float
+    full_scale: float
+
+    @property
+    def colour_known(self) -> bool:
+        """Whether red, green and blue are among the bands."""
+        return {Role.RED, Role.GREEN, Role.BLUE} <= set(self.roles)
+
+    def tile(self, window: Window, halo: int = 0) -> Tile:
+        """One window with `halo` pixels around it; beyond the rim, pixels are void."""
+        top, left = int(window.row_off) - halo, int(window.col_off) - halo
+        height, width = int(window.height) + 2 * halo, int(window.width) + 2 * halo
+        rows = slice(max(top, 0), min(top + height, self.grid.height))
+        columns = slice(max(left, 0), min(left + width, self.grid.width))
+        inner = Window.from_slices(rows, columns)
+        place = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
+        valid = np.zeros((height, width), dtype=np.bool_)
+        valid[place] = self.dataset.dataset_mask(window=inner) > 0
+        bands: dict[Role, Ints] = {}
+        for index, role in enumerate(self.roles, start=1):
+            if role is not Role.OTHER:
+                plane = np.zeros((height, width), dtype=np.int32)
+                plane[place] = _scaled(self.dataset.read(index, window=inner), self.full_scale)
+                bands[role] = plane
+        return Tile(window, bands, valid)
+
+    def sample(self, most: int = 250_000) -> Tile:
+        """Every n-th pixel of the scene on a fixed raster, as one row of valid pixels: what statistics are made of."""
+        step = max(1, int(np.ceil(np.sqrt(self.grid.width * self.grid.height / most))))
+        planes: dict[Role, list[Ints]] = {}
+        for row in range(0, self.grid.height, step):
+            line = self.tile(Window(0, row, self.grid.width, 1))
+            kept = line.valid[0, ::step]
+            for role, plane in line.bands.items():
+                planes.setdefault(role, []).append(plane[0, ::step][kept])
+        bands = {role: np.concatenate(parts) for role, parts in planes.items()}
+        count = len(next(iter(bands.values()))) if bands else 0
+        return Tile(Window(0, 0, count, 1), bands, np.ones(count, dtype=np.bool_))
+
+
+@contextmanager
+def open_picture(path: Path, roles: Sequence[Role]) -> Iterator[Picture]:
+    """Open a masked derivative at the coarsest of its resolutions that is still fine enough."""
+    with rasterio.open(path, driver="GTiff", sharing=False) as full:
+        grid = Grid(full.crs.to_wkt(), full.transform, full.width, full.height)
+        gsd_m = ground_resolution_m(grid)
+        fine = [n for n, factor in enumerate(full.overviews(1)) if gsd_m * factor <= _FINEST_M * 1.5]
+    options: dict[str, Any] = {"overview_level": fine[-1]} if fine and gsd_m < _FINEST_M else {}
+    with rasterio.open(path, driver="GTiff", sharing=False, **options) as dataset:
+        grid = Grid(dataset.crs.to_wkt(), Affine(*dataset.transform[:6]), dataset.width, dataset.height)
+        yield Picture(dataset, tuple(roles), grid, ground_resolution_m(grid), _full_scale(dataset, roles))
+
+
+def _scaled(raw: NDArray[Any], full_scale: float) -> Ints:
+    """Raw numbers as whole ten-thousandths of full scale, held to what 32 bits hold."""
+    share = np.rint(raw.astype(np.float64) * (UNIT / full_scale))
+    held: Ints = np.clip(np.nan_to_num(share), -10 * UNIT, 10 * UNIT).astype(np.int32)
+    return held
+
+
+def _full_scale(dataset: DatasetReader, roles: Sequence[Role]) -> float:
+    """The raw number that means a reflectance of one, guessed from the type and from how bright the scene is."""
+    if dataset.dtypes[0] == "uint8":
+        return 255.0
+    height = max(1, min(dataset.height, _THUMB_PX))
+    width = max(1, min(dataset.width, _THUMB_PX))
+    known = [index for index, role in enumerate(roles, start=1) if role is not Role.OTHER] or [1]
+    planes = dataset.read(known, out_shape=(len(known), height, width))
+    valid = dataset.dataset_mask(out_shape=(height, width)) > 0
+    if not valid.any():
+        return 1.0
+    bright = float(np.percentile(planes[:, valid], 99))
+    usual = _INTEGER_SCALES if np.issubdtype(planes.dtype, np.integer) else _FLOAT_SCALES
+    return next((full for most, full in usual if bright <= most), bright)
