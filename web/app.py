@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from web import assets, errors, i18n, page, permissions, security
 from web.account.views import section as account
-from web.desk.views import section as desk
 from web.identity import request_identity
 from web.permissions import GuardedFlask
-from web.pilot.views import section as pilot
 from web.public.data import section as data
 from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.wiring import Services
 
-SECTIONS = (public, tiles, data, account, pilot, desk)
+SECTIONS = (public, tiles, data, account)
 
 
 def create_app(services: Services) -> GuardedFlask:
     """The web application on `services`; nothing is opened before the first request."""
     app = GuardedFlask(__name__)
     app.extensions["services"] = services
-    hosts = tuple(host.strip() for host in services.settings.trusted_hosts.split(",") if host.strip())
+    hosts = tuple(host.strip().lower() for host in services.settings.trusted_hosts.split(",") if host.strip())
     errors.register(app)
     security.register(app, security.Edge(hosts, services.settings.behind_tls_proxy))
     i18n.register(app)

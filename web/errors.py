@@ -16,7 +16,7 @@ from flask import Flask, Response, json, render_template, request
 from flask_babel import gettext
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 from web.i18n import current_language
@@ -62,8 +62,6 @@ def _http(error: HTTPException) -> Response:
         response = error.get_response(request.environ)
         assert isinstance(response, Response)
         return response
-    if isinstance(error, SecurityError):
-        return answer(status, [refuse("host.unknown", "web.host_unknown")])
     rule = _BY_STATUS.get(status, "request.malformed")
     refusal = refuse(rule, f"web.{rule.replace('.', '_')}")
     headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}

@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from schemas.limits import limit
-from schemas.refusals import forbidden
+from schemas.refusals import Kind, forbidden, violation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # No inline script or style, nothing from elsewhere; MapLibre's worker is a file of our own, its images are data or blob.
@@ -80,7 +80,6 @@ def is_loopback(host: str) -> bool:
 def register(app: Flask, edge: Edge) -> None:
     """Installs hosts, limits, the origin check and the headers."""
     app.config.update(
-        TRUSTED_HOSTS=list(edge.trusted_hosts),
         MAX_CONTENT_LENGTH=limit("form.bytes"),
         MAX_FORM_MEMORY_SIZE=limit("form.bytes"),
         MAX_FORM_PARTS=limit("form.parts"),
@@ -88,8 +87,17 @@ def register(app: Flask, edge: Edge) -> None:
     if edge.behind_tls_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
     app.extensions["edge"] = edge
+    app.before_request(lambda: check_host(edge))
     app.before_request(check_origin)
     app.after_request(set_headers)
+
+
+def check_host(edge: Edge) -> None:
+    """Refuses a host name that is not ours (werkzeug's own check knows no IPv6 literal)."""
+    name = request.host
+    bare = name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+    if bare.lower() not in edge.trusted_hosts:
+        raise violation(Kind.SYNTAX, "host.unknown", "web.host_unknown")
 
 
 def check_origin() -> None:

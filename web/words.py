@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from flask_babel import gettext
 
+from schemas.refusals import LANGUAGES
+from web.i18n import catalogue
+
 
 def N_(text: str) -> str:  # noqa: N802 - the gettext convention for "translate this where it is shown"
     """Marks a text for the catalogue."""
@@ -30,9 +33,10 @@ LAYERS: Mapping[str, str] = {
 STATES: Mapping[str, str] = {
     "active": N_("In use"),
     "effective": N_("In force"),
+    "in_notice_period": N_("Announced, not yet in use"),
     "published": N_("Announced, not yet in use"),
+    "out_of_use": N_("Stopped by a check"),
     "maintenance": N_("Paused for maintenance"),
-    "blocked": N_("Stopped by a check"),
     "suspended": N_("Suspended"),
     "discontinued": N_("Out of use"),
     "retired": N_("Removed"),
@@ -61,6 +65,7 @@ LOOKS: Mapping[str, str] = {
     "cleared": "on",
     "closed": "on",
     "confirmed": "on",
+    "in_notice_period": "soon",
     "published": "soon",
     "filed": "soon",
     "precheck_passed": "soon",
@@ -72,7 +77,7 @@ LOOKS: Mapping[str, str] = {
     "landed": "pause",
     "ingested": "pause",
     "inconclusive": "pause",
-    "blocked": "stop",
+    "out_of_use": "stop",
     "suspended": "stop",
     "precheck_failed": "stop",
     "aborted": "stop",
@@ -109,6 +114,13 @@ ROLES: Mapping[str, str] = {
     "command_centre": N_("Command centre"),
     "data_admin": N_("Data administrator"),
     "supervisor": N_("Supervisor"),
+}
+CHANNELS: Mapping[str, str] = {
+    "official_disclosure": N_("Official disclosure platform"),
+    "platform_map": N_("This map"),
+    "feed": N_("News feed"),
+    "notice_board": N_("Notice board"),
+    "media": N_("Local media"),
 }
 SENSORS: Mapping[str, str] = {
     "uav": N_("Drone"),
@@ -157,6 +169,17 @@ def sensor(code: str) -> str:
     return _said(SENSORS, code)
 
 
+def channel(code: str) -> str:
+    """A way of publishing."""
+    return _said(CHANNELS, code)
+
+
 def _said(table: Mapping[str, str], code: str) -> str:
     known = table.get(code)
     return gettext(known) if known else code.replace("_", " ")
+
+
+def in_both(table: Mapping[str, str], code: str) -> dict[str, str]:
+    """A word in both languages at once, for data that leaves the house."""
+    english = table.get(code, code.replace("_", " "))
+    return {lang: catalogue(lang).gettext(english) for lang in LANGUAGES}

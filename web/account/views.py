@@ -104,7 +104,7 @@ def account() -> str:
         papers = db.scalars(
             select(Qualification).where(Qualification.person_id == actor.person_id).order_by(Qualification.valid_to)
         ).all()
-    return render_template("account/account.html", roles=roles, papers=papers, on=today())
+        return render_template("account/account.html", roles=roles, papers=papers, on=today())
 
 
 def _home(actor: Actor) -> str:

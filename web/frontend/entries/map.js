@@ -53,15 +53,15 @@ async function show(path, place, { push = true } = {}) {
   const where = place ?? JSON.parse(card.dataset.place);
   openAt(where, content);
   mark(card.dataset.layer, card.dataset.id);
-  if (push) remember(card.dataset.id);
+  if (push) remember(`${config.paths[card.dataset.layer].slice(1)}/${card.dataset.id}`);
   const shape = card.dataset.shape && JSON.parse(card.dataset.shape);
   if (!place && shape) map.fitBounds(boundsOf(shape), { padding: 80, maxZoom: 16, duration: 500 });
   else if (narrow.matches) map.easeTo({ center: where, duration: 300 });
 }
 
-function remember(id) {
+function remember(selected) {
   const url = new URL(location.href);
-  if (id) url.searchParams.set("sel", id);
+  if (selected) url.searchParams.set("sel", selected);
   else url.searchParams.delete("sel");
   if (url.href !== location.href) history.pushState({}, "", url);
 }
@@ -188,8 +188,9 @@ map.on("idle", listView);
 // -- the address bar ---------------------------------------------------------------------------
 
 function fromUrl() {
-  const id = new URL(location.href).searchParams.get("sel");
-  if (id && config.prefixes[id.split("-")[0]]) show(`${config.prefixes[id.split("-")[0]]}/${encodeURIComponent(id)}`, null, { push: false });
+  const selected = new URL(location.href).searchParams.get("sel") ?? "";
+  const [branch, id] = selected.split("/");
+  if (id && Object.values(config.paths).includes(`/${branch}`)) show(`/${branch}/${encodeURIComponent(id)}`, null, { push: false });
   else close();
 }
 addEventListener("popstate", fromUrl);

@@ -54,7 +54,7 @@ function base(colour, lang) {
 
 const LOOK = [
   "match", ["get", "state"],
-  ["active", "effective"], "on", "published", "soon", "maintenance", "pause", ["blocked", "suspended"], "stop", "off",
+  ["active", "effective"], "on", "in_notice_period", "soon", "maintenance", "pause", ["out_of_use", "suspended"], "stop", "off",
 ];
 
 function themes(colour) {
@@ -90,7 +90,7 @@ function themes(colour) {
         "icon-image": ["concat", "device-", ["get", "kind"], "-", LOOK],
         "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.6, 13, 0.85, 16, 1.1],
         "icon-allow-overlap": true,
-        "symbol-sort-key": ["match", ["get", "state"], "active", 2, "published", 1, 0],
+        "symbol-sort-key": ["match", ["get", "state"], "active", 2, "in_notice_period", 1, 0],
       },
     }),
   ];

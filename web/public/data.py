@@ -1,0 +1,72 @@
+"""Open data: the public layers as GeoJSON files, from the same records as map and list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, json, render_template
+from sqlalchemy import Connection, text
+
+from schemas.refusals import not_found
+from web import words
+from web.page import sample_data
+from web.permissions import Audience, Permission, Section
+from web.public import records
+from web.public.database import public_connection, revision
+from web.public.layers import LAYERS
+from web.public.records import Record
+
+section = Section("data", __name__, Audience.PUBLIC)
+
+
+@section.page("/data", GET=Permission.BROWSE)
+def data() -> str:
+    """Which files there are."""
+    with public_connection() as public:
+        counted = [(name, _count(public, name)) for name in LAYERS]
+    return render_template("public/data.html", layers=counted)
+
+
+@section.page("/data/<name>.geojson", GET=Permission.BROWSE)
+def layer_file(name: str) -> Response:
+    """One layer as GeoJSON (EPSG:4326)."""
+    if name not in LAYERS:
+        raise not_found("layer.unknown", "web.layer_unknown", measured=name[:40], required=", ".join(LAYERS))
+    with public_connection() as public:
+        tag = revision(public)
+        features = [feature(record) for record in records.every(public, LAYERS[name])]
+    body: dict[str, Any] = {"type": "FeatureCollection", "name": name, "features": features}
+    if sample_data():
+        body["notice"] = "Sample data: Qinghe District and everything in it is fictional."
+    response = Response(json.dumps(body, ensure_ascii=False), mimetype="application/geo+json")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.geojson"'
+    response.set_etag(f"{name}-{tag}")
+    return response
+
+
+def feature(record: Record) -> dict[str, Any]:
+    """A record as a GeoJSON feature."""
+    dates = {name: getattr(record, name) for name in ("published_on", "earliest", "since", "until")}
+    return {
+        "type": "Feature",
+        "id": record.public_id,
+        "geometry": record.shape,
+        "properties": {
+            "kind": record.kind,
+            "state": record.state,
+            "state_words": words.in_both(words.STATES, record.state),
+            "title": record.title,
+            "authority": record.authority,
+            "contact": record.contact,
+            "purpose": record.purpose,
+            "item": record.item,
+            "legal_basis": record.basis,
+            "height": record.height or None,
+            **{name: value.isoformat() if value else None for name, value in dates.items()},
+            "asserted_by_import_on": record.asserted_on.isoformat() if record.asserted_on else None,
+        },
+    }
+
+
+def _count(public: Connection, name: str) -> int:
+    return int(public.execute(text(f"SELECT count(*) FROM public_map.{name}")).scalar_one())

@@ -1,0 +1,136 @@
+"""What watches this address: everything published around one place, as one sentence and a list."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask_babel import gettext, ngettext
+from sqlalchemy import Connection, text
+
+from schemas.refusals import invalid, not_found
+from web.public import records
+from web.public.layers import DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES
+from web.public.records import Record
+
+# How far around a place the answer looks. What a single camera sees is not public (requirements.md 5.3), so the
+# answer says distances and lets the reader judge.
+DEVICE_RADIUS_M = 500.0
+ROUTE_RADIUS_M = 200.0
+_PAIR = re.compile(r"\s*(-?\d{1,3}(?:\.\d{1,12})?)\s*[,，;\s]\s*(-?\d{1,3}(?:\.\d{1,12})?)\s*")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One thing that watches, and how far away it stands, in words."""
+
+    record: Record
+    far_m: float
+
+    @property
+    def far(self) -> str:
+        """The distance as people say it: `above`, `120 m`."""
+        if self.record.layer == PATROL_AREAS.name:
+            return gettext("above here")
+        return gettext("%(metres)s m", metres=max(10, round(self.far_m, -1)).__trunc__())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer for one place (EPSG:4326)."""
+
+    lon: float
+    lat: float
+    place: Mapping[str, str] | None
+    hits: tuple[Hit, ...]
+    zones: tuple[Record, ...]
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        devices = [hit for hit in self.hits if hit.record.layer == DEVICES.name]
+        patrolled = len(devices) < len(self.hits)
+        if devices:
+            stand = ngettext(
+                "%(num)d device stands within %(radius)d m, %(near)s away.",
+                "%(num)d devices stand within %(radius)d m, the nearest %(near)s away.",
+                len(devices),
+                radius=int(DEVICE_RADIUS_M),
+                near=devices[0].far,
+            )
+            return f"{stand} {gettext('Drones may patrol here.')}" if patrolled else stand
+        if patrolled:
+            return gettext("No device stands within %(radius)d m; drones may patrol here.", radius=int(DEVICE_RADIUS_M))
+        return gettext("Nothing that is published watches this place.")
+
+    @property
+    def footnote(self) -> str:
+        """What the answer covers."""
+        return gettext(
+            "Devices within %(device)d m, routes within %(route)d m, and patrol areas above this place. "
+            "How far a single camera sees is not published.",
+            device=int(DEVICE_RADIUS_M),
+            route=int(ROUTE_RADIUS_M),
+        )
+
+
+def ask(public: Connection, lon: float, lat: float, place: Mapping[str, str] | None = None) -> Answer:
+    """What watches the place at (`lon`, `lat`), EPSG:4326."""
+    found = [
+        *records.within(public, DEVICES, lon, lat, DEVICE_RADIUS_M),
+        *records.within(public, PATROL_ROUTES, lon, lat, ROUTE_RADIUS_M),
+        *records.within(public, PATROL_AREAS, lon, lat, 0.0),
+    ]
+    zones = [record for record, _ in records.within(public, PRIVACY_ZONES, lon, lat, 0.0) if record.state == "effective"]
+    return Answer(lon, lat, place, tuple(Hit(record, far_m) for record, far_m in found), tuple(zones))
+
+
+def ask_by_name(public: Connection, words: str) -> Answer:
+    """What watches the place of that name, or at a pair `lon,lat`; raises RuleViolation 404 for an unknown name."""
+    pair = _PAIR.fullmatch(words)
+    if pair:
+        return ask(public, *coordinates(pair[1], pair[2]))
+    row = public.execute(
+        text(
+            "SELECT name_en, name_zh, ST_X(c), ST_Y(c) FROM (SELECT *, ST_PointOnSurface(geom) AS c "
+            "FROM public_map.base_features WHERE name_en ILIKE :some ESCAPE '\\' OR name_zh ILIKE :some ESCAPE '\\') b "
+            "ORDER BY lower(name_en) = lower(:whole) OR name_zh = :whole DESC, kind <> 'place', length(name_en), name_en "
+            "LIMIT 1"
+        ),
+        {"some": f"%{_literal(words)}%", "whole": words},
+    ).one_or_none()
+    if row is None:
+        raise not_found("place.unknown", "web.place_unknown", measured=words[:60])
+    english, chinese, lon, lat = row
+    return ask(public, lon, lat, {"en": english or chinese, "zh": chinese or english})
+
+
+def coordinates(lon: str, lat: str) -> tuple[float, float]:
+    """A longitude and a latitude from text; raises RuleViolation 422 when they are none."""
+    try:
+        values = float(lon), float(lat)
+    except ValueError:
+        raise invalid("query.unknown", "web.query_unknown", name="lon, lat", measured=f"{lon}, {lat}"[:60], required="113.27, 23.13") from None
+    if not all(map(math.isfinite, values)) or abs(values[0]) > 180 or abs(values[1]) > 90:
+        raise invalid(
+            "query.unknown", "web.query_unknown", name="lon, lat", measured=f"{lon}, {lat}"[:60], required="-180..180, -90..90"
+        )
+    return values
+
+
+def place_names(public: Connection, most: int = 200) -> list[Mapping[str, str]]:
+    """Names that the search box suggests."""
+    rows = public.execute(
+        text(
+            "SELECT DISTINCT ON (name_en) name_en, name_zh FROM public_map.base_features "
+            "WHERE kind = 'place' AND name_en IS NOT NULL ORDER BY name_en LIMIT :most"
+        ),
+        {"most": most},
+    )
+    return [{"en": english, "zh": chinese or english} for english, chinese in rows]
+
+
+def _literal(words: str) -> str:
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

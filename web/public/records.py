@@ -1,0 +1,237 @@
+"""Published records as pages show them: read through the public role, frozen, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from flask import json
+from sqlalchemy import Connection, text
+
+from schemas.refusals import not_found
+from web import words
+from web.public.layers import LAYERS, Layer
+
+PAGE_SIZE = 25
+Words = Mapping[str, str]
+_SHAPE = "ST_AsGeoJSON(geom, 6) AS shape, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat"
+_COLUMNS = ", ".join(
+    name for name in LAYERS["devices"].columns.keys() | {"alt_min_agl_m", "alt_max_agl_m", "area_id", "area_en", "area_zh"}
+    if not name.startswith("geom")
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One published device, patrol area, patrol route or privacy zone; texts are `{"en", "zh"}`."""
+
+    layer: str
+    public_id: str
+    kind: str
+    state: str
+    title: Words
+    lon: float
+    lat: float
+    shape: Mapping[str, Any]
+    path: str
+    authority: Words | None = None
+    contact: str = ""
+    purpose: Words | None = None
+    item: Words | None = None
+    basis: Words | None = None
+    published_on: date | None = None
+    earliest: date | None = None
+    since: date | None = None
+    until: date | None = None
+    height: str = ""
+    mark: str | None = None
+    approval: str | None = None
+    area_id: str | None = None
+    area_title: Words | None = None
+    asserted_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """One publication of a record on one channel, and when this platform itself saw it."""
+
+    channel: str
+    published_on: date
+    receipt: str
+    witnessed_on: date | None
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A public word about a change of a record."""
+
+    on: date
+    text: Words
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a list asks for; every value was checked against what the layer offers."""
+
+    layer: Layer
+    words: str = ""
+    kind: str = ""
+    state: str = ""
+    page: int = 1
+
+
+def one(public: Connection, layer: Layer, public_id: str) -> Record:
+    """The record with that public id; raises RuleViolation 404 when nothing of that id is published."""
+    found = public.execute(text(f"SELECT {_COLUMNS}, {_SHAPE} FROM {layer.select} WHERE public_id = :id"), {"id": public_id})
+    row = found.mappings().one_or_none()
+    if row is None:
+        raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+    return _record(layer, row)
+
+
+def page(public: Connection, query: Query) -> tuple[int, list[Record]]:
+    """How many records match, and those of the page asked for, in the order of their names."""
+    where, values = _conditions(query)
+    total = public.execute(text(f"SELECT count(*) FROM {query.layer.select} WHERE {where}"), values).scalar_one()
+    rows = public.execute(
+        text(
+            f"SELECT {_COLUMNS}, {_SHAPE} FROM {query.layer.select} WHERE {where} "
+            "ORDER BY (state IN ('retired', 'discontinued')), title_en, public_id LIMIT :size OFFSET :skip"
+        ),
+        {**values, "size": PAGE_SIZE, "skip": (query.page - 1) * PAGE_SIZE},
+    )
+    return total, [_record(query.layer, row) for row in rows.mappings()]
+
+
+def every(public: Connection, layer: Layer) -> Iterator[Record]:
+    """All records of a layer, in the order of their ids; for downloads."""
+    rows = public.execute(text(f"SELECT {_COLUMNS}, {_SHAPE} FROM {layer.select} ORDER BY public_id"))
+    return (_record(layer, row) for row in rows.mappings())
+
+
+def offered(public: Connection, layer: Layer, column: str) -> list[str]:
+    """The values by which a list of this layer can be filtered."""
+    if column not in layer.filters:
+        return []
+    rows = public.execute(text(f"SELECT DISTINCT {column} FROM {layer.select} WHERE {column} IS NOT NULL ORDER BY 1"))
+    return list(rows.scalars())
+
+
+def within(public: Connection, layer: Layer, lon: float, lat: float, radius_m: float) -> list[tuple[Record, float]]:
+    """The records of a layer in use or announced within `radius_m` of a place, nearest first, with metres."""
+    rows = public.execute(
+        text(
+            f"SELECT {_COLUMNS}, {_SHAPE}, ST_Distance(geom::geography, ST_Point(:lon, :lat, 4326)::geography) AS far_m "
+            f"FROM {layer.select} "
+            # The box first, by the index; the exact distance on the ellipsoid decides.
+            "WHERE geom && ST_Envelope(ST_Buffer(ST_Point(:lon, :lat, 4326)::geography, :radius + 1)::geometry) "
+            "AND ST_DWithin(geom::geography, ST_Point(:lon, :lat, 4326)::geography, :radius) "
+            "AND state NOT IN ('retired', 'discontinued') ORDER BY far_m, public_id"
+        ),
+        {"lon": lon, "lat": lat, "radius": radius_m},
+    )
+    return [(_record(layer, row), float(row["far_m"])) for row in rows.mappings()]
+
+
+def appearances(public: Connection, public_id: str) -> list[Appearance]:
+    """The publications of a record in its present round, the oldest first."""
+    rows = public.execute(
+        text(
+            "SELECT channel, published_on, receipt_id, "
+            "CASE WHEN origin = 'live' THEN (recorded_at AT TIME ZONE 'Asia/Shanghai')::date END AS witnessed_on "
+            "FROM public_map.publications p WHERE subject_id = :id AND withdrawn_at IS NULL AND round_no = "
+            "(SELECT max(round_no) FROM public_map.publications q WHERE q.subject_id = :id) ORDER BY published_on, channel"
+        ),
+        {"id": public_id},
+    )
+    return [Appearance(*row) for row in rows]
+
+
+def announcements(public: Connection, public_id: str) -> list[Announcement]:
+    """What was announced about a record, the newest first."""
+    rows = public.execute(
+        text(
+            "SELECT (announced_at AT TIME ZONE 'Asia/Shanghai')::date, text_en, text_zh FROM public_map.announcements "
+            "WHERE subject_id = :id ORDER BY announced_at DESC"
+        ),
+        {"id": public_id},
+    )
+    return [Announcement(on, {"en": english, "zh": chinese}) for on, english, chinese in rows]
+
+
+def notice_days(record: Record, seen: list[Appearance]) -> int | None:
+    """How many days before use the record was on every channel, where this platform witnessed it; else None."""
+    if not seen or record.since is None or any(a.witnessed_on is None for a in seen):
+        return None
+    # Whichever is later counts: what a receipt says, or when the record of it was made.
+    last = max(max(a.published_on, a.witnessed_on or a.published_on) for a in seen)
+    return (record.since - last).days if last <= record.since else None
+
+
+def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
+    parts, values = ["true"], dict[str, Any]()
+    for column in ("kind", "state"):
+        value = getattr(query, column)
+        if value:
+            parts.append(f"{column} = :{column}")
+            values[column] = value
+    if query.words:
+        escaped = query.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values["words"] = f"%{escaped}%"
+        searched = ("title_en", "title_zh", "authority_en", "authority_zh", "public_id", "purpose_en", "purpose_zh")
+        parts.append("(" + " OR ".join(f"{column} ILIKE :words" for column in searched) + ")")
+    return " AND ".join(parts), values
+
+
+def _record(layer: Layer, row: Mapping[str, Any]) -> Record:
+    return Record(
+        layer=layer.name,
+        public_id=row["public_id"],
+        kind=row["kind"] or layer.name,
+        state=row["state"],
+        title=_pair(row, "title") or _kind_as_title(row),
+        lon=row["lon"],
+        lat=row["lat"],
+        shape=json.loads(row["shape"]),
+        path=f"{layer.path}/{row['public_id']}",
+        authority=_pair(row, "authority"),
+        contact=" · ".join(filter(None, (row["contact_address"], row["contact_channel"]))),
+        purpose=_pair(row, "purpose"),
+        item=_pair(row, "item_name"),
+        basis=_basis(row),
+        published_on=row["published_on"],
+        earliest=row["earliest"],
+        since=row["since"],
+        until=row["ended"],
+        height=_height(row),
+        mark=row["mark"],
+        approval=row["approval"],
+        area_id=row["area_id"],
+        area_title=_pair(row, "area"),
+        asserted_on=None if row["origin"] == "live" else row["recorded_on"],
+    )
+
+
+def _pair(row: Mapping[str, Any], name: str) -> Words | None:
+    english = row[f"{name}_en"]
+    return {"en": english, "zh": row[f"{name}_zh"] or english} if english else None
+
+
+def _kind_as_title(row: Mapping[str, Any]) -> Words:
+    # A sensitive zone has no name that the public may read.
+    return words.in_both(words.ZONE_KINDS, row["kind"] or "other")
+
+
+def _basis(row: Mapping[str, Any]) -> Words | None:
+    title, article = _pair(row, "basis_title"), row["basis_article"]
+    if title is None:
+        return None
+    return {"en": f"{title['en']}, art. {article}", "zh": f"{title['zh']} 第{article}条"}
+
+
+def _height(row: Mapping[str, Any]) -> str:
+    low, high = row["alt_min_agl_m"], row["alt_max_agl_m"]
+    return f"{low:g}–{high:g} m AGL" if high is not None else ""
+

@@ -1,0 +1,118 @@
+"""Vector tiles by ST_AsMVT, read through the public role; a tile is a function of layer, z, x, y and revision."""
+
+from __future__ import annotations
+
+import gzip
+from collections import OrderedDict
+from collections.abc import Hashable
+from threading import Lock
+
+from flask import Response, request
+from sqlalchemy import Connection, text
+
+from schemas.refusals import invalid, not_found
+from web.public.database import public_connection, revision
+from web.public.layers import LAYERS
+from web.permissions import Audience, Permission, Section
+
+section = Section("tiles", __name__, Audience.PUBLIC)
+
+MAX_ZOOM = 16
+MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
+# A reader of the map may hold a tile this long without asking again.
+FRESH_S = 60
+# Symbols reach over the edge of their tile; without a margin they would be cut there.
+BUFFER_PX = 64
+EXTENT = 4096
+CACHED_TILES = 2048
+_TILE = """
+WITH window AS (SELECT ST_TileEnvelope(:z, :x, :y) AS exact, ST_TileEnvelope(:z, :x, :y, margin => :margin) AS wide)
+SELECT coalesce(ST_AsMVT(t, :layer, :extent, 'shape'), '')
+FROM (
+    SELECT {columns}, ST_AsMVTGeom(r.geom_3857, window.exact, :extent, :buffer, true) AS shape
+    FROM {source}, window
+    WHERE r.geom_3857 && window.wide AND {condition}
+) AS t WHERE t.shape IS NOT NULL
+"""
+_THEME = "r.public_id, r.kind, r.state, r.title_en, r.title_zh"
+_BASE_SOURCE = "public_map.base_features AS r"
+_BASE_COLUMNS = "r.public_id, r.kind, r.rank, r.name_en, r.name_zh"
+# What has a high rank shows only from near.
+_BASE_CONDITION = "r.rank <= greatest(:z - 10, 0)"
+STATEMENTS = {
+    name: _TILE.format(columns=_THEME, source=layer.select, condition="r.state <> 'retired'") for name, layer in LAYERS.items()
+} | {"basemap": _TILE.format(columns=_BASE_COLUMNS, source=_BASE_SOURCE, condition=_BASE_CONDITION)}
+
+
+@section.page("/tiles/<layer>/<z>/<x>/<y>.mvt", GET=Permission.BROWSE)
+def tile(layer: str, z: str, x: str, y: str) -> Response:
+    """One tile; 304 when the reader holds it already, 422 outside the pyramid."""
+    if layer not in STATEMENTS:
+        raise not_found("layer.unknown", "web.layer_unknown", measured=layer[:40], required=", ".join(STATEMENTS))
+    address = _address(z, x, y)
+    with public_connection() as public:
+        version = revision(public)
+        tag = f"{layer}-{'-'.join(map(str, address))}-{version}"
+        if request.if_none_match.contains_weak(tag):
+            response = Response(status=304)
+        else:
+            response = _body(_packed(public, layer, address, version))
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
+def _address(z: str, x: str, y: str) -> tuple[int, int, int]:
+    if all(len(part) <= 6 and part.isascii() and part.isdigit() for part in (z, x, y)):
+        address = int(z), int(x), int(y)
+        if address[0] <= MAX_ZOOM and max(address[1:]) < 2 ** address[0]:
+            return address
+    raise invalid("tile.range", "web.tile_range", measured=f"{z}/{x}/{y}"[:40], required=MAX_ZOOM)
+
+
+def _body(packed: bytes) -> Response:
+    if "gzip" in request.accept_encodings:
+        return Response(packed, mimetype=MEDIA_TYPE, headers={"Content-Encoding": "gzip"})
+    return Response(gzip.decompress(packed), mimetype=MEDIA_TYPE)
+
+
+class TileCache:
+    """The packed tiles that were asked for last; a new revision has new keys, so nothing stale is served."""
+
+    def __init__(self, size: int = CACHED_TILES) -> None:
+        self._size = size
+        self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> bytes | None:
+        """The tile of that key, or None."""
+        with self._lock:
+            if key in self._tiles:
+                self._tiles.move_to_end(key)
+            return self._tiles.get(key)
+
+    def put(self, key: Hashable, packed: bytes) -> None:
+        """Keeps a tile; the one that was asked for longest ago goes when there is no more room."""
+        with self._lock:
+            self._tiles[key] = packed
+            while len(self._tiles) > self._size:
+                self._tiles.popitem(last=False)
+
+
+_cache = TileCache()
+
+
+def _packed(public: Connection, layer: str, address: tuple[int, int, int], version: str) -> bytes:
+    key = (public.engine.url.database, layer, address, version)
+    packed = _cache.get(key)
+    if packed is None:
+        packed = gzip.compress(draw(public, layer, *address), 6)
+        _cache.put(key, packed)
+    return packed
+
+
+def draw(public: Connection, layer: str, z: int, x: int, y: int) -> bytes:
+    """The tile as Mapbox Vector Tile bytes; empty where nothing lies."""
+    values = {"z": z, "x": x, "y": y, "layer": layer, "extent": EXTENT, "buffer": BUFFER_PX * EXTENT // 512, "margin": BUFFER_PX / 512}
+    return bytes(public.execute(text(STATEMENTS[layer]), values).scalar_one())
