@@ -57,7 +57,8 @@ ALTER TABLE core.privacy_zone
     ADD CONSTRAINT ck_privacy_zone_valid CHECK (valid_to > valid_from),
     ADD CONSTRAINT "rule__GD-15__displayed_shape_covers_the_exact_one" CHECK (ST_Covers(geom, exact_geom));
 ALTER TABLE core.device
-    ADD CONSTRAINT "rule__GD-14.6__secret_is_documented" CHECK (NOT secret OR secret_document <> '');
+    ADD CONSTRAINT "rule__GD-14.6__secret_is_documented" CHECK (
+        NOT secret OR coalesce(secret_document, '') <> '');
 ALTER TABLE core.derivative
     ADD CONSTRAINT "rule__GD-43__no_pixel_of_a_zone_survives" CHECK (surviving_pixels = 0);
 ALTER TABLE core.publication
@@ -296,7 +297,7 @@ CREATE TRIGGER judge_move BEFORE UPDATE ON core.device_site FOR EACH ROW
 
 ALTER TABLE core.flight
     ADD CONSTRAINT ck_flight_during CHECK (
-        NOT isempty(during) AND isfinite(lower(during)) AND isfinite(upper(during))),
+        coalesce(isfinite(lower(during)) AND isfinite(upper(during)), false)),
     ADD CONSTRAINT "rule__DC-1__one_active_flight_per_aircraft" EXCLUDE USING gist
         (drone_id WITH =, during WITH &&) WHERE (state IN ('uploaded', 'airborne'));
 
@@ -316,12 +317,12 @@ CREATE TRIGGER original_is_final BEFORE UPDATE ON core.scene FOR EACH ROW
 CREATE TRIGGER original_is_kept BEFORE DELETE OR TRUNCATE ON core.scene
     FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__original_is_kept');
 CREATE TRIGGER original_is_final BEFORE UPDATE ON core.flight_frame FOR EACH ROW
-    WHEN (OLD IS DISTINCT FROM NEW)
+    WHEN (OLD.* IS DISTINCT FROM NEW.*)
     EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__original_is_final');
 CREATE TRIGGER original_is_kept BEFORE DELETE OR TRUNCATE ON core.flight_frame
     FOR EACH STATEMENT EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__original_is_kept');
 CREATE TRIGGER copy_is_final BEFORE UPDATE ON core.derivative FOR EACH ROW
-    WHEN (OLD IS DISTINCT FROM NEW)
+    WHEN (OLD.* IS DISTINCT FROM NEW.*)
     EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__masked_copy_is_final');
 
 -- A publication can be withdrawn, once; nothing else about it can change.
@@ -329,9 +330,12 @@ CREATE FUNCTION core.judge_publication_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- A generated column has no value yet when a BEFORE trigger looks at the new row.
+    may_differ CONSTANT text[] := '{withdrawn_at,earliest_activation}';
 BEGIN
     IF OLD.withdrawn_at IS NOT NULL
-       OR to_jsonb(OLD) - 'withdrawn_at' IS DISTINCT FROM to_jsonb(NEW) - 'withdrawn_at' THEN
+       OR to_jsonb(OLD) - may_differ IS DISTINCT FROM to_jsonb(NEW) - may_differ THEN
         PERFORM core.refuse('rule__GD-14.2__publication_is_final', 'a publication can only be withdrawn, once');
     END IF;
     RETURN NEW;
