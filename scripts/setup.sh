@@ -6,7 +6,8 @@ LOG=$LOCAL/setup.log
 TORCH=2.13.0
 CLUSTER_DEFAULTS=/etc/postgresql-common/createcluster.conf
 
-say() { printf '== %s\n' "$1"; }
+# Progress goes to standard error: what a command prints (JSON, say) is its alone.
+say() { printf '== %s\n' "$1" >&2; }
 
 # give_up WHAT COMMAND: the one line.
 give_up() {
