@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 G = TypeVar("G", bound=BaseGeometry)
 
-WGS84 = CRS.from_epsg(4326)
+WGS84 = "EPSG:4326"
 BLOCK = 512
 _WINDOW_BYTES = 64 << 20
 
@@ -56,7 +56,7 @@ def windows(grid: Grid, row_bytes: int, *, tile: int | None = None) -> Iterator[
             yield Window(left, top, width, height), min(done, 1.0)
 
 
-def moved(shape: G, source: CRS, target: CRS) -> G:
+def moved(shape: G, source: CRS | str, target: CRS | str) -> G:
     """A shape of one CRS in another, easting or longitude first; what cannot be placed becomes infinite."""
     change = Transformer.from_crs(source, target, always_xy=True)
 

@@ -1,0 +1,174 @@
+"""Changes of state around imagery: a scene is taken in, analysed, its findings proposed, assigned, decided.
+
+Every function takes a unit of work and leaves the commit to the edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import shapely
+from geoalchemy2.shape import from_shape, to_shape
+from sqlalchemy import func, or_, select
+
+from schemas.refusals import Refusal, conflict, invalid, refuse
+from schemas.store.work import Work
+from schemas.tables import (
+    SRID,
+    Derivative,
+    Flight,
+    FlightFrame,
+    PrivacyZone,
+    Scene,
+)
+from sensing import rows
+from sensing.intake import Placed, Shelf, Told, receive
+from sensing.mask import Zone, grown
+from sensing.places import authority_at
+from sensing.quarantine import Progress, Quarantine, quarantine
+
+# From landing on, the times between which an aircraft was in the air are known.
+_FLOWN = ("landed", "ingested", "closed")
+# Rounding of corners between grids, not ground.
+_SLACK_SHARE = 1e-6
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The outcome of taking a scene in.
+
+    `known` says that the same bytes were there before: nothing was written and nothing is to be committed.
+    `quarantined` holds the refusals for which the scene is kept but never used.
+    """
+
+    scene: Scene
+    derivative: Derivative | None
+    known: bool
+    quarantined: tuple[Refusal, ...] = ()
+
+
+def ingest_scene(
+    work: Work,
+    shelf: Shelf,
+    files: Sequence[Path],
+    *,
+    told: Told,
+    flight_id: str | None = None,
+    progress: Progress = lambda _: None,
+) -> Ingested:
+    """Take one georeferenced image, or the photos of one flight, into the house.
+
+    Privacy zones in force at capture are burnt into the pixels of the copy before anything but the write-once
+    original is stored. With a flight, capture must lie within its time in the air and its published area,
+    else the scene is kept in quarantine (GD-36.1). Raises RuleViolation with every reason for a refusal.
+    """
+    flight = work.get(Flight, flight_id) if flight_id else None
+    with quarantine(shelf.quarantine) as room:
+        placed = receive(room, files, told)
+        known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
+        if known is not None:
+            return Ingested(known, _derivative_of(work, known), known=True)
+        against = tuple(_unlawful(work, placed, flight)) if flight else ()
+        authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
+        scene = rows.scene(placed, flight.id if flight else None, authority_id, [r.rule for r in against])
+        if against:
+            _keep_originals(shelf, placed)
+            work.session.add(scene)
+            _record(work, scene, {"quarantined": sorted({refusal.rule for refusal in against})})
+            return Ingested(scene, None, known=False, quarantined=against)
+        derivative = _masked(work, shelf, room, (placed, scene), progress)
+    return Ingested(scene, derivative, known=False)
+
+
+def _derivative_of(work: Work, scene: Scene) -> Derivative | None:
+    newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
+    return work.session.scalars(newest.limit(1)).one_or_none()
+
+
+def _keep_originals(shelf: Shelf, placed: Placed) -> None:
+    for guest in placed.guests:
+        shelf.originals.put(guest.path)
+
+
+def _masked(
+    work: Work, shelf: Shelf, room: Quarantine, placed_scene: tuple[Placed, Scene], progress: Progress
+) -> Derivative:
+    placed, scene = placed_scene
+    zones = _zones(work, placed)
+    margin_m = placed.position_error_m or 0.0
+    copy, surviving = placed.written(room, [grown(zone, margin_m) for zone in zones], progress)
+    if surviving:
+        raise conflict("GD-43", "scene.masking", measured=surviving)
+    if copy.valid == 0:
+        raise invalid("raster.empty", "raster.empty", name=scene.file_name)
+    # Files first, rows after: what is interrupted in between leaves a file that nobody refers to.
+    _keep_originals(shelf, placed)
+    derivative = rows.derivative(placed, scene, zones, (copy, shelf.derivatives.put(copy.path)))
+    work.session.add(scene)
+    work.session.flush()
+    work.session.add(derivative)
+    _record(
+        work,
+        scene,
+        {
+            "derivative_sha256": derivative.sha256,
+            "zone_hash": derivative.zone_hash,
+            "masked_pixels": derivative.masked_pixels,
+        },
+    )
+    return derivative
+
+
+def _zones(work: Work, placed: Placed) -> list[Zone]:
+    """The privacy zones near the image that were in force at capture; all of them where its time is unknown."""
+    near = shapely.buffer(shapely.box(*placed.shown.bounds), 0.02)
+    query = select(PrivacyZone).where(
+        func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID)), PrivacyZone.buffer_m >= 0
+    )
+    if placed.captured_at is not None:
+        ended = or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > placed.captured_at)
+        query = query.where(PrivacyZone.valid_from <= (placed.captured_until or placed.captured_at), ended)
+    found = work.session.scalars(query.order_by(PrivacyZone.public_id))
+    return [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in found]
+
+
+def _unlawful(work: Work, placed: Placed, flight: Flight) -> Iterable[Refusal]:
+    """GD-36.1: why a capture does not belong to the flight that it claims."""
+    name = flight.public_id
+    if flight.state not in _FLOWN or flight.airborne_at is None or flight.landed_at is None:
+        yield refuse("GD-36.1", "scene.not_flown", name=name, measured=flight.state)
+    elif placed.captured_at is None or placed.captured_until is None:
+        yield refuse("GD-36.1", "scene.no_time")
+    elif placed.captured_at < flight.airborne_at or placed.captured_until > flight.landed_at:
+        yield refuse(
+            "GD-36.1",
+            "scene.outside_time",
+            name=name,
+            measured=f"{placed.captured_at.isoformat()} – {placed.captured_until.isoformat()}",
+            required=f"{flight.airborne_at.isoformat()} – {flight.landed_at.isoformat()}",
+        )
+    area = to_shape(flight.route.area.geom)
+    outside = shapely.difference(placed.shown, area)
+    if outside.area > _SLACK_SHARE * placed.shown.area:
+        yield refuse(
+            "GD-36.1",
+            "scene.outside_area",
+            name=name,
+            measured=f"{100 * outside.area / placed.shown.area:.1f} %",
+            place=shapely.geometry.mapping(outside),
+        )
+    taken = set(work.session.scalars(select(FlightFrame.sha256).where(FlightFrame.flight_id == flight.id)))
+    strangers = [guest.name for guest in placed.guests if guest.sha256 not in taken]
+    if taken and strangers:
+        yield refuse("GD-36.1", "scene.not_taken", name=name, measured=len(strangers), required=strangers[0])
+
+
+def _record(work: Work, scene: Scene, body: dict[str, object]) -> None:
+    about = {
+        "scene": scene.public_id,
+        "sha256": scene.sha256,
+        "flight_id": scene.flight_id and str(scene.flight_id),
+    }
+    work.record("scene.ingest", "scene", scene.id, about | body, effective_at=scene.captured_at)

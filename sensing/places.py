@@ -1,0 +1,42 @@
+"""Who is responsible where, and what lies there: rows of the database as plain values."""
+
+from __future__ import annotations
+
+import uuid
+
+from geoalchemy2.shape import from_shape, to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from schemas.tables import SRID, Authority, ContextFeature
+from sensing.context import Context, Place
+
+_LEVELS = ("township", "county", "city", "province")
+
+
+def authority_at(session: Session, place: BaseGeometry) -> uuid.UUID | None:
+    """The lowest authority whose jurisdiction holds a place (EPSG:4326), or None."""
+    here = func.ST_Covers(Authority.jurisdiction, from_shape(place, srid=SRID))
+    found = session.scalars(select(Authority).where(here).order_by(Authority.code)).all()
+    known = [row for row in found if row.level in _LEVELS]
+    return min(known, key=lambda row: _LEVELS.index(row.level)).id if known else None
+
+
+def context_near(session: Session, area: BaseGeometry) -> Context:
+    """All features of the context layers that meet an area (EPSG:4326)."""
+    near = func.ST_Intersects(ContextFeature.geom, from_shape(area, srid=SRID))
+    found = session.scalars(select(ContextFeature).where(near).order_by(ContextFeature.public_id))
+    return Context(
+        Place(
+            layer=row.layer,
+            public_id=row.public_id,
+            name=row.name,
+            geom=to_shape(row.geom),
+            kind=row.kind,
+            number=row.number,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+        )
+        for row in found
+    )

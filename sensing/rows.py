@@ -1,0 +1,85 @@
+"""Rows of the imagery tables from what the engines found; nothing here writes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from geoalchemy2.shape import from_shape
+from pyproj import CRS
+from shapely.geometry.base import BaseGeometry
+
+from schemas import tables
+from schemas.ids import public_id
+from schemas.tables import SRID
+from sensing.intake import Placed
+from sensing.mask import Zone, zone_version
+from sensing.quarantine import Written
+
+_POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo")
+
+
+def scene(
+    placed: Placed, flight_id: uuid.UUID | None, authority_id: uuid.UUID | None, quarantined_by: Sequence[str]
+) -> tables.Scene:
+    """The row of an image as it came."""
+    first = placed.guests[0]
+    return tables.Scene(
+        id=uuid.uuid4(),
+        public_id=public_id("SC"),
+        sha256=placed.sha256,
+        size_bytes=sum(guest.size_bytes for guest in placed.guests),
+        file_name=first.name if placed.plan is None else f"{len(placed.guests)} photos from {first.name}",
+        sensor=placed.sensor,
+        authority_id=authority_id,
+        flight_id=flight_id,
+        captured_at=placed.captured_at,
+        captured_until=placed.captured_until,
+        footprint=from_shape(_one_polygon(placed.shown), srid=SRID),
+        crs=_crs_name(placed.grid.crs_wkt),
+        gsd_m=placed.gsd_m,
+        position_error_m=placed.position_error_m,
+        header=_header(placed),
+        frame_hashes=[guest.sha256 for guest in placed.guests] if placed.plan else [],
+        quarantine=sorted(set(quarantined_by)) or None,
+    )
+
+
+def derivative(
+    placed: Placed, scene: tables.Scene, zones: Sequence[Zone], stored: tuple[Written, str]
+) -> tables.Derivative:
+    """The row of a masked copy; `stored` is what the child wrote and the SHA-256 under which it lies."""
+    copy, sha256 = stored
+    return tables.Derivative(
+        id=uuid.uuid4(),
+        public_id=public_id("DR"),
+        scene_id=scene.id,
+        sha256=sha256,
+        zone_hash=zone_version(zones),
+        zone_ids=[zone.public_id for zone in zones],
+        masked_pixels=copy.private,
+        surviving_pixels=0,
+        width=placed.grid.width,
+        height=placed.grid.height,
+        bands=len(placed.roles),
+        band_roles=[role.value for role in placed.roles],
+    )
+
+
+def _one_polygon(shape: BaseGeometry) -> BaseGeometry:
+    return shape if shape.geom_type == "Polygon" else shape.convex_hull
+
+
+def _crs_name(crs_wkt: str) -> str:
+    crs = CRS.from_wkt(crs_wkt)
+    authority = crs.to_authority(min_confidence=100)
+    return ":".join(authority) if authority else crs.name
+
+
+def _header(placed: Placed) -> dict[str, Any]:
+    """The first file's header without its long parts and without anything personal that a photo carries."""
+    header = placed.reports[0].model_dump(exclude=set(_POINTS_KEPT), mode="json")
+    # JSON knows no NaN, and PostgreSQL takes none.
+    header["nodata"] = [str(value) if value is not None else None for value in header["nodata"]]
+    return header | {"isolation": placed.reports[0].isolation, "files": len(placed.guests)}
