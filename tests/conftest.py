@@ -64,8 +64,8 @@ class TestServer:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[TestServer]:
-    yield TestServer()
+def server() -> TestServer:
+    return TestServer()
 
 
 @pytest.fixture(scope="session")

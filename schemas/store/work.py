@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from geoalchemy2.shape import to_shape
-from sqlalchemy import Engine, select
+from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,6 @@ from schemas.rules import Rulebook, RulePack
 from schemas.store import judge, ledger
 from schemas.tables import Device, DeviceSite, Flight, InspectionPlan, Origin, PatrolRoute, Stated
 from schemas.tables.places import Authority
-
 
 T = TypeVar("T", bound=Stated)
 
@@ -100,7 +99,7 @@ class Work(AbstractContextManager["Work"]):
         )
         return self.machine.evaluate(context, guards)
 
-    def record(  # noqa: PLR0913
+    def record(
         self,
         action: str,
         subject_kind: str,
@@ -213,25 +212,25 @@ WorkFactory = Callable[[Actor], Work]
 
 def find(session: Session, kind: type[T], public_id: str) -> T:
     """The subject of `kind` with that public id or code; raises RuleViolation 404 when there is none."""
-    condition = kind.public_id == public_id
+    condition: ColumnElement[bool] = kind.public_id == public_id
     for name in ("code", "number"):
         if hasattr(kind, name):
             condition = condition | (getattr(kind, name) == public_id)
     row = session.scalars(select(kind).where(condition)).one_or_none()
     if row is None:
-        raise not_found("store.unknown", "store.not_found", subject=kind.__tablename__, measured=public_id)
+        raise not_found("store.unknown", "store.not_found", subject=kind.__name__, measured=public_id)
     return row
 
 
 def rule_shape(session: Session, subject: Stated) -> Any:  # noqa: ANN401
     """The geometry (shapely, EPSG:4326) whose place decides which rules apply to `subject`."""
+    shape: Any
     if isinstance(subject, Device):
-        site = subject.site or session.get(DeviceSite, subject.site_id)
-        return to_shape(site.geom)
-    if isinstance(subject, InspectionPlan):
-        authority = subject.authority or session.get(Authority, subject.authority_id)
-        return to_shape(authority.jurisdiction)
-    if isinstance(subject, Flight):
-        route = subject.route or session.get(PatrolRoute, subject.route_id)
-        return to_shape(route.geom)
-    return to_shape(subject.geom)  # type: ignore[attr-defined]
+        shape = (subject.site or session.get_one(DeviceSite, subject.site_id)).geom
+    elif isinstance(subject, InspectionPlan):
+        shape = (subject.authority or session.get_one(Authority, subject.authority_id)).jurisdiction
+    elif isinstance(subject, Flight):
+        shape = (subject.route or session.get_one(PatrolRoute, subject.route_id)).geom
+    else:
+        shape = subject.geom  # type: ignore[attr-defined]
+    return to_shape(shape)

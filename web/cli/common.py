@@ -55,7 +55,7 @@ as_person = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     """An ISO 8601 time; one without a zone is refused, because a legal time needs one."""
 
     name = "time"
