@@ -215,8 +215,9 @@ def unblock_device(work: Work, device: Device, *, reason: str) -> None:
 def discontinue_device(work: Work, device: Device, *, reason: str, text_en: str, text_zh: str) -> None:
     """Takes a device out of use and announces it; using it again needs a new notice (GD-14.4)."""
     was_used = device.activated_on is not None
+    shown = notices.appearances(work.session, device, work.pack_for(device))
     stop(work, device, "discontinue", "discontinued", reason, (text_en, text_zh))
     device.state_reason, device.discontinued_on = reason, local_today(work, device)
     if not was_used:
-        for row in notices.appearances(work.session, device, work.pack_for(device)):
+        for row in shown:
             row.withdrawn_at = work.now
