@@ -70,15 +70,19 @@ class Track:
 
 @dataclass(frozen=True)
 class Profile:
-    """The whole path of a plan: each leg once in `tracks`, every pass counted in `length_m`.
+    """The whole path of a plan: each leg once in `tracks`, every pass counted in `route_m` and `flown_m`.
 
-    `timed_m` holds metres flown by commanded speed in m/s, None where the plan gives none.
+    `route_m` is the length of the route itself, `flown_m` includes the way there and back.
+    `timed_m` holds metres flown by commanded speed in m/s, None where the plan gives none; `missing` the
+    numbers of the items without a height.
     """
 
     tracks: tuple[Track, ...]
-    length_m: float
+    route_m: float
+    flown_m: float
     timed_m: tuple[tuple[float | None, float], ...]
     hover_s: float
+    missing: tuple[int, ...]
     assumed: tuple[Assumed, ...]
 
     def of(self, *kinds: LegKind) -> tuple[Track, ...]:
@@ -126,8 +130,8 @@ class _Leg:
 def profile(plan: Plan, ground: Ground) -> Profile:
     """The path of `plan` over `ground`.
 
-    Raises RuleViolation 422 for a plan that never ends, that is longer than the limit `plan.length`,
-    that crosses the 180th meridian, or that gives no height.
+    Raises RuleViolation 422 for a plan that never ends, that is longer than the limit `plan.length`, or
+    that crosses the 180th meridian.
     """
     way = walk(plan)
     stops = _with_return(way)
@@ -141,9 +145,11 @@ def profile(plan: Plan, ground: Ground) -> Profile:
         assumed = (*assumed, Assumed("return", "straight to home", "the plan ends without one"))
     return Profile(
         _sampled(_each_once(legs), way, ground),
+        sum(leg.length_m * leg.passes for leg in flown if leg.kind is LegKind.ROUTE),
         sum(leg.length_m * leg.passes for leg in flown),
         tuple((leg.end.speed_mps, leg.length_m * leg.passes) for leg in flown),
         sum(stop.hover_s for stop in stops),
+        way.missing,
         assumed,
     )
 
@@ -157,9 +163,7 @@ def _with_return(way: Walk) -> tuple[Stop, ...]:
     if way.ends_with is Command.NAV_LAND:
         return way.stops
     last = way.stops[-1]
-    home = Stop(
-        way.home.at, last.reference, last.alt_m, Command.NAV_RETURN_TO_LAUNCH, speed_mps=last.speed_mps
-    )
+    home = Stop(way.home.at, last.reference, last.alt_m, Command.NAV_RETURN_TO_LAUNCH, speed_mps=last.speed_mps)
     return (*way.stops, home)
 
 
@@ -203,10 +207,7 @@ def _kinds(way: Walk, stops: Sequence[Stop]) -> list[LegKind]:
     else:
         first = next((i for i in ends if stops[i].command is not Command.NAV_TAKEOFF), len(stops)) + 1
         last = len(stops) - (2 if stops[-1].command in _WAY_BACK else 1)
-    return [
-        LegKind.TRANSIT if index < first else LegKind.ROUTE if index <= last else LegKind.RETURN
-        for index in ends
-    ]
+    return [LegKind.TRANSIT if index < first else LegKind.ROUTE if index <= last else LegKind.RETURN for index in ends]
 
 
 def _curves(stops: Sequence[Stop]) -> dict[int, tuple[LonLat, ...]]:

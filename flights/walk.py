@@ -6,12 +6,13 @@ where the aircraft stands, and jumps run as often as they say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from flights.model import Assumed, Command, Home, Plan, PlanItem, Reference
 from geo.types import LonLat
-from schemas.refusals import RuleViolation, invalid
+from schemas.refusals import invalid
 
 MAX_STEPS = 10_000
 """Items carried out, jumps counted; a plan that needs more is taken to never end."""
@@ -45,12 +46,17 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A plan as a sequence of stops, beginning above home; `returns` says how the aircraft comes back."""
+    """A plan as a sequence of stops, beginning above home.
+
+    `ends_with` is the return or landing that the plan asks for, None where it asks for none; `missing` are
+    the numbers of the items without a height, whose stops have the height NaN.
+    """
 
     home: Home
     stops: tuple[Stop, ...]
     ends_with: Command | None
     has_camera: bool
+    missing: tuple[int, ...]
     assumed: tuple[Assumed, ...]
 
 
@@ -72,8 +78,7 @@ class _State:
 def walk(plan: Plan) -> Walk:
     """The stops of `plan` in the order in which they are flown.
 
-    Raises RuleViolation 422 for a plan that never ends, that goes on after landing, or whose heights are
-    missing.
+    Raises RuleViolation 422 for a plan that never ends, or that goes on after landing.
     """
     home, assumed = _home(plan)
     state = _State(home.at, speed_mps=plan.speed_mps)
@@ -84,14 +89,12 @@ def walk(plan: Plan) -> Walk:
         _carry_out(state, number, item)
         if item.command in _ENDS:
             ends_with = ends_with or item.command
-    if state.missing:
-        raise _heights_missing(state.missing)
     if state.kept:
-        name = f"height of item {_listed(state.kept)}"
+        name = f"height of item {listed(state.kept)}"
         assumed = (*assumed, Assumed(name, "as before", "the file says 0, which keeps the last height"))
     stops = tuple(_from_above_home(home, state.stops))
     has_camera = any(stop.camera_on for stop in stops)
-    return Walk(home, stops, ends_with, has_camera, assumed)
+    return Walk(home, stops, ends_with, has_camera, tuple(state.missing), assumed)
 
 
 def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
@@ -145,6 +148,7 @@ def _go(state: _State, number: int, item: PlanItem) -> None:
     if item.command is not Command.NAV_LAND:
         if item.alt_m is None or (item.alt_m == 0 and state.reference is None):
             state.missing.append(number)
+            state.alt_m = math.nan
         elif item.alt_m == 0:
             state.kept.append(number)
         else:
@@ -182,9 +186,6 @@ def _from_above_home(home: Home, stops: Sequence[Stop]) -> Iterator[Stop]:
     yield from stops
 
 
-def _heights_missing(numbers: Sequence[int]) -> RuleViolation:
-    return invalid("plan.height_missing", path=f"item {_listed(numbers)}")
-
-
-def _listed(numbers: Sequence[int]) -> str:
+def listed(numbers: Sequence[int]) -> str:
+    """Item numbers for a sentence, ten at most."""
     return ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")

@@ -1,0 +1,194 @@
+"""May this plan be flown, there and then? One pure function; every failed rule at once.
+
+`check_plan` judges a plan before the flight, and judges again at clearance, upload and take-off, because
+the rules or the places may have changed since. A check that cannot be carried out is a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from flights import checks_air, checks_place, checks_publication
+from flights.canonical import mission_digest
+from flights.case import Case
+from flights.checks_place import ZoneClearance
+from flights.model import Assumed, Frame, Plan, PlanItem
+from flights.profile import Profile, profile
+from flights.situation import Options, Situation
+from geo.footprint import Camera
+from schemas.refusals import Refusal, RuleViolation, invalid, refuse
+
+log = structlog.get_logger(__name__)
+
+Check = Callable[[Case], Iterable[Refusal]]
+
+# Checks in the order in which their refusals are shown, with the rule that each one holds.
+_ANYWHERE: tuple[tuple[str, Check], ...] = (
+    ("GD-02.1", checks_publication.rules_in_force),
+    ("plan.height_missing", checks_place.heights_are_given),
+    ("GD-16.2", checks_place.ground_is_known),
+    ("GD-16.3", checks_place.inside_published_area),
+    ("GD-16.5", checks_air.camera_looks_down),
+)
+_UNDER_RULES: tuple[tuple[str, Check], ...] = (
+    ("plan.height_missing", checks_place.heights_are_given),
+    ("DC-2", checks_publication.flies_published_route),
+    ("GD-14.2", checks_publication.notice_periods_over),
+    ("GD-14.2", checks_air.aircraft_is_usable),
+    ("GD-16.1", checks_publication.inspection_plan_in_force),
+    ("GD-16.2", checks_place.ground_is_known),
+    ("GD-16.2", checks_air.airspace_is_cleared),
+    ("GD-16.3", checks_place.inside_published_area),
+    ("GD-16.4", checks_air.aircraft_is_marked),
+    ("GD-16.5", checks_place.clear_of_private_places),
+    ("GD-16.5", checks_air.camera_looks_down),
+    ("GD-16.5", checks_air.outside_quiet_hours),
+    ("GD-16.5", checks_place.high_over_homes),
+)
+
+_MAX_HFOV_DEG = 150.0
+_SLOWEST_MPS = 1.0
+_CLIMB_MPS = 2.0  # climb and descent, slower than any aircraft in use
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to a plan: may it be flown, and if not, every rule that stands against it.
+
+    `digest` is the canonical digest of the plan, `published_digest` that of the mission that would fly,
+    `length_m` the length of the route and `flown_m` that with the way there and back, and `clearances` the
+    distances that prove it keeps clear of private places.
+    """
+
+    refusals: tuple[Refusal, ...]
+    digest: str
+    items: int
+    length_m: float
+    flown_m: float
+    assumed: tuple[Assumed, ...]
+    start: datetime
+    end: datetime
+    route: str | None = None
+    published_digest: str | None = None
+    clearances: tuple[ZoneClearance, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands against the plan."""
+        return not self.refusals
+
+    def render(self, lang: str = "en") -> dict[str, Any]:
+        """The verdict as a JSON object."""
+        return {
+            "ok": self.ok,
+            "refusals": [refusal.render(lang) for refusal in self.refusals],
+            "digest": self.digest,
+            "items": self.items,
+            "length_m": round(self.length_m, 1),
+            "flown_m": round(self.flown_m, 1),
+            "assumed": [assumed.render() for assumed in self.assumed],
+            "route": self.route,
+            "published_digest": self.published_digest,
+            "from": self.start.isoformat(),
+            "until": self.end.isoformat(),
+            "clearances": [clearance.render() for clearance in self.clearances],
+        }
+
+
+def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Options) -> Verdict:
+    """The verdict on `plan`, taking off at `at` (aware); raises nothing for anything a plan can say."""
+    plan, assumed = _filled(plan, options)
+    digest = _digest(plan)
+    try:
+        path = profile(plan, situation.ground)
+        camera, more = _camera(plan, situation, options)
+    except RuleViolation as violation:
+        return Verdict(violation.refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
+    end, timed = _landing(path, situation, at, options)
+    assumed = (*path.assumed, *assumed, *more, *timed)
+    case = Case(plan, digest, path, situation, options, at, end, camera)
+    refusals = tuple(_judged(case))
+    route = case.route if situation.pack else None
+    return Verdict(
+        refusals,
+        digest,
+        len(plan.items),
+        path.route_m,
+        path.flown_m,
+        assumed,
+        at,
+        end,
+        route.public_id if route else None,
+        route.digest if route else None,
+        _proof(case),
+    )
+
+
+def _judged(case: Case) -> Iterable[Refusal]:
+    for rule, check in _ANYWHERE if case.situation.pack is None else _UNDER_RULES:
+        try:
+            yield from check(case)
+        except Exception:  # A check that fails to run is a refusal (design.md 4.2).
+            log.exception("check failed", check=check.__name__)
+            yield refuse(rule, "flight.check_failed", name=check.__name__)
+
+
+def _proof(case: Case) -> tuple[ZoneClearance, ...]:
+    try:
+        return checks_place.clearances(case)
+    except Exception:  # The same fault stands among the refusals already; the proof is then empty.
+        log.exception("clearances failed")
+        return ()
+
+
+def _digest(plan: Plan) -> str:
+    """The plan's canonical digest; heights that are missing count as 0."""
+    return mission_digest(replace(i, alt_m=0.0) if _is_open(i) else i for i in plan.items)
+
+
+def _is_open(item: PlanItem) -> bool:
+    return item.command.is_located and item.alt_m is None
+
+
+def _filled(plan: Plan, options: Options) -> tuple[Plan, tuple[Assumed, ...]]:
+    """The plan with the option's height where the file gives none."""
+    if options.alt_agl_m is None:
+        return plan, ()
+    if not any(map(_is_open, plan.items)):
+        return plan, (Assumed("alt_agl_m", "as in the file", "the file gives heights; the option is not used"),)
+    items = tuple(
+        replace(item, alt_m=options.alt_agl_m, frame=Frame.GLOBAL_TERRAIN_ALT) if _is_open(item) else item
+        for item in plan.items
+    )
+    return replace(plan, items=items), ()
+
+
+def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera | None, tuple[Assumed, ...]]:
+    aircraft = situation.aircraft
+    hfov_deg, assumed = options.hfov_deg or plan.hfov_deg, ()
+    if hfov_deg is None and aircraft is not None:
+        hfov_deg = aircraft.hfov_deg
+        return aircraft.camera(hfov_deg), (Assumed("hfov_deg", hfov_deg, f"aircraft {aircraft.public_id}"),)
+    if hfov_deg is None:
+        return None, assumed
+    if not 0 < hfov_deg <= _MAX_HFOV_DEG:
+        raise invalid("flight.camera_angle", measured=f"{hfov_deg:g}°", required=f"{_MAX_HFOV_DEG:g}°")
+    return (aircraft.camera(hfov_deg) if aircraft else Camera(hfov_deg)), assumed
+
+
+def _landing(
+    path: Profile, situation: Situation, at: datetime, options: Options
+) -> tuple[datetime, tuple[Assumed, ...]]:
+    """When the aircraft is down again, and the speed that was assumed for that."""
+    aircraft = situation.aircraft
+    source = f"aircraft {aircraft.public_id}" if aircraft else "no aircraft is named, so the slowest"
+    speed = Assumed("speed_mps", aircraft.cruise_speed_mps if aircraft else _SLOWEST_MPS, source)
+    highest_m = max((float(t.alt_agl_m.max()) for t in path.tracks if path.heights_known), default=0.0)
+    flown_s = path.duration_s(float(speed.value)) + 2 * max(highest_m, 0.0) / _CLIMB_MPS
+    unsaid = any(mps is None for mps, _metres in path.timed_m)
+    return max(options.until or at, at + timedelta(seconds=flown_s)), (speed,) if unsaid else ()
