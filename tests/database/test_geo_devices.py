@@ -26,12 +26,6 @@ from schemas.tables import (
 from tests.world import PUBLISHED_AT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-LEGAL = (
-    "necessary_and_not_prohibited",
-    "place_lawful_and_marking_clear",
-    "sole_evidence_basis",
-    "other_legal",
-)
 
 
 def rules(caught):
@@ -222,9 +216,9 @@ def test_GD_14_6__secret_without_its_document__not_registered(work):
 
 
 def test_register__words_that_nobody_knows__422_with_all_of_them(work):
+    words = {"platform": "balloon", "device_type": "smell", "owner_type": "nobody"}
     with pytest.raises(RuleViolation) as caught, work("N1") as doing:
-        new = new_device(doing.session, platform="balloon", device_type="smell", owner_type="nobody")
-        commands.register_device(doing, new)
+        commands.register_device(doing, new_device(doing.session, **words))
     assert caught.value.status == 422
     assert len(caught.value.refusals) == 3
 
