@@ -13,7 +13,7 @@ from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import Authority, PatrolArea, PatrolRoute, PrivacyZone, SitingPlan, SupervisionItem
 from tests.missions import compile_fixture_mission
-from tests.world import HOME, PA1, R1, R2, R3, R4, Z1
+from tests.world import HOME, PA1, R1, R2, R3, R4
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -372,7 +372,7 @@ def test_zones_near__finds_what_could_be_touched_and_nothing_far(work, services,
         (coming,) = zones_near(session, south, now, tomorrow)
         assert coming.buffer_m == 500.0
         assert zones_near(session, south, now) == ()
-        assert len(zones_near(session, Z1, tomorrow)) == 2
+        assert len(zones_near(session, R1, tomorrow)) == 2
 
 
 def test_sensitive_zone__the_exact_shape_is_read_for_the_check(work, services, clock):
