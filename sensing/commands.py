@@ -69,7 +69,7 @@ def ingest_scene(
         placed = receive(room, files, told)
         known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
         if known is not None:
-            return Ingested(known, _derivative_of(work, known), known=True)
+            return _known(work, known)
         against = tuple(_unlawful(work, placed, flight)) if flight else ()
         authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
         scene = rows.scene(placed, flight.id if flight else None, authority_id, [r.rule for r in against])
@@ -82,9 +82,12 @@ def ingest_scene(
     return Ingested(scene, derivative, known=False)
 
 
-def _derivative_of(work: Work, scene: Scene) -> Derivative | None:
+def _known(work: Work, scene: Scene) -> Ingested:
     newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
-    return work.session.scalars(newest.limit(1)).one_or_none()
+    derivative = work.session.scalars(newest.limit(1)).one_or_none()
+    # The caller leaves without a commit, and rolling back would empty what still belongs to the session.
+    work.session.expunge_all()
+    return Ingested(scene, derivative, known=True)
 
 
 def _keep_originals(shelf: Shelf, placed: Placed) -> None:

@@ -1,0 +1,265 @@
+"""Scenes are taken in: masked before stored, once per content, bound to their flight or quarantined."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import rasterio
+from geoalchemy2.shape import from_shape, to_shape
+from pyproj import Transformer
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.orm import Session
+
+from schemas import tables as t
+from schemas.refusals import RuleViolation
+from sensing.commands import ingest_scene
+from sensing.derivative import open_derivative
+from sensing.intake import Shelf, Told
+from tests.unit.sensing.pictures import noise, north_up, write_photo, write_tif
+from tests.world import PA1, Z1
+
+TAKEN = datetime(2025, 7, 2, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def shelf(services):
+    return Shelf(services.data_dir)
+
+
+@pytest.fixture
+def ingest(work, shelf):
+    def run(*files, flight=None, by="SYSTEM", **told):
+        with work(by) as unit:
+            done = ingest_scene(unit, shelf, files, told=Told(**told), flight_id=flight)
+            if not done.known:
+                unit.commit()
+            return done
+
+    return run
+
+
+def to_utm(lon: float, lat: float) -> tuple[float, float]:
+    return Transformer.from_crs(4326, 32649, always_xy=True).transform(lon, lat)
+
+
+@pytest.fixture
+def satellite(tmp_path):
+    """A scene of 10 m over PA1, privacy zone Z1 in the middle of it."""
+    corner = to_utm(113.265, 23.135)
+    return write_tif(
+        tmp_path / "after.tif",
+        noise(4, 120, 130),
+        transform=north_up(10.0, corner),
+        nodata=0,
+        tags={"TIFFTAG_DATETIME": "2025:07:02 02:00:00"},
+    )
+
+
+def test_ingest__satellite_scene__masked_copy_and_facts(ingest, shelf, satellite, session):
+    done = ingest(satellite)
+    scene = session.get_one(t.Scene, done.scene.id)
+    assert (scene.sensor, scene.captured_at, scene.quarantine) == ("satellite", TAKEN, None)
+    assert scene.gsd_m == pytest.approx(10.0, rel=0.01)
+    assert scene.authority_id == session.scalars(select(t.Authority.id).where(t.Authority.code == "A1")).one()
+    copy = session.scalars(select(t.Derivative)).one()
+    assert (copy.surviving_pixels, copy.zone_ids) == (0, ["PZ-Z1"])
+    assert copy.masked_pixels > 100
+    assert copy.band_roles == ["red", "green", "blue", "nir"]
+    with open_derivative(shelf.derivatives.get(copy.sha256)) as stored:
+        x, y = to_utm(*Z1.centroid.coords[0])
+        assert next(stored.sample([(x, y)])).tolist() == [0, 0, 0, 0]
+    assert shelf.originals.verify(scene.sha256)
+
+
+def test_GD_43__every_stored_artefact__holds_no_pixel_of_the_zone(ingest, shelf, tmp_path):
+    """A zone painted in a colour that occurs nowhere else leaves no trace in any file but the original."""
+    corner = to_utm(113.265, 23.135)
+    data = np.full((3, 600, 650), 90, np.uint8)
+    left, top = (int(v) for v in ~north_up(2.0, corner) @ to_utm(113.2695, 23.1305))
+    right, bottom = (int(v) for v in ~north_up(2.0, corner) @ to_utm(113.2705, 23.1295))
+    data[:, top + 2 : bottom - 1, left + 2 : right - 1] = 251
+    sha256 = ingest(write_tif(tmp_path / "a.tif", data, transform=north_up(2.0, corner))).scene.sha256
+    stored = [path for path in shelf.root.rglob("*") if path.is_file() and path != shelf.originals.path(sha256)]
+    assert stored
+    for path in stored:
+        with rasterio.open(path) as image:
+            levels = [None, *range(len(image.overviews(1)))]
+        for level in levels:
+            with rasterio.open(path, **({} if level is None else {"overview_level": level})) as image:
+                assert image.read().max() < 200
+
+
+def test_ingest__same_bytes_twice__one_scene(ingest, satellite, session, tmp_path):
+    first = ingest(satellite)
+    renamed = tmp_path / "renamed.tif"
+    renamed.write_bytes(satellite.read_bytes())
+    again = ingest(renamed)
+    assert again.known
+    assert again.scene.id == first.scene.id
+    assert again.derivative.id == first.derivative.id
+    assert len(session.scalars(select(t.Scene)).all()) == 1
+
+
+def test_ingest__refused_image__leaves_nothing(ingest, shelf, session, tmp_path):
+    with pytest.raises(RuleViolation):
+        ingest(write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=None))
+    assert session.scalars(select(t.Scene)).all() == []
+    assert [path for path in shelf.root.rglob("*") if path.is_file()] == []
+
+
+def test_ingest__all_void__refused_clearly(ingest, tmp_path):
+    with pytest.raises(RuleViolation) as caught:
+        ingest(write_tif(tmp_path / "a.tif", np.zeros((3, 40, 40), np.uint8), nodata=0))
+    assert caught.value.refusals[0].rule == "raster.empty"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 1), (4, 1, 300)])
+def test_ingest__tiny_image__is_taken(ingest, tmp_path, shape):
+    assert ingest(write_tif(tmp_path / "a.tif", noise(*shape))).derivative is not None
+
+
+def test_ingest__zone_not_in_force_at_capture__is_not_burnt(ingest, satellite):
+    before = ingest(satellite, captured_at=datetime(2025, 4, 1, tzinfo=UTC))
+    assert before.derivative.masked_pixels == 0
+
+
+def test_ingest__time_unknown__every_zone_is_burnt(ingest, tmp_path):
+    corner = to_utm(113.265, 23.135)
+    done = ingest(write_tif(tmp_path / "a.tif", noise(3, 120, 130), transform=north_up(10.0, corner)))
+    assert done.scene.captured_at is None
+    assert done.derivative.masked_pixels > 0
+
+
+def test_ingest__writes_one_ledger_event(ingest, satellite, session):
+    ingest(satellite)
+    rows = session.execute(text("SELECT action, subject_kind FROM ledger.event")).all()
+    assert rows == [("scene.ingest", "scene")]
+
+
+# -- with a flight ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def flight(database):
+    """A landed flight of R1, in the air from 10:00 to 10:20 local time on 2025-07-02."""
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        route = session.scalars(select(t.PatrolRoute).where(t.PatrolRoute.code == "R1")).one()
+        made = t.Flight(
+            id=uuid.uuid4(),
+            public_id="FL-TEST",
+            state="landed",
+            authority_id=route.authority_id,
+            inspection_plan_id=session.scalars(select(t.InspectionPlan.id)).one(),
+            route_id=route.id,
+            route_version=1,
+            drone_id=session.scalars(select(t.Drone.device_id)).one(),
+            pilot_id=session.scalars(select(t.Person.id).where(t.Person.code == "F1")).one(),
+            during=Range(TAKEN, TAKEN + timedelta(minutes=20)),
+            plan_name="r1.plan",
+            plan_bytes=b"{}",
+            plan_digest="0" * 64,
+            mission_digest=route.mission_digest,
+            airborne_at=TAKEN,
+            landed_at=TAKEN + timedelta(minutes=20),
+        )
+        session.add(made)
+        session.commit()
+    engine.dispose()
+    return "FL-TEST"
+
+
+def photo(path, *, lon=113.27, lat=23.125, taken="2025:07:02 10:05:00", shade=120, heading_deg=90.0):
+    pixels = np.full((150, 200, 3), shade, np.uint8)
+    return write_photo(path, pixels, lon=lon, lat=lat, taken=taken, heading_deg=heading_deg)
+
+
+def test_ingest__photos_of_the_flight__one_scene_bound_to_it(ingest, flight, tmp_path, session):
+    names = [photo(tmp_path / f"{i}.jpg", lon=113.27 + i * 0.0005, shade=100 + i) for i in range(3)]
+    done = ingest(*names, flight=flight, hfov_deg=70.0)
+    scene = session.get_one(t.Scene, done.scene.id)
+    assert done.quarantined == ()
+    assert (scene.sensor, scene.flight.public_id, len(scene.frame_hashes)) == ("uav", flight, 3)
+    assert scene.captured_at == datetime(2025, 7, 2, 2, 5, 0, 250_000, tzinfo=UTC)
+    assert scene.position_error_m > 0
+    assert PA1.contains(to_shape(scene.footprint))
+
+
+def test_ingest__photos_in_another_order__same_scene(ingest, flight, tmp_path):
+    names = [photo(tmp_path / f"{i}.jpg", shade=100 + i) for i in range(2)]
+    first = ingest(*names, flight=flight, hfov_deg=70.0)
+    assert ingest(*reversed(names), flight=flight, hfov_deg=70.0).scene.id == first.scene.id
+
+
+def rules(done) -> list[str]:
+    return [refusal.text for refusal in done.quarantined]
+
+
+def test_GD_36_1__taken_outside_the_published_area__quarantined(ingest, flight, tmp_path, session, shelf):
+    done = ingest(photo(tmp_path / "a.jpg", lon=113.2902), flight=flight, hfov_deg=70.0)
+    assert rules(done) == ["scene.outside_area"]
+    assert done.quarantined[0].place is not None
+    assert session.get_one(t.Scene, done.scene.id).quarantine == ["GD-36.1"]
+    assert session.scalars(select(t.Derivative)).all() == []
+    assert shelf.originals.verify(done.scene.sha256)
+
+
+@pytest.mark.parametrize("taken", ["2025:07:02 09:59:00", "2025:07:02 10:21:00", "2025:07:03 10:05:00"])
+def test_GD_36_1__taken_outside_the_time_in_the_air__quarantined(ingest, flight, tmp_path, taken):
+    assert rules(ingest(photo(tmp_path / "a.jpg", taken=taken), flight=flight, hfov_deg=70.0)) == [
+        "scene.outside_time"
+    ]
+
+
+def test_GD_36_1__wrong_time_and_place__both_reasons(ingest, flight, tmp_path):
+    name = photo(tmp_path / "a.jpg", lon=113.30, taken="2025:07:01 10:05:00")
+    assert rules(ingest(name, flight=flight, hfov_deg=70.0)) == ["scene.outside_time", "scene.outside_area"]
+
+
+def test_GD_36_1__image_without_a_time__quarantined(ingest, flight, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 60, 60), transform=north_up(0.5, to_utm(113.27, 23.125)))
+    assert rules(ingest(path, flight=flight)) == ["scene.no_time"]
+
+
+def test_GD_36_1__flight_that_never_flew__quarantined(ingest, flight, tmp_path, database):
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        session.execute(text("UPDATE core.flight SET state = 'cleared'"))
+        session.commit()
+    engine.dispose()
+    assert rules(ingest(photo(tmp_path / "a.jpg"), flight=flight, hfov_deg=70.0)) == ["scene.not_flown"]
+
+
+def test_GD_36_1__photo_the_aircraft_did_not_record__quarantined(ingest, flight, tmp_path, database):
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        row = session.scalars(select(t.Flight)).one()
+        session.add(
+            t.FlightFrame(
+                public_id="FF-1",
+                flight_id=row.id,
+                sha256="1" * 64,
+                file_name="x.jpg",
+                captured_at=TAKEN,
+                geom=from_shape(PA1.centroid, srid=4326),
+            )
+        )
+        session.commit()
+    engine.dispose()
+    assert rules(ingest(photo(tmp_path / "a.jpg"), flight=flight, hfov_deg=70.0)) == ["scene.not_taken"]
+
+
+def test_ingest__unknown_flight__refused(ingest, satellite):
+    with pytest.raises(RuleViolation) as caught:
+        ingest(satellite, flight="FL-NONE")
+    assert caught.value.status == 404
+
+
+def test_ingest__photo_and_map_together__refused(ingest, tmp_path, satellite):
+    with pytest.raises(RuleViolation) as caught:
+        ingest(satellite, photo(tmp_path / "a.jpg"), hfov_deg=70.0)
+    assert caught.value.refusals[0].rule == "frame.mixed"
