@@ -10,32 +10,70 @@ waypoint, a changed height or a parameter that matters changes it.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from flights.model import Command, Frame, PlanItem, WireItem, float32
+import rfc8785
+
+from flights.model import E7, Command, Frame, PlanItem, WireItem, float32
+from geo.types import LonLat
 
 CANON = "canon-1"
 
 Form = list[int | list[int] | None]
-_Store = Callable[[float], int]
+
+
+@dataclass(frozen=True)
+class _Store:
+    """How an autopilot keeps one parameter: as `encode(value)`, which is `scale` times what it reads back."""
+
+    encode: Callable[[float], int]
+    scale: int = 1
+
+    def decode(self, kept: int) -> float:
+        return kept / self.scale
 
 
 def mission_digest(items: Iterable[PlanItem | WireItem]) -> str:
     """SHA-256 (hex) of a mission without its home item, in canonical form."""
-    return _digest("mission", [item_form(_wire(item)) for item in items])
+    return document_digest(mission_document(items))
 
 
 def fence_digest(items: Iterable[PlanItem | WireItem]) -> str:
     """SHA-256 (hex) of a fence in canonical form: type, vertex count or radius, place; never z."""
-    return _digest("fence", [_fence_form(_wire(item)) for item in items])
+    forms = [_fence_form(_wire(item)) for item in items]
+    return document_digest({"canon": CANON, "items": forms, "kind": "fence"})
 
 
-def _digest(kind: str, forms: list[Form]) -> str:
-    # Only integers, null and ASCII keys in order: for these, json.dumps writes what RFC 8785 asks for.
-    body = json.dumps({"canon": CANON, "items": forms, "kind": kind}, separators=(",", ":"))
-    return hashlib.sha256(body.encode("ascii")).hexdigest()
+def mission_document(items: Iterable[PlanItem | WireItem]) -> dict[str, Any]:
+    """A mission in canonical form, as it is published: its RFC 8785 JSON has the digest."""
+    return {"canon": CANON, "items": [item_form(_wire(item)) for item in items], "kind": "mission"}
+
+
+def document_digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of a document in canonical form."""
+    return hashlib.sha256(rfc8785.dumps(dict(document))).hexdigest()
+
+
+def items_of(document: Mapping[str, Any]) -> tuple[PlanItem, ...]:
+    """The items of a mission document; ValueError where it is not canon-1 or names an unknown command."""
+    if document.get("canon") != CANON or document.get("kind") != "mission":
+        raise ValueError("not a mission document of " + CANON)
+    return tuple(_item_of(*form) for form in document["items"])
+
+
+def _item_of(
+    command: int, frame: int | None, kept: Sequence[int], lat_e7: int, lon_e7: int, alt_cm: int
+) -> PlanItem:
+    known = Command(command)
+    params = [store.decode(value) for store, value in zip(_KEPT[known], kept, strict=True)]
+    p1, p2, p3, p4 = (*params, *[0.0] * (4 - len(params)))
+    if frame is None:
+        return PlanItem(known, Frame.MISSION, (p1, p2, p3, p4))
+    at = LonLat(lon_e7 / E7, lat_e7 / E7) if (lat_e7, lon_e7) != (0, 0) else None
+    return PlanItem(known, Frame(frame), (p1, p2, p3, p4), at, alt_cm / 100)
 
 
 def _wire(item: PlanItem | WireItem) -> WireItem:
@@ -53,7 +91,7 @@ def item_form(item: WireItem) -> Form:
         command = Command(item.command)
     except ValueError:
         return [item.command, item.frame, [_milli(p) for p in raw], item.x, item.y, _centi(item.z)]
-    kept = [store(_number(p)) for store, p in zip(_KEPT[command], raw, strict=False)]
+    kept = [store.encode(_number(p)) for store, p in zip(_KEPT[command], raw, strict=False)]
     if not command.is_located:
         return [int(command), None, kept, None, None, None]
     return [int(command), _plain_frame(item.frame), kept, item.x, item.y, _centi(item.z)]
@@ -116,34 +154,37 @@ def _nothing(_value: float) -> int:
     return 0
 
 
+_WHOLE, _MILLI, _CENTI = _Store(_whole), _Store(_milli, 1000), _Store(_centi, 100)
+_SIGN, _FLAG, _NOTHING = _Store(_sign), _Store(_flag), _Store(_nothing)
+
 # What the autopilot keeps of param1.. for each command; a shorter row forgets the rest.
 _KEPT: dict[Command, tuple[_Store, ...]] = {
-    Command.NAV_WAYPOINT: (_whole,),
-    Command.NAV_LOITER_UNLIM: (_nothing, _nothing, _whole),
-    Command.NAV_LOITER_TURNS: (_turns, _nothing, _circle_radius, _flag),
-    Command.NAV_LOITER_TIME: (_whole, _nothing, _sign, _flag),
+    Command.NAV_WAYPOINT: (_WHOLE,),
+    Command.NAV_LOITER_UNLIM: (_NOTHING, _NOTHING, _WHOLE),
+    Command.NAV_LOITER_TURNS: (_Store(_turns), _NOTHING, _Store(_circle_radius), _FLAG),
+    Command.NAV_LOITER_TIME: (_WHOLE, _NOTHING, _SIGN, _FLAG),
     Command.NAV_RETURN_TO_LAUNCH: (),
-    Command.NAV_LAND: (_whole, _nothing, _nothing, _sign),
-    Command.NAV_TAKEOFF: (_whole,),
-    Command.NAV_SPLINE_WAYPOINT: (_whole,),
-    Command.NAV_DELAY: (_milli, _whole, _whole, _whole),
-    Command.CONDITION_DELAY: (_milli,),
-    Command.CONDITION_DISTANCE: (_milli,),
-    Command.CONDITION_YAW: (_milli, _milli, _whole, _whole),
-    Command.DO_JUMP: (_whole, _whole),
-    Command.DO_CHANGE_SPEED: (_whole, _milli, _milli),
-    Command.DO_MOUNT_CONTROL: (_milli, _milli, _milli),
-    Command.DO_SET_CAM_TRIGG_DIST: (_milli, _nothing, _whole),
-    Command.SET_CAMERA_MODE: (_whole, _whole),
-    Command.SET_CAMERA_ZOOM: (_whole, _milli),
-    Command.SET_CAMERA_FOCUS: (_whole, _milli),
-    Command.IMAGE_START_CAPTURE: (_whole, _milli, _whole, _whole),
-    Command.IMAGE_STOP_CAPTURE: (_whole,),
-    Command.VIDEO_START_CAPTURE: (_whole,),
-    Command.VIDEO_STOP_CAPTURE: (_whole,),
-    Command.FENCE_POLYGON_VERTEX_INCLUSION: (_whole,),
-    Command.FENCE_POLYGON_VERTEX_EXCLUSION: (_whole,),
-    Command.FENCE_CIRCLE_INCLUSION: (_centi,),
-    Command.FENCE_CIRCLE_EXCLUSION: (_centi,),
+    Command.NAV_LAND: (_WHOLE, _NOTHING, _NOTHING, _SIGN),
+    Command.NAV_TAKEOFF: (_WHOLE,),
+    Command.NAV_SPLINE_WAYPOINT: (_WHOLE,),
+    Command.NAV_DELAY: (_MILLI, _WHOLE, _WHOLE, _WHOLE),
+    Command.CONDITION_DELAY: (_MILLI,),
+    Command.CONDITION_DISTANCE: (_MILLI,),
+    Command.CONDITION_YAW: (_MILLI, _MILLI, _WHOLE, _WHOLE),
+    Command.DO_JUMP: (_WHOLE, _WHOLE),
+    Command.DO_CHANGE_SPEED: (_WHOLE, _MILLI, _MILLI),
+    Command.DO_MOUNT_CONTROL: (_MILLI, _MILLI, _MILLI),
+    Command.DO_SET_CAM_TRIGG_DIST: (_MILLI, _NOTHING, _WHOLE),
+    Command.SET_CAMERA_MODE: (_WHOLE, _WHOLE),
+    Command.SET_CAMERA_ZOOM: (_WHOLE, _MILLI),
+    Command.SET_CAMERA_FOCUS: (_WHOLE, _MILLI),
+    Command.IMAGE_START_CAPTURE: (_WHOLE, _MILLI, _WHOLE, _WHOLE),
+    Command.IMAGE_STOP_CAPTURE: (_WHOLE,),
+    Command.VIDEO_START_CAPTURE: (_WHOLE,),
+    Command.VIDEO_STOP_CAPTURE: (_WHOLE,),
+    Command.FENCE_POLYGON_VERTEX_INCLUSION: (_WHOLE,),
+    Command.FENCE_POLYGON_VERTEX_EXCLUSION: (_WHOLE,),
+    Command.FENCE_CIRCLE_INCLUSION: (_CENTI,),
+    Command.FENCE_CIRCLE_EXCLUSION: (_CENTI,),
     Command.RALLY_POINT: (),
 }

@@ -6,7 +6,7 @@ and comes back over the terrain. Its canonical digest is what the publication of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +17,7 @@ from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import LinearRing
 
-from flights.canonical import CANON, mission_digest
+from flights.canonical import mission_digest, mission_document
 from flights.model import (
     E7,
     Command,
@@ -73,43 +73,8 @@ class Mission:
         return Plan(self.items, self.home, source="published mission", speed_mps=self.speed_mps)
 
     def document(self) -> dict[str, Any]:
-        """The mission as JSON, exact: coordinates in 1e-7 deg, heights in cm."""
-        return {
-            "canon": CANON,
-            "home": [to_e7(self.home.at.lat), to_e7(self.home.at.lon), self.home.alt_amsl_m],
-            "speed_mps": self.speed_mps,
-            "items": [_item_document(item) for item in self.items],
-        }
-
-    @classmethod
-    def of_document(cls, document: Mapping[str, Any]) -> Mission:
-        """The mission of a stored document; ValueError for another canon."""
-        if document.get("canon") != CANON:
-            raise ValueError(f"a mission of canon {document.get('canon')!r} cannot be read")
-        lat_e7, lon_e7, alt_amsl_m = document["home"]
-        home = Home(LonLat(lon_e7 / E7, lat_e7 / E7), alt_amsl_m)
-        items = tuple(_item_of(entry) for entry in document["items"])
-        return cls(home, items, document["speed_mps"])
-
-
-def _item_document(item: PlanItem) -> dict[str, Any]:
-    place = [to_e7(item.at.lat), to_e7(item.at.lon)] if item.at else None
-    return {
-        "command": int(item.command),
-        "name": item.command.mavlink_name,
-        "frame": int(item.frame),
-        "params": list(item.params),
-        "place_e7": place,
-        "alt_cm": None if item.alt_m is None else round(item.alt_m * 100),
-    }
-
-
-def _item_of(entry: Mapping[str, Any]) -> PlanItem:
-    p1, p2, p3, p4 = entry["params"]
-    place, alt_cm = entry["place_e7"], entry["alt_cm"]
-    at = LonLat(place[1] / E7, place[0] / E7) if place else None
-    alt_m = None if alt_cm is None else alt_cm / 100
-    return PlanItem(Command(entry["command"]), Frame(entry["frame"]), (p1, p2, p3, p4), at, alt_m)
+        """The mission in canonical form, as stored and published: its RFC 8785 JSON has the digest."""
+        return mission_document(self.items)
 
 
 def compile_route(route: RouteSpec, ground: Ground) -> Mission:

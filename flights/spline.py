@@ -21,9 +21,7 @@ def slope_out(here: Vector, following: Vector | None, start: Vector, *, followin
     return following - start if following_curved else following - here
 
 
-def curve(
-    start: Vector, end: Vector, slope_start: Vector, slope_end: Vector, step_m: float
-) -> NDArray[np.float64]:
+def curve(start: Vector, end: Vector, slope_start: Vector, slope_end: Vector, step_m: float) -> NDArray[np.float64]:
     """Points of the curve, an Nx2 array in metres that begins with `start` and ends with `end`.
 
     Points are at most about `step_m` apart: the curve is never longer than twice its distance.

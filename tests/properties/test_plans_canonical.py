@@ -4,13 +4,21 @@ The autopilot below is an independent model of what ArduCopter stores and answer
 integer arithmetic of its own code; it shares nothing with flights/canonical.py.
 """
 
+import json
 import math
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights.canonical import fence_digest, item_form, mission_digest
+from flights.canonical import (
+    document_digest,
+    fence_digest,
+    item_form,
+    items_of,
+    mission_digest,
+    mission_document,
+)
 from flights.model import (
     MISSION_COMMANDS,
     Command,
@@ -37,9 +45,7 @@ def mission_items(draw):
     params = tuple(draw(PARAMS) for _ in range(4))
     if not command.is_located:
         return PlanItem(command, Frame.MISSION, params)
-    return PlanItem(
-        command, draw(GLOBAL_FRAMES), params, draw(st.one_of(st.none(), PLACES)), draw(ALTITUDES_M)
-    )
+    return PlanItem(command, draw(GLOBAL_FRAMES), params, draw(st.one_of(st.none(), PLACES)), draw(ALTITUDES_M))
 
 
 def _u16(value):
@@ -105,6 +111,12 @@ def test_canon__sent_and_read_back__one_digest(items):
     assert mission_digest(items) == mission_digest(sent) == mission_digest([read_back(i) for i in sent])
 
 
+@given(st.lists(mission_items(), max_size=8))
+def test_canon__published_document__holds_the_mission_and_has_its_digest(items):
+    document = json.loads(json.dumps(mission_document(items)))
+    assert document_digest(document) == mission_digest(items) == mission_digest(items_of(document))
+
+
 @given(st.integers(-10_000_000, 10_000_000))
 def test_wire_altitude__truncating_autopilot__keeps_every_centimetre(alt_cm):
     z = wire_altitude_m(alt_cm / 100)
@@ -160,7 +172,5 @@ def test_canon__fence_vertex_moved_or_side_changed__other_digest(fence, data):
     sent = [item.wire() for item in fence.items]
     index = data.draw(st.integers(0, len(sent) - 1))
     moved = [i._replace(x=i.x + 1) if n == index else i for n, i in enumerate(sent)]
-    turned = [
-        i._replace(command=5001 + (i.command - 5000) % 2) if n == index else i for n, i in enumerate(sent)
-    ]
+    turned = [i._replace(command=5001 + (i.command - 5000) % 2) if n == index else i for n, i in enumerate(sent)]
     assert fence_digest(sent) not in {fence_digest(moved), fence_digest(turned)}

@@ -41,9 +41,7 @@ def refused(data, name="plan"):
 
 class TestQgc:
     def test_simple_items__read_in_order_with_home_and_speed(self):
-        plan = read_plan(
-            qgc(qgc_item(22), qgc_item(178, 2, (1, 8, -1, 0, 0, 0, 0)), hoverSpeed=6, vehicleType=2)
-        )
+        plan = read_plan(qgc(qgc_item(22), qgc_item(178, 2, (1, 8, -1, 0, 0, 0, 0)), hoverSpeed=6, vehicleType=2))
         assert [i.command for i in plan.items] == [Command.NAV_TAKEOFF, Command.DO_CHANGE_SPEED]
         assert plan.items[0].at == LonLat(113.255, 23.125)
         assert plan.items[0].params[3] is None
@@ -112,9 +110,7 @@ class TestQgc:
         document["geoFence"] = {
             "version": 2,
             "polygons": [{"version": 1, "inclusion": True, "polygon": ring}],
-            "circles": [
-                {"version": 1, "inclusion": False, "circle": {"center": [23.13, 113.27], "radius": 80}}
-            ],
+            "circles": [{"version": 1, "inclusion": False, "circle": {"center": [23.13, 113.27], "radius": 80}}],
         }
         document["rallyPoints"] = {"version": 2, "points": [[23.13, 113.26, 40]]}
         plan = read_plan(json.dumps(document).encode())
@@ -153,9 +149,7 @@ class TestQgc:
 
 class TestWpl:
     def test_line_0__is_home_as_ardupilot_writes_it(self):
-        plan = read_plan(
-            wpl(HOME, "1\t0\t3\t22\t0\t0\t0\t0\t0\t0\t20\t1", "2 0 10 16 0 0 0 0 23.13 113.26 60 1")
-        )
+        plan = read_plan(wpl(HOME, "1\t0\t3\t22\t0\t0\t0\t0\t0\t0\t20\t1", "2 0 10 16 0 0 0 0 23.13 113.26 60 1"))
         assert plan.home.alt_amsl_m == 20
         assert plan.items[0].at is None
         assert plan.items[1].frame.reference is Reference.TERRAIN
@@ -166,9 +160,7 @@ class TestWpl:
         assert len(plan.items) == 1
 
     def test_bom_blank_lines_comments_and_crlf__read(self):
-        data = b"\xef\xbb\xbf" + wpl("# made by hand", "", HOME, "1 0 3 16 0 0 0 0 23 113 50 1").replace(
-            b"\n", b"\r\n"
-        )
+        data = b"\xef\xbb\xbf" + wpl("# made by hand", "", HOME, "1 0 3 16 0 0 0 0 23 113 50 1").replace(b"\n", b"\r\n")
         assert len(read_plan(data).items) == 1
 
     @pytest.mark.parametrize(
