@@ -29,6 +29,8 @@ HEARTBEAT_EVERY_S = 1.0
 REOPEN_EVERY_S = 1.0
 SELECT_S = 0.05
 INBOX_SIZE = 10_000
+# Datagrams taken in one go, so that a flood cannot hold the heartbeat back.
+READS_AT_ONCE = 64
 
 Message = Any
 Listener = Callable[[Message], None]
@@ -177,7 +179,9 @@ class Connection:
                 continue
             try:
                 select.select([self._pipe.fileno()], [], [], SELECT_S)
-                while data := self._pipe.read():
+                for _ in range(READS_AT_ONCE):
+                    if not (data := self._pipe.read()):
+                        break
                     self._take(data)
             except (PipeClosed, OSError, ValueError) as error:
                 self._lose(error)

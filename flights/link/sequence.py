@@ -162,6 +162,7 @@ def launch(link: VehicleLink) -> None:
     """Arms in GUIDED and starts the mission (arming in AUTO is refused by ArduCopter)."""
     _rewind(link)
     _set_mode(link, "GUIDED")
+    link.telemetry.forget_samples()
     _arm(link)
     link.wait(lambda: bool(link.vehicle.armed), MODE_LIMIT_S, "link.not_armed")
     link.commands.run(mavlink.MAV_CMD_MISSION_START, 0.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import threading
@@ -99,6 +100,12 @@ class Telemetry:
         """Starts counting the reached items anew, for a mission that is about to start."""
         self.reached.clear()
         self.furthest_seq = 0
+
+    def forget_samples(self) -> None:
+        """Drops the positions reported so far: the record of a flight begins when it is armed."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self.samples.get_nowait()
 
     # -- one method per kind of message ---------------------------------------------------------------
 

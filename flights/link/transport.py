@@ -12,6 +12,7 @@ import os
 import re
 import select
 import socket
+import struct
 import termios
 import time
 import tty
@@ -113,8 +114,11 @@ class TcpPipe:
     def _connect(self) -> socket.socket:
         connected = socket.create_connection(self._address.pair, timeout=CONNECT_TIMEOUT_S)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A blocking socket with a time limit for sending; `read` asks for what is there and never waits.
-        connected.settimeout(CONNECT_TIMEOUT_S)
+        # Blocking, with the kernel's time limit for sending; a time limit of Python's would make `read`
+        # wait as well.
+        connected.settimeout(None)
+        limit = struct.pack("ll", int(CONNECT_TIMEOUT_S), 0)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         return connected
 
     def fileno(self) -> int:

@@ -1,0 +1,136 @@
+"""What a simulated vehicle is told at its start."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from schemas.refusals import invalid
+
+_LISTEN = re.compile(r"^(?P<scheme>tcp|udp|udpout):(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})$")
+
+
+@dataclass(frozen=True)
+class CameraModel:
+    """A camera that looks straight down, its long side across the track."""
+
+    hfov_deg: float = 70.0
+    width_px: int = 1400
+    height_px: int = 1050
+
+    def ground_width_m(self, alt_agl_m: float) -> float:
+        """How much ground the long side sees from `alt_agl_m` above flat ground."""
+        return 2 * alt_agl_m * math.tan(math.radians(self.hfov_deg / 2))
+
+    @property
+    def focal_px(self) -> float:
+        """Focal length in pixels."""
+        return self.width_px / 2 / math.tan(math.radians(self.hfov_deg / 2))
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong on purpose: frames lost each way, an item moved, a closed or mute mission protocol."""
+
+    loss: float = 0.0
+    tamper_item: int | None = None
+    tamper_m: float = 0.5
+    deny_mission: bool = False
+    mute_final_ack: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """All that a simulated flight depends on; two runs with the same options fly the same.
+
+    `home` is where the vehicle stands, degrees (EPSG:4326) and metres above mean sea level (None: the
+    height of the ground in `dem`, or 0). `speed_up` is how many simulated seconds pass in a real one at
+    most. `wind_from_deg` is where the wind comes from.
+    """
+
+    listen: str
+    home_lon: float
+    home_lat: float
+    start_time: datetime
+    home_amsl_m: float | None = None
+    dem: Path | None = None
+    ortho: Path | None = None
+    frames: Path | None = None
+    camera: CameraModel = field(default_factory=CameraModel)
+    speed_up: float = 1.0
+    wind_m_s: float = 0.0
+    wind_from_deg: float = 0.0
+    battery_pct: float = 100.0
+    endurance_s: float = 1_800.0
+    system_id: int = 1
+    seed: int = 1
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        place_ok = -180 <= self.home_lon <= 180 and -90 <= self.home_lat <= 90
+        wrong = [
+            name
+            for name, holds in {
+                "home": place_ok,
+                "speed-up": 0.1 <= self.speed_up <= 200,
+                "hfov-deg": 1 <= self.camera.hfov_deg <= 170,
+                "image": 16 <= self.camera.width_px <= 8192 and 16 <= self.camera.height_px <= 8192,
+                "loss": 0 <= self.faults.loss < 1,
+                "wind": 0 <= self.wind_m_s <= 25,
+                "battery": 0 < self.battery_pct <= 100,
+                "frames": self.frames is None or self.ortho is not None,
+                "start-time": self.start_time.tzinfo is not None,
+            }.items()
+            if not holds
+        ]
+        if wrong:
+            raise invalid("simulator.option", measured=", ".join(wrong))
+
+
+def parse_listen(text: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a listening address; raises RuleViolation 422 `simulator.listen`."""
+    found = _LISTEN.match(text)
+    if found is None or int(found["port"]) > 65_535:
+        raise invalid("simulator.listen", measured=text[:200])
+    return found["scheme"], found["host"], int(found["port"])
+
+
+def parse_home(text: str) -> tuple[float, float, float | None]:
+    """Longitude, latitude and height above mean sea level from `lon,lat[,alt]`."""
+    return _numbers(text, "home")
+
+
+def parse_wind(text: str) -> tuple[float, float]:
+    """Speed in m/s and the direction it comes from in degrees, from `speed[,from]`."""
+    parts = [_number(part, "wind") for part in text.split(",")]
+    if len(parts) not in (1, 2):
+        raise invalid("simulator.option", measured="wind")
+    return parts[0], parts[1] if len(parts) == 2 else 0.0
+
+
+def parse_image(text: str) -> tuple[int, int]:
+    """Width and height in pixels from `WIDTHxHEIGHT`."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise invalid("simulator.option", measured="image")
+    return int(width), int(height)
+
+
+def _numbers(text: str, name: str) -> tuple[float, float, float | None]:
+    parts = [_number(part, name) for part in text.split(",")]
+    if len(parts) not in (2, 3):
+        raise invalid("simulator.option", measured=name)
+    return parts[0], parts[1], parts[2] if len(parts) == 3 else None
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise invalid("simulator.option", measured=name)
+    return value

@@ -1,0 +1,204 @@
+"""The simulated vehicle as a process: sockets on one side, simulated time on the other."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from flights.simulator.autopilot import Autopilot
+from flights.simulator.frames import FrameWriter, Shot
+from flights.simulator.options import Options
+from flights.simulator.orders import Orders
+from flights.simulator.ports import Wire, open_port
+from flights.simulator.telemetry import Reporter
+from flights.simulator.transfer import ItemStore
+from geo.terrain import Terrain
+
+STEP_S = 0.05
+POLL_S = 0.005
+# So long at most are steps made up for before the sockets are looked at again.
+BURST_S = 0.02
+# A process that was held up goes on from where it was instead of racing after the clock.
+MAX_DEBT_S = 0.5
+TRANSFERS = ("MISSION_COUNT", "MISSION_ITEM_INT", "MISSION_REQUEST_LIST", "MISSION_CLEAR_ALL")
+REQUESTS = ("MISSION_REQUEST_INT", "MISSION_REQUEST")
+
+
+class DemGround:
+    """Ground heights from an elevation model; 0 m where it has none, or without one."""
+
+    def __init__(self, terrain: Terrain | None) -> None:
+        self._terrain = terrain
+
+    def ground_m(self, lat: float, lon: float) -> float:
+        """Height of the ground above mean sea level."""
+        if self._terrain is None:
+            return 0.0
+        height = float(self._terrain.heights_m(np.array([lon]), np.array([lat]))[0])
+        return 0.0 if math.isnan(height) else height
+
+
+class FlatGround:
+    """Ground at the height of the home everywhere; what a simulation without an elevation model has."""
+
+    def __init__(self, amsl_m: float) -> None:
+        self._amsl_m = amsl_m
+
+    def ground_m(self, lat: float, lon: float) -> float:
+        """Height of the ground above mean sea level."""
+        return self._amsl_m
+
+
+class Simulator:
+    """One simulated vehicle on one port. `run` works until `stop` is called."""
+
+    def __init__(self, options: Options, wire: Wire, cleanup: contextlib.ExitStack) -> None:
+        self.options = options
+        self._wire = wire
+        self._stop = threading.Event()
+        self._ground: DemGround | FlatGround = FlatGround(options.home_amsl_m or 0.0)
+        if options.dem is not None:
+            self._ground = DemGround(cleanup.enter_context(Terrain.open(options.dem)))
+        self._frames: FrameWriter | None = None
+        if options.ortho is not None and options.frames is not None:
+            writer = FrameWriter(options.ortho, options.frames, options.camera)
+            self._frames = cleanup.enter_context(writer)
+        self.autopilot = Autopilot(options, self._ground, self._say, self._shoot)
+        self.reporter = Reporter(self.autopilot, options.start_time)
+        self._orders = Orders(self.autopilot, self.reporter, wire.send)
+        self._stores = {
+            kind: ItemStore(kind, wire.send, options.faults, time.monotonic)
+            for kind in (mavlink.MAV_MISSION_TYPE_MISSION, mavlink.MAV_MISSION_TYPE_FENCE)
+        }
+        self._mission.set_home(self.autopilot.home_item())
+        self._loaded = (0, 0)
+        self.pictures = 0
+
+    @property
+    def _mission(self) -> ItemStore:
+        return self._stores[mavlink.MAV_MISSION_TYPE_MISSION]
+
+    @property
+    def _fence(self) -> ItemStore:
+        return self._stores[mavlink.MAV_MISSION_TYPE_FENCE]
+
+    def stop(self) -> None:
+        """Ends `run` soon; safe to call from a signal handler or another thread."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Lives: takes messages, lets time pass, speaks."""
+        due_at = time.monotonic()
+        while not self._stop.is_set():
+            for message in self._wire.poll(POLL_S):
+                self._take(message)
+            now = time.monotonic()
+            due_at = max(due_at, now - MAX_DEBT_S)
+            while due_at < now and time.monotonic() < now + BURST_S:
+                self._step()
+                due_at += STEP_S / self.options.speed_up
+
+    def _step(self) -> None:
+        autopilot = self.autopilot
+        autopilot.step(STEP_S)
+        for store in self._stores.values():
+            store.tick(autopilot.now_s)
+        for seq in autopilot.reached:
+            self._wire.send(mavlink.MAVLink_mission_item_reached_message(seq))
+        autopilot.reached.clear()
+        for message in self.reporter.due():
+            self._wire.send(message)
+
+    def _take(self, message: Any) -> None:  # noqa: ANN401
+        target = getattr(message, "target_system", self.options.system_id)
+        if target not in (0, self.options.system_id):
+            return
+        kind = message.get_type()
+        if kind in TRANSFERS or kind in REQUESTS:
+            store = self._stores.get(message.mission_type)
+            if store is None:
+                self._refuse_kind(message)
+                return
+            store.handle(message)
+            self._load()
+        else:
+            self._orders.handle(message)
+
+    def _refuse_kind(self, message: Any) -> None:  # noqa: ANN401
+        station = (message.get_srcSystem(), message.get_srcComponent())
+        self._wire.send(
+            mavlink.MAVLink_mission_ack_message(
+                *station, mavlink.MAV_MISSION_UNSUPPORTED, message.mission_type
+            )
+        )
+
+    def _load(self) -> None:
+        """Hands completed lists to the autopilot."""
+        versions = (self._mission.version, self._fence.version)
+        if versions[0] != self._loaded[0]:
+            self.autopilot.mission.load(self._mission.items)
+            self.autopilot.params.store("MIS_TOTAL", len(self._mission.items))
+        if versions[1] != self._loaded[1]:
+            self.autopilot.fence.load(self._fence.items)
+            self.autopilot.params.store("FENCE_TOTAL", len(self._fence.items))
+        self._loaded = versions
+
+    def _say(self, severity: int, text: str) -> None:
+        self._wire.send(mavlink.MAVLink_statustext_message(severity, text.encode("ascii")[:50]))
+
+    def _shoot(self) -> None:
+        self.pictures += 1
+        autopilot = self.autopilot
+        place = autopilot.airframe.place
+        shot = Shot(
+            self.pictures,
+            self.reporter.utc,
+            place,
+            place.amsl_m - self._ground.ground_m(place.lat, place.lon),
+            autopilot.height_m,
+            autopilot.airframe.yaw_deg,
+        )
+        if self._frames is not None:
+            self._frames.write(shot)
+        self._wire.send(_feedback(shot))
+
+
+def _feedback(shot: Shot) -> Any:  # noqa: ANN401
+    yaw_deg = (shot.yaw_deg + 180) % 360 - 180
+    return mavlink.MAVLink_camera_feedback_message(
+        int(shot.taken_at.timestamp() * 1e6),
+        0,
+        0,
+        shot.number % 65_536,
+        round(shot.place.lat * 1e7),
+        round(shot.place.lon * 1e7),
+        shot.place.amsl_m,
+        shot.alt_rel_home_m,
+        0.0,
+        0.0,
+        yaw_deg,
+        0.0,
+        mavlink.CAMERA_FEEDBACK_PHOTO,
+        shot.number % 65_536,
+    )
+
+
+def simulate(options: Options, started: Callable[[Simulator], None]) -> None:
+    """Runs a simulated vehicle until it is stopped; `started` gets it as soon as its port is open.
+
+    Raises RuleViolation 422 for a bad address, OSError when the port cannot be opened.
+    """
+    with contextlib.ExitStack() as cleanup:
+        port = open_port(options.listen)
+        wire = Wire(port, options.system_id, options.faults.loss, options.seed)
+        cleanup.callback(wire.close)
+        simulator = Simulator(options, wire, cleanup)
+        started(simulator)
+        simulator.run()
