@@ -26,12 +26,12 @@ BUFFER_PX = 64
 EXTENT = 4096
 CACHED_TILES = 2048
 _TILE = """
-WITH window AS (SELECT ST_TileEnvelope(:z, :x, :y) AS exact, ST_TileEnvelope(:z, :x, :y, margin => :margin) AS wide)
+WITH cell AS (SELECT ST_TileEnvelope(:z, :x, :y) AS exact, ST_TileEnvelope(:z, :x, :y, margin => :margin) AS wide)
 SELECT coalesce(ST_AsMVT(t, :layer, :extent, 'shape'), '')
 FROM (
-    SELECT {columns}, ST_AsMVTGeom(r.geom_3857, window.exact, :extent, :buffer, true) AS shape
-    FROM {source}, window
-    WHERE r.geom_3857 && window.wide AND {condition}
+    SELECT {columns}, ST_AsMVTGeom(r.geom_3857, cell.exact, :extent, :buffer, true) AS shape
+    FROM {source}, cell
+    WHERE r.geom_3857 && cell.wide AND {condition}
 ) AS t WHERE t.shape IS NOT NULL
 """
 _THEME = "r.public_id, r.kind, r.state, r.title_en, r.title_zh"

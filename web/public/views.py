@@ -77,6 +77,7 @@ def home() -> Response:
             asked=request.args.get("q", "")[:LONGEST_SEARCH],
             found=found,
             unknown=unknown,
+            state_key=[(words.look(code), words.state(code)) for code in ("active", "in_notice_period", "maintenance", "out_of_use", "discontinued")],
             **_headlines(overview),
         )
     return make_response(page, status)
@@ -154,6 +155,7 @@ def map_config(overview: Overview) -> dict[str, Any]:
         "themes": list(LAYERS),
         "lang": current_language(),
         "outlines": OUTLINES,
+        "looks": dict(words.LOOKS),
         "paths": {name: layer.path for name, layer in LAYERS.items()},
         "words": {
             "kinds": {code: words.device_type(code) for code in words.DEVICE_TYPES}

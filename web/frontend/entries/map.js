@@ -6,6 +6,8 @@ import { htmx } from "./app.js";
 const element = document.getElementById("map");
 const config = readConfig(element);
 const words = config.words;
+// Whether the address names a view: the map writes one itself as soon as it stands.
+const viewGiven = location.hash !== "";
 const map = makeMap(element, { ...config, hash: "map" });
 const narrow = matchMedia("(max-width: 860px)");
 
@@ -28,20 +30,26 @@ function mark(source, id) {
 }
 
 function close() {
-  popup?.remove();
+  const open = popup;
   popup = null;
+  open?.remove();
 }
 
 function openAt(place, content) {
   close();
-  popup = new maplibregl.Popup({ maxWidth: "380px", focusAfterOpen: true, closeOnClick: false })
+  popup = new maplibregl.Popup({ maxWidth: "380px", offset: 14, focusAfterOpen: false, closeOnClick: false })
     .setLngLat(place)
     .setDOMContent(content)
     .addTo(map);
+  const opened = popup;
   popup.on("close", () => {
     mark(null, null);
-    remember(null);
+    // Closed by the reader, not replaced by the next one.
+    if (popup === opened) remember(null);
   });
+  const head = content.querySelector("h1, h2");
+  head?.setAttribute("tabindex", "-1");
+  head?.focus({ preventScroll: true });
 }
 
 async function show(path, place, { push = true } = {}) {
@@ -89,14 +97,28 @@ function entry(feature, onClick) {
   return item;
 }
 
-function picture(feature) {
-  const source = document.querySelector(`#legend [data-key="${keyOf(feature)}"] svg`);
-  const copy = source ? source.cloneNode(true) : document.createElement("span");
-  copy.classList.add("sym");
-  return copy;
-}
+const SVG = "http://www.w3.org/2000/svg";
+const MARKS = { pause: ["sym-mark", "M7.8 7v6M12.2 7v6"], stop: ["sym-mark", "M7 10h6"], off: ["sym-slash", "M5 15 15 5"] };
 
-const keyOf = (feature) => (feature.source === "devices" ? feature.properties.kind : feature.source);
+// The symbol of a feature as the legend draws it, in the look of its state.
+function picture(feature) {
+  if (feature.source !== "devices") {
+    return document.querySelector(`#legend [data-key="${feature.source}"] svg`).cloneNode(true);
+  }
+  const look = config.looks[feature.properties.state] ?? "off";
+  const picture = document.createElementNS(SVG, "svg");
+  picture.setAttribute("viewBox", "0 0 20 20");
+  picture.setAttribute("aria-hidden", "true");
+  picture.setAttribute("class", `sym sym-${look}`);
+  for (const [name, outline] of [["", config.outlines[feature.properties.kind] ?? config.outlines.video], MARKS[look] ?? []]) {
+    if (!outline) continue;
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", outline);
+    path.setAttribute("class", name);
+    picture.append(path);
+  }
+  return picture;
+}
 
 function text(feature) {
   const block = document.createElement("span");
@@ -172,7 +194,7 @@ map.on("load", applyLegend);
 // -- the list of what is in view ----------------------------------------------------------------
 
 const inView = document.getElementById("in-view");
-const SHOWN = 40;
+const SHOWN = 12;
 
 function listView() {
   const found = distinct(map.queryRenderedFeatures({ layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
@@ -180,6 +202,7 @@ function listView() {
   found.sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source) || title(a).localeCompare(title(b), config.lang));
   document.getElementById("in-view-count").textContent = words.inView.replace("{n}", found.length);
   inView.replaceChildren(...found.slice(0, SHOWN).map((feature) => entry(feature, () => show(pathOf(feature)))));
+  document.getElementById("in-view-more").hidden = found.length <= SHOWN;
   if (chosen) mark(chosen.source, chosen.id);
 }
 const title = (f) => f.properties[`title_${config.lang}`] ?? f.properties.title ?? f.properties.public_id;
@@ -195,7 +218,7 @@ function fromUrl() {
 }
 addEventListener("popstate", fromUrl);
 map.once("load", () => {
-  pointAtAnswer({ move: !location.hash });
+  pointAtAnswer({ move: !viewGiven });
   fromUrl();
 });
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,102 @@
+"""Tiles: only from the public views, cached by revision, 422 outside the pyramid (reliability.md row 76)."""
+
+import gzip
+import math
+import uuid
+
+import pytest
+from sqlalchemy import text
+
+from tests.web.mvt import decode
+from web.public.tiles import STATEMENTS, TileCache
+
+
+def tile_address(lon, lat, zoom):
+    side = 2**zoom
+    y = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return zoom, int((lon + 180) / 360 * side), int(y * side)
+
+
+def get(client, layer, address, **headers):
+    return client.get(f"/tiles/{layer}/{address[0]}/{address[1]}/{address[2]}.mvt", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("layer", "count"), [("devices", 2), ("patrol_areas", 1), ("patrol_routes", 1), ("privacy_zones", 1)]
+)
+def test_tile__at_the_fixtures__holds_what_is_published(client, layer, count):
+    answer = get(client, layer, tile_address(113.27, 23.13, 11))
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/vnd.mapbox-vector-tile"
+    found = decode(answer.data)
+    assert list(found) == [layer]
+    assert len(found[layer]) == count
+
+
+def test_tile__of_devices__carries_only_public_words(client):
+    found = decode(get(client, "devices", tile_address(113.26, 23.13, 14)).data)["devices"]
+    assert {frozenset(properties) for properties in found} == {frozenset({"public_id", "kind", "state", "title_en", "title_zh"})}
+    assert {"public_id": "DV-DV1", "kind": "video", "state": "in_notice_period"}.items() <= found[0].items()
+
+
+def test_tile__where_nothing_lies__is_empty(client):
+    answer = get(client, "devices", tile_address(10.0, 50.0, 14))
+    assert (answer.status_code, answer.data) == (200, b"")
+
+
+def test_tile__known_etag__304(client):
+    address = tile_address(113.27, 23.13, 11)
+    tag = get(client, "devices", address).headers["ETag"]
+    again = get(client, "devices", address, **{"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == tag
+
+
+def test_tile__after_a_recorded_change__is_drawn_anew(client, admin, work):
+    address = tile_address(113.27, 23.13, 11)
+    before = get(client, "devices", address)
+    admin.execute("UPDATE core.device SET secret = true, secret_document = 'S-1' WHERE public_id = 'DV-DV1'")
+    with work() as unit:
+        unit.record("device.classify", "device", uuid.uuid4(), {})
+        unit.commit()
+    after = get(client, "devices", address, **{"If-None-Match": before.headers["ETag"]})
+    assert after.status_code == 200
+    assert "DV-DV1" not in str(decode(after.data))
+
+
+def test_tile__asked_packed__is_packed(client):
+    address = tile_address(113.27, 23.13, 11)
+    packed = get(client, "devices", address, **{"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == get(client, "devices", address).data
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["17/0/0", "40/0/0", "0/1/0", "0/0/1", "3/8/0", "-1/0/0", "1/-1/0", "a/b/c", "1/1/1e1", "1/1/ 1", "1/%31/١", "99999999999/1/1", "1/1/1.5"],
+)
+def test_tile__outside_the_pyramid__422(client, path):
+    answer = client.get(f"/tiles/devices/{path}.mvt")
+    assert answer.status_code == 422
+    assert answer.get_json(force=True)["refusals"][0]["rule"] == "tile.range"
+
+
+@pytest.mark.parametrize("layer", ["person", "flight", "detection", "devices;drop", "public_map.devices", "%00"])
+def test_tile__unknown_layer__404(client, layer):
+    assert client.get(f"/tiles/{layer}/1/1/1.mvt").status_code == 404
+
+
+@pytest.mark.parametrize("layer", ["devices", "patrol_areas", "patrol_routes", "privacy_zones", "basemap"])
+def test_tile__query__uses_the_spatial_index(services, layer):
+    values = {"z": 14, "x": 13346, "y": 7094, "layer": layer, "extent": 4096, "buffer": 512, "margin": 0.125}
+    with services.public_engine.connect() as public:
+        public.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(public.execute(text(f"EXPLAIN {STATEMENTS[layer]}"), values).scalars())
+    assert "gist_" in plan, plan
+
+
+def test_tile_cache__above_its_size__forgets_the_oldest():
+    cache = TileCache(2)
+    for key in "abc":
+        cache.put(key, key.encode())
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (None, b"b", b"c")

@@ -1,0 +1,192 @@
+"""What the review desk shows: the queue of one officer's authorities, and one finding in full. Frozen rows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from geoalchemy2.shape import to_shape
+from shapely.geometry import mapping
+from sqlalchemy import Select, case, select
+from sqlalchemy.orm import Session
+
+from schemas.actors import Actor
+from schemas.refusals import not_found
+from schemas.roles import Role
+from schemas.rules import Rulebook
+from schemas.tables import (
+    Derivative,
+    Detection,
+    Flight,
+    LegalBasis,
+    PatrolRoute,
+    Qualification,
+    Scene,
+    SegmentationRun,
+    SupervisionItem,
+)
+
+OPEN_STATES = ("new", "assigned")
+DECIDED_STATES = ("confirmed", "false_alarm", "inconclusive")
+LONGEST_QUEUE = 200
+LATELY = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the queue; `due` is the local date after which the alert turns yellow (LX-17)."""
+
+    public_id: str
+    kind: str
+    state: str
+    sensor: str
+    area_m2: float
+    due: date
+    late: bool
+    mine: bool
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two images: which masked copy, when it was taken, by what."""
+
+    name: str
+    sha256: str | None
+    taken: datetime | None
+    sensor: str
+    gsd_m: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding as an officer sees it; shapes are GeoJSON in EPSG:4326."""
+
+    public_id: str
+    kind: str
+    state: str
+    version: int
+    score: float
+    area_m2: float
+    shape: Mapping[str, Any]
+    bounds: tuple[float, float, float, float]
+    formed_at: datetime
+    decided_at: datetime | None
+    reason: str | None
+    trace: tuple[str, ...]
+    item: Mapping[str, str] | None
+    basis: Mapping[str, str] | None
+    flight: str | None
+    route: str | None
+    track: Mapping[str, Any] | None
+    engine: str
+    before: Side | None
+    after: Side
+
+
+def authorities_of(actor: Actor) -> frozenset[uuid.UUID]:
+    """The authorities in which the actor is an officer; nobody sees findings of others (404, row 66)."""
+    return frozenset(grant.authority_id for grant in actor.grants if grant.role is Role.OFFICER)
+
+
+def qualified(db: Session, actor: Actor, today: date) -> bool:
+    """Whether the actor holds a valid enforcement certificate; the machine asks again when a decision is made."""
+    held = select(Qualification.id).where(
+        Qualification.person_id == actor.person_id,
+        Qualification.kind == "enforcement",
+        Qualification.valid_from <= today,
+        Qualification.valid_to >= today,
+    )
+    return db.scalar(held.limit(1)) is not None
+
+
+def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:
+    """Findings that wait, one's own first, then the oldest."""
+    mine = case((Detection.assigned_to == actor.person_id, 0), else_=1)
+    rows = _of(actor).where(Detection.state.in_(OPEN_STATES)).order_by(mine, Detection.formed_at, Detection.public_id)
+    return [_row(*found, actor, rulebook, now) for found in db.execute(rows.limit(LONGEST_QUEUE))]
+
+
+def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:
+    """The findings that were decided last."""
+    rows = _of(actor).where(Detection.state.in_(DECIDED_STATES)).order_by(Detection.decided_at.desc().nulls_last())
+    return [_row(*found, actor, rulebook, now) for found in db.execute(rows.limit(LATELY))]
+
+
+def _of(actor: Actor) -> Select[tuple[Detection, Scene]]:
+    return (
+        select(Detection, Scene)
+        .join(Scene, Scene.id == Detection.scene_id)
+        .where(Detection.authority_id.in_(authorities_of(actor)))
+    )
+
+
+def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, now: datetime) -> Row:
+    pack = rulebook.at_place(to_shape(detection.geom), now)
+    formed_on = pack.local_date(detection.formed_at)
+    due = formed_on + timedelta(days=pack["alert.yellow_after_days"])
+    return Row(
+        public_id=detection.public_id,
+        kind=detection.kind,
+        state=detection.state,
+        sensor=scene.sensor,
+        area_m2=detection.area_m2,
+        due=due,
+        late=due < pack.local_date(now),
+        mine=detection.assigned_to == actor.person_id,
+        decided_at=detection.decided_at,
+    )
+
+
+def row_of(db: Session, actor: Actor, public_id: str) -> Detection:
+    """The detection with that id in an authority of the actor; raises RuleViolation 404 for any other."""
+    found = select(Detection).where(
+        Detection.public_id == public_id, Detection.authority_id.in_(authorities_of(actor))
+    )
+    row = db.scalar(found)
+    if row is None:
+        raise not_found("finding.unknown", "web.object_unknown", measured=public_id[:40].replace("\x00", ""))
+    return row
+
+
+def finding(db: Session, actor: Actor, public_id: str) -> Finding:
+    """One finding in full; raises RuleViolation 404 when it is not the actor's to see."""
+    row = row_of(db, actor, public_id)
+    run = db.get_one(SegmentationRun, row.run_id)
+    scene = db.get_one(Scene, row.scene_id)
+    flight = db.get(Flight, scene.flight_id) if scene.flight_id else None
+    route = db.get(PatrolRoute, flight.route_id) if flight else None
+    item = db.get(SupervisionItem, row.item_id) if row.item_id else None
+    basis = db.get(LegalBasis, item.legal_basis_id) if item else None
+    shape = to_shape(row.geom)
+    return Finding(
+        public_id=row.public_id,
+        kind=row.kind,
+        state=row.state,
+        version=row.version,
+        score=row.score,
+        area_m2=row.area_m2,
+        shape=mapping(shape),
+        bounds=shape.bounds,
+        formed_at=row.formed_at,
+        decided_at=row.decided_at,
+        reason=row.reason,
+        trace=tuple(row.rule_trace),
+        item={"en": item.name_en, "zh": item.name_zh} if item else None,
+        basis={"en": f"{basis.title_en}, art. {basis.article}", "zh": f"{basis.title_zh} 第{basis.article}条"} if basis else None,
+        flight=flight.public_id if flight else None,
+        route=f"{route.code} · {route.name_en}" if route else None,
+        track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
+        engine=f"{run.engine} {run.engine_version}",
+        before=_side(db, "before", run.before_derivative_id) if run.before_derivative_id else None,
+        after=_side(db, "after", run.derivative_id),
+    )
+
+
+def _side(db: Session, name: str, derivative_id: uuid.UUID) -> Side:
+    derivative = db.get_one(Derivative, derivative_id)
+    scene = db.get_one(Scene, derivative.scene_id)
+    return Side(name, derivative.sha256, scene.captured_at, scene.sensor, scene.gsd_m)
