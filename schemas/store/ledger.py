@@ -7,8 +7,8 @@ reading back recomputes everything from the columns, so that an edit by anybody 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,8 +79,8 @@ class State:
 
 def verify(engine: Engine, checkpoints: Mapping[int, str] | None = None) -> State:
     """Recomputes every hash, root and link from the database; raises LedgerBroken at the first misfit."""
-    with _snapshot(engine) as connection:
-        report = verify_lines(_lines(connection), checkpoints)
+    with _snapshot(engine) as connection, closing(_lines(connection)) as lines:
+        report = verify_lines(lines, checkpoints)
         waiting = connection.execute(_COUNT).scalar_one() - report.events
     return State(report, waiting)
 
@@ -92,8 +92,8 @@ def export(engine: Engine, path: Path) -> Report:
     """
     partial = path.with_name(path.name + ".part")
     try:
-        with _snapshot(engine) as connection, partial.open("wb") as file:
-            report = verify_lines(_copy(_lines(connection), file.write))
+        with _snapshot(engine) as connection, partial.open("wb") as file, closing(_lines(connection)) as lines:
+            report = verify_lines(_copy(lines, file.write))
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -110,9 +110,7 @@ def _copy(lines: Iterable[bytes], write: Any) -> Iterator[bytes]:  # noqa: ANN40
 def _snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection on which everything read belongs to one moment."""
     with engine.connect() as plain:
-        connection = plain.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True, yield_per=2000
-        )
+        connection = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             yield connection
@@ -127,21 +125,23 @@ _EVENTS = text(
     "SELECT xid::text::bigint AS xid, id, recorded_at, effective_at, origin, actor, action,"
     " subject_kind, subject_id, pack, body, leaf FROM ledger.event ORDER BY event.xid, event.id"
 )
+FETCH_ROWS = 2000
 _COUNT = text("SELECT count(*) FROM ledger.event")
 
 
-def _lines(connection: Connection) -> Iterator[bytes]:
+def _lines(connection: Connection) -> Generator[bytes]:
     """The export of the ledger as `connection` sees it, line by line."""
     yield FORMAT
     checkpoint = "0:" + "00" * 32
-    events = iter(connection.execute(_EVENTS))
-    event = next(events, None)
-    for seal in connection.execute(_SEALS).all():
-        while event is not None and (event.xid, event.id) <= (seal.last_xid, seal.last_id):
-            yield _event_line(event)
-            event = next(events, None)
-        yield _seal_line(seal)
-        checkpoint = f"{seal.n}:{seal.digest.hex()}"
+    seals = connection.execute(_SEALS).all()
+    with connection.execute(_EVENTS, execution_options={"yield_per": FETCH_ROWS}) as events:
+        event = next(events, None)
+        for seal in seals:
+            while event is not None and (event.xid, event.id) <= (seal.last_xid, seal.last_id):
+                yield _event_line(event)
+                event = next(events, None)
+            yield _seal_line(seal)
+            checkpoint = f"{seal.n}:{seal.digest.hex()}"
     yield json.dumps({"checkpoint": checkpoint}, separators=(",", ":")).encode()
 
 

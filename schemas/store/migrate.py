@@ -106,9 +106,7 @@ def _ensure_roles(connection: Connection, *, login: bool) -> None:
             connection.rollback()
             if getattr(error.orig, "sqlstate", "") == "42501":
                 roles = "; ".join(f"CREATE ROLE {role}; GRANT {role} TO CURRENT_USER" for role in ROLES)
-                raise ClusterError(
-                    f"this login may not create roles; let an administrator run: {roles}"
-                ) from error
+                raise ClusterError(f"this login may not create roles; let an administrator run: {roles}") from error
             if attempt == ROLE_ATTEMPTS - 1:
                 raise
         else:
@@ -116,9 +114,7 @@ def _ensure_roles(connection: Connection, *, login: bool) -> None:
 
 
 def _ensure_role(connection: Connection, role: str, *, login: bool) -> None:
-    known = connection.execute(
-        text("SELECT rolcanlogin FROM pg_roles WHERE rolname = :role"), {"role": role}
-    ).scalar()
+    known = connection.execute(text("SELECT rolcanlogin FROM pg_roles WHERE rolname = :role"), {"role": role}).scalar()
     if known is None:
         connection.execute(text(f"CREATE ROLE {role} {'LOGIN' if login else 'NOLOGIN'}"))
     elif login and not known:

@@ -134,9 +134,7 @@ def _check_seal(
     for key in ("seal", "prev", "count", "first", "last", "root"):
         if seal[key] != facts[key]:
             said, found = seal[key], facts[key]
-            raise LedgerBroken(
-                f"line {number}: seal {expected}: {key} is {said!r}, but the lines give {found!r}"
-            )
+            raise LedgerBroken(f"line {number}: seal {expected}: {key} is {said!r}, but the lines give {found!r}")
     if line != json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode():
         raise LedgerBroken(f"line {number}: seal {expected} is not written as seals are")
 

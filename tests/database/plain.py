@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import uuid
 from datetime import date, datetime
 from typing import Any
@@ -10,17 +11,16 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Engine, text
 
 from schemas.store.engine import APP, Database
+from schemas.store.sealer import seal_pending
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 QINGHE = "SRID=4326;POINT(113.2600 23.1300)"
 IN_Z1 = "SRID=4326;POINT(113.2700 23.1300)"
 NEUTRAL = "SRID=4326;POINT(-39.5 40.5)"
-Z1 = (
-    "SRID=4326;POLYGON((113.2695 23.1295,113.2705 23.1295,113.2705 23.1305,"
-    "113.2695 23.1305,113.2695 23.1295))"
-)
+Z1 = "SRID=4326;POLYGON((113.2695 23.1295,113.2705 23.1295,113.2705 23.1305,113.2695 23.1305,113.2695 23.1295))"
 PA1 = "SRID=4326;POLYGON((113.25 23.12,113.29 23.12,113.29 23.14,113.25 23.14,113.25 23.12))"
 R1 = "SRID=4326;LINESTRING(113.2550 23.1250,113.2850 23.1250)"
 FIRST_OF_JUNE = date(2025, 6, 1)
@@ -64,17 +64,21 @@ class Plain:
 
     def authority(self) -> uuid.UUID:
         found = self.run("SELECT id FROM core.authority LIMIT 1")
-        return found[0][0] if found else self.insert(
-            "authority",
-            code="A1",
-            name_en="A1 (fictional)",
-            name_zh="A1（虚构）",
-            level="county",
-            authority_type="department",
-            field="ecology",
-            jurisdiction="SRID=4326;MULTIPOLYGON(((113 23,114 23,114 24,113 24,113 23)))",
-            contact_address="1 Qinghe Road",
-            contact_channel="000",
+        return (
+            found[0][0]
+            if found
+            else self.insert(
+                "authority",
+                code="A1",
+                name_en="A1 (fictional)",
+                name_zh="A1（虚构）",
+                level="county",
+                authority_type="department",
+                field="ecology",
+                jurisdiction="SRID=4326;MULTIPOLYGON(((113 23,114 23,114 24,113 24,113 23)))",
+                contact_address="1 Qinghe Road",
+                contact_channel="000",
+            )
         )
 
     def site(self, place: str = QINGHE, **values: Any) -> uuid.UUID:
@@ -185,6 +189,25 @@ class Plain:
             sql.Identifier(table), assignments, sql.Placeholder()
         )
         self.connection.execute(statement, [*names.values(), subject])
+
+
+def seal_all(engine: Engine) -> int:
+    """Seals until nothing waits, and returns how much was sealed.
+
+    A transaction that runs in any other database of the server holds the horizon back for a moment.
+    """
+    total, patience_until = 0, time.monotonic() + 60
+    while True:
+        total += seal_pending(engine)
+        with engine.connect() as connection:
+            waiting = connection.execute(_WAITING).scalar_one()
+        if not waiting:
+            return total
+        assert time.monotonic() < patience_until, f"{waiting} events are never sealed"
+        time.sleep(0.02)
+
+
+_WAITING = text("SELECT (SELECT count(*) FROM ledger.event) - (SELECT coalesce(sum(count), 0) FROM ledger.seal)")
 
 
 def rule_of(error: psycopg.Error) -> str:

@@ -93,9 +93,7 @@ def test_GD_14_5__reviewed_site__does_not_move(plain, refused_by):
 
 
 def test_GD_15__sensitive_zone__display_must_cover_the_exact_shape(plain, refused_by):
-    small = (
-        "SRID=4326;POLYGON((113.2698 23.1298,113.2699 23.1298,113.2699 23.1299,113.2698 23.1299,113.2698 23.1298))"
-    )
+    small = "SRID=4326;POLYGON((113.2698 23.1298,113.2699 23.1298,113.2699 23.1299,113.2698 23.1299,113.2698 23.1298))"
     plain.zone(exact_geom=small, sensitive=True)
     with refused_by("GD-15"):
         plain.zone(small, exact_geom=Z1, sensitive=True)
@@ -149,6 +147,4 @@ def test_DC_4__other_reference_or_dimension__refused(plain, shape):
 
 def test_DC_4__collection__refused(plain, refused_by):
     with refused_by("DC-4"):
-        plain.insert(
-            "base_feature", kind="land", rank=0, geom="SRID=4326;GEOMETRYCOLLECTION(POINT(1 1),POINT(2 2))"
-        )
+        plain.insert("base_feature", kind="land", rank=0, geom="SRID=4326;GEOMETRYCOLLECTION(POINT(1 1),POINT(2 2))")

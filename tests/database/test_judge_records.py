@@ -129,7 +129,9 @@ def test_recorded_at__supplied_by_the_application__overwritten(plain):
     assert abs(now - recorded) < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("change", ["recorded_at = now() - interval '1 day'", "origin = 'legacy'", "id = gen_random_uuid()"])
+@pytest.mark.parametrize(
+    "change", ["recorded_at = now() - interval '1 day'", "origin = 'legacy'", "id = gen_random_uuid()"]
+)
 def test_recorded_at__id_and_origin__fixed(plain, refused_by, change):
     plain.site()
     with refused_by("GD-20.2"):

@@ -135,7 +135,11 @@ FROM core.flight f
 JOIN core.patrol_route r ON r.id = f.route_id
 JOIN core.patrol_area q ON q.id = r.area_id
 JOIN core.authority a ON a.id = f.authority_id
-JOIN LATERAL law.at(r.geom, (f.airborne_at AT TIME ZONE 'UTC')::date) k ON true
+JOIN LATERAL (
+    SELECT p.timezone, p.deviation_tolerance_m, p.flight_log_delay FROM law.pack p
+    WHERE ST_Covers(p.jurisdiction, r.geom)
+      AND p.effective_from <= (f.airborne_at AT TIME ZONE p.timezone)::date
+      AND (p.effective_to IS NULL OR p.effective_to > (f.airborne_at AT TIME ZONE p.timezone)::date)) k ON true
 WHERE f.state = 'closed' AND f.landed_at + k.flight_log_delay <= now();
 
 CREATE VIEW public_map.rule_packs WITH (security_barrier) AS
@@ -164,4 +168,5 @@ FROM ledger.seal s ORDER BY s.n DESC LIMIT 1;
 
 GRANT USAGE ON SCHEMA public_map TO skywarden_public, skywarden_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public_map TO skywarden_public, skywarden_app;
-GRANT EXECUTE ON FUNCTION core.earliest_use, law.at TO skywarden_public;
+-- It runs with the owner's rights and can be called through the views alone: the schema is closed.
+GRANT EXECUTE ON FUNCTION core.earliest_use TO skywarden_public;

@@ -1,0 +1,160 @@
+"""No byte of an export changes, no line moves or vanishes unseen (P5)."""
+
+import hashlib
+import json
+
+import pytest
+import rfc8785
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from schemas.store import merkle, verify
+from schemas.store.verify import LedgerBroken, verify_lines
+
+
+def make_export(batches):
+    """An export as the store writes it, of events with the given numbers of them per seal."""
+    lines, prev, number = [verify.FORMAT], "00" * 32, 0
+    for n, count in enumerate(batches, start=1):
+        events = []
+        for _ in range(count):
+            number += 1
+            events.append(event_line(number))
+        seal = {
+            "seal": str(n),
+            "count": str(count),
+            "first": str(number - count + 1),
+            "last": str(number),
+            "prev": prev,
+            "root": merkle.root([merkle.leaf_hash(e) for e in events]).hex(),
+            "sealed_at": "2025-06-01T02:00:00.000000Z",
+        }
+        line = rfc8785.dumps(seal)
+        prev = hashlib.sha256(line).hexdigest()
+        lines += [*events, line]
+    return [*lines, b'{"checkpoint":"%d:%s"}' % (len(batches), prev.encode())]
+
+
+def event_line(number):
+    return rfc8785.dumps(
+        {
+            "action": "device.publish",
+            "actor": "system",
+            "body": {"n": number, "清河": "区"},
+            "effective_at": None,
+            "id": str(number),
+            "origin": "live",
+            "pack": "cn-gd-2025@0",
+            "recorded_at": "2025-06-01T02:00:00.000000Z",
+            "subject_id": "x",
+            "subject_kind": "device",
+        }
+    )
+
+
+BATCHES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+def file_of(lines):
+    return b"".join(line + b"\n" for line in lines)
+
+
+def verify_file(data):
+    return verify_lines(verify.file_lines(data.splitlines(keepends=True)))
+
+
+def verify_bytes(data):
+    """As the script reads a file: split at line feeds alone."""
+    parts = data.split(b"\n")
+    raw = [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+    return verify_lines(verify.file_lines(raw))
+
+
+@given(BATCHES)
+def test_export__as_written__verifies(batches):
+    report = verify_bytes(file_of(make_export(batches)))
+    assert (report.events, report.seals) == (sum(batches), len(batches))
+
+
+@given(BATCHES, st.data())
+def test_P5__any_byte_changed__found(batches, data):
+    content = bytearray(file_of(make_export(batches)))
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(LedgerBroken):
+        verify_bytes(bytes(content))
+
+
+@given(BATCHES, st.data())
+def test_P5__any_byte_removed_or_inserted__found(batches, data):
+    content = file_of(make_export(batches))
+    place = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(LedgerBroken):
+        verify_bytes(content[:place] + content[place + 1 :])
+    with pytest.raises(LedgerBroken):
+        verify_bytes(content[:place] + data.draw(st.binary(min_size=1, max_size=3)) + content[place:])
+
+
+@given(BATCHES, st.data())
+def test_P5__any_line_removed__found(batches, data):
+    lines = make_export(batches)
+    del lines[data.draw(st.integers(0, len(lines) - 1))]
+    with pytest.raises(LedgerBroken):
+        verify_lines(lines)
+
+
+@given(BATCHES, st.data())
+def test_P5__any_line_repeated__found(batches, data):
+    lines = make_export(batches)
+    place = data.draw(st.integers(0, len(lines) - 1))
+    lines.insert(data.draw(st.integers(0, len(lines))), lines[place])
+    with pytest.raises(LedgerBroken):
+        verify_lines(lines)
+
+
+@given(BATCHES, st.randoms(use_true_random=False))
+def test_P5__any_other_order__found(batches, random):
+    lines = make_export(batches)
+    shuffled = lines[:]
+    random.shuffle(shuffled)
+    assume(shuffled != lines)
+    with pytest.raises(LedgerBroken):
+        verify_lines(shuffled)
+
+
+@given(BATCHES, st.integers(1, 5))
+def test_P5__shortened_and_closed_anew__found_by_a_checkpoint(batches, keep):
+    assume(keep < len(batches))
+    whole = verify_lines(make_export(batches))
+    known = dict([verify.parse_checkpoint(whole.checkpoint)])
+    shorter = make_export(batches[:keep])
+    verify_lines(shorter)
+    with pytest.raises(LedgerBroken, match="missing"):
+        verify_lines(shorter, known)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"[]", b"1", b"{}", b'{"action":1}', b"\xff", b"[" * 100_000, b'{"a":' * 50_000, b"NaN", b'"x"', b"{" * 9],
+)
+def test_P5__line_that_is_no_entry__found_without_a_crash(line):
+    lines = make_export([2, 1])
+    with pytest.raises(LedgerBroken):
+        verify_lines([*lines[:2], line, *lines[2:]])
+
+
+@pytest.mark.parametrize("lines", [[], [b"{}"], [verify.FORMAT], [b'{"format":"skywarden-ledger-2"}']])
+def test_export__of_nothing_or_of_another_format__refused(lines):
+    with pytest.raises(LedgerBroken):
+        verify_lines(lines)
+
+
+@given(st.text(max_size=80))
+def test_checkpoint__nonsense__value_error(text):
+    try:
+        number, digest = verify.parse_checkpoint(text)
+    except ValueError:
+        return
+    assert number >= 1
+    assert len(digest) == 64
+    assert json.loads(f'"{digest}"') == digest
