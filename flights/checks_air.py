@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -15,7 +16,7 @@ from flights.case import Case, metres, place_of
 from flights.model import Command
 from flights.situation import Clearance
 from schemas.refusals import Refusal, refuse
-from schemas.rules import QuietHours
+from schemas.rules import QuietHours, RulePack
 
 CONTROLLED_HEIGHT = "above_controlled_height"
 """The airspace layer of a pack that has no shape: everywhere above `uav.controlled_above_agl_m`."""
@@ -74,27 +75,28 @@ def _covers(case: Case, clearance: Clearance, needs: str, where: BaseGeometry) -
 
 def aircraft_is_marked(case: Case) -> Iterator[Refusal]:
     """GD-16.4: the aircraft is known and carries a mark that was checked lately."""
-    aircraft = case.situation.aircraft
+    aircraft, place = case.situation.aircraft, place_of(case.line)
     if aircraft is None:
-        yield refuse("GD-16.4", "flight.no_aircraft", place=place_of(case.line))
+        yield refuse("GD-16.4", "flight.no_aircraft", place=place)
         return
-    if not case.pack["uav.marking_required"]:
-        return
-    months = case.pack["uav.marking_valid_months"]
-    if aircraft.marked_on is None:
-        yield refuse("GD-16.4", "flight.not_marked", name=aircraft.public_id, place=place_of(case.line))
-    elif not aircraft.marked_on <= case.local_date < _months_after(aircraft.marked_on, months):
-        yield refuse(
-            "GD-16.4",
-            "flight.mark_old",
-            name=aircraft.public_id,
-            measured=aircraft.marked_on.isoformat(),
-            required=months,
-            place=place_of(case.line),
-        )
+    refusals = mark_refusals(case.pack, aircraft.public_id, aircraft.marked_on, case.local_date)
+    yield from (replace(refusal, place=place) for refusal in refusals)
 
 
-def _months_after(day: date, months: int) -> date:
+def mark_refusals(pack: RulePack, name: str, marked_on: date | None, on: date) -> Iterator[Refusal]:
+    """The refusals of a mark that was last checked on `marked_on` for a flight on `on` (local dates)."""
+    if not pack["uav.marking_required"]:
+        return
+    months = pack["uav.marking_valid_months"]
+    if marked_on is None:
+        yield refuse("GD-16.4", "flight.not_marked", name=name)
+    elif not marked_on <= on < months_after(marked_on, months):
+        measured = marked_on.isoformat()
+        yield refuse("GD-16.4", "flight.mark_old", name=name, measured=measured, required=months)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day `months` later, or the last day of a month that is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
