@@ -1,0 +1,176 @@
+"""The pair of satellite scenes: sunlight on the vector world, blurred, sampled, hazed and noisy."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import shapely
+from scipy.ndimage import gaussian_filter, map_coordinates
+from shapely.geometry.base import BaseGeometry
+
+from sample_data.frame import SCENE_HALF_M, FloatArray, Grid
+from sample_data.incidents import Site
+from sample_data.landscape import Landscape
+from sample_data.noise import fractal, smooth, step, stream
+from sample_data.scars import burnt, pit_layers
+from sample_data.shapes import shadow_of, sun_reach
+from sample_data.spectra import field_colours, roof, surface
+from sample_data.terrain import terrain_grid
+
+RES_M = 10.0
+# Light is computed on pixels this many times finer than the sensor's, then averaged.
+FINER = 4
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One overpass: when, where the sun stood (azimuth, elevation in degrees), and whether changes are there."""
+
+    label: str
+    captured_at: datetime
+    sun: tuple[float, float]
+    after: bool
+
+
+def scene_grid() -> Grid:
+    """The pixels of both scenes."""
+    west, north = -SCENE_HALF_M[0], SCENE_HALF_M[1]
+    return Grid(west, north, RES_M, int(-2 * west / RES_M), int(2 * north / RES_M))
+
+
+def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
+    """One scene as uint16 reflectance times 10 000; bands red, green, blue, near infrared."""
+    rng = stream(land.seed, f"satellite {view.label}")
+    nominal = scene_grid()
+    # The sensor does not look exactly where its file says: up to half a pixel aside, differing between dates.
+    aside = rng.uniform(-0.25, 0.25, 2) * RES_M
+    grid = nominal.refined(FINER).shifted(*aside)
+    present = [site for site in sites if view.after or site.look == "quarry"]
+    colours, texture, painted = _paint(land, grid, rng, present, view)
+    light = _light(land, grid, present, view)
+    veil = 0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0))
+    gain = rng.normal(1.0, 0.018, 4)
+    offset = rng.normal(0.0, 0.0025, 4)
+    bands = []
+    for band in range(4):
+        ground = colours[painted, band] * texture
+        _mix_special(ground, band, grid, land, present, view)
+        seen = _sample(ground * (light if band < 3 else light**0.85))
+        seen = _haze(seen, veil, band, view.after) * gain[band] + offset[band]
+        seen += rng.normal(0, 1, seen.shape) * (0.0012 + 0.008 * np.clip(seen, 0, None))
+        bands.append(np.clip(np.round(seen * 10_000), 1, 12_000))
+    return np.stack(bands).astype(np.uint16)
+
+
+def _paint(
+    land: Landscape, grid: Grid, rng: np.random.Generator, present: list[Site], view: Pass
+) -> tuple[FloatArray, FloatArray, np.ndarray]:
+    """A colour table, a texture, and for every pixel the row of the table."""
+    shapes: list[BaseGeometry] = []
+    colours: list[FloatArray] = [surface("bank")]
+    rough: list[float] = [0.16]
+
+    def add(geoms: "list[BaseGeometry] | tuple[BaseGeometry, ...]", tones: FloatArray, texture: float) -> None:
+        shapes.extend(geoms)
+        colours.extend(np.broadcast_to(tones, (len(geoms), 4)))
+        rough.extend([texture] * len(geoms))
+
+    season = stream(land.seed, f"fields {view.label}")
+    add([plot.outline for plot in land.parcels], field_colours(season, land.parcels), 0.07)
+    wild = stream(land.seed, "wild colours")
+    add(land.grass, surface("grass") * wild.uniform(0.85, 1.15, (len(land.grass), 1)), 0.22)
+    add(land.forest, surface("forest") * wild.uniform(0.9, 1.1, (len(land.forest), 1)), 0.20)
+    add([land.town.outline], surface("town"), 0.22)
+    add([v.outline for v in land.villages], surface("village"), 0.25)
+    add([land.industry], surface("estate"), 0.15)
+    add(land.town.parks, surface("park"), 0.2)
+    add([land.river], surface("river"), 0.03)
+    add([land.brook], surface("brook"), 0.03)
+    add([land.reservoir], surface("lake"), 0.03)
+    add(land.ponds, surface("pond") * wild.uniform(0.8, 1.25, (len(land.ponds), 4)), 0.03)
+    add([r.area for r in land.roads], np.stack([surface(_pavement(r.width_m)) for r in land.roads]), 0.05)
+    _add_sites(add, rng, present, grown=view.after)
+    roofs = stream(land.seed, "roofs")
+    add(land.greenhouses, surface("plastic") * roofs.uniform(0.9, 1.1, (len(land.greenhouses), 1)), 0.05)
+    tones = np.array([roof(roofs, building.use) for building in land.buildings])
+    add([building.outline for building in land.buildings], tones, 0.04)
+    painted = grid.burn(shapes, range(1, len(shapes) + 1))
+    grain = fractal(stream(land.seed, "grain"), grid, 320.0, 6.0, roughness=0.35)
+    table = np.array(colours, np.float32)
+    texture = 1 + np.array(rough, np.float32)[painted] * np.clip(grain, -2.5, 2.5)
+    return table, texture, painted
+
+
+def _pavement(width_m: float) -> str:
+    return "asphalt" if width_m >= 9 else "concrete"
+
+
+def _add_sites(add, rng: np.random.Generator, present: list[Site], *, grown: bool) -> None:  # type: ignore[no-untyped-def]
+    for site in present:
+        tint = np.float32(rng.uniform(0.88, 1.1))
+        if site.look in ("pit", "quarry"):
+            outline = site.outline if grown else site.outline.buffer(-0.30 * np.sqrt(site.outline.area) / 2)
+            for geom, tone in pit_layers(rng, outline, rocky=site.look == "quarry"):
+                add([geom], tone * tint, 0.14)
+        elif site.look == "ploughed":
+            add(list(site.parts), surface("tilth") * tint, 0.08)
+        elif site.look == "greenhouse":
+            add(list(site.parts), surface("plastic") * tint, 0.05)
+        elif site.look == "hall":
+            add(list(site.parts), roof(rng, "industrial"), 0.04)
+
+
+def _mix_special(
+    ground: FloatArray, band: int, grid: Grid, land: Landscape, present: list[Site], view: Pass
+) -> None:
+    """Blend in what has no hard edge: burnt ground, and plumes in the water."""
+    for index, site in enumerate(present):
+        rows, columns = grid.window(site.outline, 400.0 if site.plume else 40.0)
+        part = Grid(grid.west_m + columns.start * grid.res_m, grid.north_m - rows.start * grid.res_m,
+                    grid.res_m, columns.stop - columns.start, rows.stop - rows.start)  # fmt: skip
+        here = ground[rows, columns]
+        if site.look == "burn":
+            share, tone = burnt(stream(land.seed, f"burn {view.label} {index}"), part, site.outline)
+            here += share * (tone[..., band] - here)
+        elif site.plume is not None:
+            foreign = np.float32((*site.tone, 0.6 * site.tone[0])[band])
+            here += site.plume.share(part) * (foreign - here)
+
+
+def _light(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> FloatArray:
+    """Direct and diffuse light on every pixel, 1 on level ground in the sun."""
+    relief = terrain_grid()
+    south, east = np.gradient(gaussian_filter(land.ground_m, 1.0), relief.res_m)
+    azimuth, elevation = np.radians(view.sun)
+    tilt = 1 - (east * np.sin(azimuth) - south * np.cos(azimuth)) / np.tan(elevation)
+    rows = (relief.north_m - grid.ys) / relief.res_m - 0.5
+    columns = (grid.xs - relief.west_m) / relief.res_m - 0.5
+    direct = map_coordinates(tilt, np.ix_(rows, columns) if False else np.meshgrid(rows, columns, indexing="ij"), order=1)
+    light = 0.18 + 0.82 * np.clip(direct, 0.15, 1.8).astype(np.float32)
+    light[grid.mask(_shadows(land, present, view.sun))] *= np.float32(0.36)
+    for site in present:
+        if site.look == "shade":
+            soft = gaussian_filter(grid.mask([site.outline]).astype(np.float32), 14.0 / grid.res_m)
+            light *= 1 - np.float32(0.62) * soft
+    return light
+
+
+def _shadows(land: Landscape, present: list[Site], sun: tuple[float, float]) -> list[BaseGeometry]:
+    tall = [(b.outline, b.height_m) for b in land.buildings if b.height_m > 5]
+    tall += [(part, site.height_m) for site in present if site.look == "hall" for part in site.parts]
+    return [shadow_of(outline, sun_reach(height, sun)) for outline, height in tall]
+
+
+def _sample(ground: FloatArray) -> FloatArray:
+    """What a sensor pixel gathers: its point spread, then its area."""
+    blurred = gaussian_filter(ground, 0.42 * FINER, mode="nearest")
+    rows, columns = ground.shape
+    return blurred.reshape(rows // FINER, FINER, columns // FINER, FINER).mean(axis=(1, 3))
+
+
+def _haze(seen: FloatArray, veil: FloatArray, band: int, after: bool) -> FloatArray:
+    """Thin haze adds light, most in blue, and takes contrast."""
+    depth = (0.010 if after else 0.006) * veil * (1.0, 1.35, 2.0, 0.45)[band]
+    return np.asarray(seen * (1 - 1.5 * depth) + depth, np.float32)
+
+
