@@ -109,9 +109,7 @@ class Plane:
 
     def __init__(self, line: BaseGeometry) -> None:
         middle = line.interpolate(0.5, normalized=True)
-        crs = CRS.from_proj4(
-            f"+proj=aeqd +lat_0={middle.y:.9f} +lon_0={middle.x:.9f} +datum=WGS84 +units=m"
-        )
+        crs = CRS.from_proj4(f"+proj=aeqd +lat_0={middle.y:.9f} +lon_0={middle.x:.9f} +datum=WGS84 +units=m")
         self._transformer = Transformer.from_crs(4326, crs, always_xy=True)
 
     def geometry(self, geometry: BaseGeometry) -> BaseGeometry:

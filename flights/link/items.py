@@ -12,8 +12,7 @@ from flights.canonical import fence_digest, mission_digest
 from flights.model import Frame, WireItem
 
 MISSION_RESULTS: dict[int, str] = {
-    number: entry.name.removeprefix("MAV_MISSION_")
-    for number, entry in mavlink.enums["MAV_MISSION_RESULT"].items()
+    number: entry.name.removeprefix("MAV_MISSION_") for number, entry in mavlink.enums["MAV_MISSION_RESULT"].items()
 }
 
 # ArduPilot keeps its own home at place 0 of a mission, whatever is sent there; it is in no digest.

@@ -152,9 +152,7 @@ class VehicleLink:
                 raise LinkLost.silent(time.monotonic() - seen_at)
             started_s = now_s if started_s is None else started_s
             if now_s is not None and started_s is not None and now_s - started_s > vehicle_s:
-                raise VehicleRefused.because(
-                    rule, measured=f"{vehicle_s:.0f} s", reason=self.telemetry.recent_texts()
-                )
+                raise VehicleRefused.because(rule, measured=f"{vehicle_s:.0f} s", reason=self.telemetry.recent_texts())
             time.sleep(POLL_S)
 
     def pause(self, vehicle_s: float) -> None:

@@ -232,9 +232,7 @@ class Autopilot:
                 return self._steering.hold(over)
             return self._steering.land(self.height_m, self.home)
         if self.airframe.place.amsl_m < self._return_amsl_m - RETURN_HEIGHT_REACHED_M:
-            return self._steering.hold(
-                Place(self._hold_at.lat, self._hold_at.lon, self._return_amsl_m)
-            )
+            return self._steering.hold(Place(self._hold_at.lat, self._hold_at.lon, self._return_amsl_m))
         if self._steering.has_arrived(over):
             self._loiter_until_s = self.now_s + self.params["RTL_LOIT_TIME"] / 1000
         return self._steering.hold(over)

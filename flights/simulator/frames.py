@@ -72,9 +72,7 @@ class FrameWriter:
         image = Image.fromarray(np.moveaxis(self._see(shot), 0, -1))
         path = self._folder / f"SIM_{shot.taken_at:%Y%m%d_%H%M%S}_{shot.number:04d}.jpg"
         part = path.with_suffix(".part")
-        image.save(
-            part, "JPEG", quality=JPEG_QUALITY, exif=self._exif(shot), xmp=_xmp(shot, self._camera)
-        )
+        image.save(part, "JPEG", quality=JPEG_QUALITY, exif=self._exif(shot), xmp=_xmp(shot, self._camera))
         part.replace(path)
         return path
 

@@ -134,9 +134,7 @@ class Simulator:
     def _refuse_kind(self, message: Any) -> None:  # noqa: ANN401
         station = (message.get_srcSystem(), message.get_srcComponent())
         self._wire.send(
-            mavlink.MAVLink_mission_ack_message(
-                *station, mavlink.MAV_MISSION_UNSUPPORTED, message.mission_type
-            )
+            mavlink.MAVLink_mission_ack_message(*station, mavlink.MAV_MISSION_UNSUPPORTED, message.mission_type)
         )
 
     def _load(self) -> None:

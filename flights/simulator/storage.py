@@ -107,9 +107,7 @@ FENCE_POLYGONS = frozenset(
         mavlink.MAV_CMD_NAV_FENCE_POLYGON_VERTEX_EXCLUSION,
     }
 )
-FENCE_CIRCLES = frozenset(
-    {mavlink.MAV_CMD_NAV_FENCE_CIRCLE_INCLUSION, mavlink.MAV_CMD_NAV_FENCE_CIRCLE_EXCLUSION}
-)
+FENCE_CIRCLES = frozenset({mavlink.MAV_CMD_NAV_FENCE_CIRCLE_INCLUSION, mavlink.MAV_CMD_NAV_FENCE_CIRCLE_EXCLUSION})
 
 
 def is_placed(command: int) -> bool:
@@ -127,9 +125,7 @@ def store_mission_item(message: Any) -> Stored:  # noqa: ANN401
     for number, value in enumerate(raw[:3]):
         if math.isnan(value):
             raise ItemRefused(mavlink.MAV_MISSION_INVALID_PARAM1 + number)
-    params = tuple(
-        keep(0.0 if math.isnan(value) else value) for keep, value in zip(keeps, raw, strict=False)
-    )
+    params = tuple(keep(0.0 if math.isnan(value) else value) for keep, value in zip(keeps, raw, strict=False))
     four: Any = (*params, *([0.0] * (4 - len(params))))
     if command not in _PLACED:
         if message.frame not in _UNPLACED_FRAMES:
@@ -164,9 +160,7 @@ def store_fence_item(message: Any) -> Stored:  # noqa: ANN401
         raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED_FRAME)
     _check_place(message)
     first = message.param1 if message.command in FENCE_CIRCLES else _u8(message.param1)
-    return Stored(
-        message.command, mavlink.MAV_FRAME_GLOBAL, (first, 0.0, 0.0, 0.0), message.x, message.y, 0.0
-    )
+    return Stored(message.command, mavlink.MAV_FRAME_GLOBAL, (first, 0.0, 0.0, 0.0), message.x, message.y, 0.0)
 
 
 def check_fence(items: list[Stored]) -> None:
@@ -183,8 +177,6 @@ def check_fence(items: list[Stored]) -> None:
         polygon = items[at : at + count]
         if count < 3:
             raise ItemRefused(mavlink.MAV_MISSION_ERROR, f"Fence: invalid polygon vertex count {count}")
-        if len(polygon) < count or any(
-            v.params[0] != count or v.command != first.command for v in polygon
-        ):
+        if len(polygon) < count or any(v.params[0] != count or v.command != first.command for v in polygon):
             raise ItemRefused(mavlink.MAV_MISSION_ERROR, "Fence: incorrect item in polygon")
         at += count

@@ -117,9 +117,7 @@ class Reporter:
 
     def _system_time(self) -> Any:  # noqa: ANN401
         known = self._autopilot.now_s >= GPS_FIX_S
-        return mavlink.MAVLink_system_time_message(
-            int(self.utc.timestamp() * 1e6) if known else 0, self.boot_ms
-        )
+        return mavlink.MAVLink_system_time_message(int(self.utc.timestamp() * 1e6) if known else 0, self.boot_ms)
 
     def _gps(self) -> Any:  # noqa: ANN401
         autopilot = self._autopilot
@@ -195,9 +193,7 @@ class Reporter:
         for fence_type, breach_type in BREACH_TYPES.items():
             if fence_type in breach:
                 kind = breach_type
-        return mavlink.MAVLink_fence_status_message(
-            int(bool(breach)), self._autopilot.breach_count, kind, self.boot_ms
-        )
+        return mavlink.MAVLink_fence_status_message(int(bool(breach)), self._autopilot.breach_count, kind, self.boot_ms)
 
     def _home(self) -> Any:  # noqa: ANN401
         home = self._autopilot.home

@@ -1,0 +1,332 @@
+"""Our line to a vehicle against the simulated one, over real sockets, clean and disturbed."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+from flights.canonical import fence_digest, mission_digest
+from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.items import ListKind
+from flights.link.vehicle import VehicleLink
+from flights.model import Command, Fence, FenceCircle, FencePolygon, Frame, PlanItem, WireItem
+from flights.simulator.options import Faults
+from geo.types import LonLat
+from schemas.clock import SystemClock
+from schemas.refusals import RuleViolation
+from tests.process.conftest import free_port
+
+RELATIVE = Frame.GLOBAL_RELATIVE_ALT
+AREA = (LonLat(113.25, 23.12), LonLat(113.29, 23.12), LonLat(113.29, 23.14), LonLat(113.25, 23.14))
+ZONE = (LonLat(113.2695, 23.1295), LonLat(113.2705, 23.1295), LonLat(113.2705, 23.1305))
+
+
+def mission(count: int) -> list[WireItem]:
+    places = [LonLat(113.255 + 0.0003 * n, 23.125 + 1e-7 * n) for n in range(count - 2)]
+    items = [PlanItem(Command.NAV_TAKEOFF, RELATIVE, at=places[0], alt_m=100.0)]
+    items += [PlanItem(Command.NAV_WAYPOINT, RELATIVE, at=at, alt_m=100.07) for at in places]
+    items += [PlanItem(Command.NAV_RETURN_TO_LAUNCH)]
+    return [item.wire() for item in items]
+
+
+def fence() -> list[WireItem]:
+    shape = Fence(
+        (FencePolygon(AREA, inclusion=True), FencePolygon(ZONE, inclusion=False)),
+        (FenceCircle(LonLat(113.28, 23.135), 55.5, inclusion=False),),
+    )
+    return [item.wire() for item in shape.items]
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1])
+def test_DC_1__hundred_items__read_back_with_the_same_digest(connected, loss):
+    running, link = connected(faults=Faults(loss=loss))
+    items = mission(100)
+    read = link.missions.put(ListKind.MISSION, items)
+    assert read.digest == mission_digest(items)
+    assert len(read.items) == 100
+    assert len(running.autopilot.mission._items) == 101
+
+
+@pytest.mark.parametrize("scheme", ["udp", "udpout"])
+def test_DC_1__over_udp__read_back_with_the_same_digest(simulated, scheme):
+    port = free_port(socket.SOCK_DGRAM)
+    ours = {"udp": "udpout", "udpout": "udpin"}[scheme]
+    _, _ = simulated(listen=f"{scheme}:127.0.0.1:{port}")
+    with VehicleLink.connect(f"{ours}:127.0.0.1:{port}", SystemClock()) as link:
+        items = mission(20)
+        assert link.missions.put(ListKind.MISSION, items).digest == mission_digest(items)
+
+
+def test_DC_1__final_acknowledgement_lost__read_back_decides(connected):
+    _, link = connected(faults=Faults(mute_final_ack=True))
+    items = mission(5)
+    assert link.missions.put(ListKind.MISSION, items).digest == mission_digest(items)
+
+
+def test_DC_1__item_moved_by_half_a_metre__refused(connected):
+    _, link = connected(faults=Faults(tamper_item=7))
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, mission(12))
+    assert [r.rule for r in refused.value.refusals] == ["mission.mismatch"]
+    assert refused.value.status == 409
+    assert "item 7" in refused.value.refusals[0].message()
+
+
+def test_DC_1__fence__read_back_with_the_same_digest(connected):
+    running, link = connected()
+    read = link.missions.put(ListKind.FENCE, fence())
+    assert read.digest == fence_digest(fence())
+    assert running.autopilot.params["FENCE_TOTAL"] == 8
+    assert link.missions.put(ListKind.FENCE, []).items == ()
+
+
+def test_DC_1__second_mission_shorter__nothing_of_the_first_remains(connected):
+    _, link = connected()
+    link.missions.put(ListKind.MISSION, mission(30))
+    assert len(link.missions.put(ListKind.MISSION, mission(4)).items) == 4
+
+
+def test_mission__denied__refused_with_the_reason(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.mission.RETRY_PAUSE_S", 0.01)
+    _, link = connected(faults=Faults(deny_mission=True))
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, mission(5))
+    assert refused.value.refusals[0].rule == "mission.refused"
+    assert refused.value.refusals[0].measured == "DENIED"
+
+
+def test_mission__unknown_command__refused_by_name(connected):
+    _, link = connected()
+    wrong = mission(5)[2]._replace(command=31_000)
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, [*mission(5)[:2], wrong])
+    assert refused.value.refusals[0].measured == "UNSUPPORTED"
+
+
+def test_mission__latitude_out_of_range__refused(connected):
+    _, link = connected()
+    wrong = mission(5)[1]._replace(x=910_000_000)
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, [wrong])
+    assert refused.value.refusals[0].measured == "INVALID_PARAM5_X"
+
+
+def test_fence__two_vertices__refused_with_the_vehicles_words(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.mission.RETRY_PAUSE_S", 0.01)
+    _, link = connected()
+    flat = [item._replace(param1=2.0) for item in fence()[:2]]
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.FENCE, flat)
+    assert "vertex count" in refused.value.refusals[0].message()
+
+
+def other_station_writes(running):
+    """ArduPilot lets one ground station write at a time."""
+    count = mavlink.MAVLink_mission_count_message(1, 1, 5, 0)
+    count._header.srcSystem, count._header.srcComponent = 255, 190
+    running._mission.handle(count)
+
+
+def test_mission__second_station_writing__denied(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.mission.RETRY_PAUSE_S", 0.01)
+    monkeypatch.setattr("flights.simulator.transfer.GIVE_UP_REAL_S", 60.0)
+    running, link = connected()
+    other_station_writes(running)
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, mission(3))
+    assert refused.value.refusals[0].measured == "DENIED"
+
+
+def test_mission__second_station_gives_up__ours_tries_again(connected, monkeypatch):
+    monkeypatch.setattr("flights.simulator.transfer.GIVE_UP_REAL_S", 0.5)
+    running, link = connected()
+    other_station_writes(running)
+    assert len(link.missions.put(ListKind.MISSION, mission(3)).items) == 3
+
+
+def test_parameters__set_through_dronekit__read_back(connected):
+    _, link = connected(faults=Faults(loss=0.1))
+    assert link.set_parameter("FENCE_ALT_MAX", 117.5) == 117.5
+    assert link.vehicle.parameters.get("FENCE_ALT_MAX", wait_ready=False) == 117.5
+    assert link.read_parameter("FENCE_TYPE") == 7
+
+
+def test_parameters__unknown_name__refused(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.vehicle.PARAMETER_REPEAT_S", 0.02)
+    _, link = connected()
+    with pytest.raises(VehicleRefused) as refused:
+        link.read_parameter("NO_SUCH_NAME")
+    assert refused.value.refusals[0].rule == "link.parameter"
+
+
+def test_command__refused__with_the_vehicles_words(connected):
+    """Arming before a position is known; the reason comes in a text of its own."""
+    _, link = connected(speed_up=1.0)
+    with pytest.raises(VehicleRefused) as refused:
+        link.vehicle.armed = True
+    assert "Bad fix" in refused.value.refusals[0].message()
+    assert not link.vehicle.armed
+
+
+def test_command__unknown_to_the_vehicle__refused(connected):
+    _, link = connected()
+    with pytest.raises(VehicleRefused, match="UNSUPPORTED"):
+        link.commands.run(mavlink.MAV_CMD_DO_FLIGHTTERMINATION, 1.0)
+
+
+def test_command__acknowledgement_of_another_order__not_taken_for_ours(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.commands.REPEAT_S", 0.2)
+    monkeypatch.setattr("flights.link.commands.REASON_S", 0.05)
+    monkeypatch.setattr("flights.link.commands.TRIES", 30)
+    _, link = connected(faults=Faults(loss=0.3))
+    for _ in range(5):
+        link.commands.run(mavlink.MAV_CMD_RUN_PREARM_CHECKS)
+        with pytest.raises(VehicleRefused):
+            link.commands.run(mavlink.MAV_CMD_MISSION_START, 1.0, 0.0)
+
+
+def test_link__dronekit_mission_upload__not_reachable(connected):
+    """Its upload reports success for rejected missions, so it is cut off, not merely unused."""
+    from dronekit import Command as DronekitCommand
+
+    _, link = connected()
+    link.vehicle.commands.add(DronekitCommand(0, 0, 0, 3, 16, 0, 1, 0, 0, 0, 0, 23.1, 113.2, 50))
+    with pytest.raises(AttributeError):
+        link.vehicle.commands.upload()
+
+
+def test_link__nobody_there__refused():
+    with pytest.raises(VehicleRefused) as refused:
+        VehicleLink.connect(f"tcp:127.0.0.1:{free_port()}", SystemClock())
+    assert refused.value.refusals[0].rule == "link.unreachable"
+
+
+def test_link__silent_port__no_heartbeat(monkeypatch):
+    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 0.2)
+    with pytest.raises(LinkLost) as lost:
+        VehicleLink.connect(f"udpin:127.0.0.1:{free_port(socket.SOCK_DGRAM)}", SystemClock())
+    assert lost.value.refusals[0].rule == "link.no_heartbeat"
+    assert lost.value.status == 503
+
+
+def test_link__vehicle_gone__lost_and_found_again(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.vehicle.SILENCE_LIMIT_S", 0.3)
+    monkeypatch.setattr("flights.link.connection.REOPEN_EVERY_S", 0.05)
+    running, link = connected()
+    running._wire._port._drop(running._wire._port._peers[0])
+    link.wait(lambda: link.connection.counts["link.closed"] == 1, 60, "link.not_ready")
+    before = link.connection.counts["accepted"]
+    link.wait(lambda: link.connection.counts["accepted"] > before, 600, "link.not_ready")
+    running.stop()
+    with pytest.raises(LinkLost):
+        link.wait(lambda: False, 1e9, "link.not_ready")
+
+
+def heartbeat(system: int, autopilot: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA, kind: int = 2):
+    return mavlink.MAVLink_heartbeat_message(kind, autopilot, 0, 0, 3, 3), mavlink.MAVLink(None, system, 1)
+
+
+@pytest.fixture
+def listening(monkeypatch):
+    """A listening line and a function that sends it raw bytes from a socket of its own."""
+    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 5.0)
+    port = free_port(socket.SOCK_DGRAM)
+    links: list[VehicleLink] = []
+    made = threading.Thread(target=lambda: links.append(VehicleLink.connect(f"udpin:127.0.0.1:{port}", SystemClock())))
+    made.start()
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+
+    def send(data: bytes, who: int = 0) -> None:
+        sockets[who].sendto(data, ("127.0.0.1", port))
+
+    message, codec = heartbeat(1)
+    while not links:
+        send(message.pack(codec))
+        time.sleep(0.02)
+    made.join()
+    yield links[0], send
+    links[0].close()
+    for each in sockets:
+        each.close()
+
+
+def settled(link: VehicleLink, reason: str, count: int) -> bool:
+    deadline = time.monotonic() + 5
+    while link.connection.counts[reason] < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return link.connection.counts[reason] >= count
+
+
+def test_link__other_system_id__dropped_and_counted(listening):
+    link, send = listening
+    message, codec = heartbeat(66)
+    send(message.pack(codec))
+    assert settled(link, "link.identity", 1)
+    assert link.connection.target_system == 1
+
+
+def test_link__mavlink_1_frame__dropped(listening):
+    link, send = listening
+    message, codec = heartbeat(1)
+    send(message.pack(codec, force_mavlink1=True))
+    assert settled(link, "link.mavlink1", 1)
+
+
+def test_link__random_bytes__no_exception_leaves_the_link(listening):
+    import random
+
+    link, send = listening
+    noise = random.Random(7)
+    for _ in range(400):
+        send(noise.randbytes(noise.randrange(1, 300)))
+        send(b"\xfd" + noise.randbytes(40))
+    message, codec = heartbeat(1)
+    send(message.pack(codec))
+    assert settled(link, "link.garbage", 100)
+    assert link.connection._thread.is_alive()
+    assert link.connection.counts["listener.error"] == 0
+
+
+def test_link__other_source_port__neither_heard_nor_answered(listening):
+    """One vehicle is pinned; ten thousand strangers on the port are not ten thousand recipients."""
+    link, send = listening
+    before = link.connection.counts["accepted"]
+    message, codec = heartbeat(1)
+    for _ in range(20):
+        send(message.pack(codec), who=1)
+    time.sleep(0.2)
+    assert link.connection.counts["accepted"] == before
+
+
+def test_link__not_an_arducopter__refused(monkeypatch):
+    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 5.0)
+    port = free_port(socket.SOCK_DGRAM)
+    message, codec = heartbeat(1, autopilot=mavlink.MAV_AUTOPILOT_PX4)
+    stop = threading.Event()
+
+    def beat():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            while not stop.wait(0.05):
+                out.sendto(message.pack(codec), ("127.0.0.1", port))
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(VehicleRefused) as refused:
+            VehicleLink.connect(f"udpin:127.0.0.1:{port}", SystemClock())
+    finally:
+        stop.set()
+        beating.join()
+    assert refused.value.refusals[0].rule == "link.not_copter"
+
+
+@pytest.mark.parametrize("url", ["", "tcp:", "tcp:host", "tcp:h:0", "tcp:h:99999", "http://x:1", "udp:a b:1", "/etc/x"])
+def test_link__bad_address__refused_as_such(url):
+    with pytest.raises(RuleViolation) as refused:
+        VehicleLink.connect(url, SystemClock())
+    assert refused.value.refusals[0].rule == "link.url"
+    assert refused.value.status == 422
