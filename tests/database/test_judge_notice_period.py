@@ -1,11 +1,15 @@
 """The database itself refuses use before the notice period is over (GD-14.2 to GD-14.4, GD-16.3)."""
 
-from datetime import date, timedelta
+import random
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
-from tests.database.plain import NEUTRAL, Plain, connect
+from geo.publication import notice
+from schemas.rules import Rulebook
+from tests.database.plain import FIRST_OF_JUNE, NEUTRAL, QINGHE, Plain, connect
 
 DAY_29, DAY_30 = date(2025, 6, 30), date(2025, 7, 1)
 
@@ -153,6 +157,33 @@ def test_GD_16_3__publication_of_a_device_is_not_that_of_an_area(plain, refused_
     plain.publish(area, "device")
     with refused_by("GD-14.3"):
         plain.set_state("patrol_area", area, "effective", effective_from=DAY_30)
+
+
+# -- one clock, in SQL and in Python -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [QINGHE, NEUTRAL], ids=["Guangdong", "neutral"])
+def test_GD_14__clock_of_the_database_and_of_the_guards__agree(plain, place):
+    lon, lat = map(float, place.split("(")[1].rstrip(")").split())
+    pack = Rulebook.load().resolve(lon, lat, FIRST_OF_JUNE)
+    dice = random.Random(14)
+    channels = ["official_disclosure", "platform_map", "feed", "notice_board", "carrier_pigeon"]
+    answers = []
+    for _ in range(60):
+        device = plain.device(place=place)
+        rows = []
+        for _ in range(dice.randrange(8)):
+            at = datetime(2025, 6, dice.randrange(1, 20), dice.randrange(24), tzinfo=UTC)
+            withdrawn = at if dice.random() < 0.2 else None
+            channel = dice.choice(channels)
+            rows.append(SimpleNamespace(channel=channel, published_at=at, withdrawn_at=withdrawn))
+            day = pack.local_date(at)
+            plain.publish(device, on=day, channels=(channel,), published_at=at, withdrawn_at=withdrawn)
+        answers.append(notice(rows, pack).earliest)
+        query = "SELECT core.earliest_use('device', %s, %s, NULL, false, '2025-06-25')"
+        assert plain.run(query, device, place) == [(answers[-1],)], rows
+    assert None in answers
+    assert len(set(answers)) > 4
 
 
 # -- live records: the database's own clock decides --------------------------------------------

@@ -123,6 +123,7 @@ BEGIN ATOMIC
                 ELSE p.published_on END) AS day
         FROM core.publication p CROSS JOIN law.at(p_place, p_on) k
         WHERE p.subject_kind = p_kind AND p.subject_id = p_subject AND p.withdrawn_at IS NULL
+          AND p.channel = ANY (k.official_channels || k.further_channels)
           AND (p_since IS NULL OR p.published_on >= p_since)
           AND (NOT p_live OR p.origin = 'live')
           AND p.round_no = (
