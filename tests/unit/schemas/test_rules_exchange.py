@@ -11,7 +11,6 @@ from schemas.refusals import Kind, RuleViolation, refuse
 from schemas.rules import Rulebook, RulePack
 from tests.properties.test_ledger_tamper import make_export
 
-
 EXCHANGE = Path(__file__).resolve().parents[3] / "schemas" / "exchange"
 
 
