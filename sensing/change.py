@@ -97,11 +97,7 @@ def shift_between(before: Tile, after: Tile, role: Role) -> tuple[float, float]:
     reach = int(_MAX_SHIFT_PX) + 1
     near = np.roll(surface, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     row, column = np.unravel_index(int(near.argmax()), near.shape)
-    if (
-        near[row, column] < _CLEAR_PEAK * surface.std()
-        or not 0 < row < 2 * reach
-        or not 0 < column < 2 * reach
-    ):
+    if near[row, column] < _CLEAR_PEAK * surface.std() or not 0 < row < 2 * reach or not 0 < column < 2 * reach:
         return (0.0, 0.0)
     return (
         column - reach + _parabola(near[row, column - 1 : column + 2]),

@@ -5,9 +5,11 @@ Every function takes a unit of work and leaves the commit to the edge.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
@@ -18,16 +20,21 @@ from schemas.store.work import Work
 from schemas.tables import (
     SRID,
     Derivative,
+    Detection,
     Flight,
     FlightFrame,
+    Person,
     PrivacyZone,
     Scene,
+    SegmentationRun,
 )
 from sensing import rows
 from sensing.intake import Placed, Shelf, Told, receive
 from sensing.mask import Zone, grown
-from sensing.places import authority_at
+from sensing.places import authority_at, item_for
 from sensing.quarantine import Progress, Quarantine, quarantine
+from sensing.segment.model import Segmentation
+from sensing.violations import Verdict
 
 # From landing on, the times between which an aircraft was in the air are known.
 _FLOWN = ("landed", "ingested", "closed")
@@ -175,3 +182,121 @@ def _record(work: Work, scene: Scene, body: dict[str, object]) -> None:
         "flight_id": scene.flight_id and str(scene.flight_id),
     }
     work.record("scene.ingest", "scene", scene.id, about | body, effective_at=scene.captured_at)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an engine made of a scene and the law of it, ready to be written down."""
+
+    derivative: Derivative
+    before: Derivative | None
+    engine: str
+    engine_version: str
+    segmentation: Segmentation
+    verdicts: tuple[Verdict, ...]
+    rules_sha256: str
+    runtime_s: float
+
+
+def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
+    """Write down one pass of an engine, found something or not: `nothing found` differs from `not looked at`."""
+    run = rows.run(analysis)
+    work.session.add(run)
+    work.session.flush()
+    kinds = Counter(verdict.candidate.kind for verdict in analysis.verdicts if verdict.is_lead)
+    work.record(
+        "scene.segment",
+        "segmentation_run",
+        run.id,
+        {
+            "run": run.public_id,
+            "derivative_sha256": analysis.derivative.sha256,
+            "engine": f"{run.engine} {run.engine_version}",
+            "parameters_sha256": run.parameters_sha256,
+            "rules_sha256": run.rules_sha256,
+            "labels_sha256": run.labels_sha256,
+            "leads": dict(sorted(kinds.items())),
+            "candidates": len(analysis.verdicts),
+            "refused_kinds": sorted(run.refused_kinds),
+        },
+    )
+    return run
+
+
+def propose(work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int) -> Detection:
+    """Make a lead a detection in state `new`; raises RuleViolation with every guard that fails."""
+    derivative = work.session.get_one(Derivative, run.derivative_id)
+    scene = work.session.get_one(Scene, derivative.scene_id)
+    flight = work.session.get(Flight, scene.flight_id) if scene.flight_id else None
+    authority_id = authority_at(work.session, verdict.candidate.geom.centroid) or scene.authority_id
+    if authority_id is None:
+        raise conflict("GD-02.2", "detection.no_authority", measured=verdict.candidate.kind)
+    detection = rows.detection(run, verdict, ordinal, provenance(run, (derivative, scene, flight)))
+    detection.authority_id = authority_id
+    detection.scene_id = scene.id
+    detection.item_id = item_for(work.session, verdict, flight)
+    detection.formed_at = work.now
+    work.apply(detection, "propose", record={"kind": detection.kind, "run": run.public_id})
+    return detection
+
+
+def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | None]) -> dict[str, Any]:
+    """The chain from the sensor to the finding, as ids and hashes."""
+    derivative, scene, flight = source
+    chain: dict[str, Any] = {
+        "scene": scene.public_id,
+        "scene_sha256": scene.sha256,
+        "photos": len(scene.frame_hashes),
+        "derivative_sha256": derivative.sha256,
+        "zone_hash": derivative.zone_hash,
+        "run": run.public_id,
+        "engine": f"{run.engine} {run.engine_version}",
+        "parameters_sha256": run.parameters_sha256,
+        "rules_sha256": run.rules_sha256,
+        "labels_sha256": run.labels_sha256,
+        "position_error_m": scene.position_error_m,
+    }
+    if flight is not None:
+        chain |= {
+            "flight": flight.public_id,
+            "route": flight.route.code,
+            "route_version": flight.route_version,
+            "mission_digest": flight.mission_digest,
+        }
+    return chain
+
+
+def assign_detection(work: Work, detection_id: str, assignee_code: str) -> Detection:
+    """Give a detection to a qualified officer (GD-30.1)."""
+    detection = work.get(Detection, detection_id)
+    person = work.session.scalars(select(Person).where(Person.code == assignee_code)).one_or_none()
+    assignee_id = person.id if person else None
+    detection.assigned_to = assignee_id
+    work.apply(detection, "assign", assignee_id=assignee_id, record={"assignee_id": str(assignee_id)})
+    return detection
+
+
+def confirm_detection(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
+    """Accept a detection, as triage on the masked copy: evidence review comes later (GD-30.1, GD-30.3)."""
+    return _decide(work, detection_id, ("confirm", reason), seen)
+
+
+def reject_detection(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
+    """Call a detection a false alarm, with the reason."""
+    return _decide(work, detection_id, ("reject", reason), seen)
+
+
+def leave_detection_open(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
+    """Say that the image does not settle it, with the reason."""
+    return _decide(work, detection_id, ("leave_open", reason), seen)
+
+
+def _decide(work: Work, detection_id: str, what: tuple[str, str], seen: int | None) -> Detection:
+    """Apply a decision; `seen` is the version that the officer looked at, and an older one is refused (409)."""
+    transition, reason = what
+    detection = work.get(Detection, detection_id)
+    work.apply(detection, transition, reason=reason, expected_version=seen)
+    detection.decided_by = work.actor.person_id
+    detection.decided_at = work.now
+    detection.reason = reason.strip()
+    return detection

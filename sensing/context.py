@@ -29,9 +29,7 @@ class Place:
 
     def counts_on(self, day: date) -> bool:
         """Whether the feature is in force on a local date."""
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,6 @@ def surviving_pixels(path: Path, zones: ZoneBurner) -> int:
         for window, _ in windows(grid, row_bytes):
             private = zones.burn(window)
             if private.any():
-                shown = (dataset.read(window=window) != 0).any(axis=0) | (
-                    dataset.dataset_mask(window=window) != 0
-                )
+                shown = (dataset.read(window=window) != 0).any(axis=0) | (dataset.dataset_mask(window=window) != 0)
                 alive += int((shown & private).sum())
     return alive

@@ -59,17 +59,13 @@ def evaluate(findings: Sequence[Outline], truth: Sequence[Outline], silent: Sequ
     matches = []
     met: set[int] = set()
     for thing in truth:
-        overlaps = [
-            (iou(thing.geom, found.geom), i) for i, found in enumerate(findings) if found.kind == thing.kind
-        ]
+        overlaps = [(iou(thing.geom, found.geom), i) for i, found in enumerate(findings) if found.kind == thing.kind]
         best, _ = max(overlaps, default=(0.0, -1))
         matches.append(Match(thing, best if best >= _SAME_THING_IOU else 0.0))
         # A thing may be found in several parts; each of them is right even though only the best one counts.
         met |= {i for _, i in overlaps if shapely.intersects(thing.geom, findings[i].geom)}
     rest = [found for i, found in enumerate(findings) if i not in met]
-    hits = [
-        (found, quiet) for found in rest for quiet in silent if shapely.intersects(found.geom, quiet.geom)
-    ]
+    hits = [(found, quiet) for found in rest for quiet in silent if shapely.intersects(found.geom, quiet.geom)]
     hit = [found for found, _ in hits]
     return Evaluation(tuple(matches), tuple(hits), tuple(found for found in rest if found not in hit))
 

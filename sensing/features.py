@@ -45,7 +45,8 @@ def brightness(tile: Tile) -> Ints:
 def excess_green(tile: Tile) -> Floats:
     """(2G - R - B) / (R + G + B): plants in plain colour pictures; greys are 0."""
     red, green, blue = (tile[role].astype(np.float64) for role in VISIBLE)
-    return (2 * green - red - blue) / np.maximum(red + green + blue, 1.0)
+    excess: Floats = (2 * green - red - blue) / np.maximum(red + green + blue, 1.0)
+    return excess
 
 
 def warmth(tile: Tile) -> Floats:
@@ -57,7 +58,8 @@ def saturation(tile: Tile) -> Floats:
     """(max - min) / max of red, green and blue, in [0, 1]."""
     stack = np.stack([tile[role] for role in VISIBLE]).astype(np.float64)
     high = np.maximum(stack.max(axis=0), 1.0)
-    return (high - np.minimum(stack.min(axis=0), high)) / high
+    share: Floats = (high - np.minimum(stack.min(axis=0), high)) / high
+    return share
 
 
 def box_sum(plane: NDArray[np.integer], radius: int) -> Wide:

@@ -125,9 +125,7 @@ def pose_of(
             "FocalLengthIn35mmFilm": camera,
         }
         absent = ", ".join(tag for tag, value in gaps.items() if value is None)
-        raise RuleViolation(
-            Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found]
-        )
+        raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found])
     if found:
         raise RuleViolation(Kind.INVALID, found)
     alt_agl_m, height_error_m = _height(photo, at, name, terrain)
@@ -179,9 +177,7 @@ def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) 
         gap = "GPSAltitude with an elevation model, RelativeAltitude"
         raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=gap)])
     if alt_agl_m < _MIN_AGL_M:
-        low = refuse(
-            "frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M
-        )
+        low = refuse("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M)
         raise RuleViolation(Kind.INVALID, [low])
     return alt_agl_m, error_m
 
@@ -199,9 +195,7 @@ def plan_mosaic(reports: Sequence[HeaderReport], poses: Sequence[Pose]) -> Mosai
     west, south, east, north = seen.bounds
     width, height = math.ceil((east - west) / pixel_m), math.ceil((north - south) / pixel_m)
     if width * height > limit("raster.pixels"):
-        big = refuse(
-            "raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels")
-        )
+        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
         raise RuleViolation(Kind.TOO_LARGE, [big])
     transform = Affine.translation(west, north) @ Affine.scale(pixel_m, -pixel_m)
     times = sorted(pose.captured_at for pose in poses)

@@ -99,13 +99,9 @@ def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
             gcps=controls,
         )
     except RasterioError as error:
-        raise invalid(
-            "raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS
-        ) from error
+        raise invalid("raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS) from error
     if width * height > limit("raster.pixels"):
-        big = refuse(
-            "raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels")
-        )
+        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
         raise RuleViolation(Kind.TOO_LARGE, [big])
     grid = Grid(target.to_wkt(), transform, int(width), int(height))
     gsd_m = ground_resolution_m(grid)

@@ -82,9 +82,7 @@ class Placed:
     position_error_m: float | None
     plan: MosaicPlan | None = None
 
-    def written(
-        self, room: Quarantine, zones: Sequence[BaseGeometry], progress: Progress
-    ) -> tuple[Written, int]:
+    def written(self, room: Quarantine, zones: Sequence[BaseGeometry], progress: Progress) -> tuple[Written, int]:
         """The masked copy, and how many pixels of zones survive in it when it is read back."""
         if self.plan is not None:
             copy = room.mosaic(self.guests, self.plan.placements, self.grid, zones, progress)
@@ -160,9 +158,7 @@ def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told:
 def _tagged_time(report: HeaderReport) -> datetime | None:
     """The time in the TIFF tag, which names no zone; satellite products write UTC."""
     try:
-        return datetime.strptime(report.tags.get("TIFFTAG_DATETIME", ""), "%Y:%m:%d %H:%M:%S").replace(
-            tzinfo=UTC
-        )
+        return datetime.strptime(report.tags.get("TIFFTAG_DATETIME", ""), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         return None
 

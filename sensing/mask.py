@@ -74,8 +74,7 @@ def validity(
 def zone_version(zones: Iterable[Zone]) -> str:
     """SHA-256 over the zones in force: the same for any order, another for any change of one of them."""
     rows = sorted(
-        [zone.public_id, zone.version, zone.buffer_m, shapely.to_wkt(zone.geom, rounding_precision=9)]
-        for zone in zones
+        [zone.public_id, zone.version, zone.buffer_m, shapely.to_wkt(zone.geom, rounding_precision=9)] for zone in zones
     )
     return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 

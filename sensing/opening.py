@@ -72,9 +72,7 @@ def _header(path: Path, driver: Driver, isolation: str) -> HeaderReport:
                 "nodata": tuple(None if value is None else float(value) for value in source.nodatavals),
                 "colours": tuple(colour.name for colour in source.colorinterp),
                 "tags": {k: source.tags()[k][:_TAG_LENGTH] for k in _TAGS_KEPT if k in source.tags()},
-                "unpacked_bytes": sum(np.dtype(t).itemsize for t in source.dtypes)
-                * source.width
-                * source.height,
+                "unpacked_bytes": sum(np.dtype(t).itemsize for t in source.dtypes) * source.width * source.height,
                 "photo": photo.read(path) if driver == "JPEG" else None,
             }
         )
@@ -125,9 +123,7 @@ def _common_type(report: HeaderReport) -> str:
     return _OWN_TYPES.get(common, common)
 
 
-def _read(
-    source: DatasetReader, report: HeaderReport, window: Window
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _read(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     try:
         raw = source.read(report.data_bands, window=window)
         alpha = source.read(report.alpha_band, window=window) if report.alpha_band else None

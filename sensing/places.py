@@ -9,8 +9,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from schemas.tables import SRID, Authority, ContextFeature
+from schemas.tables import SRID, Authority, ContextFeature, Flight, SupervisionItem
 from sensing.context import Context, Place
+from sensing.violations import Verdict
 
 _LEVELS = ("township", "county", "city", "province")
 
@@ -40,3 +41,10 @@ def context_near(session: Session, area: BaseGeometry) -> Context:
         )
         for row in found
     )
+
+
+def item_for(session: Session, verdict: Verdict, flight: Flight | None) -> uuid.UUID | None:
+    """The supervision item under which a lead falls: the one of its violation, else the one that the flight served."""
+    code = verdict.violation.code if verdict.violation else None
+    item_id = session.scalars(select(SupervisionItem.id).where(SupervisionItem.code == code)).one_or_none()
+    return item_id or (flight.plan.item_id if flight else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geoalchemy2.shape import from_shape
 from pyproj import CRS
@@ -16,6 +16,10 @@ from schemas.tables import SRID
 from sensing.intake import Placed
 from sensing.mask import Zone, zone_version
 from sensing.quarantine import Written
+from sensing.violations import Verdict
+
+if TYPE_CHECKING:
+    from sensing.commands import Analysis
 
 _POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo")
 
@@ -64,6 +68,51 @@ def derivative(
         height=placed.grid.height,
         bands=len(placed.roles),
         band_roles=[role.value for role in placed.roles],
+    )
+
+
+def run(analysis: Analysis) -> tables.SegmentationRun:
+    """The row of one pass of an engine."""
+    found = analysis.segmentation
+    return tables.SegmentationRun(
+        id=uuid.uuid4(),
+        public_id=public_id("RN"),
+        derivative_id=analysis.derivative.id,
+        before_derivative_id=analysis.before.id if analysis.before else None,
+        engine=analysis.engine,
+        engine_version=analysis.engine_version,
+        parameters_sha256=found.parameters_sha256,
+        rules_sha256=analysis.rules_sha256,
+        labels_sha256=found.labels_sha256,
+        coverage=dict(found.coverage_km2),
+        refused_kinds=dict(found.refused),
+        runtime_s=round(analysis.runtime_s, 3),
+    )
+
+
+def detection(
+    run: tables.SegmentationRun, verdict: Verdict, ordinal: int, provenance: dict[str, Any]
+) -> tables.Detection:
+    """The row of a lead, without state: only the machine gives it one."""
+    seen = verdict.candidate
+    return tables.Detection(
+        public_id=public_id("DT"),
+        run_id=run.id,
+        ordinal=ordinal,
+        kind=seen.kind,
+        score=round(seen.score, 4),
+        area_m2=round(seen.area_m2, 1),
+        geom=from_shape(seen.geom, srid=SRID),
+        rule_trace=list(verdict.trace),
+        context={
+            "violation": verdict.violation.code if verdict.violation else None,
+            "measures": {name: round(value, 4) for name, value in seen.measures.items()},
+            "places": [
+                {"layer": one.place.layer, "id": one.place.public_id, "share": round(one.share, 3)}
+                for one in verdict.places
+            ],
+        },
+        provenance=provenance,
     )
 
 

@@ -41,9 +41,7 @@ def judge(candidates: Iterable[Candidate], pack: RulePack, context: Context, on:
     return [_judge(candidate, pack.violation_catalogue, context, on) for candidate in candidates]
 
 
-def _judge(
-    candidate: Candidate, catalogue: Sequence[ViolationType], context: Context, on: date
-) -> Verdict:
+def _judge(candidate: Candidate, catalogue: Sequence[ViolationType], context: Context, on: date) -> Verdict:
     entry = next((one for one in catalogue if candidate.kind in one.kinds), None)
     if entry is None:
         return Verdict(candidate, None, False, (*candidate.trace, f"no rule names {candidate.kind}"))

@@ -97,9 +97,7 @@ def prompts(candidate: Mask) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     around = ndimage.binary_dilation(candidate, iterations=_RING_PX + 1)
     around &= ~ndimage.binary_dilation(candidate, iterations=_RING_PX)
     ring = np.argwhere(around)
-    picked = (
-        ring[np.linspace(0, len(ring) - 1, min(_RING_POINTS, len(ring))).astype(int)] if len(ring) else ring
-    )
+    picked = ring[np.linspace(0, len(ring) - 1, min(_RING_POINTS, len(ring))).astype(int)] if len(ring) else ring
     outside = [(float(column), float(row)) for row, column in picked]
     labels = [1] * len(inside) + [0] * len(outside)
     return np.array(inside + outside, dtype=np.float64).reshape(-1, 2), np.array(labels, dtype=np.int64)
