@@ -33,6 +33,7 @@ LIMITS: dict[str, Limit] = {
     "raster.exif_bytes": Limit(64 << 10, "bytes", "metadata of one photo", "reliability.md 5 row 47"),
     "frame.pixels": Limit(100_000_000, "pixels", "one photo", "the largest aerial cameras"),
     "layer.bytes": Limit(256 << 20, "bytes", "one imported layer file", "a county's parcels"),
+    "layer.json_bytes": Limit(64 << 20, "bytes", "one imported GeoJSON layer", "it is held in memory whole"),
     "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),
     "upload.bytes": Limit(16 << 20, "bytes", "one body sent to a page", "twice plan.bytes"),
     "form.bytes": Limit(64 << 10, "bytes", "a form without a file", "reliability.md 4.3"),

@@ -42,9 +42,7 @@ def require(work: Work, subject: Published, *roles: Role, action: str) -> None:
 
 def role_missing(subject: str, action: str, roles: Iterable[Role]) -> RuleViolation:
     """The refusal (403) of an action for want of a role."""
-    return forbidden(
-        "state.role", "machine.role", subject=subject, transition=action, required=", ".join(roles)
-    )
+    return forbidden("state.role", "machine.role", subject=subject, transition=action, required=", ".join(roles))
 
 
 def refuse_unknown(words: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:

@@ -75,8 +75,11 @@ _DEVICE_COLUMNS = {f.name for f in fields(NewDevice)} - {
 }
 
 
-def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None) -> Device:
-    """The row of a device and of its site, not yet registered; raises RuleViolation for unknown words."""
+def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None, state: str | None = None) -> Device:
+    """The row of a device and of its site; raises RuleViolation for unknown words.
+
+    An import inserts it with the state that it asserts; otherwise the machine gives it its first one.
+    """
     words = (
         ("platform", new.platform, PLATFORMS),
         ("device_type", new.device_type, DEVICE_TYPES),
@@ -100,6 +103,7 @@ def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None) -> Device:
         site=site,
         site_id=site.id,
         import_id=import_id,
+        state=state,
         **{name: getattr(new, name) for name in _DEVICE_COLUMNS},
     )
 
@@ -111,9 +115,7 @@ def register_device(work: Work, new: NewDevice) -> Device:
     return device
 
 
-def record_review(
-    work: Work, device: Device, *, kind: str, items: Mapping[str, bool], note: str = ""
-) -> DeviceReview:
+def record_review(work: Work, device: Device, *, kind: str, items: Mapping[str, bool], note: str = "") -> DeviceReview:
     """Records a legal or technical review; it passes when every item of the rule pack does (GD-11, GD-12)."""
     if kind not in REVIEWERS:
         refuse_unknown([("kind", kind, tuple(REVIEWERS))])
@@ -143,9 +145,7 @@ def _refuse_wrong_items(kind: str, items: Mapping[str, bool], required: Iterable
         refusals.append(refuse("GD-10.3", "device.review_blank", kind=kind, measured=", ".join(blank)))
     if unknown := sorted(set(items) - set(required)):
         measured, names = ", ".join(unknown), ", ".join(required)
-        refusals.append(
-            refuse("GD-10.3", "device.review_unknown", kind=kind, measured=measured, required=names)
-        )
+        refusals.append(refuse("GD-10.3", "device.review_unknown", kind=kind, measured=measured, required=names))
     if refusals:
         raise RuleViolation(Kind.CONFLICT, refusals)
 

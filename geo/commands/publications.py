@@ -104,9 +104,7 @@ def publish(work: Work, subject: Published, *, seen_version: int | None = None) 
     move(work, subject, "publish", seen_version, record=record)
 
 
-def suspend(
-    work: Work, subject: PatrolArea | PatrolRoute, *, reason: str, text_en: str, text_zh: str
-) -> None:
+def suspend(work: Work, subject: PatrolArea | PatrolRoute, *, reason: str, text_en: str, text_zh: str) -> None:
     """Takes an area or a route out of use and announces it (GD-14.4)."""
     stop(work, subject, "suspend", "suspended", reason, (text_en, text_zh))
     subject.suspended_on = local_today(work, subject)
@@ -117,9 +115,7 @@ def retire(work: Work, subject: Published, *, reason: str, text_en: str, text_zh
     stop(work, subject, "retire", "retired", reason, (text_en, text_zh))
 
 
-def stop(
-    work: Work, subject: Published, transition: str, kind: str, reason: str, texts: tuple[str, str]
-) -> None:
+def stop(work: Work, subject: Published, transition: str, kind: str, reason: str, texts: tuple[str, str]) -> None:
     """Announce the end of use of a subject in both languages (`texts`), and make the transition."""
     announcement = Announcement(
         id=new_id(),

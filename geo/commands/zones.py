@@ -43,9 +43,7 @@ def new_zone(new: NewZone, *, now: datetime) -> PrivacyZone:
     if new.exact_geom is not None and not new.geom.covers(new.exact_geom):
         raise invalid("GD-15", "zone.exact_outside")
     if new.valid_to is not None and new.valid_to <= valid_from:
-        raise invalid(
-            "GD-15", "zone.period", measured=new.valid_to.isoformat(), required=valid_from.isoformat()
-        )
+        raise invalid("GD-15", "zone.period", measured=new.valid_to.isoformat(), required=valid_from.isoformat())
     if not 0 <= new.buffer_m <= MOST_BUFFER_M:
         raise invalid("GD-15", "zone.buffer", measured=str(new.buffer_m), required=MOST_BUFFER_M)
     return PrivacyZone(

@@ -1,0 +1,161 @@
+"""The names that columns have in files of bureaus, in English and Chinese, and how their cells are read."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from geo.intake.table import Value
+from schemas.refusals import Refusal, invalid, refuse
+
+# The first column whose name stands here is taken; names are compared without case, blanks and hyphens.
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name", "名称", "project", "项目名称", "企业名称", "单位名称", "地块名称", "设备名称"),
+    "name_en": ("name_en", "english_name", "英文名称"),
+    "name_zh": ("name_zh", "chinese_name", "中文名称"),
+    "kind": ("kind", "type", "类型", "类别", "许可类型", "许可事项", "种类"),
+    "number": ("permit_no", "number", "no", "许可证号", "许可证编号", "证号", "编号", "文号"),
+    "holder": ("holder", "permit_holder", "持证单位", "权利人", "建设单位"),
+    "valid_from": ("valid_from", "start_date", "有效期起", "有效期开始", "发证日期", "生效日期"),
+    "valid_to": ("valid_to", "end_date", "expires", "有效期止", "有效期至", "到期日期", "截止日期"),
+    "registration_code": ("registration_code", "credit_code", "uscc", "统一社会信用代码", "信用代码"),
+    "address": ("address", "地址", "住所", "经营地址"),
+    "entity_type": ("entity_type", "type", "industry", "类型", "行业", "主体类型"),
+    "buffer_m": ("buffer_m", "buffer", "缓冲距离"),
+    "source": ("source", "来源"),
+    "device_type": ("device_type", "type", "设备类型", "类型"),
+    "platform": ("platform", "平台"),
+    "purpose": ("purpose", "用途", "监控目的"),
+    "purpose_en": ("purpose_en",),
+    "purpose_zh": ("purpose_zh",),
+    "place_text": ("place_text", "place", "address", "设置地点", "位置", "地址"),
+    "item": ("item", "item_code", "事项编码", "监管事项"),
+    "model": ("model", "型号"),
+    "serial_no": ("serial_no", "serial", "序列号", "设备编号"),
+    "quality_certificate_no": ("quality_certificate_no", "certificate_no", "合格证号", "质检证书号"),
+    "is_measuring_instrument": ("is_measuring_instrument", "measuring", "计量器具"),
+    "calibration_valid_to": ("calibration_valid_to", "calibrated_until", "检定有效期至"),
+    "sector_azimuth_deg": ("sector_azimuth_deg", "azimuth", "方位角"),
+    "hfov_deg": ("hfov_deg", "hfov", "水平视场角"),
+    "range_m": ("range_m", "range", "作用距离"),
+    "lon": ("lon", "lng", "long", "longitude", "经度"),
+    "lat": ("lat", "latitude", "纬度"),
+    "wkt": ("wkt", "geom", "geometry", "the_geom", "shape", "几何"),
+}
+
+_DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d{2}))(?:[T ].*)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
+_YES, _NO = frozenset({"1", "true", "yes", "y", "是"}), frozenset({"0", "false", "no", "n", "否"})
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LONGEST_TEXT = 1_000
+
+
+def _norm(name: str) -> str:
+    return re.sub(r"[\s\-]+", "_", name.strip().lstrip("\ufeff").lower())
+
+
+def match(columns: Iterable[str], fields: Iterable[str]) -> dict[str, str]:
+    """For each field the column that carries it, where there is one; no column carries two fields."""
+    by_name: dict[str, str] = {}
+    for column in columns:
+        by_name.setdefault(_norm(column), column)
+    found: dict[str, str] = {}
+    for field in fields:
+        for name in SYNONYMS[field]:
+            carrier = by_name.get(name)
+            if carrier is not None and carrier not in found.values():
+                found[field] = carrier
+                break
+    return found
+
+
+class Cells:
+    """The cells of one row by field; every fault is collected, so that a row tells all of them."""
+
+    def __init__(self, values: Mapping[str, Value], columns: Mapping[str, str]) -> None:
+        self._values = values
+        self._columns = columns
+        self.refusals: list[Refusal] = []
+
+    def text(self, field: str, *, required: bool = False) -> str | None:
+        """A text of at most 1,000 characters, or None where the cell is blank."""
+        value = self._values.get(self._columns.get(field, ""))
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # a code that the file keeps in a column of numbers
+        text = None if value is None else str(value).strip()
+        if not text:
+            if required:
+                names = " / ".join(SYNONYMS[field])
+                self.refusals.append(refuse("layer.field", "layer.field_missing", field=field, required=names))
+            return None
+        if len(text) > _LONGEST_TEXT or _UNSTORABLE.search(text):
+            self.refusals.append(refuse("layer.field", "layer.text", field=field, required=_LONGEST_TEXT))
+            return None
+        return text
+
+    def number(self, field: str) -> float | None:
+        """A finite number, or None where the cell is blank."""
+        text = self.text(field)
+        if text is None:
+            return None
+        if not _NUMBER.fullmatch(text):
+            self._wrong(field, text, "1.5")
+            return None
+        return float(text)
+
+    def day(self, field: str) -> date | None:
+        """A date written year, month, day in any usual way, or None where the cell is blank."""
+        text = self.text(field)
+        if text is None:
+            return None
+        if found := _DATE.fullmatch(text):
+            with contextlib.suppress(ValueError):  # such as a 30th of February
+                return date(*(int(part) for part in found.groups() if part))
+        self._wrong(field, text, "2025-06-01")
+        return None
+
+    def flag(self, field: str) -> bool:
+        """Yes or no; a blank cell is no."""
+        text = (self.text(field) or "no").lower()
+        if text not in _YES | _NO:
+            self._wrong(field, text, "yes / no")
+        return text in _YES
+
+    def word(self, field: str, words: Mapping[str, str], default: str | None = None) -> str | None:
+        """A word of a closed list by any of its names; `default` where the cell is blank."""
+        text = self.text(field, required=default is None)
+        if text is None:
+            return default
+        known = words.get(text.lower())
+        if known is None:
+            self._wrong(field, text, ", ".join(sorted(set(words.values()))))
+        return known
+
+    def _wrong(self, field: str, measured: str, required: str) -> None:
+        self.refusals.append(
+            refuse("layer.field", "layer.value", field=field, measured=measured[:60], required=required)
+        )
+
+    def others(self) -> dict[str, Value]:
+        """The cells of all columns that no field carries; what cannot be stored is left out."""
+        carried = set(self._columns.values())
+        kept = {name: value for name, value in self._values.items() if name not in carried and value is not None}
+        return {
+            name[:100]: value
+            for name, value in kept.items()
+            if not (isinstance(value, str) and (len(value) > _LONGEST_TEXT or _UNSTORABLE.search(value)))
+            and not _UNSTORABLE.search(name)
+        }
+
+
+def position(values: Mapping[str, Value], columns: Mapping[str, str]) -> list[float]:
+    """Longitude and latitude from the cells of a row; raises RuleViolation where one is not a number."""
+    made = []
+    for field in ("lon", "lat"):
+        text = str(values.get(columns[field]) or "").strip()
+        if not _NUMBER.fullmatch(text):
+            raise invalid("geometry.not_a_number", path=columns[field], measured=text[:40] or "blank")
+        made.append(float(text))
+    return made

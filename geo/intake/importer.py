@@ -1,0 +1,334 @@
+"""The import of a layer: read, placed, judged row by row, and written in one command with one ledger event.
+
+Good rows are taken and bad ones are listed with their reasons; nothing is repaired. With `strict`, one bad
+row keeps all of them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
+
+from geo.geojson import refuse_invalid, refuse_sliver
+from geo.intake.archive import TAKEN
+from geo.intake.columns import Cells, match
+from geo.intake.coordinates import placement, refuse_offset
+from geo.intake.layers import LAYERS, Intake, Layer
+from geo.intake.table import Row, Table
+from geo.intake.texts import read_csv, read_geojson
+from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
+from schemas.actors import ActorKind
+from schemas.ids import new_id, public_id
+from schemas.limits import limit
+from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, too_large
+from schemas.roles import Role
+from schemas.store.work import Work
+from schemas.tables import Authority, Base, ImportBatch, Origin, SupervisionItem
+
+IMPORTED, REFUSED = "imported", "refused"
+
+_IMPORTERS = {"zones": (Role.DATA_ADMIN, Role.UNIT_HEAD), "devices": (Role.DATA_ADMIN, Role.PLANNER, Role.OFFICER)}
+_CHUNK = 5_000
+
+Place = Callable[[Sequence[BaseGeometry | None]], NDArray[np.object_]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What whoever imports says beside the file.
+
+    `crs` is a code such as EPSG:4547 for a file that declares none, `encoding` the code page of its text,
+    `source_layer` the one of several layers in a file; `authority` and `item` are codes that hold for all
+    devices of a file. `strict` takes all rows or none.
+    """
+
+    layer: str
+    crs: str | None = None
+    encoding: str | None = None
+    source_layer: str | None = None
+    authority: str | None = None
+    item: str | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """What became of one row of the file, counted from 1."""
+
+    number: int
+    refusals: tuple[Refusal, ...] = ()
+    public_ids: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """`imported` or `refused`."""
+        return REFUSED if self.refusals else IMPORTED
+
+    def render(self, lang: str = "en") -> dict[str, Any]:
+        """The row as a JSON object."""
+        body: dict[str, Any] = {"row": self.number, "outcome": self.outcome}
+        if self.refusals:
+            return body | {"refusals": [refusal.render(lang) for refusal in self.refusals]}
+        return body | {"ids": list(self.public_ids)}
+
+
+@dataclass(frozen=True)
+class Report:
+    """An import as told to whoever made it; `batch` is None where nothing was written."""
+
+    layer: str
+    file_name: str
+    sha256: str
+    format: str
+    crs: str
+    accuracy_m: float | None
+    encoding: str
+    columns: Mapping[str, str]
+    rows: tuple[RowOutcome, ...]
+    batch: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> int:
+        """How many rows were refused."""
+        return sum(bool(row.refusals) for row in self.rows)
+
+    @property
+    def imported(self) -> int:
+        """How many rows were written."""
+        return len(self.rows) - self.refused if self.batch else 0
+
+    def render(self, lang: str = "en") -> dict[str, Any]:
+        """The whole report as a JSON object."""
+        return {
+            "ok": self.batch is not None,
+            "batch": self.batch,
+            "layer": self.layer,
+            "file": self.file_name,
+            "sha256": self.sha256,
+            "format": self.format,
+            "crs": self.crs,
+            "transformation_accuracy_m": self.accuracy_m,
+            "encoding": self.encoding,
+            "columns": dict(self.columns),
+            "imported": self.imported,
+            "refused": self.refused,
+            "notes": list(self.notes),
+            "rows": [row.render(lang) for row in self.rows],
+        }
+
+
+def import_layer(work: Work, path: Path, options: Options) -> Report:
+    """Import the rows of a file into one layer; the caller commits where the report has a batch.
+
+    Raises RuleViolation where the file as a whole cannot be taken: its size, format, encoding or coordinate
+    system, or because the same file is in that layer already.
+    """
+    layer = LAYERS.get(options.layer)
+    if layer is None:
+        raise invalid("layer.unknown", measured=options.layer, required=", ".join(LAYERS))
+    _refuse_actor(work, options.layer)
+    sha256 = _sha256(path)
+    _refuse_twice(work, options.layer, sha256)
+    table = read_table(path, layer, options)
+    refuse_offset(table.names)
+    way = placement(table.crs, options.crs)
+    columns = match(table.columns, layer.fields)
+    batch = _batch(options.layer, path, sha256, way.name)
+    intake = Intake(work, batch.id, *_named(work, options))
+    outcomes, made = _judge(table, layer, columns, way.place, intake)
+    refused = sum(bool(outcome.refusals) for outcome in outcomes)
+    written = bool(made) and not (options.strict and refused)
+    if written:
+        batch.rows_imported, batch.rows_refused = len(outcomes) - refused, refused
+        _write(work, batch, made)
+    return Report(
+        layer=options.layer,
+        file_name=path.name,
+        sha256=sha256,
+        format=table.format,
+        crs=way.name,
+        accuracy_m=way.accuracy_m,
+        encoding=table.encoding,
+        columns=columns,
+        rows=tuple(outcomes),
+        batch=batch.public_id if written else None,
+        notes=table.notes,
+    )
+
+
+def read_table(path: Path, layer: Layer, options: Options) -> Table:
+    """The rows of a file, by the reader for what its first bytes say it is; the name decides only for text."""
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_MAGIC))
+    suffix = path.suffix.lower()
+    if head == SQLITE_MAGIC:
+        return read_geopackage(path, options.source_layer)
+    if head[:4] == b"PK\x03\x04" or (head[:4] == SHP_MAGIC and suffix == ".shp"):
+        return read_shapefile(path, options.source_layer, options.encoding)
+    if suffix in (".geojson", ".json"):
+        return read_geojson(path, layer.allow, options.crs)
+    if suffix in (".csv", ".txt", ".tsv"):
+        return read_csv(path, options.encoding, options.crs)
+    raise invalid("layer.format", "layer.unknown_format", measured=path.name[-40:])
+
+
+def _refuse_actor(work: Work, layer: str) -> None:
+    roles = _IMPORTERS.get(layer, (Role.DATA_ADMIN,))
+    if work.actor.kind is ActorKind.HOST or any(work.actor.has(role) for role in roles):
+        return
+    raise forbidden("state.role", "machine.role", subject=layer, transition="import", required=", ".join(roles))
+
+
+def _sha256(path: Path) -> str:
+    """SHA-256 (hex) of a file; of a loose shapefile, of all its parts in the order of their names."""
+    parts = [path]
+    if path.suffix.lower() == ".shp":
+        beside = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() in TAKEN)
+        parts = sorted(beside, key=lambda p: p.suffix.lower())
+    size = sum(part.stat().st_size for part in parts)
+    if size > limit("layer.bytes"):
+        raise too_large("layer.bytes", measured=size, required=limit("layer.bytes"))
+    digest = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _refuse_twice(work: Work, layer: str, sha256: str) -> None:
+    query = select(ImportBatch).where(ImportBatch.layer == layer, ImportBatch.sha256 == sha256).limit(1)
+    before = work.session.scalars(query).first()
+    if before is not None:
+        measured = before.recorded_at.isoformat(timespec="seconds")
+        raise conflict("layer.twice", batch=before.public_id, measured=measured)
+
+
+def _batch(layer: str, path: Path, sha256: str, crs: str) -> ImportBatch:
+    return ImportBatch(
+        id=new_id(),
+        public_id=public_id("IB"),
+        origin=Origin.LEGACY.value,
+        layer=layer,
+        file_name=path.name,
+        sha256=sha256,
+        crs=crs,
+    )
+
+
+def _named(work: Work, options: Options) -> tuple[Authority | None, SupervisionItem | None]:
+    """The authority and the item that hold for all devices of the file."""
+    if options.layer != "devices":
+        return None, None
+    if options.authority is None:
+        raise invalid("layer.authority", "layer.authority_missing")
+    authority = work.session.scalars(select(Authority).where(Authority.code == options.authority)).one_or_none()
+    if authority is None:
+        raise not_found("store.unknown", "store.not_found", subject="authority", measured=options.authority)
+    if options.item is None:
+        return authority, None
+    item = work.session.scalars(select(SupervisionItem).where(SupervisionItem.code == options.item)).one_or_none()
+    if item is None:
+        raise not_found("store.unknown", "store.not_found", subject="supervision item", measured=options.item)
+    return authority, item
+
+
+def _judge(
+    table: Table,
+    layer: Layer,
+    columns: Mapping[str, str],
+    place: Place,
+    intake: Intake,
+) -> tuple[list[RowOutcome], list[Base]]:
+    outcomes: list[RowOutcome] = []
+    made: list[Base] = []
+    for start in range(0, len(table.rows), _CHUNK):
+        chunk = table.rows[start : start + _CHUNK]
+        for row, geom in zip(chunk, _placed(chunk, place), strict=True):
+            cells = Cells(row.values, columns)
+            records = _records(row, geom, layer, cells, intake)
+            if cells.refusals:
+                outcomes.append(RowOutcome(row.number, tuple(cells.refusals)))
+            else:
+                made.extend(records)
+                ids = tuple(record.public_id for record in records if hasattr(record, "public_id"))
+                outcomes.append(RowOutcome(row.number, (), ids))
+    return outcomes, made
+
+
+def _placed(rows: Sequence[Row], place: Place) -> list[BaseGeometry | None]:
+    """The shapes of some rows in EPSG:4326; a shape that is refused anyway stays None."""
+    found = [index for index, row in enumerate(rows) if row.geom is not None]
+    geoms: list[BaseGeometry | None] = [None] * len(rows)
+    if found:
+        moved = place([rows[index].geom for index in found])
+        for index, geom in zip(found, moved, strict=True):
+            geoms[index] = geom
+    return geoms
+
+
+def _records(row: Row, geom: BaseGeometry | None, layer: Layer, cells: Cells, intake: Intake) -> list[Base]:
+    """The records of a row; where there are faults, `cells.refusals` holds all of them."""
+    cells.refusals.extend(row.refusals)
+    try:
+        if geom is not None:
+            refuse_shape(geom, layer.allow, f"row {row.number}")
+    except RuleViolation as error:
+        cells.refusals.extend(error.refusals)
+        geom = None
+    if geom is None:
+        return []
+    try:
+        return layer.build(cells, geom, intake)
+    except RuleViolation as error:
+        cells.refusals.extend(error.refusals)
+        return []
+
+
+def refuse_shape(geom: BaseGeometry, allow: frozenset[str], path: str) -> None:
+    """Raise RuleViolation for a shape (EPSG:4326) that its layer does not take, or that is not sound."""
+    if geom.is_empty:
+        raise invalid("geometry.empty", path=path)
+    if geom.geom_type not in allow:
+        raise invalid("geometry.type", measured=geom.geom_type, required=", ".join(sorted(allow)))
+    parts, positions = shapely.get_num_geometries(geom), shapely.get_coordinates(geom)
+    if parts > limit("geometry.parts"):
+        raise invalid("geometry.too_many_parts", measured=int(parts), required=limit("geometry.parts"))
+    if len(positions) > limit("geometry.vertices"):
+        most = limit("geometry.vertices")
+        raise invalid("geometry.too_many_vertices", measured=len(positions), required=most)
+    if not np.isfinite(positions).all():
+        raise invalid("geometry.not_finite", path=path)
+    if (np.abs(positions) > (180, 90)).any():
+        lon, lat = positions[(np.abs(positions) > (180, 90)).any(axis=1)][0]
+        raise invalid("geometry.out_of_range", path=path, measured=f"{lon:.6f}, {lat:.6f}")
+    refuse_invalid(geom, path)
+    if geom.geom_type.endswith("Polygon"):
+        for part in getattr(geom, "geoms", (geom,)):
+            refuse_sliver(part, path, limit("geometry.min_area"))
+
+
+def _write(work: Work, batch: ImportBatch, made: list[Base]) -> None:
+    work.session.add(batch)
+    work.session.flush()
+    for start in range(0, len(made), _CHUNK):
+        work.session.add_all(made[start : start + _CHUNK])
+        work.session.flush()
+    body = {
+        "layer": batch.layer,
+        "sha256": batch.sha256,
+        "crs": batch.crs,
+        "imported": batch.rows_imported,
+        "refused": batch.rows_refused,
+    }
+    work.record("layer.import", "import_batch", batch.id, body, origin=Origin.LEGACY)

@@ -1,0 +1,129 @@
+"""Touches the disk: GeoJSON and CSV, read strictly by the house itself."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from geo.geojson import parse_document, parse_geometry
+from geo.intake.columns import match, position
+from geo.intake.coordinates import placement
+from geo.intake.table import Row, Table, Value, plain
+from geo.intake.vector import known_encoding
+from schemas.limits import LIMITS, limit
+from schemas.refusals import RuleViolation, invalid, too_large
+
+_LONGEST_HEADER = 300
+
+
+def read_geojson(path: Path, allow: Collection[str], crs: str | None) -> Table:
+    """A FeatureCollection; each feature's geometry is parsed strictly, a fault refuses its row alone.
+
+    An old `crs` member may name another geographic system; a projected one is refused, because GeoJSON has
+    longitude and latitude.
+    """
+    most = dataclasses.replace(LIMITS["json.bytes"], value=limit("layer.json_bytes"))
+    document = parse_document(path.read_bytes(), limits={**LIMITS, "json.bytes": most})
+    features = document.get("features")
+    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise invalid("layer.format", "layer.not_a_collection")
+    if len(features) > limit("layer.rows"):
+        raise too_large("layer.rows", measured=len(features), required=limit("layer.rows"))
+    declared = _declared(document.get("crs"))
+    if not placement(declared, crs).is_geographic:
+        raise invalid("geometry.crs", "layer.geojson_projected", measured=crs or declared)
+    rows = [_feature(index, feature, allow) for index, feature in enumerate(features)]
+    columns = tuple(dict.fromkeys(name for row in rows for name in row.values))
+    return Table("GeoJSON", columns, rows, declared, "utf-8", (path.name, *columns))
+
+
+def _declared(member: Any) -> str:  # noqa: ANN401
+    """The system that a `crs` member names; without one it is WGS 84 (RFC 7946, 4)."""
+    if member is None:
+        return "CRS84"
+    properties = member.get("properties") if isinstance(member, dict) else None
+    name = properties.get("name") if isinstance(properties, dict) else None
+    if not isinstance(name, str):
+        raise invalid("geometry.crs", "layer.crs_unknown", measured=type(member).__name__)
+    if name.upper().endswith("CRS84"):
+        return "CRS84"
+    prefix = "urn:ogc:def:crs:EPSG:"
+    return f"EPSG:{name.rpartition(':')[2]}" if name.upper().startswith(prefix.upper()) else name
+
+
+def _feature(index: int, feature: Any, allow: Collection[str]) -> Row:  # noqa: ANN401
+    path = f"features[{index}]"
+    if not isinstance(feature, dict) or feature.get("type") != "Feature":
+        refused = invalid("geometry.format", path=path, measured=type(feature).__name__)
+        return Row(index + 1, {}, None, refused.refusals)
+    properties = feature.get("properties")
+    values = {key: _cell(value) for key, value in properties.items()} if isinstance(properties, dict) else {}
+    try:
+        geom = parse_geometry(feature.get("geometry"), allow=allow, path=f"{path}.geometry")
+    except RuleViolation as error:
+        return Row(index + 1, values, None, error.refusals)
+    return Row(index + 1, values, geom)
+
+
+def _cell(value: Any) -> Value:  # noqa: ANN401
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else plain(value)
+
+
+def read_csv(path: Path, encoding: str | None, crs: str | None) -> Table:
+    """Points from a table with a column of longitudes and one of latitudes.
+
+    Text is UTF-8 unless an encoding is given. A table cannot say which system its numbers are in, so it must
+    be named, and it must be one of longitude and latitude: in surveyors' tables X may be the northing.
+    """
+    used = known_encoding(encoding) if encoding else "utf-8"
+    try:
+        text = path.read_bytes().decode("utf-8-sig" if used == "utf-8" else used)
+    except UnicodeDecodeError as error:
+        raise invalid("layer.encoding", "layer.encoding_wrong", measured=used) from error
+    header, cells = _records(text)
+    if not placement(None, crs).is_geographic:
+        raise invalid("geometry.crs", "layer.csv_projected", measured=crs)
+    places = match(header, ("lon", "lat", "wkt"))
+    if "lon" not in places or "lat" not in places:
+        rule = "layer.csv_wkt" if "wkt" in places else "layer.csv_columns"
+        raise invalid("geometry.format", rule, measured=", ".join(header)[:_LONGEST_HEADER])
+    rows = list(_points(header, cells, places))
+    return Table("CSV", header, rows, None, used, (path.name, *header))
+
+
+def _records(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise invalid("layer.format", "layer.corrupt") from error
+    if not records or not any(name.strip() for name in records[0]):
+        raise invalid("layer.format", "layer.no_header")
+    header = tuple(name.strip() for name in records[0])
+    if len(set(header)) != len(header):
+        raise invalid("layer.format", "layer.header_twice")
+    if len(records) - 1 > limit("layer.rows"):
+        raise too_large("layer.rows", measured=len(records) - 1, required=limit("layer.rows"))
+    return header, records[1:]
+
+
+def _points(header: tuple[str, ...], cells: list[list[str]], places: dict[str, str]) -> Iterator[Row]:
+    for number, record in enumerate(cells, start=1):
+        if not any(cell.strip() for cell in record):
+            continue  # a blank line between records
+        values = {name: plain(cell) for name, cell in zip(header, record, strict=False)}
+        if len(record) != len(header):
+            refused = invalid("layer.field", "layer.cells", measured=len(record), required=len(header))
+            yield Row(number, values, None, refused.refusals)
+            continue
+        try:
+            point = {"type": "Point", "coordinates": position(values, places)}
+            yield Row(number, values, parse_geometry(point, allow={"Point"}, path=f"row {number}"))
+        except RuleViolation as error:
+            yield Row(number, values, None, error.refusals)
