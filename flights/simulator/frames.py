@@ -92,8 +92,8 @@ class FrameWriter:
         # The top of the picture is where the nose points: pixels run right and down from its middle.
         to_plane = (
             Affine.rotation(-shot.yaw_deg)
-            * Affine.scale(metres_per_px, -metres_per_px)
-            * Affine.translation(-camera.width_px / 2, -camera.height_px / 2)
+            @ Affine.scale(metres_per_px, -metres_per_px)
+            @ Affine.translation(-camera.width_px / 2, -camera.height_px / 2)
         )
         count = min(3, self._source.count)
         reproject(

@@ -1,0 +1,108 @@
+"""The line's parts that need no vehicle: addresses, the dronekit shim, the record."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from flights.link import _dronekit_compat
+from flights.link.transport import Address, PipeClosed, open_pipe, parse_url
+from schemas.refusals import RuleViolation
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("tcp:127.0.0.1:5760", Address("tcp", "127.0.0.1", 5760)),
+        ("udp:0.0.0.0:14550", Address("udpin", "0.0.0.0", 14550)),
+        ("udpin:0.0.0.0:14550", Address("udpin", "0.0.0.0", 14550)),
+        ("udpout:drone.example:14550", Address("udpout", "drone.example", 14550)),
+        ("tcp:[::1]:5760", Address("tcp", "::1", 5760)),
+        ("/dev/ttyACM0", Address("serial", "/dev/ttyACM0", 57_600)),
+        ("/dev/ttyUSB0,115200", Address("serial", "/dev/ttyUSB0", 115_200)),
+        ("serial:/dev/ttyUSB0:921600", Address("serial", "/dev/ttyUSB0", 921_600)),
+    ],
+)
+def test_url__as_pymavlink_writes_it__understood(url, address):
+    assert parse_url(url) == address
+
+
+@pytest.mark.parametrize("url", ["tcp::5760", "ws:x:1", "/tmp/x", "tcp:a:70000", "tcp:a:-1", "udp:14550"])
+def test_url__anything_else__refused(url):
+    with pytest.raises(RuleViolation) as refused:
+        parse_url(url)
+    assert refused.value.status == 422
+
+
+def test_serial__pseudo_terminal__carries_bytes_both_ways():
+    ours, theirs = pty.openpty()
+    pipe = open_pipe(f"{os.ttyname(theirs)},57600")
+    try:
+        os.write(ours, b"\xfd\x00\x11")
+        deadline = 100
+        got = b""
+        while len(got) < 3 and deadline:
+            got += pipe.read()
+            deadline -= 1
+        assert got == b"\xfd\x00\x11"
+        assert pipe.read() == b""
+        pipe.write(b"\xfe\x13\r\n")
+        assert os.read(ours, 10) == b"\xfe\x13\r\n"
+        pipe.reopen()
+    finally:
+        pipe.close()
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_serial__unknown_speed__refused():
+    ours, theirs = pty.openpty()
+    try:
+        with pytest.raises(RuleViolation):
+            open_pipe(f"{os.ttyname(theirs)},12345")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_serial__no_terminal__an_os_error():
+    with pytest.raises(OSError, match="not a serial port"):
+        open_pipe("/dev/null")
+
+
+def test_tcp__peer_ends__pipe_closed():
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        pipe = open_pipe(f"tcp:127.0.0.1:{server.getsockname()[1]}")
+        peer, _ = server.accept()
+        assert pipe.read() == b""
+        peer.close()
+        with pytest.raises(PipeClosed):
+            while True:
+                pipe.read()
+        pipe.write(b"lost")
+        pipe.close()
+
+
+def test_shim__dronekit__imported_and_nothing_left_behind():
+    dronekit = _dronekit_compat.load()
+    assert _dronekit_compat.load() is dronekit
+    assert hasattr(dronekit, "Vehicle")
+    assert not hasattr(collections, "MutableMapping")
+
+
+def test_shim__pymavlink_imported_for_mavlink_1__refused():
+    """Otherwise commands would leave without a target at the first MAVLink 2 byte."""
+    code = (
+        "import os; os.environ.pop('MAVLINK20', None); from pymavlink import mavutil;"
+        "from flights.link import _dronekit_compat; _dronekit_compat.load()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "MAVLink 1" in done.stderr
