@@ -1,0 +1,543 @@
+"""Layer files of every kind, read without a database."""
+
+import json
+import shutil
+import sqlite3
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import geopandas
+import pytest
+import shapely
+from shapely.geometry import Point, Polygon, box
+
+from geo.intake.columns import Cells, match, position
+from geo.intake.coordinates import placement, refuse_offset
+from geo.intake.texts import read_csv, read_geojson
+from geo.intake.vector import known_encoding, read_geopackage, read_shapefile
+from schemas.limits import LIMITS
+from schemas.refusals import RuleViolation
+
+FIELD = box(113.26, 23.13, 113.27, 23.14)
+ANY = {"Point", "Polygon", "MultiPolygon"}
+
+
+def refusal(caught):
+    (only,) = caught.value.refusals
+    json.dumps(caught.value.render("zh"), allow_nan=False)
+    return only
+
+
+def frame(crs="EPSG:4490", geoms=(FIELD,), **columns):
+    names = columns or {"名称": ["甲采石场"], "许可证号": ["粤2025-1"]}
+    return geopandas.GeoDataFrame(names, geometry=list(geoms), crs=crs)
+
+
+def shapefile(folder, made, encoding="GBK", name="permits"):
+    path = folder / f"{name}.shp"
+    made.to_file(path, engine="pyogrio", driver="ESRI Shapefile", encoding=encoding)
+    return path
+
+
+def zipped(path, target, parts=(".shp", ".shx", ".dbf", ".prj", ".cpg"), folder=""):
+    with zipfile.ZipFile(target, "w") as archive:
+        for part in parts:
+            archive.write(path.with_suffix(part), f"{folder}{path.stem}{part}")
+    return target
+
+
+# -- shapefiles -------------------------------------------------------------------------------------------
+
+
+def test_shapefile__gbk_by_its_cpg__read_in_chinese(tmp_path):
+    table = read_shapefile(shapefile(tmp_path, frame()), None, None)
+    assert table.columns == ("名称", "许可证号")
+    assert table.rows[0].values == {"名称": "甲采石场", "许可证号": "粤2025-1"}
+    assert table.rows[0].geom.equals(FIELD)
+    assert (table.encoding, table.crs) == ("gb18030", "EPSG:4490")
+
+
+def test_shapefile__zipped_in_a_folder__read(tmp_path):
+    path = zipped(shapefile(tmp_path, frame()), tmp_path / "a.zip", folder="资料/")
+    assert read_shapefile(path, None, None).rows[0].values["名称"] == "甲采石场"
+
+
+def test_shapefile__no_code_page_but_chinese__refused_until_it_is_named(tmp_path):
+    path = shapefile(tmp_path, frame())
+    path.with_suffix(".cpg").unlink()
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).text == "layer.encoding_missing"
+    assert read_shapefile(path, None, "GBK").rows[0].values["名称"] == "甲采石场"
+
+
+def test_shapefile__no_code_page_and_plain_ascii__read(tmp_path):
+    path = shapefile(tmp_path, frame(name=["Quarry"]))
+    path.with_suffix(".cpg").unlink()
+    assert read_shapefile(path, None, None).rows[0].values == {"name": "Quarry"}
+
+
+def test_shapefile__language_byte_of_the_dbf__is_enough(tmp_path):
+    path = shapefile(tmp_path, frame())
+    path.with_suffix(".cpg").unlink()
+    with path.with_suffix(".dbf").open("r+b") as table:
+        table.seek(29)
+        table.write(b"\x4d")
+    assert read_shapefile(path, None, None).rows[0].values["名称"] == "甲采石场"
+
+
+def test_shapefile__text_that_is_not_in_the_code_page_it_claims__refused(tmp_path):
+    path = shapefile(tmp_path, frame())
+    path.with_suffix(".cpg").write_text("UTF-8")
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).rule == "layer.format"
+
+
+@pytest.mark.parametrize("part", [".shx", ".dbf"])
+def test_shapefile__a_part_is_missing__refused_by_name(tmp_path, part):
+    path = shapefile(tmp_path, frame())
+    path.with_suffix(part).unlink()
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).measured == part
+
+
+def test_shapefile__without_prj__declares_nothing(tmp_path):
+    path = shapefile(tmp_path, frame())
+    path.with_suffix(".prj").unlink()
+    assert read_shapefile(path, None, None).crs is None
+
+
+def test_shapefile__a_vrt_or_garbage_behind_the_name__refused(tmp_path):
+    path = shapefile(tmp_path, frame())
+    for content in (b"<OGRVRTDataSource/>", b""):
+        path.write_bytes(content)
+        with pytest.raises(RuleViolation) as caught:
+            read_shapefile(path, None, None)
+        assert refusal(caught).text == "layer.corrupt"
+
+
+def test_shapefile__garbage_after_the_first_bytes__no_shape_is_taken(tmp_path):
+    path = shapefile(tmp_path, frame())
+    for content in (b"\x00\x00\x27\x0a" + b"\xff" * 200, path.read_bytes()[:120]):
+        path.write_bytes(content)
+        (row,) = read_shapefile(path, None, None).rows
+        assert row.refusals[0].rule == "geometry.empty"
+
+
+def test_zip__two_shapefiles__one_must_be_named(tmp_path):
+    for name in ("north", "south"):
+        shapefile(tmp_path, frame(name=[name]), name=name)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for path in [p for p in tmp_path.iterdir() if p.suffix != ".zip"]:
+            archive.write(path, path.name)
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(tmp_path / "two.zip", None, None)
+    assert refusal(caught).required == "north, south"
+    assert read_shapefile(tmp_path / "two.zip", "south", None).rows[0].values["name"] == "south"
+
+
+def test_zip__that_is_none_or_holds_none__refused(tmp_path):
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04" + b"\x00" * 100)
+    empty = tmp_path / "empty.zip"
+    with zipfile.ZipFile(empty, "w") as archive:
+        archive.writestr("readme.txt", "nothing here")
+    for path, text in ((broken, "layer.archive_corrupt"), (empty, "layer.choose")):
+        with pytest.raises(RuleViolation) as caught:
+            read_shapefile(path, None, None)
+        assert refusal(caught).text == text
+
+
+def test_zip__a_cut_off_member__refused(tmp_path):
+    path = zipped(shapefile(tmp_path, frame()), tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    data[60:90] = b"\xff" * 30
+    path.write_bytes(data)
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).text in {"layer.archive_corrupt", "layer.corrupt"}
+
+
+def test_zip__names_that_climb_out__written_nowhere(tmp_path):
+    path = shapefile(tmp_path, frame())
+    target = zipped(path, tmp_path / "evil.zip", folder="../../")
+    assert read_shapefile(target, None, None).rows[0].values["名称"] == "甲采石场"
+    assert not list(tmp_path.parent.parent.glob("permits.*"))
+
+
+def test_zip__unpacks_to_more_than_the_limit__refused(tmp_path, monkeypatch):
+    path = zipped(shapefile(tmp_path, frame()), tmp_path / "a.zip")
+    monkeypatch.setitem(LIMITS, "layer.bytes", LIMITS["layer.bytes"].__class__(200, "bytes", "test", "test"))
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert caught.value.status == 413
+
+
+def test_zip__with_a_password__refused(tmp_path):
+    path = zipped(shapefile(tmp_path, frame()), tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")
+    data[central + 8] |= 1  # the flag of encryption
+    path.write_bytes(data)
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).text == "layer.archive_encrypted"
+
+
+def test_zip__sidecars_that_gdal_would_follow__are_left_behind(tmp_path):
+    path = shapefile(tmp_path, frame())
+    (tmp_path / "permits.shp.aux.xml").write_text("<x/>")
+    (tmp_path / "permits.qix").write_bytes(b"garbage")
+    assert len(read_shapefile(path, None, None).rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("GBK", "gb18030"),
+        ("gb2312", "gb18030"),
+        ("936", "gb18030"),
+        ("ANSI 936", "gb18030"),
+        ("CP936", "gb18030"),
+        ("UTF-8", "utf-8"),
+        ("65001", "utf-8"),
+        ("GB18030", "gb18030"),
+        ("1252", "cp1252"),
+        ("Big5", "big5"),
+    ],
+)
+def test_encoding__by_any_usual_name(name, codec):
+    assert known_encoding(name) == codec
+
+
+@pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "99999", "\x00", "idna\x00"])
+def test_encoding__that_is_none__refused(name):
+    with pytest.raises(RuleViolation) as caught:
+        known_encoding(name)
+    assert refusal(caught).text == "layer.encoding_unknown"
+
+
+# -- GeoPackages ------------------------------------------------------------------------------------------
+
+
+def geopackage(folder, *layers):
+    path = folder / "data.gpkg"
+    for name in layers:
+        frame(name=[name]).to_file(path, layer=name, driver="GPKG", engine="pyogrio")
+    return path
+
+
+def test_geopackage__its_one_layer__read(tmp_path):
+    table = read_geopackage(geopackage(tmp_path, "permits"), None)
+    assert (table.rows[0].values, table.crs) == ({"name": "permits"}, "EPSG:4490")
+
+
+def test_geopackage__two_layers__one_must_be_named(tmp_path):
+    path = geopackage(tmp_path, "permits", "water")
+    with pytest.raises(RuleViolation) as caught:
+        read_geopackage(path, None)
+    assert refusal(caught).required == "permits, water"
+    assert read_geopackage(path, "water").rows[0].values == {"name": "water"}
+    with pytest.raises(RuleViolation):
+        read_geopackage(path, "fire")
+
+
+def test_geopackage__a_view_in_place_of_a_table__not_run(tmp_path):
+    path = geopackage(tmp_path, "permits")
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE permits RENAME TO hidden")
+        database.execute("CREATE VIEW permits AS SELECT * FROM hidden")
+        database.execute("UPDATE gpkg_contents SET table_name = 'permits'")
+    database.close()
+    with pytest.raises(RuleViolation) as caught:
+        read_geopackage(path, None)
+    assert refusal(caught).text == "layer.choose"
+
+
+@pytest.mark.parametrize("content", [b"SQLite format 3\x00", b"SQLite format 3\x00" + b"\x00" * 5000])
+def test_geopackage__that_is_none__refused(tmp_path, content):
+    path = tmp_path / "a.gpkg"
+    path.write_bytes(content)
+    with pytest.raises(RuleViolation) as caught:
+        read_geopackage(path, None)
+    assert refusal(caught).text == "layer.corrupt"
+
+
+# -- GeoJSON ----------------------------------------------------------------------------------------------
+
+
+def collection(*features, **more):
+    return json.dumps({"type": "FeatureCollection", "features": list(features)} | more)
+
+
+def feature(geom=FIELD, **properties):
+    geometry = geom if isinstance(geom, dict) or geom is None else json.loads(shapely.to_geojson(geom))
+    return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+
+def geojson(tmp_path, text):
+    path = tmp_path / "layer.geojson"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_geojson__good_and_bad_features__each_judged_alone(tmp_path):
+    bow_tie = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
+    text = collection(feature(name="a", tags=["x"]), feature(bow_tie, name="b"), feature(None), 5)
+    rows = read_geojson(geojson(tmp_path, text), ANY, None).rows
+    assert [row.refusals[0].rule if row.refusals else None for row in rows] == [
+        None,
+        "geometry.invalid",
+        "geometry.empty",
+        "geometry.format",
+    ]
+    assert rows[0].values == {"name": "a", "tags": '["x"]'}
+    assert rows[1].values == {"name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("crs", "text"),
+    [
+        ({"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4547"}}, "layer.geojson_projected"),
+        ({"type": "name", "properties": {"name": "GCJ-02"}}, "layer.offset"),
+        ({"type": "link", "properties": {"href": "http://127.0.0.1/"}}, "layer.crs_unknown"),
+        ("EPSG:4490", "layer.crs_unknown"),
+    ],
+)
+def test_geojson__a_system_that_it_cannot_be_in__refused(tmp_path, crs, text):
+    with pytest.raises(RuleViolation) as caught:
+        read_geojson(geojson(tmp_path, collection(feature(), crs=crs)), ANY, None)
+    assert refusal(caught).text == text
+
+
+@pytest.mark.parametrize("name", ["urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4490", "EPSG:4326"])
+def test_geojson__an_old_crs_member_of_longitude_and_latitude__taken(tmp_path, name):
+    crs = {"type": "name", "properties": {"name": name}}
+    table = read_geojson(geojson(tmp_path, collection(feature(), crs=crs)), ANY, None)
+    assert placement(table.crs, None).is_geographic
+
+
+@pytest.mark.parametrize("text", ["[]", '{"type":"Feature"}', '{"type":"FeatureCollection","features":{}}', "", "<x/>"])
+def test_geojson__anything_else__refused(tmp_path, text):
+    with pytest.raises(RuleViolation):
+        read_geojson(geojson(tmp_path, text), ANY, None)
+
+
+# -- CSV --------------------------------------------------------------------------------------------------
+
+
+def table_of(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "points.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_csv__chinese_columns_in_gbk__read(tmp_path):
+    path = table_of(tmp_path, "名称,经度,纬度\r\n甲厂,113.26,23.13\r\n", "gbk")
+    table = read_csv(path, "GBK", "EPSG:4490")
+    assert table.rows[0].values["名称"] == "甲厂"
+    assert table.rows[0].geom.equals(Point(113.26, 23.13))
+
+
+def test_csv__semicolons_a_mark_at_the_start_and_blank_lines__read(tmp_path):
+    path = table_of(tmp_path, '\ufeffname;lon;lat\n"a;b";113.26;23.13\n\n;;\nc;113.27;23.14\n')
+    rows = read_csv(path, None, "4326").rows
+    assert [(row.number, row.values["name"]) for row in rows] == [(1, "a;b"), (4, "c")]
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "rule"),
+    [
+        ("", "23.13", "geometry.not_a_number"),
+        ("113,26", "23.13", "layer.field"),
+        ("1_13", "23.13", "geometry.not_a_number"),
+        ("nan", "23.13", "geometry.not_a_number"),
+        ("1e999", "23.13", "geometry.not_finite"),
+        ("23.13", "113.26", "geometry.out_of_range"),
+    ],
+)
+def test_csv__a_bad_position__its_row_is_refused(tmp_path, lon, lat, rule):
+    rows = read_csv(table_of(tmp_path, f"name,lon,lat\na,{lon},{lat}\nb,113.26,23.13\n"), None, "EPSG:4326").rows
+    assert rows[0].refusals[0].rule == rule
+    assert rows[1].refusals == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "crs", "key"),
+    [
+        ("name,lon,lat\n", None, "layer.crs_missing"),
+        ("name,lon,lat\n", "EPSG:4547", "layer.csv_projected"),
+        ("name,lon,lat\n", "GCJ02", "layer.offset"),
+        ("name,WKT\na,POINT(1 1)\n", "EPSG:4326", "layer.csv_wkt"),
+        ("name,address\n", "EPSG:4326", "layer.csv_columns"),
+        ("", "EPSG:4326", "layer.no_header"),
+        ("a,a,lon,lat\n", "EPSG:4326", "layer.header_twice"),
+        ('name,lon,lat\n"a,1,2\n', "EPSG:4326", "layer.corrupt"),
+    ],
+)
+def test_csv__a_table_that_cannot_be_placed__refused(tmp_path, text, crs, key):
+    with pytest.raises(RuleViolation) as caught:
+        read_csv(table_of(tmp_path, text), None, crs)
+    assert refusal(caught).text == key
+
+
+def test_csv__gbk_read_as_utf_8__refused_with_what_to_do(tmp_path):
+    with pytest.raises(RuleViolation) as caught:
+        read_csv(table_of(tmp_path, "名称,经度,纬度\n", "gbk"), None, "EPSG:4326")
+    assert refusal(caught).text == "layer.encoding_wrong"
+
+
+# -- coordinate systems -----------------------------------------------------------------------------------
+
+
+def test_crs__cgcs2000_longitude_and_latitude__equal_to_wgs_84():
+    way = placement("EPSG:4490", None)
+    (placed,) = way.place([FIELD])
+    assert placed.equals_exact(FIELD, 1e-9)
+    assert way.accuracy_m == 0.0
+
+
+@pytest.mark.parametrize("epsg", [4513, 4526, 4533, 4534, 4538, 4547, 4554])
+def test_crs__cgcs2000_zones__the_false_origin_is_their_own_meridian(epsg):
+    way = placement(f"EPSG:{epsg}", None)
+    (there,) = way.place([Point(_false_easting(epsg), 2_560_000.0)])
+    assert there.x == pytest.approx(_meridian(epsg), abs=1e-9)
+    assert there.y == pytest.approx(23.14, abs=0.01)
+
+
+def _meridian(epsg):
+    """Three-degree zones with and without the number in front of the easting, from EPSG's own table."""
+    return 75 + 3 * (epsg - 4513) if epsg < 4534 else 75 + 3 * (epsg - 4534)
+
+
+def _false_easting(epsg):
+    return 25_500_000.0 + 1_000_000.0 * (epsg - 4513) if epsg < 4534 else 500_000.0
+
+
+def test_crs__wkt_of_a_prj_by_esri__known():
+    wkt = (
+        'PROJCS["CGCS2000_3_Degree_GK_CM_114E",GEOGCS["GCS_China_Geodetic_Coordinate_System_2000",'
+        'DATUM["D_China_2000",SPHEROID["CGCS2000",6378137.0,298.257222101]],PRIMEM["Greenwich",0.0],'
+        'UNIT["Degree",0.0174532925199433]],PROJECTION["Gauss_Kruger"],PARAMETER["False_Easting",500000.0],'
+        'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",114.0],PARAMETER["Scale_Factor",1.0],'
+        'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
+    )
+    (there,) = placement(wkt, None).place([Point(500_000.0, 2_560_000.0)])
+    assert there.x == pytest.approx(114.0)
+
+
+@pytest.mark.parametrize(
+    ("declared", "wanted", "text"),
+    [
+        (None, None, "layer.crs_missing"),
+        ("", None, "layer.crs_missing"),
+        (None, "gcj02", "layer.offset"),
+        ("EPSG:4490", "BD-09", "layer.offset"),
+        ('GEOGCS["GCJ-02",DATUM["x"]]', None, "layer.offset"),
+        (None, "EPSG:999999", "layer.crs_unknown"),
+        (None, "+proj=longlat", "layer.crs_unknown"),
+        (None, "+init=/etc/passwd:x", "layer.crs_unknown"),
+        (None, "http://127.0.0.1/crs", "layer.crs_unknown"),
+        ("GEOGCS[" + "x" * 40_000, None, "layer.crs_unknown"),
+        (None, "EPSG:4979x", "layer.crs_unknown"),
+        (None, "EPSG:5773", "layer.crs_unusable"),
+        (None, "EPSG:4978", "layer.crs_unusable"),
+        (None, "EPSG:4610", "layer.crs_no_way"),
+    ],
+)
+def test_crs__that_cannot_be_used__refused(declared, wanted, text):
+    with pytest.raises(RuleViolation) as caught:
+        placement(declared, wanted)
+    assert refusal(caught).text == text
+
+
+def test_crs__named_on_the_command_line__comes_before_the_declared_one():
+    assert placement("EPSG:4547", "EPSG:4490").is_geographic
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lon_gcj02", "GCJ-02", "bd09_x", "bd_lng", "BD09", "高德经度", "百度坐标", "火星坐标", "amap.csv", "mars_lon"],
+)
+def test_offset__confessed_in_any_name__refused(name):
+    with pytest.raises(RuleViolation) as caught:
+        refuse_offset(["permits.shp", name])
+    assert refusal(caught).rule == "geometry.crs"
+
+
+def test_offset__ordinary_names__pass():
+    refuse_offset(["lon", "lat", "名称", "abd", "mars", "bd", "高度", "permits_2025.zip"])
+
+
+# -- cells ------------------------------------------------------------------------------------------------
+
+
+def cells(**values):
+    return Cells(values, {name: name for name in values})
+
+
+def test_columns__names_in_both_languages_and_any_case():
+    found = match(("名称", "Permit-No", " 有效期起 ", "x"), ("name", "number", "valid_from", "kind"))
+    assert found == {"name": "名称", "number": "Permit-No", "valid_from": " 有效期起 "}
+
+
+def test_columns__one_column_carries_one_field_only():
+    assert match(("地址",), ("place_text", "address")) == {"place_text": "地址"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-06-01", "2025/6/1", "2025.06.01", "20250601", "2025年6月1日", "2025-06-01T00:00:00", "2025-06-01 08:30"],
+)
+def test_cells__a_day_in_any_usual_form(text):
+    assert cells(valid_from=text).day("valid_from") == date(2025, 6, 1)
+
+
+@pytest.mark.parametrize("text", ["2025-02-30", "01/06/2025", "June", "2025061", "25-6-1", "20250632"])
+def test_cells__a_day_that_is_none__refused(text):
+    row = cells(valid_from=text)
+    assert row.day("valid_from") is None
+    assert row.refusals[0].rule == "layer.field"
+
+
+def test_cells__all_faults_are_collected():
+    row = cells(buffer_m="ten", is_measuring_instrument="perhaps", kind="castle", name="x" * 2_000)
+    row.number("buffer_m")
+    row.flag("is_measuring_instrument")
+    row.word("kind", {"toilet": "toilet"})
+    row.text("name")
+    row.text("address", required=True)
+    assert len(row.refusals) == 5
+    for one in row.refusals:
+        one.render("zh")
+
+
+def test_cells__a_code_kept_in_a_column_of_numbers__loses_its_decimals():
+    assert cells(number=440100.0).text("number") == "440100"
+
+
+def test_cells__what_no_field_carries__is_kept_where_it_can_be_stored():
+    row = Cells({"name": "a", "height": 3.5, "blank": None, "bad": "a\x00b", "long": "x" * 2000}, {"name": "name"})
+    assert row.others() == {"height": 3.5}
+
+
+def test_cells__text_that_cannot_be_stored__refused():
+    row = cells(name="a\x00b")
+    assert row.text("name") is None
+    assert row.refusals[0].text == "layer.text"
+
+
+def test_position__reads_only_plain_numbers():
+    assert position({"lon": "113.26", "lat": 23.13}, {"lon": "lon", "lat": "lat"}) == [113.26, 23.13]
+
+
+def test_shapes__unclosed_or_empty__never_repaired(tmp_path: Path):
+    made = frame(geoms=(Polygon(),), name=["nothing"])
+    path = tmp_path / "e.gpkg"
+    made.to_file(path, driver="GPKG", engine="pyogrio")
+    (row,) = read_geopackage(path, None).rows
+    assert row.geom is None or row.geom.is_empty
+    shutil.rmtree(tmp_path)

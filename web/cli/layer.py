@@ -1,0 +1,94 @@
+"""`skywarden layer`: a bureau's own layers, imported from its files with a report for every row."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from geo.intake import LAYERS, Options, Report, import_layer
+from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
+from web.wiring import Services
+
+MOST_ROWS_TOLD = 50
+
+WORDS = {
+    "en": {
+        "head": "{file} ({format}, {crs}, {encoding}) into {layer}",
+        "done": "imported {imported}, refused {refused}, batch {batch}",
+        "none": "nothing was imported; refused {refused} of {total}",
+        "row": "row {row}:",
+        "more": "... and {count} more refused rows; --json lists all of them",
+    },
+    "zh": {
+        "head": "{file}（{format}，{crs}，{encoding}）导入图层 {layer}",
+        "done": "已导入 {imported} 行，拒绝 {refused} 行，批次 {batch}",
+        "none": "未导入任何内容；{total} 行中拒绝 {refused} 行",
+        "row": "第 {row} 行：",
+        "more": "……另有 {count} 行被拒绝；使用 --json 查看全部",
+    },
+}
+
+
+@click.group()
+def layer() -> None:
+    """Layers of a bureau's own data: permits, protected zones, water, farmland, entities, devices, zones."""
+
+
+@layer.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--layer", "name", type=click.Choice(list(LAYERS)), required=True, help="What the rows are.")
+@click.option("--crs", help="The coordinate system, such as EPSG:4490, of a file that declares none.")
+@click.option("--encoding", help="The code page of the text, such as GBK, of a file that declares none.")
+@click.option("--source-layer", help="Which one, where a GeoPackage or a zip holds several layers.")
+@click.option("--authority", help="Code of the authority whose devices these are.")
+@click.option("--item", help="Code of the supervision item for devices that name none.")
+@click.option("--strict", is_flag=True, help="Import nothing where one row is refused.")
+@as_person
+@as_json
+@pass_services
+def import_(
+    services: Services,
+    file: Path,
+    name: str,
+    person: str | None,
+    as_json: bool,
+    **options: str | bool | None,
+) -> None:
+    """Imports FILE: shapefile (.shp or .zip), GeoPackage, GeoJSON, or CSV with longitude and latitude.
+
+    CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Bad
+    rows are refused one by one with their reasons; nothing is repaired.
+    """
+    with services.work(actor_for(services, person)) as work:
+        report = import_layer(work, file, Options(layer=name, **options))  # type: ignore[arg-type]
+        if report.batch is not None:
+            work.commit()
+    if as_json:
+        echo_json(report.render(lang()))
+    else:
+        _tell(report, lang())
+    if report.batch is None:
+        sys.exit(REFUSED)
+
+
+def _tell(report: Report, language: str) -> None:
+    words = WORDS[language]
+    click.echo(
+        words["head"].format(
+            file=report.file_name, format=report.format, crs=report.crs, encoding=report.encoding, layer=report.layer
+        )
+    )
+    refused = [row for row in report.rows if row.refusals]
+    for row in refused[:MOST_ROWS_TOLD]:
+        click.echo(words["row"].format(row=row.number))
+        echo_refusals(row.refusals, language)
+    if len(refused) > MOST_ROWS_TOLD:
+        click.echo(words["more"].format(count=len(refused) - MOST_ROWS_TOLD))
+    for note in report.notes:
+        click.echo(f"! {note}")
+    template = words["done"] if report.batch else words["none"]
+    click.echo(
+        template.format(imported=report.imported, refused=report.refused, total=len(report.rows), batch=report.batch)
+    )
