@@ -157,9 +157,11 @@ FROM core.base_feature b;
 CREATE VIEW public_map.installation WITH (security_barrier) AS
 SELECT i.key, i.value FROM core.installation i WHERE i.key = 'sample_data';
 
--- Changes whenever anything was recorded, and tells neither how much nor what.
+-- Changes whenever anything was recorded, and with every day, because what is shown depends on the date.
+-- It tells neither how much was recorded nor what.
 CREATE VIEW public_map.revision WITH (security_barrier) AS
-SELECT coalesce((SELECT encode(substring(e.leaf FOR 8), 'hex') FROM ledger.event e ORDER BY e.id DESC LIMIT 1), '0') AS revision;
+SELECT to_char(current_date, 'YYYYMMDD') || '-' || coalesce(
+    (SELECT encode(substring(e.leaf FOR 8), 'hex') FROM ledger.event e ORDER BY e.id DESC LIMIT 1), '0') AS revision;
 
 -- The last seal, for anyone who wants to be a witness of the ledger.
 CREATE VIEW public_map.checkpoint WITH (security_barrier) AS
