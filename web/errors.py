@@ -13,13 +13,12 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, json, render_template, request
-from flask_babel import gettext
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
-from web.i18n import current_language
+from web.i18n import current_language, gettext
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +63,9 @@ def _http(error: HTTPException) -> Response:
         return response
     rule = _BY_STATUS.get(status, "request.malformed")
     refusal = refuse(rule, f"web.{rule.replace('.', '_')}")
-    headers = {"Allow": ", ".join(sorted(error.valid_methods))} if getattr(error, "valid_methods", None) else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
     if isinstance(error, RequestEntityTooLarge):
         # The rest of the body is not read, so the connection cannot be used again.
         headers["Connection"] = "close"

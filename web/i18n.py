@@ -15,11 +15,15 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, g, request
-from flask_babel import Babel, Domain, get_locale, gettext, ngettext
+from flask_babel import Babel, Domain, get_locale
+from flask_babel import gettext as _gettext
+from flask_babel import ngettext as _ngettext
 
 from schemas.refusals import LANGUAGES
 
 CATALOGUES = Path(__file__).parent / "translations"
+# The zone in which legal dates and all times are shown: that of the rule pack of the district.
+ZONE = "Asia/Shanghai"
 COOKIE = "lang"
 COOKIE_MAX_AGE_S = 365 * 86_400
 
@@ -60,6 +64,16 @@ def current_language() -> str:
     return str(g.language)
 
 
+def gettext(message: str, **values: object) -> str:
+    """The message in the reader's language, with its values filled in."""
+    return str(_gettext(message, **values))
+
+
+def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
+    """The message for `num` things in the reader's language; `%(num)d` stands for the number."""
+    return str(_ngettext(singular, plural, num, **values))
+
+
 def register(app: Flask) -> None:
     """Installs the languages, the words and the date formats in `app` and its templates."""
     PoBabel(app, locale_selector=current_language)
@@ -72,7 +86,12 @@ def _remember(response: Response) -> Response:
     """Keeps a language that was chosen in the URL."""
     if request.args.get("lang") in LANGUAGES:
         response.set_cookie(
-            COOKIE, current_language(), max_age=COOKIE_MAX_AGE_S, samesite="Lax", httponly=True, secure=request.is_secure
+            COOKIE,
+            current_language(),
+            max_age=COOKIE_MAX_AGE_S,
+            samesite="Lax",
+            httponly=True,
+            secure=request.is_secure,
         )
     return response
 
@@ -95,26 +114,27 @@ def in_words(value: Mapping[str, str] | str | None) -> str:
     return value.get(current_language()) or value.get("en") or next(iter(value.values()), "")
 
 
-def day(value: date | datetime | None, zone: str = "Asia/Shanghai") -> str:
+def day(value: date | datetime | None, zone: str = ZONE) -> str:
     """A date as `2026-11-21`, in the time zone of the rule pack."""
-    return _local(value, zone).isoformat() if value else ""
+    return local_date(value, zone).isoformat() if value else ""
 
 
-def weekday(value: date | datetime | None, zone: str = "Asia/Shanghai") -> str:
+def weekday(value: date | datetime | None, zone: str = ZONE) -> str:
     """A date with its weekday, for deadlines: `2026-11-21 (Sat)`."""
     if not value:
         return ""
-    local = _local(value, zone)
+    local = local_date(value, zone)
     names = get_locale().days["format"]["abbreviated"]
     return f"{local.isoformat()} ({names[local.weekday()]})"
 
 
-def moment(value: datetime | None, zone: str = "Asia/Shanghai") -> str:
+def moment(value: datetime | None, zone: str = ZONE) -> str:
     """An instant as `2026-11-21 14:05`, in the time zone of the rule pack."""
     return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") if value else ""
 
 
-def _local(value: date | datetime, zone: str) -> date:
+def local_date(value: date | datetime, zone: str = ZONE) -> date:
+    """The local date of an instant; a date is one already."""
     return value.astimezone(ZoneInfo(zone)).date() if isinstance(value, datetime) else value
 
 

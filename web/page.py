@@ -14,10 +14,9 @@ from markupsafe import Markup
 
 from schemas.actors import ActorKind
 from web import words
+from web.i18n import ZONE
 from web.identity.request_identity import current_actor, services
 from web.permissions import Permission, may
-
-ZONE = "Asia/Shanghai"
 
 
 @dataclass(frozen=True)

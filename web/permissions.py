@@ -77,9 +77,7 @@ class Section(Blueprint):
         super().__init__(name, import_name)
         self.audience = audience
 
-    def page(
-        self, rule: str, *, max_body_bytes: int | None = None, **methods: Permission
-    ) -> Callable[[View], View]:
+    def page(self, rule: str, *, max_body_bytes: int | None = None, **methods: Permission) -> Callable[[View], View]:
         """Registers a view with a permission per method: `@section.page("/x", GET=..., POST=...)`."""
         if not methods:
             raise UndeclaredRoute(f"{rule}: no method is declared")

@@ -12,7 +12,7 @@ from schemas.limits import limit
 from schemas.refusals import Kind, forbidden, violation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# No inline script or style, nothing from elsewhere; MapLibre's worker is a file of our own, its images are data or blob.
+# No inline script or style, nothing from elsewhere. MapLibre's worker is a file of our own; its images are data or blobs.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -101,7 +101,7 @@ def check_host(edge: Edge) -> None:
 
 
 def check_origin() -> None:
-    """Refuses an unsafe request that another site caused (no token in any form: the browser says where it comes from)."""
+    """Refuses an unsafe request that another site caused; no form needs a token, the browser says where it comes from."""
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")

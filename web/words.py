@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask_babel import gettext
-
 from schemas.refusals import LANGUAGES
-from web.i18n import catalogue
+from web.i18n import catalogue, gettext
 
 
-def N_(text: str) -> str:  # noqa: N802 - the gettext convention for "translate this where it is shown"
+def N_(text: str) -> str:
     """Marks a text for the catalogue."""
     return text
 

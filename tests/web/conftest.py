@@ -9,11 +9,15 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from schemas.clock import FixedClock
 from schemas.tables import Person
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from web.app import create_app
 from web.identity import sessions
 from web.identity.passwords import Passwords
 from web.identity.request_identity import EXPIRY
+from web.settings import Settings
+from web.wiring import Services
 
 PASSWORD = "a password of the tests"
 HTML = {"Accept": "text/html"}
@@ -23,6 +27,26 @@ SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 @cache
 def password_hash() -> str:
     return Passwords().hash(PASSWORD)
+
+
+@pytest.fixture(scope="module")
+def shared_app(server, world_template, tmp_path_factory):
+    """The application on one world for a whole module of tests that only read."""
+    name = server.clone(world_template)
+    services = Services(
+        Settings(data_dir=tmp_path_factory.mktemp("data")),
+        server.database(name),
+        FixedClock(TEN_ON_THE_FIRST_FLYING_DAY),
+    )
+    yield create_app(services)
+    services.close()
+    server.drop(name)
+
+
+@pytest.fixture
+def reader(shared_app) -> FlaskClient:
+    """A client of the shared application: for tests that change nothing."""
+    return shared_app.test_client()
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ PAGES = ["/", "/list", "/rules", "/privacy", "/data", "/account/sign-in", "/nowh
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_answer__carries_the_security_headers(client, path):
-    headers = client.get(path, headers=HTML).headers
+def test_every_answer__carries_the_security_headers(reader, path):
+    headers = reader.get(path, headers=HTML).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["worker-src"] == "'self'"
@@ -23,8 +23,8 @@ def test_every_answer__carries_the_security_headers(client, path):
 
 
 @pytest.mark.parametrize("path", ["/", "/list", "/rules", "/account/sign-in"])
-def test_pages__hold_no_inline_script_or_style(client, path):
-    body = client.get(path, headers=HTML).text
+def test_pages__hold_no_inline_script_or_style(reader, path):
+    body = reader.get(path, headers=HTML).text
     assert "<style" not in body
     assert " style=" not in body
     assert " onclick=" not in body
@@ -58,21 +58,23 @@ def test_post__from_elsewhere__refused(signed_in, client, headers, cookie, statu
         assert answer.get_json(force=True)["refusals"][0]["rule"] == "origin.foreign"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80"]
+)
 @pytest.mark.parametrize("path", ["/", "/list", "/nowhere", "/tiles/devices/1/1/1.mvt"])
-def test_foreign_host__refused(client, host, path):
-    answer = client.get(path, headers={"Host": host})
+def test_foreign_host__refused(reader, host, path):
+    answer = reader.get(path, headers={"Host": host})
     assert answer.status_code == 400
     assert answer.get_json(force=True)["refusals"][0]["rule"] == "host.unknown"
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8600", "127.0.0.1:8600", "[::1]:8600"])
-def test_own_host__answered(client, host):
-    assert client.get("/privacy", headers={"Host": host}).status_code == 200
+def test_own_host__answered(reader, host):
+    assert reader.get("/privacy", headers={"Host": host}).status_code == 200
 
 
-def test_body__above_the_limit__413(client):
-    answer = client.post("/account/sign-in", data={"name": "O1", "password": "x" * (10 << 20)}, headers=SAME_ORIGIN)
+def test_body__above_the_limit__413(reader):
+    answer = reader.post("/account/sign-in", data={"name": "O1", "password": "x" * (10 << 20)}, headers=SAME_ORIGIN)
     assert answer.status_code == 413
     assert answer.get_json(force=True)["refusals"][0]["rule"] == "body.too_large"
 

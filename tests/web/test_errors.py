@@ -98,18 +98,18 @@ def test_database_away__503_with_retry_after(broken):
         ("GET", "/data/devices.geojson.bak", 404),
     ],
 )
-def test_bad_request__stated_answer(client, method, path, status):
-    answer = client.open(path, method=method, headers=SAME_ORIGIN)
+def test_bad_request__stated_answer(reader, method, path, status):
+    answer = reader.open(path, method=method, headers=SAME_ORIGIN)
     assert answer.status_code == status
     problem_of(answer)
 
 
-def test_error__in_a_browser__is_a_page_in_the_readers_language(client):
-    answer = client.get("/nowhere?lang=zh", headers=HTML)
+def test_error__in_a_browser__is_a_page_in_the_readers_language(reader):
+    answer = reader.get("/nowhere?lang=zh", headers=HTML)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert "该地址没有页面" in answer.text
 
 
-def test_head__answers_as_get(client):
-    assert client.head("/privacy").status_code == 200
+def test_head__answers_as_get(reader):
+    assert reader.head("/privacy").status_code == 200

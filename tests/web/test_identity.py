@@ -106,12 +106,15 @@ def test_role_taken_away__counts_at_the_next_request(client, with_password, admi
     sign_in(client)
     assert client.get("/review", headers=HTML).status_code == 200
     admin.execute(
-        "UPDATE core.role_assignment SET valid_to = '2025-06-30' WHERE person_id = (SELECT id FROM core.person WHERE code = 'O1')"
+        "UPDATE core.role_assignment SET valid_to = '2025-06-30' "
+        "WHERE person_id = (SELECT id FROM core.person WHERE code = 'O1')"
     )
     assert client.get("/review", headers=HTML).status_code == 403
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil"])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil"]
+)
 def test_sign_in__next_elsewhere__stays_here(client, with_password, target):
     with_password("O1")
     assert sign_in(client, next=target).headers["Location"] == "/review"
@@ -150,7 +153,9 @@ def test_login_throttle__network__429_for_any_account(client, services, clock):
     with Session(services.engine) as db:
         sign_in(client, "nobody-0", "wrong")
         network = db.query(LoginAttempt.bucket).filter(LoginAttempt.bucket.like("network:%")).scalar()
-        db.add_all(LoginAttempt(bucket=network, attempted_at=clock.now()) for _ in range(limit("login.per_network") - 1))
+        db.add_all(
+            LoginAttempt(bucket=network, attempted_at=clock.now()) for _ in range(limit("login.per_network") - 1)
+        )
         db.commit()
     assert sign_in(client, "nobody-1", "wrong").status_code == 429
 

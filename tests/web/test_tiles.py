@@ -24,8 +24,8 @@ def get(client, layer, address, **headers):
 @pytest.mark.parametrize(
     ("layer", "count"), [("devices", 2), ("patrol_areas", 1), ("patrol_routes", 1), ("privacy_zones", 1)]
 )
-def test_tile__at_the_fixtures__holds_what_is_published(client, layer, count):
-    answer = get(client, layer, tile_address(113.27, 23.13, 11))
+def test_tile__at_the_fixtures__holds_what_is_published(reader, layer, count):
+    answer = get(reader, layer, tile_address(113.27, 23.13, 11))
     assert answer.status_code == 200
     assert answer.mimetype == "application/vnd.mapbox-vector-tile"
     found = decode(answer.data)
@@ -33,21 +33,23 @@ def test_tile__at_the_fixtures__holds_what_is_published(client, layer, count):
     assert len(found[layer]) == count
 
 
-def test_tile__of_devices__carries_only_public_words(client):
-    found = decode(get(client, "devices", tile_address(113.26, 23.13, 14)).data)["devices"]
-    assert {frozenset(properties) for properties in found} == {frozenset({"public_id", "kind", "state", "title_en", "title_zh"})}
+def test_tile__of_devices__carries_only_public_words(reader):
+    found = decode(get(reader, "devices", tile_address(113.26, 23.13, 14)).data)["devices"]
+    assert {frozenset(properties) for properties in found} == {
+        frozenset({"public_id", "kind", "state", "title_en", "title_zh"})
+    }
     assert {"public_id": "DV-DV1", "kind": "video", "state": "in_notice_period"}.items() <= found[0].items()
 
 
-def test_tile__where_nothing_lies__is_empty(client):
-    answer = get(client, "devices", tile_address(10.0, 50.0, 14))
+def test_tile__where_nothing_lies__is_empty(reader):
+    answer = get(reader, "devices", tile_address(10.0, 50.0, 14))
     assert (answer.status_code, answer.data) == (200, b"")
 
 
-def test_tile__known_etag__304(client):
+def test_tile__known_etag__304(reader):
     address = tile_address(113.27, 23.13, 11)
-    tag = get(client, "devices", address).headers["ETag"]
-    again = get(client, "devices", address, **{"If-None-Match": tag})
+    tag = get(reader, "devices", address).headers["ETag"]
+    again = get(reader, "devices", address, **{"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["ETag"] == tag
 
@@ -64,26 +66,40 @@ def test_tile__after_a_recorded_change__is_drawn_anew(client, admin, work):
     assert "DV-DV1" not in str(decode(after.data))
 
 
-def test_tile__asked_packed__is_packed(client):
+def test_tile__asked_packed__is_packed(reader):
     address = tile_address(113.27, 23.13, 11)
-    packed = get(client, "devices", address, **{"Accept-Encoding": "gzip"})
+    packed = get(reader, "devices", address, **{"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(packed.data) == get(client, "devices", address).data
+    assert gzip.decompress(packed.data) == get(reader, "devices", address).data
 
 
 @pytest.mark.parametrize(
     "path",
-    ["17/0/0", "40/0/0", "0/1/0", "0/0/1", "3/8/0", "-1/0/0", "1/-1/0", "a/b/c", "1/1/1e1", "1/1/ 1", "1/%31/١", "99999999999/1/1", "1/1/1.5"],
+    [
+        "17/0/0",
+        "40/0/0",
+        "0/1/0",
+        "0/0/1",
+        "3/8/0",
+        "-1/0/0",
+        "1/-1/0",
+        "a/b/c",
+        "1/1/1e1",
+        "1/1/ 1",
+        "1/%31/١",
+        "99999999999/1/1",
+        "1/1/1.5",
+    ],
 )
-def test_tile__outside_the_pyramid__422(client, path):
-    answer = client.get(f"/tiles/devices/{path}.mvt")
+def test_tile__outside_the_pyramid__422(reader, path):
+    answer = reader.get(f"/tiles/devices/{path}.mvt")
     assert answer.status_code == 422
     assert answer.get_json(force=True)["refusals"][0]["rule"] == "tile.range"
 
 
 @pytest.mark.parametrize("layer", ["person", "flight", "detection", "devices;drop", "public_map.devices", "%00"])
-def test_tile__unknown_layer__404(client, layer):
-    assert client.get(f"/tiles/{layer}/1/1/1.mvt").status_code == 404
+def test_tile__unknown_layer__404(reader, layer):
+    assert reader.get(f"/tiles/{layer}/1/1/1.mvt").status_code == 404
 
 
 @pytest.mark.parametrize("layer", ["devices", "patrol_areas", "patrol_routes", "privacy_zones", "basemap"])

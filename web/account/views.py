@@ -18,6 +18,7 @@ from web.identity import people, request_identity, sessions, throttle
 from web.identity.passwords import Passwords
 from web.page import today
 from web.permissions import Audience, Permission, Section, may
+from web.wiring import actor_of
 
 section = Section("account", __name__, Audience.ACCOUNT)
 
@@ -32,7 +33,9 @@ def passwords() -> Passwords:
 def sign_in() -> Response:
     """The form, and what it sends."""
     if request.method == "GET":
-        return make_response(render_template("account/sign_in.html", next=_local(request.args.get("next")), failed=None))
+        return make_response(
+            render_template("account/sign_in.html", next=_local(request.args.get("next")), failed=None)
+        )
     login, password = request.form.get("name", "")[:200], request.form.get("password", "")
     try:
         token, actor = _start_session(login, password)
@@ -40,9 +43,7 @@ def sign_in() -> Response:
         if refused.kind is not Kind.UNAUTHENTICATED:
             raise
         failed = refused.refusals[0].render(current_language())
-        page = render_template(
-            "account/sign_in.html", next=_local(request.form.get("next")), failed=failed, name=login
-        )
+        page = render_template("account/sign_in.html", next=_local(request.form.get("next")), failed=failed, name=login)
         return make_response(page, refused.status)
     response = make_response(redirect(_local(request.form.get("next")) or _home(actor), 303))
     request_identity.set_cookie(response, token)
@@ -65,7 +66,7 @@ def _start_session(login: str, password: str) -> tuple[str, Actor]:
         if old:
             sessions.end(db, old)
         token = sessions.start(db, person.id, now, request_identity.EXPIRY)
-        actor = request_identity.actor_of(db, person, house.clock)
+        actor = actor_of(db, person, house.clock)
         db.commit()
     return token, actor
 

@@ -55,7 +55,8 @@ class Side:
     """One of the two images: which masked copy, when it was taken, by what."""
 
     name: str
-    sha256: str | None
+    sha256: str
+    roles: tuple[str, ...]
     taken: datetime | None
     sensor: str
     gsd_m: float | None
@@ -68,10 +69,11 @@ class Finding:
     public_id: str
     kind: str
     state: str
+    mine: bool
     version: int
     score: float
     area_m2: float
-    shape: Mapping[str, Any]
+    shape: dict[str, Any]
     bounds: tuple[float, float, float, float]
     formed_at: datetime
     decided_at: datetime | None
@@ -107,16 +109,16 @@ def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[
     """Findings that wait, one's own first, then the oldest."""
     mine = case((Detection.assigned_to == actor.person_id, 0), else_=1)
     rows = _of(actor).where(Detection.state.in_(OPEN_STATES)).order_by(mine, Detection.formed_at, Detection.public_id)
-    return [_row(*found, actor, rulebook, now) for found in db.execute(rows.limit(LONGEST_QUEUE))]
+    return [_row(detection, scene, actor, rulebook, now) for detection, scene in db.execute(rows.limit(LONGEST_QUEUE))]
 
 
 def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:
     """The findings that were decided last."""
     rows = _of(actor).where(Detection.state.in_(DECIDED_STATES)).order_by(Detection.decided_at.desc().nulls_last())
-    return [_row(*found, actor, rulebook, now) for found in db.execute(rows.limit(LATELY))]
+    return [_row(detection, scene, actor, rulebook, now) for detection, scene in db.execute(rows.limit(LATELY))]
 
 
-def _of(actor: Actor) -> Select[tuple[Detection, Scene]]:
+def _of(actor: Actor) -> Select[Detection, Scene]:
     return (
         select(Detection, Scene)
         .join(Scene, Scene.id == Detection.scene_id)
@@ -143,9 +145,7 @@ def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, n
 
 def row_of(db: Session, actor: Actor, public_id: str) -> Detection:
     """The detection with that id in an authority of the actor; raises RuleViolation 404 for any other."""
-    found = select(Detection).where(
-        Detection.public_id == public_id, Detection.authority_id.in_(authorities_of(actor))
-    )
+    found = select(Detection).where(Detection.public_id == public_id, Detection.authority_id.in_(authorities_of(actor)))
     row = db.scalar(found)
     if row is None:
         raise not_found("finding.unknown", "web.object_unknown", measured=public_id[:40].replace("\x00", ""))
@@ -166,6 +166,7 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         public_id=row.public_id,
         kind=row.kind,
         state=row.state,
+        mine=row.assigned_to == actor.person_id,
         version=row.version,
         score=row.score,
         area_m2=row.area_m2,
@@ -176,7 +177,9 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         reason=row.reason,
         trace=tuple(row.rule_trace),
         item={"en": item.name_en, "zh": item.name_zh} if item else None,
-        basis={"en": f"{basis.title_en}, art. {basis.article}", "zh": f"{basis.title_zh} 第{basis.article}条"} if basis else None,
+        basis={"en": f"{basis.title_en}, art. {basis.article}", "zh": f"{basis.title_zh} 第{basis.article}条"}
+        if basis
+        else None,
         flight=flight.public_id if flight else None,
         route=f"{route.code} · {route.name_en}" if route else None,
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
@@ -189,4 +192,4 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
 def _side(db: Session, name: str, derivative_id: uuid.UUID) -> Side:
     derivative = db.get_one(Derivative, derivative_id)
     scene = db.get_one(Scene, derivative.scene_id)
-    return Side(name, derivative.sha256, scene.captured_at, scene.sensor, scene.gsd_m)
+    return Side(name, derivative.sha256, tuple(derivative.band_roles), scene.captured_at, scene.sensor, scene.gsd_m)

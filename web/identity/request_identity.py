@@ -22,7 +22,7 @@ def register(app: Flask) -> None:
 def services() -> Services:
     """The services of the running application."""
     found = current_app.extensions["services"]
-    assert isinstance(found, Services)  # noqa: S101 - a fault of ours, not of the user
+    assert isinstance(found, Services)
     return found
 
 
@@ -64,9 +64,7 @@ def set_cookie(response: Response, token: str) -> None:
 def clear_cookie(response: Response) -> None:
     """Takes the session's token back."""
     edge = _edge()
-    response.delete_cookie(
-        edge.session_cookie, path="/", secure=edge.behind_tls_proxy, httponly=True, samesite="Lax"
-    )
+    response.delete_cookie(edge.session_cookie, path="/", secure=edge.behind_tls_proxy, httponly=True, samesite="Lax")
 
 
 def current_token() -> str | None:
@@ -76,5 +74,5 @@ def current_token() -> str | None:
 
 def _edge() -> Edge:
     edge = current_app.extensions["edge"]
-    assert isinstance(edge, Edge)  # noqa: S101 - a fault of ours, not of the user
+    assert isinstance(edge, Edge)
     return edge

@@ -36,7 +36,12 @@ def start(db: Session, person_id: UUID, now: datetime, expiry: Expiry) -> str:
     db.execute(delete(WebSession).where(WebSession.expires_at <= now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebSession(
-        id_hash=digest(token), person_id=person_id, created_at=now, seen_at=now, expires_at=now + expiry.absolute, data={}
+        id_hash=digest(token),
+        person_id=person_id,
+        created_at=now,
+        seen_at=now,
+        expires_at=now + expiry.absolute,
+        data={},
     )
     db.add(row)
     db.flush()

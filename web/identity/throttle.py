@@ -51,7 +51,8 @@ def take(db: Session, sizes: dict[str, int], now: datetime) -> None:
     if any(waits_s):
         wait_s = max(waits_s)
         raise RuleViolation(
-            Kind.THROTTLED, [refuse("login.throttled", "web.login_throttled", retry_after_s=wait_s, minutes=_minutes(wait_s))]
+            Kind.THROTTLED,
+            [refuse("login.throttled", "web.login_throttled", retry_after_s=wait_s, minutes=_minutes(wait_s))],
         )
     db.add_all(LoginAttempt(bucket=bucket, attempted_at=now) for bucket in sizes)
 

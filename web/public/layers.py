@@ -143,7 +143,5 @@ PRIVACY_ZONES = Layer(
     },
     ("kind",),
 )
-LAYERS: Mapping[str, Layer] = {
-    layer.name: layer for layer in (DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES)
-}
+LAYERS: Mapping[str, Layer] = {layer.name: layer for layer in (DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES)}
 BY_BRANCH: Mapping[str, Layer] = {layer.branch: layer for layer in LAYERS.values()}

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flask_babel import gettext, ngettext
 from sqlalchemy import Connection, text
 
 from schemas.refusals import invalid, not_found
+from web.i18n import gettext, ngettext
 from web.public import records
 from web.public.layers import DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES
 from web.public.records import Record
@@ -83,7 +83,9 @@ def ask(public: Connection, lon: float, lat: float, place: Mapping[str, str] | N
         *records.within(public, PATROL_ROUTES, lon, lat, ROUTE_RADIUS_M),
         *records.within(public, PATROL_AREAS, lon, lat, 0.0),
     ]
-    zones = [record for record, _ in records.within(public, PRIVACY_ZONES, lon, lat, 0.0) if record.state == "effective"]
+    zones = [
+        record for record, _ in records.within(public, PRIVACY_ZONES, lon, lat, 0.0) if record.state == "effective"
+    ]
     return Answer(lon, lat, place, tuple(Hit(record, far_m) for record, far_m in found), tuple(zones))
 
 
@@ -96,8 +98,8 @@ def ask_by_name(public: Connection, words: str) -> Answer:
         text(
             "SELECT name_en, name_zh, ST_X(c), ST_Y(c) FROM (SELECT *, ST_PointOnSurface(geom) AS c "
             "FROM public_map.base_features WHERE name_en ILIKE :some ESCAPE '\\' OR name_zh ILIKE :some ESCAPE '\\') b "
-            "ORDER BY lower(name_en) = lower(:whole) OR name_zh = :whole DESC, kind <> 'place', length(name_en), name_en "
-            "LIMIT 1"
+            "ORDER BY (lower(name_en) = lower(:whole) OR name_zh = :whole) DESC, kind <> 'place', "
+            "length(name_en), name_en LIMIT 1"
         ),
         {"some": f"%{_literal(words)}%", "whole": words},
     ).one_or_none()
@@ -112,10 +114,20 @@ def coordinates(lon: str, lat: str) -> tuple[float, float]:
     try:
         values = float(lon), float(lat)
     except ValueError:
-        raise invalid("query.unknown", "web.query_unknown", name="lon, lat", measured=f"{lon}, {lat}"[:60], required="113.27, 23.13") from None
+        raise invalid(
+            "query.unknown",
+            "web.query_unknown",
+            name="lon, lat",
+            measured=f"{lon}, {lat}"[:60],
+            required="113.27, 23.13",
+        ) from None
     if not all(map(math.isfinite, values)) or abs(values[0]) > 180 or abs(values[1]) > 90:
         raise invalid(
-            "query.unknown", "web.query_unknown", name="lon, lat", measured=f"{lon}, {lat}"[:60], required="-180..180, -90..90"
+            "query.unknown",
+            "web.query_unknown",
+            name="lon, lat",
+            measured=f"{lon}, {lat}"[:60],
+            required="-180..180, -90..90",
         )
     return values
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from flask import json
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from schemas.refusals import not_found
 from web import words
@@ -18,7 +18,8 @@ PAGE_SIZE = 25
 Words = Mapping[str, str]
 _SHAPE = "ST_AsGeoJSON(geom, 6) AS shape, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat"
 _COLUMNS = ", ".join(
-    name for name in LAYERS["devices"].columns.keys() | {"alt_min_agl_m", "alt_max_agl_m", "area_id", "area_en", "area_zh"}
+    name
+    for name in LAYERS["devices"].columns.keys() | {"alt_min_agl_m", "alt_max_agl_m", "area_id", "area_en", "area_zh"}
     if not name.startswith("geom")
 )
 
@@ -84,7 +85,9 @@ class Query:
 
 def one(public: Connection, layer: Layer, public_id: str) -> Record:
     """The record with that public id; raises RuleViolation 404 when nothing of that id is published."""
-    found = public.execute(text(f"SELECT {_COLUMNS}, {_SHAPE} FROM {layer.select} WHERE public_id = :id"), {"id": public_id})
+    found = public.execute(
+        text(f"SELECT {_COLUMNS}, {_SHAPE} FROM {layer.select} WHERE public_id = :id"), {"id": public_id}
+    )
     row = found.mappings().one_or_none()
     if row is None:
         raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
@@ -123,7 +126,8 @@ def within(public: Connection, layer: Layer, lon: float, lat: float, radius_m: f
     """The records of a layer in use or announced within `radius_m` of a place, nearest first, with metres."""
     rows = public.execute(
         text(
-            f"SELECT {_COLUMNS}, {_SHAPE}, ST_Distance(geom::geography, ST_Point(:lon, :lat, 4326)::geography) AS far_m "
+            f"SELECT {_COLUMNS}, {_SHAPE}, "
+            "ST_Distance(geom::geography, ST_Point(:lon, :lat, 4326)::geography) AS far_m "
             f"FROM {layer.select} "
             # The box first, by the index; the exact distance on the ellipsoid decides.
             "WHERE geom && ST_Envelope(ST_Buffer(ST_Point(:lon, :lat, 4326)::geography, :radius + 1)::geometry) "
@@ -142,7 +146,8 @@ def appearances(public: Connection, public_id: str) -> list[Appearance]:
             "SELECT channel, published_on, receipt_id, "
             "CASE WHEN origin = 'live' THEN (recorded_at AT TIME ZONE 'Asia/Shanghai')::date END AS witnessed_on "
             "FROM public_map.publications p WHERE subject_id = :id AND withdrawn_at IS NULL AND round_no = "
-            "(SELECT max(round_no) FROM public_map.publications q WHERE q.subject_id = :id) ORDER BY published_on, channel"
+            "(SELECT max(round_no) FROM public_map.publications q WHERE q.subject_id = :id) "
+            "ORDER BY published_on, channel"
         ),
         {"id": public_id},
     )
@@ -185,7 +190,7 @@ def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
-def _record(layer: Layer, row: Mapping[str, Any]) -> Record:
+def _record(layer: Layer, row: RowMapping) -> Record:
     return Record(
         layer=layer.name,
         public_id=row["public_id"],
@@ -214,24 +219,23 @@ def _record(layer: Layer, row: Mapping[str, Any]) -> Record:
     )
 
 
-def _pair(row: Mapping[str, Any], name: str) -> Words | None:
+def _pair(row: RowMapping, name: str) -> Words | None:
     english = row[f"{name}_en"]
     return {"en": english, "zh": row[f"{name}_zh"] or english} if english else None
 
 
-def _kind_as_title(row: Mapping[str, Any]) -> Words:
+def _kind_as_title(row: RowMapping) -> Words:
     # A sensitive zone has no name that the public may read.
     return words.in_both(words.ZONE_KINDS, row["kind"] or "other")
 
 
-def _basis(row: Mapping[str, Any]) -> Words | None:
+def _basis(row: RowMapping) -> Words | None:
     title, article = _pair(row, "basis_title"), row["basis_article"]
     if title is None:
         return None
     return {"en": f"{title['en']}, art. {article}", "zh": f"{title['zh']} 第{article}条"}
 
 
-def _height(row: Mapping[str, Any]) -> str:
+def _height(row: RowMapping) -> str:
     low, high = row["alt_min_agl_m"], row["alt_max_agl_m"]
     return f"{low:g}–{high:g} m AGL" if high is not None else ""
-

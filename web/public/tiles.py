@@ -11,9 +11,9 @@ from flask import Response, request
 from sqlalchemy import Connection, text
 
 from schemas.refusals import invalid, not_found
+from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection, revision
 from web.public.layers import LAYERS
-from web.permissions import Audience, Permission, Section
 
 section = Section("tiles", __name__, Audience.PUBLIC)
 
@@ -40,7 +40,8 @@ _BASE_COLUMNS = "r.public_id, r.kind, r.rank, r.name_en, r.name_zh"
 # What has a high rank shows only from near.
 _BASE_CONDITION = "r.rank <= greatest(:z - 10, 0)"
 STATEMENTS = {
-    name: _TILE.format(columns=_THEME, source=layer.select, condition="r.state <> 'retired'") for name, layer in LAYERS.items()
+    name: _TILE.format(columns=_THEME, source=layer.select, condition="r.state <> 'retired'")
+    for name, layer in LAYERS.items()
 } | {"basemap": _TILE.format(columns=_BASE_COLUMNS, source=_BASE_SOURCE, condition=_BASE_CONDITION)}
 
 
@@ -72,7 +73,7 @@ def _address(z: str, x: str, y: str) -> tuple[int, int, int]:
 
 
 def _body(packed: bytes) -> Response:
-    if "gzip" in request.accept_encodings:
+    if request.accept_encodings.quality("gzip") > 0:
         return Response(packed, mimetype=MEDIA_TYPE, headers={"Content-Encoding": "gzip"})
     return Response(gzip.decompress(packed), mimetype=MEDIA_TYPE)
 
@@ -114,5 +115,13 @@ def _packed(public: Connection, layer: str, address: tuple[int, int, int], versi
 
 def draw(public: Connection, layer: str, z: int, x: int, y: int) -> bytes:
     """The tile as Mapbox Vector Tile bytes; empty where nothing lies."""
-    values = {"z": z, "x": x, "y": y, "layer": layer, "extent": EXTENT, "buffer": BUFFER_PX * EXTENT // 512, "margin": BUFFER_PX / 512}
+    values = {
+        "z": z,
+        "x": x,
+        "y": y,
+        "layer": layer,
+        "extent": EXTENT,
+        "buffer": BUFFER_PX * EXTENT // 512,
+        "margin": BUFFER_PX / 512,
+    }
     return bytes(public.execute(text(STATEMENTS[layer]), values).scalar_one())

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template, request
-from flask_babel import gettext, ngettext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, conflict, invalid, not_found
@@ -18,41 +15,20 @@ from schemas.rules import RulePack
 from schemas.rules.registry import registry
 from schemas.rules.values import KEYS
 from web import words
-from web.i18n import current_language, days_left
+from web.i18n import current_language, days_left, gettext, ngettext
 from web.identity.request_identity import EXPIRY, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public import near, records
-from web.public.database import public_connection, revision
+from web.public.database import public_connection
 from web.public.layers import BY_BRANCH, DEVICES, LAYERS, PRIVACY_ZONES
-from web.public.records import Query, Words
+from web.public.overview import Overview, map_config, overview_of, publishers
+from web.public.records import Query
 from web.public.symbols import OUTLINES
-from web.public.tiles import MAX_ZOOM
 
 section = Section("public", __name__, Audience.PUBLIC)
 LONGEST_SEARCH = 120
 LAST_PAGE = 10_000
-
-
-@dataclass(frozen=True)
-class Overview:
-    """What there is to see at all: counts and the box around it (EPSG:4326)."""
-
-    kinds: list[tuple[str, int]]
-    layers: list[tuple[str, int]]
-    soon: int
-    bounds: list[float]
-    version: str
-
-
-@dataclass(frozen=True)
-class Publisher:
-    """An authority, whom to ask there, and when it last published."""
-
-    name: Words
-    address: str
-    contact: str
-    last: date | None
 
 
 @section.page("/", GET=Permission.BROWSE)
@@ -77,7 +53,10 @@ def home() -> Response:
             asked=request.args.get("q", "")[:LONGEST_SEARCH],
             found=found,
             unknown=unknown,
-            state_key=[(words.look(code), words.state(code)) for code in ("active", "in_notice_period", "maintenance", "out_of_use", "discontinued")],
+            state_key=[
+                (words.look(code), words.state(code))
+                for code in ("active", "in_notice_period", "maintenance", "out_of_use", "discontinued")
+            ],
             **_headlines(overview),
         )
     return make_response(page, status)
@@ -94,7 +73,13 @@ def _word(key: str, most: int = LONGEST_SEARCH) -> str:
     """A text of the query, trimmed; raises RuleViolation 422 when no text could mean anything."""
     value = request.args.get(key, "").strip()
     if "\x00" in value or len(value) > most:
-        raise invalid("query.unknown", "web.query_unknown", name=key, measured=value[:40].replace("\x00", "\\0"), required=f"1-{most}")
+        raise invalid(
+            "query.unknown",
+            "web.query_unknown",
+            name=key,
+            measured=value[:40].replace("\x00", "\\0"),
+            required=f"1-{most}",
+        )
     return value
 
 
@@ -102,80 +87,14 @@ def _headlines(overview: Overview) -> dict[str, str]:
     in_use = sum(count for _, count in overview.kinds) - overview.soon
     head = ngettext("%(num)d device watches here", "%(num)d devices watch here", in_use)
     if overview.soon:
-        more = ngettext("%(num)d more is announced and not yet in use.", "%(num)d more are announced and not yet in use.", overview.soon)
+        more = ngettext(
+            "%(num)d more is announced and not yet in use.",
+            "%(num)d more are announced and not yet in use.",
+            overview.soon,
+        )
     else:
         more = gettext("No further device is announced.")
     return {"headline": head, "subline": f"{more} {gettext('Click on anything to see who, why and under which law.')}"}
-
-
-def overview_of(public: Connection) -> Overview:
-    """Counts of what is in use or announced, and the box around all of it."""
-    rows = public.execute(text(f"SELECT kind, state, count(*) FROM {DEVICES.select} GROUP BY 1, 2")).all()
-    alive = [row for row in rows if row[1] not in ("retired", "discontinued")]
-    kinds = [(kind, sum(n for k, _, n in alive if k == kind)) for kind in words.DEVICE_TYPES if any(k == kind for k, _, _ in rows)]
-    counted = [
-        (name, int(public.execute(text(f"SELECT count(*) FROM {layer.select} WHERE state <> 'retired'")).scalar_one()))
-        for name, layer in LAYERS.items()
-        if layer is not DEVICES
-    ]
-    soon = sum(n for _, state, n in rows if state == "in_notice_period")
-    return Overview(kinds, counted, soon, _bounds(public), revision(public))
-
-
-def _bounds(public: Connection) -> list[float]:
-    row = public.execute(
-        text(
-            "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT coalesce("
-            "(SELECT ST_Extent(geom) FROM public_map.patrol_areas), (SELECT ST_Extent(geom) FROM public_map.devices), "
-            "(SELECT ST_Extent(geom) FROM public_map.authorities)) AS b) AS box"
-        )
-    ).one()
-    return [float(value) for value in row] if row[0] is not None else [73.0, 18.0, 135.0, 54.0]
-
-
-def publishers(public: Connection) -> list[Publisher]:
-    """The authorities that have published, each with its latest publication."""
-    rows = public.execute(
-        text(
-            "SELECT a.name_en, a.name_zh, a.contact_address, a.contact_channel, max(p.published_on) FROM public_map.authorities a "
-            "JOIN (SELECT authority_id, public_id FROM public_map.devices UNION ALL SELECT authority_id, public_id "
-            "FROM public_map.patrol_areas) s ON s.authority_id = a.public_id "
-            "LEFT JOIN public_map.publications p ON p.subject_id = s.public_id GROUP BY 1, 2, 3, 4 ORDER BY 1"
-        )
-    )
-    return [Publisher({"en": en, "zh": zh}, address, contact, last) for en, zh, address, contact, last in rows]
-
-
-def map_config(overview: Overview) -> dict[str, Any]:
-    """What the map script needs; nothing of it is a secret."""
-    return {
-        "bounds": overview.bounds,
-        "version": overview.version,
-        "tileMaxZoom": MAX_ZOOM,
-        "themes": list(LAYERS),
-        "lang": current_language(),
-        "outlines": OUTLINES,
-        "looks": dict(words.LOOKS),
-        "paths": {name: layer.path for name, layer in LAYERS.items()},
-        "words": {
-            "kinds": {code: words.device_type(code) for code in words.DEVICE_TYPES}
-            | {code: words.zone_kind(code) for code in words.ZONE_KINDS},
-            "states": {code: words.state(code) for code in words.STATES},
-            "layers": {name: words.layer(name) for name in LAYERS},
-            "several": gettext("{n} things at this spot"),
-            "inView": gettext("{n} in this view"),
-        },
-        "controls": {
-            "NavigationControl.ZoomIn": gettext("Zoom in"),
-            "NavigationControl.ZoomOut": gettext("Zoom out"),
-            "Popup.Close": gettext("Close"),
-            "ScaleControl.Meters": "m",
-            "ScaleControl.Kilometers": "km",
-            "CooperativeGesturesHandler.WindowsHelpText": gettext("Use Ctrl + scroll to zoom the map"),
-            "CooperativeGesturesHandler.MacHelpText": gettext("Use ⌘ + scroll to zoom the map"),
-            "CooperativeGesturesHandler.MobileHelpText": gettext("Use two fingers to move the map"),
-        },
-    }
 
 
 @section.page("/list", GET=Permission.BROWSE)
@@ -209,7 +128,13 @@ def _query(public: Connection) -> tuple[Query, list[str], list[str]]:
     known = {"layer", "q", "kind", "state", "page", "lang"}
     for key in request.args:
         if key not in known:
-            raise invalid("query.unknown", "web.query_unknown", name=key[:40], measured=request.args[key][:40], required=", ".join(sorted(known)))
+            raise invalid(
+                "query.unknown",
+                "web.query_unknown",
+                name=key[:40],
+                measured=request.args[key][:40],
+                required=", ".join(sorted(known)),
+            )
     layer = LAYERS[_choice("layer", list(LAYERS)) or DEVICES.name]
     kinds, states = (records.offered(public, layer, column) for column in ("kind", "state"))
     query = Query(layer, _word("q", 80), _choice("kind", kinds), _choice("state", states), _page_number())

@@ -14,6 +14,7 @@ const map = makeMap(element, config, (colour) => ({
   layers: [
     { id: "swath", type: "fill", source: "plan", filter: ["==", ["get", "part"], "footprint"], paint: { "fill-color": colour("accent"), "fill-opacity": 0.12 } },
     { id: "plan-halo", type: "line", source: "plan", filter: ["==", ["get", "part"], "line"], paint: { "line-color": colour("map-halo"), "line-width": 7 } },
+    { id: "track", type: "line", source: "plan", filter: ["==", ["get", "part"], "track"], paint: { "line-color": colour("state-stop"), "line-width": 2 } },
     { id: "plan", type: "line", source: "plan", filter: ["==", ["get", "part"], "line"], paint: { "line-color": colour("ink"), "line-width": 3 } },
     { id: "place-fill", type: "fill", source: "places", filter: ["==", ["geometry-type"], "Polygon"], paint: { "fill-color": colour("state-stop"), "fill-opacity": ["case", chosen(), 0.5, 0.25] } },
     { id: "place-line", type: "line", source: "places", filter: ["!=", ["geometry-type"], "Point"], paint: { "line-color": colour("state-stop"), "line-width": ["case", chosen(), 5, 3] } },
@@ -31,7 +32,7 @@ function chosen() {
 function readResult() {
   const result = document.getElementById("result");
   const geo = result?.dataset.geo ? JSON.parse(result.dataset.geo) : null;
-  plan = geo?.plan ?? EMPTY;
+  plan = geo?.plan ?? config.plan ?? EMPTY;
   places = geo?.places ?? EMPTY;
   map.getSource("plan")?.setData(plan);
   map.getSource("places")?.setData(places);

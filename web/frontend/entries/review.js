@@ -10,10 +10,9 @@ function drawMap() {
   const config = readConfig(element);
   const collection = (features) => ({ type: "geojson", data: { type: "FeatureCollection", features } });
   const map = makeMap(element, { ...config, cooperative: true }, (colour) => ({
-    sources: { finding: collection(config.finding), others: collection(config.others), track: collection(config.track) },
+    sources: { finding: collection(config.finding), track: collection(config.track) },
     layers: [
       { id: "track", type: "line", source: "track", paint: { "line-color": colour("patrol"), "line-width": 2, "line-dasharray": [1, 1.5] } },
-      { id: "others", type: "line", source: "others", paint: { "line-color": colour("ink-2"), "line-width": 1.5 } },
       { id: "finding-fill", type: "fill", source: "finding", paint: { "fill-color": colour("state-stop"), "fill-opacity": 0.18 } },
       { id: "finding", type: "line", source: "finding", paint: { "line-color": colour("state-stop"), "line-width": 2.5 } },
     ],
@@ -25,12 +24,17 @@ function drawMap() {
 function compare() {
   const box = document.getElementById("compare");
   const tools = document.getElementById("compare-tools");
-  if (!box || box.querySelectorAll("img").length < 2) return;
-  const [before, after] = box.querySelectorAll("img");
-  const slider = document.getElementById("swipe");
+  if (!box) return;
+  const outline = tools.querySelector("[data-outline]");
   tools.hidden = false;
+  outline.addEventListener("click", () => outline.setAttribute("aria-pressed", String(!box.classList.toggle("bare"))));
+  const [, after] = box.querySelectorAll(".frame");
+  const swipe = tools.querySelector("[data-mode]");
+  swipe.hidden = !after;
+  if (!after) return;
+  const slider = document.getElementById("swipe");
   const draw = () => (after.style.clipPath = `inset(0 0 0 ${100 - slider.value}%)`);
-  tools.querySelector("[data-mode]").addEventListener("click", (event) => {
+  swipe.addEventListener("click", (event) => {
     const over = box.classList.toggle("swipe");
     slider.hidden = !over;
     event.target.setAttribute("aria-pressed", String(over));
@@ -38,7 +42,6 @@ function compare() {
     else after.style.clipPath = "";
   });
   slider.addEventListener("input", draw);
-  void before;
 }
 
 function keys(event) {
@@ -60,6 +63,8 @@ const ACTIONS = {
   a: () => decide("confirm"),
   r: () => decide("reject"),
   u: () => decide("leave_open"),
+  t: () => document.getElementById("take")?.click(),
+  o: () => document.querySelector("[data-outline]")?.click(),
   s: () => document.querySelector("#compare-tools:not([hidden]) [data-mode]")?.click(),
   "?": () => document.getElementById("keys").showModal(),
 };

@@ -1,0 +1,68 @@
+"""Before and after on one grid: the window around a finding, and the finding's outline in its pixels."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from pyproj import Transformer
+from shapely.geometry import Polygon, shape
+from shapely.ops import transform
+
+from schemas.refusals import not_found
+from sensing import preview
+from sensing.bands import Role
+from sensing.intake import Shelf
+from web.desk.queries import Finding, Side
+
+SIZE_PX = 512
+# The window is this many times as wide as the finding, and never narrower than so many of its pixels.
+AROUND = 3.0
+LEAST_PIXELS = 60
+_METRIC = Transformer.from_crs(4326, 3857, always_xy=True)
+
+
+def window(finding: Finding) -> tuple[float, float, float, float]:
+    """The square around a finding in EPSG:3857: west, south, east, north."""
+    west, south, east, north = transform(_METRIC.transform, shape(finding.shape)).bounds
+    # Web Mercator stretches metres by 1 / cos(latitude).
+    stretch = 1 / max(math.cos(math.radians((finding.bounds[1] + finding.bounds[3]) / 2)), 0.1)
+    least_m = LEAST_PIXELS * (finding.after.gsd_m or 1.0) * stretch
+    half = max(AROUND * max(east - west, north - south), least_m) / 2
+    x, y = (west + east) / 2, (south + north) / 2
+    return x - half, y - half, x + half, y + half
+
+
+def box(finding: Finding) -> preview.Box:
+    """The same square in EPSG:4326."""
+    west, south, east, north = window(finding)
+    low = _METRIC.transform(west, south, direction="INVERSE")
+    high = _METRIC.transform(east, north, direction="INVERSE")
+    return preview.Box(low[0], low[1], high[0], high[1])
+
+
+def outline(finding: Finding) -> str:
+    """The finding's outline as an SVG path in the pixels of the window."""
+    west, _, east, north = window(finding)
+    scale = SIZE_PX / (east - west)
+    polygon = transform(_METRIC.transform, shape(finding.shape))
+    assert isinstance(polygon, Polygon)
+    rings = [polygon.exterior, *polygon.interiors]
+    return " ".join(
+        "M" + " ".join(f"{(x - west) * scale:.1f} {(north - y) * scale:.1f}" for x, y in ring.coords) + "Z"
+        for ring in rings
+    )
+
+
+def png(data_dir: Path, finding: Finding, name: str) -> bytes:
+    """One side as PNG, from its masked copy; raises RuleViolation 404 when there is no such side."""
+    side = _side(finding, name)
+    path = Shelf(data_dir).derivatives.get(side.sha256)
+    return preview.render(path, tuple(Role(role) for role in side.roles), box(finding), (SIZE_PX, SIZE_PX))
+
+
+def _side(finding: Finding, name: str) -> Side:
+    side = finding.before if name == "before" else finding.after
+    if side is None:
+        raise not_found("picture.unknown", "web.object_unknown", measured=f"{finding.public_id}/{name}")
+    return side
