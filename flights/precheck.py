@@ -146,8 +146,12 @@ def _proof(case: Case) -> tuple[ZoneClearance, ...]:
         return ()
 
 
+def plan_digest(plan: Plan, alt_agl_m: float | None = None) -> str:
+    """The plan's canonical digest with `alt_agl_m` where the file gives no height; none at all counts as 0."""
+    return _digest(_filled(plan, Options(alt_agl_m=alt_agl_m))[0])
+
+
 def _digest(plan: Plan) -> str:
-    """The plan's canonical digest; heights that are missing count as 0."""
     return mission_digest(replace(i, alt_m=0.0) if _is_open(i) else i for i in plan.items)
 
 
