@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ def ingest_scene(
     else the scene is kept in quarantine (GD-36.1). Raises RuleViolation with every reason for a refusal.
     """
     flight = work.get(Flight, flight_id) if flight_id else None
+    if flight is not None and told.hfov_deg is None:
+        told = replace(told, hfov_deg=flight.drone.camera_hfov_deg)
     with quarantine(shelf.quarantine) as room:
         placed = receive(room, files, told)
         known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()

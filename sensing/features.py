@@ -68,12 +68,13 @@ def box_sum(plane: NDArray[np.integer], radius: int) -> Wide:
     total = padded.cumsum(axis=0).cumsum(axis=1)
     side = 2 * radius + 1
     high, wide = plane.shape
-    return (
+    square: Wide = (
         total[side : side + high, side : side + wide]
         - total[:high, side : side + wide]
         - total[side : side + high, :wide]
         + total[:high, :wide]
     )
+    return square
 
 
 def local_mean(plane: Ints, valid: Mask, radius: int) -> Floats:

@@ -112,7 +112,7 @@ def pose_of(
     Raises RuleViolation naming everything that the photo does not say and that no option gives.
     """
     photo = report.photo or PhotoReport()
-    camera = Camera(hfov_deg) if hfov_deg else _lens(photo)
+    camera = Camera(hfov_deg) if hfov_deg else _lens(photo, report.width)
     captured_at = _instant(photo.taken, utc_offset)
     at = _position(photo)
     heading_deg = photo.heading_deg
@@ -122,7 +122,7 @@ def pose_of(
             "GPSLatitude, GPSLongitude": at,
             "DateTimeOriginal, OffsetTimeOriginal": captured_at,
             "FlightYawDegree": heading_deg,
-            "FocalLengthIn35mmFilm": camera,
+            "CalibratedFocalLength or FocalLengthIn35mmFilm": camera,
         }
         absent = ", ".join(tag for tag, value in gaps.items() if value is None)
         raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found])
@@ -135,10 +135,12 @@ def pose_of(
     return Pose(at, captured_at, alt_agl_m, heading_deg % 360, camera.hfov_deg, round(error_m, 2))
 
 
-def _lens(photo: PhotoReport) -> Camera | None:
-    if not photo.focal_35mm or photo.focal_35mm <= 0:
-        return None
-    return Camera(math.degrees(2 * math.atan(_FULL_FRAME_WIDTH_MM / 2 / photo.focal_35mm)))
+def _lens(photo: PhotoReport, width_px: int) -> Camera | None:
+    """The camera by its calibrated focal length, else by the rounded one that every photo carries."""
+    for focal, width in ((photo.focal_px, width_px), (photo.focal_35mm, _FULL_FRAME_WIDTH_MM)):
+        if focal is not None and focal > 0:
+            return Camera(math.degrees(2 * math.atan(width / 2 / focal)))
+    return None
 
 
 def _instant(taken: str | None, utc_offset: timedelta | None) -> datetime | None:
@@ -246,6 +248,10 @@ def draw(
         inside = (column >= 0) & (column < placement.width) & (row >= 0) & (row < placement.height)
         better = inside & (distance < nearest)
         if better.any():
-            picture[:, better] = photo(index)[:, row[better], column[better]]
+            taken = photo(index)[:, row[better], column[better]]
+            # Pure black is what a camera stores where it has nothing to store.
+            shown = taken.any(axis=0)
+            better[better] = shown
+            picture[:, better] = taken[:, shown]
             nearest[better] = distance[better]
     return picture, np.isfinite(nearest)

@@ -67,6 +67,7 @@ class PhotoReport(_Report):
     heading_deg: float | None = None
     gimbal_pitch_deg: float | None = None
     gps_error_m: float | None = None
+    focal_px: float | None = None
     focal_35mm: float | None = None
     model: str | None = None
     exif_bytes: int = 0

@@ -15,6 +15,7 @@ _XMP_NAMES = {
     "heading_deg": ("GimbalYawDegree", "FlightYawDegree"),
     "gimbal_pitch_deg": ("GimbalPitchDegree",),
     "alt_above_takeoff_m": ("RelativeAltitude",),
+    "focal_px": ("CalibratedFocalLength",),
 }
 _NUMBER = r"([+-]?\d{1,6}(?:\.\d{1,9})?)"
 _APP1 = 0xE1

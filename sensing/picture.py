@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ UNIT = 10_000
 # Finer than this, objects of tens of metres gain nothing and cost four times as much with each halving.
 _FINEST_M = 0.4
 _THUMB_PX = 512
+_SAMPLE_PX = 250_000
 # Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
 # 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
 _INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
@@ -80,16 +82,35 @@ class Picture:
                 bands[role] = plane
         return Tile(window, bands, valid)
 
-    def sample(self, most: int = 250_000) -> Tile:
-        """Every n-th pixel of the scene on a fixed raster, as one row of valid pixels: what statistics are made of."""
-        step = max(1, int(np.ceil(np.sqrt(self.grid.width * self.grid.height / most))))
-        planes: dict[Role, list[Ints]] = {}
-        for row in range(0, self.grid.height, step):
-            line = self.tile(Window(0, row, self.grid.width, 1))
-            kept = line.valid[0, ::step]
-            for role, plane in line.bands.items():
-                planes.setdefault(role, []).append(plane[0, ::step][kept])
-        bands = {role: np.concatenate(parts) for role, parts in planes.items()}
+    def sample(self, other: Picture | None = None) -> tuple[Tile, Tile | None]:
+        """Every n-th pixel that is valid, here and in a scene on the same grid: what statistics are made of.
+
+        Planes are one-dimensional and hold the same pixels in the same order.
+        """
+        step = max(1, math.isqrt(self.grid.width * self.grid.height // _SAMPLE_PX))
+        mine, others = _Rows(), _Rows()
+        for row in range(step // 2, self.grid.height, step):
+            window = Window(0, row, self.grid.width, 1)
+            line, twin = self.tile(window), other.tile(window) if other else None
+            kept = (line.valid & twin.valid if twin else line.valid)[0, ::step]
+            mine.add(line, kept, step)
+            if twin:
+                others.add(twin, kept, step)
+        return mine.tile(), others.tile() if other else None
+
+
+class _Rows:
+    """Pixels gathered row by row."""
+
+    def __init__(self) -> None:
+        self._parts: dict[Role, list[Ints]] = {}
+
+    def add(self, line: Tile, kept: Mask, step: int) -> None:
+        for role, plane in line.bands.items():
+            self._parts.setdefault(role, []).append(plane[0, ::step][kept])
+
+    def tile(self) -> Tile:
+        bands = {role: np.concatenate(parts) for role, parts in self._parts.items()}
         count = len(next(iter(bands.values()))) if bands else 0
         return Tile(Window(0, 0, count, 1), bands, np.ones(count, dtype=np.bool_))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import rasterio
 import shapely
 from rasterio.features import shapes
@@ -10,24 +12,19 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 
-def outlines(labels: DatasetReader, *, simplify_px: float = 0.0) -> list[tuple[shapely.Polygon, int]]:
-    """The connected areas of equal label with their value, label 0 left out; in the raster's own CRS.
+def outlines(plane: DatasetReader, band: int = 1, *, simplify_px: float = 0.0) -> list[shapely.Polygon]:
+    """The connected areas of equal value in a plane, value 0 left out, in the raster's own CRS.
 
     Four-connected, because rings that touch themselves at corners are not valid polygons. The raster is
     streamed from the file, so there are no seams to mend. With `simplify_px`, borders lose their steps;
-    borders that two areas share stay shared.
+    a border that two areas share stays shared.
     """
-    background = 0
-    found = [
-        (_polygon(shape(geometry)), int(value))
-        for geometry, value in shapes(rasterio.band(labels, 1), connectivity=4)
-        if value != background
-    ]
+    marked = rasterio.band(plane, band)
+    found = [_polygon(shape(geometry)) for geometry, value in shapes(marked, connectivity=4) if value]
     if not found or simplify_px <= 0:
         return found
-    pixel = abs(labels.transform.determinant) ** 0.5
-    smooth = shapely.coverage_simplify([polygon for polygon, _ in found], simplify_px * pixel)
-    return [(_polygon(one), value) for one, (_, value) in zip(smooth, found, strict=True)]
+    pixel = math.sqrt(abs(plane.transform.determinant))
+    return [_polygon(smooth) for smooth in shapely.coverage_simplify(found, simplify_px * pixel)]
 
 
 def without_small_holes(polygon: shapely.Polygon, smallest: float) -> shapely.Polygon:

@@ -195,3 +195,17 @@ def test_mosaic__photos_from_a_known_ground__come_back_in_their_places(tmp_path)
             away = np.abs(mosaic.read(1)[shown].astype(int) - ground[0][there].astype(int))
     assert written.valid > 100_000
     assert np.mean(away > 30) < 0.12
+
+
+def test_pose__calibrated_focal_length__goes_before_the_rounded_one():
+    calibrated = 700 / math.tan(math.radians(35))
+    assert pose_of(report(focal_px=calibrated, focal_35mm=26.0), "a.jpg").hfov_deg == pytest.approx(70.0)
+
+
+def test_draw__black_of_one_photo__does_not_hide_another():
+    transform = north_up(1.0, (0.0, 60.0))
+    placements = [Placement(30.0, 30.0, 1.0, 0.0, 60, 60), Placement(32.0, 30.0, 1.0, 0.0, 60, 60)]
+    photos = [np.zeros((3, 60, 60), np.uint8), np.full((3, 60, 60), 80, np.uint8)]
+    picture, shown = draw(Window(0, 0, 60, 60), transform, placements, photos.__getitem__)
+    assert shown[:, 2:].all()
+    assert picture[0, 30, 20] == 80
