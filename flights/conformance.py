@@ -131,7 +131,7 @@ class Judge:
 
     def __init__(self, route: RouteShape, tolerance_m: float) -> None:
         self._route = route
-        self._tolerance_m = tolerance_m
+        self.tolerance_m = tolerance_m
         self._plane = Plane(route.line)
         self._line = self._plane.geometry(route.line)
         self._area = self._plane.geometry(route.area)
@@ -141,9 +141,12 @@ class Judge:
         ways = [shapely.LineString([home, end]) for end in ends]
         self._path = shapely.union_all([self._line, *ways])
 
-    def lateral_m(self, lons: Floats, lats: Floats, on_route: Bools) -> Floats:
-        """Distance of each place from the line, or from the whole way where it is not on the route."""
-        points = self._plane.points(lons, lats)
+    def lateral_m(self, fix: Fix) -> float:
+        """Distance of one fix from the line, or from the whole way while it is not on the route."""
+        points = self._plane.points(np.array([fix.lon]), np.array([fix.lat]))
+        return float(self._lateral_m(points, np.array([fix.on_route]))[0])
+
+    def _lateral_m(self, points: Any, on_route: Bools) -> Floats:  # noqa: ANN401
         from_path: Floats = shapely.distance(points, self._path)
         return np.where(on_route, shapely.distance(points, self._line), from_path)
 
@@ -152,16 +155,16 @@ class Judge:
         wrong = implausible(fixes)
         good = [fix for fix, is_wrong in zip(fixes, wrong, strict=True) if not is_wrong]
         if not good:
-            return Report(len(fixes), len(fixes), None, None, 0.0, 0.0, self._tolerance_m)
+            return Report(len(fixes), len(fixes), None, None, 0.0, 0.0, self.tolerance_m)
         lons = np.array([fix.lon for fix in good])
         lats = np.array([fix.lat for fix in good])
         on_route = np.array([fix.on_route for fix in good])
-        lateral = self.lateral_m(lons, lats, on_route)
+        points = self._plane.points(lons, lats)
+        lateral = self._lateral_m(points, on_route)
         height_off = np.array([abs(fix.alt_agl_m - self._route.alt_agl_m) for fix in good])
         height_off[~on_route] = np.nan
-        points = self._plane.points(lons, lats)
         along: Floats = shapely.line_locate_point(np.full(len(points), self._line), points)
-        flown = points[on_route & (lateral <= self._tolerance_m)]
+        flown = points[on_route & (lateral <= self.tolerance_m)]
         return Report(
             fixes=len(fixes),
             implausible=len(fixes) - len(good),
@@ -169,28 +172,37 @@ class Judge:
             vertical=_worst(height_off, good, along),
             share_inside=float(np.mean(shapely.covers(self._area, points))),
             share_flown=self._share_flown(flown),
-            tolerance_m=self._tolerance_m,
+            tolerance_m=self.tolerance_m,
         )
 
     def _share_flown(self, flown: Any) -> float:  # noqa: ANN401
         """The share of the line that lies within the tolerance of the flown track."""
-        near = shapely.multipoints(flown).buffer(self._tolerance_m)
+        near = shapely.multipoints(flown).buffer(self.tolerance_m)
         return float(self._line.intersection(near).length / self._line.length)
 
 
-def implausible(fixes: Iterable[Fix]) -> list[bool]:
-    """Which fixes cannot be: off the globe, not a number, too fast, or too far from the one before.
+class Plausibility:
+    """Tells which fixes cannot be: off the globe, not a number, too fast, too far from the one before.
 
     A jump condemns the fix that jumped; the next one is compared with the last good one, over the longer
     time, so that a true position is believed again soon.
     """
-    found: list[bool] = []
-    last: Fix | None = None
-    for fix in fixes:
-        wrong = _is_nowhere(fix) or (last is not None and _is_jump(last, fix))
-        found.append(wrong)
-        last = last if wrong else fix
-    return found
+
+    def __init__(self) -> None:
+        self._last: Fix | None = None
+
+    def is_wrong(self, fix: Fix) -> bool:
+        """Whether the next fix of a track cannot be."""
+        if _is_nowhere(fix) or (self._last is not None and _is_jump(self._last, fix)):
+            return True
+        self._last = fix
+        return False
+
+
+def implausible(fixes: Iterable[Fix]) -> list[bool]:
+    """Which fixes of a track cannot be, in order."""
+    plausibility = Plausibility()
+    return [plausibility.is_wrong(fix) for fix in fixes]
 
 
 def _is_nowhere(fix: Fix) -> bool:

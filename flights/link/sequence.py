@@ -22,6 +22,7 @@ from flights.link.mission import ReadBack
 from flights.link.telemetry import Sample
 from flights.link.vehicle import VehicleLink
 from flights.model import WireItem
+from schemas.refusals import RuleViolation
 
 READY_LIMIT_S = 240.0
 MODE_LIMIT_S = 20.0
@@ -158,13 +159,23 @@ def wait_ready(link: VehicleLink) -> None:
     link.wait(lambda: telemetry.has_position and telemetry.prearm_ok, READY_LIMIT_S, "link.not_ready")
 
 
-def launch(link: VehicleLink) -> None:
-    """Arms in GUIDED and starts the mission (arming in AUTO is refused by ArduCopter)."""
+def arm(link: VehicleLink) -> None:
+    """Arms in GUIDED, in which the aircraft stays where it is (ArduCopter refuses to arm in AUTO)."""
     _rewind(link)
     _set_mode(link, "GUIDED")
     link.telemetry.forget_samples()
     _arm(link)
     link.wait(lambda: bool(link.vehicle.armed), MODE_LIMIT_S, "link.not_armed")
+
+
+def disarm(link: VehicleLink) -> None:
+    """Disarms on the ground, where the vehicle still can; never raises."""
+    with contextlib.suppress(RuleViolation):
+        link.vehicle.armed = False
+
+
+def start(link: VehicleLink) -> None:
+    """Starts the mission of an armed vehicle."""
     link.commands.run(mavlink.MAV_CMD_MISSION_START, 0.0, 0.0)
     link.wait(lambda: link.vehicle.mode.name == "AUTO", MODE_LIMIT_S, "link.not_started")
 
@@ -197,6 +208,14 @@ def _arm(link: VehicleLink) -> None:
 def return_home(link: VehicleLink) -> None:
     """Orders the return to the launch place, acknowledged."""
     link.commands.run(mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH)
+
+
+def call_off(link: VehicleLink) -> None:
+    """Brings the vehicle back when the flight cannot be led any further; never raises."""
+    with contextlib.suppress(RuleViolation):
+        return_home(link)
+    if link.telemetry.landed_state == mavlink.MAV_LANDED_STATE_ON_GROUND:
+        disarm(link)
 
 
 def follow(

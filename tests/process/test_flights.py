@@ -45,7 +45,8 @@ def fly(link: VehicleLink, asked: Orders, stop=lambda: None):
     prepared = sequence.prepare(link, asked)
     sequence.wait_ready(link)
     sequence.verify(link, prepared)
-    sequence.launch(link)
+    sequence.arm(link)
+    sequence.start(link)
     return sequence.follow(link, asked, samples.append, stop), samples
 
 
@@ -110,7 +111,7 @@ def check_picture(path, link, samples):
     assert f'drone-dji:RelativeAltitude="+{60}' in xmp or 'RelativeAltitude="+59' in xmp
     # The aircraft flies east, so the top of the picture is east and its left is north.
     column, row = centre_of_ortho(lon, lat)
-    red, green, blue = pixels[525, 700]
+    red, green, _ = pixels[525, 700]
     assert abs(int(red) - column // 5) <= 2
     assert abs(int(green) - row // 4) <= 2
     assert int(pixels[100, 700, 0]) > int(red) > int(pixels[950, 700, 0])

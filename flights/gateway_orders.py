@@ -1,0 +1,86 @@
+"""What a vehicle is told for a flight, and how its reports are judged; values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from flights.conformance import Fix
+from flights.link.sequence import Orders
+from flights.link.telemetry import Sample
+from flights.mission import Mission
+from flights.model import Command, Fence, PlanItem
+from flights.profile import Ground
+from geo import measure
+from geo.types import LonLat
+
+# How far above the highest point of the mission the fence turns the aircraft back.
+FENCE_ALT_MARGIN_M = 20.0
+FENCE_RADIUS_MARGIN_M = 500.0
+# A flight may take this many times as long as its way says, for wind, and as much again for settling.
+PATIENCE = 2.0
+SETTLING_S = 900.0
+USUAL_SPEED_M_S = 10.0
+
+
+def orders_of(mission: Mission, fence: Fence) -> Orders:
+    """The orders that fly `mission` inside `fence`."""
+    places = [mission.home.at, *(item.at for item in mission.items if item.at), mission.home.at]
+    legs_m = [measure.distance_m(*pair) for pair in pairwise(places)]
+    furthest_m = max(measure.distance_m(mission.home.at, place) for place in places)
+    speed_m_s = mission.speed_mps or USUAL_SPEED_M_S
+    return Orders(
+        mission=[item.wire() for item in mission.items],
+        fence=[item.wire() for item in fence.items],
+        fence_alt_max_m=max(item.alt_m or 0.0 for item in mission.items) + FENCE_ALT_MARGIN_M,
+        fence_radius_m=round(furthest_m + FENCE_RADIUS_MARGIN_M),
+        longest_s=PATIENCE * sum(legs_m) / speed_m_s + SETTLING_S,
+    )
+
+
+@dataclass(frozen=True)
+class RouteSpan:
+    """The items during which the aircraft is on its route: above `after`, up to `last` (numbered from 1)."""
+
+    after: int
+    last: int
+
+    @classmethod
+    def of(cls, items: Sequence[PlanItem]) -> RouteSpan:
+        """From where the camera is switched on to where it is switched off, as routes are compiled."""
+        camera = [n for n, item in enumerate(items, 1) if item.command is Command.DO_SET_CAM_TRIGG_DIST]
+        return cls(camera[0] - 1, camera[-1] - 1) if camera else cls(1, len(items))
+
+    def covers(self, seq: int) -> bool:
+        """Whether the aircraft is on its route while it flies item `seq`."""
+        return self.after < seq <= self.last
+
+
+class Fixes:
+    """Makes fixes of reports. Heights above ground come from the height above home and the terrain.
+
+    A barometer's height above home is good to a metre or two; a satellite receiver's height above the sea is not.
+    """
+
+    def __init__(self, span: RouteSpan, home: LonLat, ground: Ground) -> None:
+        self._span = span
+        self._ground = ground
+        self._home_m = self._height_m(home.lon, home.lat)
+
+    def of(self, sample: Sample) -> Fix:
+        """The fix that a report stands for."""
+        ground_m = self._height_m(sample.lon, sample.lat)
+        return Fix(
+            at_s=sample.boot_ms / 1000,
+            lon=sample.lon,
+            lat=sample.lat,
+            alt_agl_m=sample.alt_rel_home_m + self._home_m - ground_m,
+            speed_m_s=sample.ground_speed_m_s,
+            on_route=self._span.covers(sample.mission_seq),
+        )
+
+    def _height_m(self, lon: float, lat: float) -> float:
+        return float(self._ground.heights_m(np.array([lon]), np.array([lat]))[0])
