@@ -16,7 +16,7 @@ from geo.content import siting_sha256
 from geo.footprint import sector
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
-from schemas.tables import Device, DeviceReview, DeviceSite, Flight, Signage
+from schemas.tables import Device, DeviceReview, DeviceSite, Signage
 
 REVIEW_KINDS = ("legal", "technical")
 
@@ -130,12 +130,12 @@ def sign_verified(context: Context) -> Iterable[Refusal]:
 
 def aircraft_marked(context: Context) -> Iterable[Refusal]:
     """GD-16.4: a mobile unit carries a clear mark that was checked lately enough."""
-    device = _aircraft(context)
+    device: Device = context.subject
     if device.category != "mobile" or device.secret or not context.pack["uav.marking_required"]:
         return
     seen_on = _last_seen_sign(context, device)
     months = context.pack["uav.marking_valid_months"]
-    if seen_on is None or context.today > months_after(seen_on, months):
+    if seen_on is None or context.today >= months_after(seen_on, months):
         measured = seen_on.isoformat() if seen_on else "none"
         yield refuse("GD-16.4", "device.no_mark", subject=label(device), measured=measured, required=months)
 
@@ -175,15 +175,6 @@ def _not_longer_than(context: Context, most_days: int) -> Iterable[Refusal]:
 
 def _site(context: Context, device: Device) -> DeviceSite:
     return device.site or context.session.get_one(DeviceSite, device.site_id)
-
-
-def _aircraft(context: Context) -> Device:
-    """The device itself, or the aircraft of a flight."""
-    subject = context.subject
-    if isinstance(subject, Flight):
-        return context.session.get_one(Device, subject.drone_id)
-    device: Device = subject
-    return device
 
 
 def _latest_review(context: Context, kind: str) -> DeviceReview | None:
