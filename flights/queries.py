@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from flights.canonical import items_of
 from flights.formats import read_plan
 from flights.mission import Mission, compile_fence
-from flights.model import Fence, Home, Plan
+from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
 from flights.precheck import Verdict, check_plan
 from flights.profile import Ground, profile
 from flights.situation import (
@@ -37,7 +37,7 @@ from geo import notices, shapes
 from geo.queries import zones_near
 from geo.types import LonLat
 from geo.zones import SHORTEST_DEGREE_M
-from schemas.refusals import RuleViolation, not_found
+from schemas.refusals import RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
 from schemas.tables import (
     SRID,
@@ -250,6 +250,27 @@ def fence_of(session: Session, route: PatrolRoute, at: datetime, until: datetime
     """The fence of a flight along `route`: its area, without the displayed privacy zones of that time."""
     area = shapes.polygon(route.area.geom)
     return compile_fence(area, zones_near(session, area, at, until))
+
+
+def exported_plan(session: Session, route: PatrolRoute, suffix: str, at: datetime, until: datetime) -> Plan:
+    """What a file of that kind holds of a published route: its mission and fence, or only its line.
+
+    Raises RuleViolation DC-2 for a route that is not published.
+    """
+    if route.state not in PUBLIC_STATES:
+        raise conflict("DC-2", "flight.route_unknown", route=route.code)
+    mission = mission_of(route)
+    if suffix in (".geojson", ".json"):
+        line = [LonLat(*position[:2]) for position in shapes.line(route.geom).coords]
+        waypoint = PlanItem(Command.NAV_WAYPOINT, Frame.GLOBAL_TERRAIN_ALT, alt_m=route.alt_agl_m)
+        return replace(
+            mission.plan,
+            items=tuple(replace(waypoint, at=corner) for corner in line),
+            hfov_deg=route.camera_hfov_deg,
+        )
+    if suffix == ".plan":
+        return replace(mission.plan, fence=fence_of(session, route, at, until))
+    return mission.plan
 
 
 def judge_flight(session: Session, pack: RulePack, ground: Ground, flight: Flight) -> Verdict:
