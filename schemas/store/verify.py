@@ -70,7 +70,7 @@ def verify_lines(lines: Iterable[bytes], checkpoints: Mapping[int, str] | None =
         if entry.keys() == EVENT_KEYS:
             batch.append((entry["id"], hashlib.sha256(b"\x00" + line).digest()))
         elif entry.keys() == SEAL_KEYS:
-            _check_seal(number, entry, line, batch, expected=seals + 1, before=digest)
+            _check_seal(number, entry, line=line, batch=batch, expected=seals + 1, before=digest)
             digest, seals, events, batch = (
                 hashlib.sha256(line).hexdigest(),
                 seals + 1,
@@ -79,7 +79,7 @@ def verify_lines(lines: Iterable[bytes], checkpoints: Mapping[int, str] | None =
             )
             _check_checkpoint(seals, digest, wanted)
         else:
-            closed = _check_end(number, entry, line, f"{seals}:{digest}", batch)
+            closed = _check_end(number, entry, line=line, checkpoint=f"{seals}:{digest}", batch=batch)
     if not closed:
         raise LedgerBroken("the export ends without its checkpoint: lines are missing at the end")
     if wanted:
@@ -114,9 +114,9 @@ def _parse(number: int, line: bytes) -> dict[str, Any]:
 def _check_seal(
     number: int,
     seal: Mapping[str, Any],
+    *,
     line: bytes,
     batch: list[tuple[str, bytes]],
-    *,
     expected: int,
     before: str,
 ) -> None:
@@ -145,7 +145,7 @@ def _check_checkpoint(number: int, digest: str, wanted: dict[int, str]) -> None:
 
 
 def _check_end(
-    number: int, entry: Mapping[str, Any], line: bytes, checkpoint: str, batch: list[tuple[str, bytes]]
+    number: int, entry: Mapping[str, Any], *, line: bytes, checkpoint: str, batch: list[tuple[str, bytes]]
 ) -> bool:
     if entry.keys() != {"checkpoint"}:
         raise LedgerBroken(f"line {number}: neither an event, nor a seal, nor the checkpoint")
