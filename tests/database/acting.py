@@ -1,0 +1,51 @@
+"""What tests of commands on devices say again and again."""
+
+from __future__ import annotations
+
+import pytest
+
+from geo import commands
+from schemas.refusals import RuleViolation
+from schemas.store.work import find
+from schemas.tables import Device
+
+
+def rules(caught):
+    return {refusal.rule for refusal in caught.value.refusals}
+
+
+def texts(caught):
+    return {refusal.text for refusal in caught.value.refusals}
+
+
+def state(services, public_id):
+    with services.session() as session:
+        return find(session, Device, public_id).state
+
+
+def refused(work, code, public_id, command, **options):
+    """The violation with which a command on a device is refused."""
+    with pytest.raises(RuleViolation) as caught, work(code) as doing:
+        command(doing, doing.get(Device, public_id), **options)
+    return caught
+
+
+def done(work, code, public_id, command, **options):
+    """Does a command on a device, and commits."""
+    with work(code) as doing:
+        command(doing, doing.get(Device, public_id), **options)
+        doing.commit()
+
+
+def show(work, public_id, channel, code="O1", **receipt):
+    done(work, code, public_id, commands.record_publication, channel=channel, **receipt)
+
+
+def show_on_both(work, clock, public_id):
+    show(work, public_id, "official_disclosure", receipt_id="GD-1", published_at=clock.now())
+    show(work, public_id, "platform_map")
+
+
+def discontinue(work, public_id):
+    words = {"reason": "not needed", "text_en": "Ended.", "text_zh": "停用。"}
+    done(work, "H1", public_id, commands.discontinue_device, **words)
