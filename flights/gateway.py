@@ -145,6 +145,7 @@ def _rehearse(house: House, flight_id: str, pilot: Actor, ground: Ground) -> _Br
                 mission_digest=brief.mission_digest, fence_digest=brief.fence_digest, vehicle={}
             )
             commands.mark_uploaded(work, flight, ground, promised)
+            _flush(work)
         commands.mark_airborne(work, flight, ground)
         _flush(work)
     return brief

@@ -91,12 +91,14 @@ class Track:
             self._store()
 
     def line(self) -> Shape | None:
-        """The flown track for a geometry column, None for fewer than two good positions."""
+        """The flown track for a geometry column, None when the aircraft was never seen to move."""
         plausibility = Plausibility()
         good = [Point(fix.lon, fix.lat) for fix in self.fixes if not plausibility.is_wrong(fix)]
         if len(good) < 2:
             return None
-        return shapes.element(LineString(get_coordinates(good)).simplify(TRACK_TOLERANCE_DEG))
+        # The plain simplification: the other one keeps every point of a track that returns over itself.
+        track = LineString(get_coordinates(good)).simplify(TRACK_TOLERANCE_DEG, preserve_topology=False)
+        return shapes.element(track) if track.length > 0 else None
 
     def _try_to_store(self) -> None:
         try:

@@ -1,0 +1,340 @@
+"""From a cleared flight to a closed one: real PostGIS, real sockets, a simulated vehicle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import psycopg
+import pytest
+import rasterio
+from geoalchemy2.shape import to_shape
+from rasterio.transform import Affine
+from sqlalchemy import func, select
+
+from flights import commands, gateway, queries
+from flights.gateway import Step
+from flights.gateway_frames import read_folder, register_frames
+from flights.ground import TERRAIN_FILE, open_ground
+from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.sequence import Outcome
+from flights.model import Frame
+from flights.simulator.options import Faults
+from schemas import tables as t
+from schemas.clock import FixedClock, ScaledClock
+from schemas.refusals import RuleViolation
+from schemas.store.work import find
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, _url
+from tests.process.conftest import free_port, simulator
+from tests.situations import R1, drawn
+from tests.world import HOME_AMSL_M
+
+SPEED = 120.0
+END = TEN_ON_THE_FIRST_FLYING_DAY + timedelta(hours=2)
+
+
+def geotiff(path, pixels, transform, crs):
+    shape = {"count": pixels.shape[0], "height": pixels.shape[1], "width": pixels.shape[2], "dtype": pixels.dtype}
+    with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape) as out:
+        out.write(pixels)
+    return path
+
+
+@pytest.fixture
+def house(services):
+    """The services over level ground."""
+    level = np.full((1, 20, 20), HOME_AMSL_M, np.float32)
+    where = Affine(0.01, 0.0, 113.20, 0.0, -0.01, 23.22)
+    geotiff(services.data_dir / TERRAIN_FILE, level, where, "EPSG:4326")
+    return services
+
+
+@pytest.fixture
+def under_clock(house):
+    """The same house under another clock, closed at the end."""
+    with contextlib.ExitStack() as stack:
+        yield lambda clock: stack.enter_context(contextlib.closing(house.with_clock(clock)))
+
+
+@pytest.fixture
+def filed(house, work):
+    """A flight of F1 along R1, filed and checked, from ten to noon."""
+    from flights.formats import write_plan
+
+    with work("F1") as unit:
+        filing = commands.Filing(
+            data=write_plan(drawn(R1, 100.0, Frame.GLOBAL_RELATIVE_ALT), ".plan"),
+            name="r1.plan",
+            route=find(unit.session, t.PatrolRoute, "R1"),
+            inspection=find(unit.session, t.InspectionPlan, "IP-2025-1"),
+            drone=queries.drone_named(unit.session, "DR1"),
+            start=TEN_ON_THE_FIRST_FLYING_DAY,
+            end=END,
+        )
+        number = commands.file_flight(unit, filing).public_id
+        unit.commit()
+    with open_ground(house.data_dir) as ground, work("SYSTEM") as unit:
+        assert commands.precheck(unit, unit.get(t.Flight, number), ground) == []
+        unit.commit()
+    return number
+
+
+@pytest.fixture
+def cleared(house, work, filed):
+    with open_ground(house.data_dir) as ground, work("H1") as unit:
+        commands.clear(unit, unit.get(t.Flight, filed), ground)
+        unit.commit()
+    return filed
+
+
+@contextlib.contextmanager
+def silent_port():
+    """A port on which somebody listens and to which nobody must speak."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(TimeoutError):
+            server.accept()
+
+
+def state(services, number):
+    with services.session() as session:
+        return find(session, t.Flight, number).state
+
+
+def events(services, number, admin):
+    rows = admin.execute(
+        "SELECT e.action, e.body FROM ledger.event e JOIN core.flight f ON f.id::text = e.subject_id"
+        " WHERE f.public_id = %s ORDER BY e.id",
+        (number,),
+    )
+    return [(action, json.loads(body)) for action, body in rows]
+
+
+def refused_rules(caught):
+    return {refusal.rule for refusal in caught.value.refusals}
+
+
+# -- nothing is sent ------------------------------------------------------------------------------------
+
+
+def test_DC_1__not_cleared__refused_before_a_socket_is_opened(house, filed):
+    with silent_port() as url, pytest.raises(RuleViolation) as refused:
+        gateway.fly(house, filed, url, pilot=house.actor("F1"))
+    assert refused.value.status == 409
+    assert "precheck_passed" in str(refused.value)
+
+
+def test_GD_14_2__the_day_before__refused_before_a_socket_is_opened(house, cleared, under_clock):
+    early = under_clock(FixedClock(datetime(2025, 6, 30, 2, 0, tzinfo=UTC)))
+    with silent_port() as url, pytest.raises(RuleViolation) as refused:
+        gateway.fly(early, cleared, url, pilot=house.actor("F1"))
+    assert "GD-16.1" in refused_rules(refused)
+    assert state(house, cleared) == "cleared"
+
+
+def test_GD_16_3__route_suspended_after_clearance__refused_before_a_socket_is_opened(house, cleared, database):
+    with psycopg.connect(_url(database.admin_url), autocommit=True) as admin:
+        admin.execute("SET session_replication_role = replica")
+        admin.execute("UPDATE core.patrol_area SET state = 'suspended', suspended_on = '2025-07-01'")
+    with silent_port() as url, pytest.raises(RuleViolation):
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+
+
+@pytest.mark.parametrize("person", ["O1", "H1"])
+def test_GD_16_1__somebody_elses_flight__refused_before_a_socket_is_opened(house, cleared, person):
+    with silent_port() as url, pytest.raises(RuleViolation):
+        gateway.fly(house, cleared, url, pilot=house.actor(person))
+    assert state(house, cleared) == "cleared"
+
+
+def test_GD_16_1__refusal__leaves_an_event(house, filed, admin):
+    with silent_port() as url, pytest.raises(RuleViolation):
+        gateway.fly(house, filed, url, pilot=house.actor("F1"))
+    action, body = events(house, filed, admin)[-1]
+    assert action == "refused"
+    assert body["rules"] == ["state.machine"]
+
+
+# -- the vehicle refuses ----------------------------------------------------------------------------------
+
+
+def test_DC_1__vehicle_holds_another_mission__not_armed_and_still_cleared(house, cleared, simulated, admin):
+    running, url = simulated(home_lon=113.2545, speed_up=SPEED, faults=Faults(tamper_item=3))
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert refused_rules(refused) == {"mission.mismatch"}
+    assert not running.autopilot.armed
+    assert state(house, cleared) == "cleared"
+    action, body = events(house, cleared, admin)[-1]
+    assert (action, body["rules"]) == ("flight.vehicle_refused", ["mission.mismatch"])
+
+
+def test_DC_1__mission_denied__still_cleared(house, cleared, simulated, monkeypatch):
+    monkeypatch.setattr("flights.link.mission.RETRY_PAUSE_S", 0.01)
+    _, url = simulated(speed_up=SPEED, faults=Faults(deny_mission=True))
+    with pytest.raises(VehicleRefused):
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert state(house, cleared) == "cleared"
+
+
+def test_take_off__vehicle_will_not_arm__stays_uploaded_and_can_fly_later(house, cleared, simulated, monkeypatch):
+    monkeypatch.setattr("flights.link.sequence.READY_LIMIT_S", 60.0)
+    running, url = simulated(speed_up=SPEED, battery_pct=15.0)
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert refused_rules(refused) == {"link.not_ready"}
+    assert "low capacity" in str(refused.value) or "Battery" in str(refused.value) or "no reason" in str(refused.value)
+    assert state(house, cleared) == "uploaded"
+    running.autopilot.battery.percent = 100.0
+    flown = gateway.fly(house, cleared, url, pilot=house.actor("F1"), stop=lambda: "operator")
+    assert flown.outcome is Outcome.ABORTED
+    assert state(house, cleared) == "aborted"
+
+
+def test_take_off__rules_changed_while_waiting__not_armed(house, cleared, simulated, database):
+    """The last look at the rules is in the instant of arming, not at the start of the command."""
+    running, url = simulated(speed_up=SPEED)
+
+    def tell(step, _facts):
+        if step is Step.READY:
+            with psycopg.connect(_url(database.admin_url), autocommit=True) as admin:
+                admin.execute("SET session_replication_role = replica")
+                admin.execute("UPDATE core.device SET state = 'blocked' WHERE name = 'DR1'")
+
+    with pytest.raises(RuleViolation) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"), tell=tell)
+    assert "GD-14.2" in refused_rules(refused)
+    assert not running.autopilot.armed
+    assert state(house, cleared) == "uploaded"
+
+
+# -- flown --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ortho(tmp_path_factory):
+    """A coarse grey orthophoto around R1."""
+    grey = np.full((3, 400, 2_000), 90, np.uint8)
+    where = Affine(2e-5, 0.0, 113.2500, 0.0, -2e-5, 23.1290)
+    return geotiff(tmp_path_factory.mktemp("ortho") / "ortho.tif", grey, where, "EPSG:4326")
+
+
+def test_flight__R1__flown_recorded_and_judged(under_clock, cleared, ortho, tmp_path, admin):
+    frames, told = tmp_path / "frames", []
+    clock = ScaledClock(TEN_ON_THE_FIRST_FLYING_DAY, SPEED)
+    living = under_clock(clock)
+    options = {"ortho": ortho, "frames": frames, "start_time": clock.now(), "speed_up": SPEED}
+    with simulator(**options) as (running, url):
+        flown = gateway.fly(living, cleared, url, pilot=living.actor("F1"), tell=lambda s, f: told.append((s, f)))
+    assert flown.outcome is Outcome.LANDED
+    assert [step for step, _ in told if step is not Step.POSITION] == [
+        Step.PERMITTED, Step.CONNECTED, Step.PREPARED, Step.READY, Step.AIRBORNE, Step.ENDED,
+    ]  # fmt: skip
+    assert flown.report.is_within
+    assert flown.report.lateral.deviation_m < 3
+    assert flown.report.vertical.deviation_m < 3
+    assert flown.report.share_inside == 1.0
+    assert flown.report.share_flown > 0.99
+    assert flown.pictures == running.pictures == len(list(frames.glob("*.jpg"))) > 40
+    assert flown.tlog_sha256 == hashlib.sha256(flown.tlog.read_bytes()).hexdigest()
+    check_rows(living, cleared, flown)
+    check_ledger(events(living, cleared, admin))
+    check_imagery(living, cleared, frames, flown)
+
+
+def check_rows(house, number, flown):
+    with house.session() as session:
+        flight = find(session, t.Flight, number)
+        assert flight.state == "landed"
+        assert flight.vehicle_mission_digest == flight.mission_digest == flown.mission_digest
+        assert flight.vehicle_fence_digest == flown.fence_digest
+        assert flight.tlog_sha256 == flown.tlog_sha256
+        assert flight.vehicle["firmware"] == "ArduCopter 4.6.2"
+        assert flight.vehicle["parameters"]["FENCE_ENABLE"] == 1
+        assert flight.vehicle["parameters"]["FENCE_TYPE"] == 5
+        assert flight.vehicle["report"]["within"] is True
+        assert timedelta(minutes=8) < flight.landed_at - flight.airborne_at < timedelta(minutes=25)
+        points = session.scalar(
+            select(func.count()).select_from(t.TelemetryPoint).where(t.TelemetryPoint.flight_id == flight.id)
+        )
+        assert points == flown.report.fixes > 500
+        track = to_shape(flight.flown_track)
+        assert track.bounds[2] == pytest.approx(113.2850, abs=3e-5)
+
+
+def check_ledger(found):
+    actions = [action for action, _ in found]
+    assert actions[-3:] == ["flight.upload", "flight.take_off", "flight.land"]
+    assert "refused" not in actions
+    upload = found[-3][1]
+    assert upload["vehicle_mission_digest"]
+
+
+def check_imagery(house, number, frames, flown):
+    """Photos are bound to the flight by hash, lie within its time in the air, and close it."""
+    pilot = house.actor("F1")
+    count = register_frames(house, number, frames, actor=pilot)
+    assert count == flown.pictures
+    with house.session() as session:
+        flight = find(session, t.Flight, number)
+        rows = session.scalars(select(t.FlightFrame).where(t.FlightFrame.flight_id == flight.id)).all()
+        assert len(rows) == count
+        assert all(flight.airborne_at <= row.captured_at <= flight.landed_at for row in rows)
+        assert {row.sha256 for row in rows} == {photo.sha256 for photo in read_folder(frames)}
+    with pytest.raises(RuleViolation):
+        register_frames(house, number, frames / "nowhere", actor=pilot)
+
+
+def test_flight__operator_stops_it__aborted_with_reason(house, cleared, simulated):
+    _, url = simulated(speed_up=SPEED)
+    seen = []
+
+    def tell(step, facts):
+        if step is Step.POSITION:
+            seen.append(facts)
+
+    flown = gateway.fly(
+        house, cleared, url, pilot=house.actor("F1"), tell=tell, stop=lambda: "operator" if seen else None
+    )
+    assert (flown.outcome, flown.reason) == (Outcome.ABORTED, "operator")
+    with house.session() as session:
+        flight = find(session, t.Flight, cleared)
+        assert (flight.state, flight.state_reason) == ("aborted", "operator")
+        assert flight.tlog_sha256 == flown.tlog_sha256
+
+
+def test_flight__line_lost_in_the_air__aborted_and_said_so(house, cleared, simulated, monkeypatch):
+    monkeypatch.setattr("flights.link.vehicle.SILENCE_LIMIT_S", 0.5)
+    running, url = simulated(speed_up=SPEED)
+
+    def tell(step, _facts):
+        if step is Step.POSITION:
+            running.stop()
+
+    with pytest.raises(LinkLost):
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"), tell=tell)
+    with house.session() as session:
+        flight = find(session, t.Flight, cleared)
+        assert (flight.state, flight.state_reason) == ("aborted", "link_lost")
+
+
+def test_flight__nobody_at_the_address__still_cleared(house, cleared):
+    with pytest.raises(VehicleRefused):
+        gateway.fly(house, cleared, f"tcp:127.0.0.1:{free_port()}", pilot=house.actor("F1"))
+    assert state(house, cleared) == "cleared"
+
+
+def test_frames__photo_without_time_or_place__all_refused(house, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (32, 32)).save(tmp_path / "plain.jpg")
+    (tmp_path / "noise.jpg").write_bytes(b"\xff\xd8nothing")
+    with pytest.raises(RuleViolation) as refused:
+        read_folder(tmp_path)
+    assert [r.params["name"] for r in refused.value.refusals] == ["noise.jpg", "plain.jpg"]
+    assert refused.value.status == 422
