@@ -62,18 +62,14 @@ def official_channel(context: Context) -> Iterable[Refusal]:
     """GD-14.2: the official disclosure platform carries the publication."""
     missing = notices.current(context.session, context.subject, context.pack).official_missing
     if missing:
-        yield refuse(
-            "GD-14.2", "notice.official_missing", required=missing, channels=_channels(context, True)
-        )
+        yield refuse("GD-14.2", "notice.official_missing", required=missing, channels=_channels(context, True))
 
 
 def further_channel(context: Context) -> Iterable[Refusal]:
     """GD-14.3: another channel that is convenient to the public carries it too."""
     missing = notices.current(context.session, context.subject, context.pack).further_missing
     if missing:
-        yield refuse(
-            "GD-14.3", "notice.further_missing", required=missing, channels=_channels(context, False)
-        )
+        yield refuse("GD-14.3", "notice.further_missing", required=missing, channels=_channels(context, False))
 
 
 def _channels(context: Context, official: bool) -> str:

@@ -134,9 +134,7 @@ def mission_compiled(context: Context) -> Iterable[Refusal]:
     if not route.mission.get("items"):
         yield refuse("DC-2", "patrol.no_mission", subject=label(route))
     elif not _DIGEST.fullmatch(route.mission_digest or ""):
-        yield refuse(
-            "DC-2", "patrol.mission_digest", subject=label(route), measured=str(route.mission_digest)
-        )
+        yield refuse("DC-2", "patrol.mission_digest", subject=label(route), measured=str(route.mission_digest))
 
 
 def digest_published(context: Context) -> Iterable[Refusal]:

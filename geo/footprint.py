@@ -110,8 +110,6 @@ def sector(at: LonLat, azimuth_deg: float, hfov_deg: float, range_m: float) -> B
     count = len(angles)
     # The arc's chords would cut inside the true range; reaching a little further never hides a zone.
     reach_m = range_m / math.cos(math.radians(min(hfov_deg, 360) / (count - 1) / 2))
-    lons, lats, _ = measure.WGS84.fwd(
-        np.full(count, at.lon), np.full(count, at.lat), angles, np.full(count, reach_m)
-    )
+    lons, lats, _ = measure.WGS84.fwd(np.full(count, at.lon), np.full(count, at.lat), angles, np.full(count, reach_m))
     arc = list(zip(lons, lats, strict=True))
     return shapely.Polygon(arc if full_turn else [(at.lon, at.lat), *arc])

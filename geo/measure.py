@@ -40,9 +40,7 @@ def distance_m(a: LonLat, b: LonLat) -> float:
     return float(metres)
 
 
-def densify(
-    line: LineString, step_m: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def densify(line: LineString, step_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Points along a line of EPSG:4326, at most `step_m` apart, every vertex among them.
 
     Between vertices the points lie on the straight segment in longitude and latitude, which is what the

@@ -66,12 +66,7 @@ class Terrain:
         rows = to_cell.d * x + to_cell.e * y + to_cell.f
         heights = np.full(len(columns), np.nan)
         with np.errstate(invalid="ignore"):
-            inside = (
-                (columns >= 0)
-                & (columns <= self._dataset.width)
-                & (rows >= 0)
-                & (rows <= self._dataset.height)
-            )
+            inside = (columns >= 0) & (columns <= self._dataset.width) & (rows >= 0) & (rows <= self._dataset.height)
         known = np.flatnonzero(inside)
         if known.size:
             # Cell values belong to cell centres, half a cell from the corner the transform counts from.

@@ -204,9 +204,7 @@ def test_document__what_is_lawful__read_as_it_is():
     assert read == {"name": "清河 🚁", "n": [1, -2500.0, True, None], "s": "[[[{{{ \\u0000"}
 
 
-@pytest.mark.parametrize(
-    "crs", [None, {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}]
-)
+@pytest.mark.parametrize("crs", [None, {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}])
 def test_geometry__wgs_84_said_aloud__taken(crs):
     made = parse_geometry(polygon(SQUARE) | {"crs": crs}, allow={"Polygon"})
     assert made.geom_type == "Polygon"

@@ -59,10 +59,7 @@ def test_geometry__anything__is_valid_or_refused(obj):
     assert -90 <= south <= north <= 90
 
 
-@given(
-    st.binary(max_size=200)
-    | st.text(alphabet='{}[]"\\,:eE+-.0123456789NaInfty ud8', max_size=60).map(str.encode)
-)
+@given(st.binary(max_size=200) | st.text(alphabet='{}[]"\\,:eE+-.0123456789NaInfty ud8', max_size=60).map(str.encode))
 @settings(max_examples=500)
 def test_document__any_bytes__an_object_or_a_refusal(data):
     document = refused_or(lambda: parse_document(data), {400, 413, 422})
@@ -79,9 +76,7 @@ json_values = st.recursive(
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text('abc[]{}"\\', max_size=4), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('abc[]{}"\\', max_size=4), inner, max_size=4),
     max_leaves=20,
 )
 
