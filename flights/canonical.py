@@ -64,9 +64,7 @@ def items_of(document: Mapping[str, Any]) -> tuple[PlanItem, ...]:
     return tuple(_item_of(*form) for form in document["items"])
 
 
-def _item_of(
-    command: int, frame: int | None, kept: Sequence[int], lat_e7: int, lon_e7: int, alt_cm: int
-) -> PlanItem:
+def _item_of(command: int, frame: int | None, kept: Sequence[int], lat_e7: int, lon_e7: int, alt_cm: int) -> PlanItem:
     known = Command(command)
     params = [store.decode(value) for store, value in zip(_KEPT[known], kept, strict=True)]
     p1, p2, p3, p4 = (*params, *[0.0] * (4 - len(params)))

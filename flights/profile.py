@@ -7,8 +7,9 @@ that cannot be known is NaN, never a guess.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
@@ -30,6 +31,8 @@ from schemas.refusals import invalid
 STEP_M = 10.0
 """The path is sampled at least this densely."""
 
+_FOOTPRINT_EVERY = 5  # samples of a straight leg from one strip of the footprint to the next
+_CURVE_TOLERANCE_M = 0.5
 _CIRCLE_CORNERS = 36
 _WAY_BACK = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
 _HERE_M = 0.5  # positions nearer than this to each other are one place
@@ -61,6 +64,7 @@ class Track:
     lons: Floats
     lats: Floats
     alt_agl_m: Floats
+    straight: bool = True
 
     @property
     def line(self) -> LineString:
@@ -96,7 +100,7 @@ class Profile:
     def footprint(self, camera: Camera) -> BaseGeometry:
         """Everything the camera can see on any leg; EPSG:4326. Heights must be known."""
         seen = []
-        for chain in _chains(self.tracks):
+        for chain in _chains([_thinned(track) for track in self.tracks]):
             lons, lats, alt_agl_m = (np.concatenate(axis) for axis in zip(*chain, strict=True))
             seen.append(swept_footprint(lons, lats, np.maximum(alt_agl_m, 0.0), camera))
         return shapely.union_all(seen)
@@ -105,7 +109,7 @@ class Profile:
         """Time in the air at `speed_mps` wherever the plan commands no speed, climb and descent left out."""
         return self.hover_s + sum(metres / (speed or speed_mps) for speed, metres in self.timed_m)
 
-    @property
+    @cached_property
     def heights_known(self) -> bool:
         """Whether the true height is known everywhere."""
         return all(bool(np.isfinite(track.alt_agl_m).all()) for track in self.tracks)
@@ -227,8 +231,8 @@ def _curves(stops: Sequence[Stop]) -> dict[int, tuple[LonLat, ...]]:
         goes_on = leg + 2 < len(stops) and not stops[leg + 1].hover_s
         onward = plane[leg + 2] if goes_on else None
         slope_end = spline.slope_out(end, onward, start, following_curved=goes_on and curved[leg + 2])
-        points = spline.curve(start, end, slope, slope_end, STEP_M)
-        lons, lats = to_globe.transform(points[:, 0], points[:, 1])
+        points = shapely.simplify(LineString(spline.curve(start, end, slope, slope_end, STEP_M)), _CURVE_TOLERANCE_M)
+        lons, lats = to_globe.transform(*shapely.get_coordinates(points).T)
         between = map(LonLat, lons[1:-1].tolist(), lats[1:-1].tolist())
         found[leg] = (stops[leg].at, *between, stops[leg + 1].at)
         slope = slope_end
@@ -264,7 +268,7 @@ def _sampled(legs: Sequence[_Leg], way: Walk, ground: Ground) -> tuple[Track, ..
     tracks = []
     for leg, (lons, lats, along_m), below_m in zip(legs, sampled, parts, strict=True):
         alt_agl_m = _heights(leg, way, along_m / along_m[-1], below_m, float(ground_m[0]))
-        tracks.append(Track(leg.kind, lons, lats, alt_agl_m))
+        tracks.append(Track(leg.kind, lons, lats, alt_agl_m, straight=len(leg.points) == 2))
     return tuple(tracks)
 
 
@@ -296,17 +300,38 @@ def _agl_m(stop: Stop, ground_m: float, home_ground_m: float) -> float:
     return _amsl_m(stop, ground_m, home_ground_m) - ground_m
 
 
+def _thinned(track: Track) -> Track:
+    """A leg with only the samples that its footprint needs, never seen from lower than it is flown."""
+    if not track.straight:
+        return track
+    count = len(track.lons)
+    index = np.arange(count)
+    kept = sorted({*range(0, count, _FOOTPRINT_EVERY), count - 1})
+    between_m = np.interp(index, kept, track.alt_agl_m[kept])
+    # What was dropped may have been higher than the straight line between what was kept.
+    raise_m = float(np.maximum(track.alt_agl_m - between_m, 0.0).max())
+    return replace(
+        track,
+        lons=track.lons[kept],
+        lats=track.lats[kept],
+        alt_agl_m=track.alt_agl_m[kept] + raise_m,
+    )
+
+
 def _chains(tracks: Sequence[Track]) -> Iterator[list[tuple[Floats, Floats, Floats]]]:
-    """Tracks joined where one begins at the end of the one before, the shared place kept once."""
+    """Tracks joined where one begins at the end of the one before; the shared place keeps the larger height."""
     chain: list[tuple[Floats, Floats, Floats]] = []
     end: tuple[float, float] | None = None
     for track in tracks:
-        arrays = (track.lons, track.lats, track.alt_agl_m)
-        if end == (track.lons[0], track.lats[0]):
-            chain.append((arrays[0][1:], arrays[1][1:], arrays[2][1:]))
+        lons, lats, alt_agl_m = track.lons, track.lats, track.alt_agl_m
+        if end == (lons[0], lats[0]):
+            before = chain[-1]
+            joint_m = max(before[2][-1], alt_agl_m[0])
+            chain[-1] = (before[0], before[1], np.append(before[2][:-1], joint_m))
+            chain.append((lons[1:], lats[1:], alt_agl_m[1:]))
         else:
             if chain:
                 yield chain
-            chain = [arrays]
-        end = (track.lons[-1], track.lats[-1])
+            chain = [(lons, lats, alt_agl_m)]
+        end = (lons[-1], lats[-1])
     yield chain

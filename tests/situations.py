@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from shapely.geometry import LineString, Point, Polygon
 
 from flights.model import Command, Frame, Plan, PlanItem
-from flights.situation import Aircraft, Notice, Options, PublishedArea, PublishedRoute, Situation
+from flights.situation import Aircraft, Notice, PublishedArea, PublishedRoute, Situation
 from geo.types import LonLat
 from geo.zones import Zone
 from schemas.rules import Rulebook
@@ -44,6 +44,3 @@ def drawn(line, alt_m=100.0, frame=Frame.GLOBAL_TERRAIN_ALT):
     """A plan of plain waypoints along `line`."""
     items = [PlanItem(Command.NAV_WAYPOINT, frame, at=LonLat(*p), alt_m=alt_m) for p in line]
     return Plan(tuple(items))
-
-
-__all__ = ["Options"]

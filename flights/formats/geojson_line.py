@@ -80,9 +80,7 @@ def _heights(
 
 def _frame(value: object) -> tuple[Frame, tuple[Assumed, ...]]:
     if value is None:
-        return Frame.GLOBAL_TERRAIN_ALT, (
-            Assumed("alt_frame", Reference.TERRAIN, "no alt_frame in the file"),
-        )
+        return Frame.GLOBAL_TERRAIN_ALT, (Assumed("alt_frame", Reference.TERRAIN, "no alt_frame in the file"),)
     if not isinstance(value, str) or value not in set(Reference):
         raise fields.wrong("properties.alt_frame", value, ", ".join(Reference))
     return _FRAMES[Reference(value)], ()

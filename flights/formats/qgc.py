@@ -249,8 +249,7 @@ def _simple_item(item: PlanItem, number: int) -> dict[str, Any]:
 
 def _fence_document(fence: Fence) -> dict[str, Any]:
     polygons = [
-        {"version": 1, "inclusion": p.inclusion, "polygon": [[at.lat, at.lon] for at in p.ring]}
-        for p in fence.polygons
+        {"version": 1, "inclusion": p.inclusion, "polygon": [[at.lat, at.lon] for at in p.ring]} for p in fence.polygons
     ]
     circles = [
         {

@@ -52,14 +52,10 @@ HOMES = st.builds(Home, PLACES, HEIGHTS_M)
 FENCES = st.builds(
     Fence,
     st.lists(
-        st.builds(
-            FencePolygon, st.lists(PLACES, min_size=3, max_size=6, unique=True).map(tuple), st.booleans()
-        ),
+        st.builds(FencePolygon, st.lists(PLACES, min_size=3, max_size=6, unique=True).map(tuple), st.booleans()),
         max_size=2,
     ).map(tuple),
-    st.lists(st.builds(FenceCircle, PLACES, st.integers(1, 900).map(float), st.booleans()), max_size=2).map(
-        tuple
-    ),
+    st.lists(st.builds(FenceCircle, PLACES, st.integers(1, 900).map(float), st.booleans()), max_size=2).map(tuple),
 )
 
 
@@ -102,9 +98,7 @@ def test_waypoints__fence_or_rally__refused_not_dropped(plan):
 def test_geojson__line_of_waypoints_written_and_read__same_mission(data, frame, home):
     line = data.draw(st.lists(PLACES, min_size=2, max_size=6, unique=True))
     positive = st.integers(1, 50_000).map(lambda cm: cm / 100)
-    items = [
-        PlanItem(Command.NAV_WAYPOINT, frame, (0.0, 0.0, 0.0, None), at, data.draw(positive)) for at in line
-    ]
+    items = [PlanItem(Command.NAV_WAYPOINT, frame, (0.0, 0.0, 0.0, None), at, data.draw(positive)) for at in line]
     hops = itertools.pairwise(line)
     plan = Plan(tuple(items), home)
     if any(abs(a.lon - b.lon) > 180 for a, b in hops):
@@ -161,10 +155,6 @@ def test_qgc_plan__one_member_replaced_by_anything__plan_or_refusal(data):
     plan_or_refusals(json.dumps(document).encode())
 
 
-@given(
-    st.lists(
-        st.sampled_from(["0", "1", "16", "nan", "1e999", "-5", "x", "22", "٣", "3.0", "1_0", ""]), max_size=14
-    )
-)
+@given(st.lists(st.sampled_from(["0", "1", "16", "nan", "1e999", "-5", "x", "22", "٣", "3.0", "1_0", ""]), max_size=14))
 def test_waypoints__any_words_on_a_line__plan_or_refusal(words):
     plan_or_refusals(("QGC WPL 110\n" + "\t".join(words)).encode())

@@ -1,0 +1,125 @@
+"""From a route to its mission and its fence."""
+
+import uuid
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from shapely.geometry import LineString, Point, Polygon, box
+
+from flights.canonical import document_digest, items_of
+from flights.mission import AGL_TOLERANCE_M, RouteSpec, compile_fence, compile_route
+from flights.model import Command, Reference
+from flights.profile import LegKind, profile
+from geo.types import LonLat
+from geo.zones import Zone
+from schemas.refusals import RuleViolation
+from tests.missions import FlatGround
+from tests.situations import DIGEST, MISSION, PA1, R1, Z1
+
+HOME = LonLat(113.2545, 23.1250)
+
+
+def spec(line=R1, alt_agl_m=100.0, home=HOME):
+    return RouteSpec(LineString(line), alt_agl_m, home, speed_mps=8.0, trigger_distance_m=25.0)
+
+
+class Hills:
+    """Hills of 25 m every 800 m."""
+
+    def heights_m(self, lons, lats):
+        return 40.0 + 25.0 * np.sin((np.asarray(lons) - 113.25) * 800.0)
+
+
+def zone(geom):
+    return Zone(uuid.uuid4(), "PZ-1", "dormitory", geom, 0.0, datetime(2025, 1, 1, tzinfo=UTC))
+
+
+class TestCompile:
+    def test_level_ground__climb_speed_line_camera_return(self):
+        commands = [item.command for item in compile_route(spec(), FlatGround()).items]
+        assert commands == [
+            Command.NAV_TAKEOFF,
+            Command.DO_CHANGE_SPEED,
+            Command.NAV_WAYPOINT,
+            Command.DO_SET_CAM_TRIGG_DIST,
+            Command.NAV_WAYPOINT,
+            Command.DO_SET_CAM_TRIGG_DIST,
+            Command.NAV_WAYPOINT,
+            Command.NAV_RETURN_TO_LAUNCH,
+        ]
+
+    def test_camera__on_along_the_line_only(self):
+        items = compile_route(spec(), FlatGround()).items
+        switched = [item.params[0] for item in items if item.command is Command.DO_SET_CAM_TRIGG_DIST]
+        assert switched == [25.0, 0.0]
+        path = profile(compile_route(spec(), FlatGround()).plan, FlatGround())
+        assert path.route_m == pytest.approx(3073, abs=1)
+
+    def test_hills__true_height_is_kept_there_and_back(self):
+        path = profile(compile_route(spec(), Hills()).plan, Hills())
+        for track in path.tracks:
+            assert np.abs(track.alt_agl_m - 100.0).max() <= AGL_TOLERANCE_M + 0.1
+        assert {track.kind for track in path.tracks} == set(LegKind)
+
+    def test_heights_are_above_home__as_every_autopilot_understands(self):
+        items = compile_route(spec(), Hills()).items
+        assert {i.frame.reference for i in items if i.command.is_located} == {Reference.HOME}
+
+    def test_home_at_the_beginning_of_the_line__compiles(self):
+        path = profile(compile_route(spec(home=LonLat(*R1[0])), FlatGround()).plan, FlatGround())
+        assert path.flown_m == pytest.approx(2 * 3073, abs=2)
+
+    def test_same_route_twice__same_digest_other_height_other_digest(self):
+        one, again = compile_route(spec(), Hills()), compile_route(spec(), Hills())
+        assert one.digest == again.digest
+        assert one.digest != compile_route(spec(alt_agl_m=100.01), Hills()).digest
+
+    def test_document__is_what_the_digest_hashes(self):
+        assert document_digest(MISSION) == DIGEST
+        assert compile_route(spec(), FlatGround()).document()["items"][0][0] == Command.NAV_TAKEOFF
+
+    def test_document_of_another_canon__not_read(self):
+        with pytest.raises(ValueError):
+            items_of(MISSION | {"canon": "canon-2"})
+
+    def test_GD_16_2__ground_unknown_under_the_line__refused_there(self):
+        class Edge:
+            def heights_m(self, lons, lats):
+                return np.where(np.asarray(lons) < 113.27, 10.0, np.nan)
+
+        with pytest.raises(RuleViolation) as caught:
+            compile_route(spec(), Edge())
+        assert caught.value.refusals[0].place["coordinates"][0] == pytest.approx(113.27, abs=1e-3)
+
+    def test_more_items_than_an_autopilot_stores__refused(self):
+        crooked = [(113.25 + i * 1e-4, 23.12 + (i % 2) * 1e-4) for i in range(700)]
+        with pytest.raises(RuleViolation) as caught:
+            compile_route(spec(crooked), FlatGround())
+        assert caught.value.refusals[0].rule == "mission.items"
+
+
+class TestFence:
+    def test_area_in_zones_out(self):
+        fence = compile_fence(PA1, [zone(Z1)])
+        assert [(len(p.ring), p.inclusion) for p in fence.polygons] == [(4, True), (4, False)]
+
+    def test_hole_in_the_area__kept_out_of(self):
+        holed = Polygon(PA1.exterior, [box(113.26, 23.125, 113.265, 23.13).exterior])
+        assert [p.inclusion for p in compile_fence(holed, []).polygons] == [True, False]
+
+    def test_zone_far_away__not_in_the_fence(self):
+        assert len(compile_fence(PA1, [zone(box(113.4, 23.1, 113.41, 23.11))]).polygons) == 1
+
+    def test_sensitive_zone__only_the_displayed_shape_leaves_the_house(self):
+        hidden = Zone(
+            uuid.uuid4(), "PZ-S", "other", Z1, 0.0, datetime(2025, 1, 1, tzinfo=UTC), exact_geom=Z1.buffer(0.01)
+        )
+        shown = compile_fence(PA1, [hidden]).polygons[1]
+        assert Polygon(shown.ring).equals(Z1)
+
+    def test_DC_1__more_corners_than_a_board_stores__refused_with_the_count(self):
+        round_zone = zone(Point(113.27, 23.13).buffer(0.001, quad_segs=20))
+        with pytest.raises(RuleViolation) as caught:
+            compile_fence(PA1, [round_zone])
+        assert (caught.value.refusals[0].measured, caught.value.refusals[0].required) == (84, 70)

@@ -1,0 +1,184 @@
+"""A plan followed leg by leg, as the aircraft would follow it."""
+
+import numpy as np
+import pytest
+from shapely.geometry import Point
+
+from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem
+from flights.profile import STEP_M, LegKind, profile
+from flights.spline import curve
+from flights.walk import walk
+from geo import measure
+from geo.footprint import Camera
+from schemas.refusals import RuleViolation
+from tests.missions import FlatGround
+
+HOME = Home(LonLat(113.25, 23.12), 12.0)
+A, B, C = LonLat(113.25, 23.125), LonLat(113.26, 23.125), LonLat(113.26, 23.13)
+
+
+class Ramp:
+    """Ground that rises by 100 m for each hundredth of a degree to the east."""
+
+    def heights_m(self, lons, lats):
+        return (np.asarray(lons) - 113.25) * 10_000.0
+
+
+def to(at, alt_m=50.0, frame=Frame.GLOBAL_RELATIVE_ALT, command=Command.NAV_WAYPOINT, p=(0.0, 0.0, 0.0, 0.0)):
+    return PlanItem(command, frame, p, at, alt_m)
+
+
+def do(command, *params):
+    return PlanItem(command, params=(*params, *[0.0] * (4 - len(params))))
+
+
+def path(*items, home=HOME, ground=None):
+    return profile(Plan(tuple(items), home), ground or FlatGround())
+
+
+RTL = do(Command.NAV_RETURN_TO_LAUNCH)
+TAKEOFF = to(HOME.at, 50.0, command=Command.NAV_TAKEOFF)
+
+
+class TestLegs:
+    def test_plain_mission__transit_route_return(self):
+        kinds = [t.kind for t in path(TAKEOFF, to(A), to(B), to(C), RTL).tracks]
+        assert kinds == [LegKind.TRANSIT, LegKind.ROUTE, LegKind.ROUTE, LegKind.RETURN]
+
+    def test_samples__never_further_apart_than_the_step(self):
+        for track in path(TAKEOFF, to(A), to(C), RTL).tracks:
+            _, _, gaps = measure.WGS84.inv(track.lons[:-1], track.lats[:-1], track.lons[1:], track.lats[1:])
+            assert max(gaps) <= STEP_M + 1e-6
+
+    def test_camera_switched__the_route_is_where_it_is_on(self):
+        on, off = do(Command.DO_SET_CAM_TRIGG_DIST, 25.0), do(Command.DO_SET_CAM_TRIGG_DIST, 0.0)
+        kinds = [t.kind for t in path(TAKEOFF, to(A), on, to(B), off, to(C), RTL).tracks]
+        assert kinds == [LegKind.TRANSIT, LegKind.ROUTE, LegKind.RETURN, LegKind.RETURN]
+
+    def test_no_return_in_the_plan__one_is_assumed_and_said(self):
+        found = path(TAKEOFF, to(A), to(B))
+        assert found.tracks[-1].kind is LegKind.RETURN
+        assert "return" in {a.name for a in found.assumed}
+
+    def test_landing_elsewhere__no_return_leg(self):
+        found = path(TAKEOFF, to(A), to(B), to(C, 0.0, command=Command.NAV_LAND))
+        assert found.tracks[-1].line.coords[-1] == C
+
+    def test_take_off_away_from_home__both_ways_are_checked(self):
+        aside = to(LonLat(113.251, 23.12), 50.0, command=Command.NAV_TAKEOFF)
+        ends = [(t.line.coords[0], t.line.coords[-1]) for t in path(aside, to(A), to(B), RTL).tracks]
+        assert (tuple(HOME.at), tuple(A)) in ends
+        assert (tuple(HOME.at), tuple(aside.at)) in ends
+
+    def test_circle__outside_of_it_is_covered(self):
+        circle = to(B, command=Command.NAV_LOITER_TURNS, p=(3.0, 0.0, 80.0, 0.0))
+        found = path(TAKEOFF, to(A), circle, RTL)
+        furthest = max(measure.distance_m(B, LonLat(*c)) for t in found.tracks[2:3] for c in t.line.coords)
+        assert furthest == pytest.approx(80, rel=0.01)
+        assert found.route_m > 3 * 2 * 3.14 * 80
+
+    def test_jump__legs_count_every_pass_and_are_sampled_once(self):
+        loop = do(Command.DO_JUMP, 2.0, 2.0)
+        once, thrice = path(TAKEOFF, to(A), to(B), RTL), path(TAKEOFF, to(A), to(B), loop, RTL)
+        leg_m = measure.distance_m(A, B)
+        assert thrice.route_m == pytest.approx(once.route_m + 4 * leg_m)
+        assert len(thrice.tracks) == len(once.tracks) + 1
+
+    def test_spline__curve_and_chord_are_both_covered(self):
+        curved = [to(p, command=Command.NAV_SPLINE_WAYPOINT) for p in (A, B, C)]
+        found = path(TAKEOFF, *curved, RTL)
+        middle = Point((A.lon + B.lon) / 2, A.lat)
+        distances = sorted(t.line.distance(middle) for t in found.tracks)
+        assert distances[0] < 1e-9
+        assert any(len(t.line.coords) > 2 and not t.straight for t in found.tracks)
+
+    def test_position_0_0__means_here(self):
+        found = path(TAKEOFF, to(A), to(None, 0.0), to(B), RTL)
+        assert len(found.tracks) == 3
+        assert any("height of item 3" in a.name for a in found.assumed)
+
+    @pytest.mark.parametrize(
+        ("items", "rule"),
+        [
+            ((TAKEOFF, to(A), do(Command.DO_JUMP, 2.0, -1.0)), "plan.endless"),
+            ((TAKEOFF, to(A), do(Command.DO_JUMP, 2.0, 1e6)), "plan.endless"),
+            ((TAKEOFF, to(A, command=Command.NAV_LOITER_UNLIM)), "plan.endless"),
+            ((TAKEOFF, to(A), RTL, to(B)), "plan.after_landing"),
+            ((TAKEOFF, to(HOME.at), RTL), "plan.no_way"),
+            ((TAKEOFF, to(LonLat(120.0, 30.0)), RTL), "plan.too_long"),
+            ((TAKEOFF, to(LonLat(-70.0, 23.0)), RTL), "geometry.antimeridian"),
+        ],
+    )
+    def test_plan_without_an_end_or_a_way__refused(self, items, rule):
+        with pytest.raises(RuleViolation) as caught:
+            path(*items)
+        assert caught.value.refusals[0].rule == rule
+
+
+class TestHeights:
+    def heights(self, frame, alt_m=50.0):
+        found = path(TAKEOFF, to(A), to(B, alt_m, frame), RTL, ground=Ramp())
+        return found.tracks[1].alt_agl_m
+
+    def test_above_home__true_height_falls_as_the_ground_rises(self):
+        agl = self.heights(Frame.GLOBAL_RELATIVE_ALT)
+        assert agl[0] == pytest.approx(50)
+        assert agl[-1] == pytest.approx(-50)
+
+    def test_above_sea__true_height_is_the_difference(self):
+        assert self.heights(Frame.GLOBAL, 180.0)[-1] == pytest.approx(80)
+
+    def test_above_terrain__true_height_is_kept_along_the_leg(self):
+        agl = self.heights(Frame.GLOBAL_TERRAIN_ALT)
+        assert np.allclose(agl, 50.0)
+
+    def test_autopilots_own_return__keeps_its_altitude_above_the_sea(self):
+        high = to(B, 50.0, Frame.GLOBAL_TERRAIN_ALT)
+        back = path(TAKEOFF, to(A), high, RTL, ground=Ramp()).tracks[-1].alt_agl_m
+        assert back[-1] == pytest.approx(150)
+
+    def test_planned_return__follows_the_terrain(self):
+        high = to(B, 50.0, Frame.GLOBAL_TERRAIN_ALT)
+        back = path(TAKEOFF, to(A), high, ground=Ramp()).tracks[-1].alt_agl_m
+        assert np.allclose(back, 50.0)
+
+    def test_missing_height__known_as_missing(self):
+        found = path(TAKEOFF, to(A), to(B, None), RTL)
+        assert found.missing == (3,)
+        assert not found.heights_known
+
+
+class TestTime:
+    def test_duration__commanded_speed_and_waits_count(self):
+        slow = do(Command.DO_CHANGE_SPEED, 1.0, 2.0)
+        wait = do(Command.NAV_DELAY, 30.0)
+        found = path(TAKEOFF, to(A, p=(5.0, 0.0, 0.0, 0.0)), slow, to(B), wait, RTL)
+        out_m, along_m = measure.distance_m(HOME.at, A), measure.distance_m(A, B)
+        back_m = measure.distance_m(B, HOME.at)
+        assert found.duration_s(10.0) == pytest.approx(out_m / 10 + (along_m + back_m) / 2 + 35)
+
+    def test_walk__has_no_speed_where_the_plan_gives_none(self):
+        assert {stop.speed_mps for stop in walk(Plan((TAKEOFF, to(A)), HOME)).stops} == {None}
+
+
+class TestFootprint:
+    def test_thinning__never_makes_it_smaller(self):
+        class Bumps:
+            def heights_m(self, lons, lats):
+                return 20.0 * np.sin(np.asarray(lons) * 60_000.0)
+
+        found = path(TAKEOFF, to(A), to(B), RTL, ground=Bumps())
+        seen = found.footprint(Camera(70.0))
+        for track in found.tracks:
+            for lon, lat, alt_m in zip(track.lons, track.lats, track.alt_agl_m, strict=True):
+                reach_deg = max(alt_m, 0.0) * np.tan(np.radians(35)) / 112_000
+                assert seen.covers(Point(lon, lat).buffer(reach_deg * 0.97))
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 50.0])
+def test_spline__ends_where_it_should_and_never_runs_away(scale):
+    start, end = np.array([0.0, 0.0]), np.array([100.0, 0.0])
+    points = curve(start, end, np.array([0.0, 300.0]) * scale, np.array([200.0, 0.0]) * scale, STEP_M)
+    assert np.allclose(points[[0, -1]], [start, end])
+    assert np.hypot(*np.diff(points, axis=0).T).max() <= 3 * STEP_M
+    assert np.abs(points[:, 1]).max() <= 0.6 * 100
