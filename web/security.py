@@ -9,10 +9,10 @@ from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from schemas.limits import limit
-from schemas.refusals import Kind, forbidden, violation
+from schemas.refusals import Kind, forbidden, invalid, not_found, violation
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# No inline script or style, nothing from elsewhere. MapLibre's worker is a file of our own; its images are data or blobs.
+# No inline script or style, nothing from elsewhere. MapLibre's worker is our own file; its images are data or blobs.
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -89,6 +89,7 @@ def register(app: Flask, edge: Edge) -> None:
     app.extensions["edge"] = edge
     app.before_request(lambda: check_host(edge))
     app.before_request(check_origin)
+    app.before_request(check_text)
     app.after_request(set_headers)
 
 
@@ -101,7 +102,7 @@ def check_host(edge: Edge) -> None:
 
 
 def check_origin() -> None:
-    """Refuses an unsafe request that another site caused; no form needs a token, the browser says where it comes from."""
+    """Refuses an unsafe request that another site caused; the browser itself says so, no form needs a token."""
     if request.method in SAFE_METHODS:
         return
     site = request.headers.get("Sec-Fetch-Site")
@@ -117,6 +118,16 @@ def check_origin() -> None:
     # Every browser sends one of the two headers with a POST. A program without a cookie acts for nobody else.
     if request.cookies:
         raise forbidden("origin.foreign", "web.origin_foreign")
+
+
+def check_text() -> None:
+    """Refuses a NUL in the address: it is no text, and PostgreSQL takes none."""
+    if "\x00" in request.path:
+        raise not_found("page.unknown", "web.page_unknown")
+    for key, value in request.args.items(multi=True):
+        if "\x00" in key + value:
+            shown = (key + "=" + value)[:40].replace("\x00", "\\0")
+            raise invalid("query.unknown", "web.query_unknown", name="URL", measured=shown, required="text")
 
 
 def set_headers(response: Response) -> Response:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import shapely
 from pyproj import Transformer
 from shapely.geometry import Polygon, shape
-from shapely.ops import transform
 
 from schemas.refusals import not_found
 from sensing import preview
@@ -24,13 +24,19 @@ _METRIC = Transformer.from_crs(4326, 3857, always_xy=True)
 
 def window(finding: Finding) -> tuple[float, float, float, float]:
     """The square around a finding in EPSG:3857: west, south, east, north."""
-    west, south, east, north = transform(_METRIC.transform, shape(finding.shape)).bounds
+    west, south, east, north = _metric(finding).bounds
     # Web Mercator stretches metres by 1 / cos(latitude).
     stretch = 1 / max(math.cos(math.radians((finding.bounds[1] + finding.bounds[3]) / 2)), 0.1)
     least_m = LEAST_PIXELS * (finding.after.gsd_m or 1.0) * stretch
     half = max(AROUND * max(east - west, north - south), least_m) / 2
     x, y = (west + east) / 2, (south + north) / 2
     return x - half, y - half, x + half, y + half
+
+
+def _metric(finding: Finding) -> Polygon:
+    moved = shapely.transform(shape(finding.shape), _METRIC.transform, interleaved=False)
+    assert isinstance(moved, Polygon)  # noqa: S101 - the column holds nothing else
+    return moved
 
 
 def box(finding: Finding) -> preview.Box:
@@ -45,8 +51,7 @@ def outline(finding: Finding) -> str:
     """The finding's outline as an SVG path in the pixels of the window."""
     west, _, east, north = window(finding)
     scale = SIZE_PX / (east - west)
-    polygon = transform(_METRIC.transform, shape(finding.shape))
-    assert isinstance(polygon, Polygon)
+    polygon = _metric(finding)
     rings = [polygon.exterior, *polygon.interiors]
     return " ".join(
         "M" + " ".join(f"{(x - west) * scale:.1f} {(north - y) * scale:.1f}" for x, y in ring.coords) + "Z"

@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, render_template, request
 
 from schemas.refusals import RuleViolation, invalid
 from schemas.tables import Detection
+from sensing.commands import assign_detection, confirm_detection, leave_detection_open, reject_detection
 from web import words
 from web.desk import pictures, queries
 from web.desk.queries import Finding, Row
@@ -20,7 +21,7 @@ from web.public.overview import map_config, overview_of
 
 section = Section("desk", __name__, Audience.DESK)
 
-DECISIONS = ("confirm", "reject", "leave_open")
+DECISIONS = {"confirm": confirm_detection, "reject": reject_detection, "leave_open": leave_detection_open}
 TAKE = "assign"
 LONGEST_REASON = 500
 
@@ -58,18 +59,12 @@ def _decide(public_id: str, decision: str, reason: str) -> None:
     house, actor = services(), current_actor()
     with house.work(actor) as work:
         # Looked up among the actor's own authorities, so that an id of another one is unknown here.
-        row = queries.row_of(work.session, actor, public_id)
+        queries.row_of(work.session, actor, public_id)
         if decision == TAKE:
-            work.apply(row, TAKE, expected_version=int(version), assignee_id=actor.person_id)
-            row.assigned_to = actor.person_id
+            assign_detection(work, public_id, actor.code)
         else:
-            _apply(work, row, decision, int(version), reason)
+            DECISIONS[decision](work, public_id, reason, seen=int(version))
         work.commit()
-
-
-def _apply(work: Any, row: Detection, decision: str, version: int, reason: str) -> None:  # noqa: ANN401
-    work.apply(row, decision, expected_version=version, reason=reason)
-    row.decided_by, row.decided_at, row.reason = work.actor.person_id, work.now, reason
 
 
 def _unknown(name: str, value: str, required: str) -> RuleViolation:
@@ -119,7 +114,7 @@ def _page(public_id: str | None, *, refused: RuleViolation | None = None, reason
 def _done(db: Any, actor: Any) -> Detection | None:  # noqa: ANN401
     public_id = request.args.get("done", "")
     try:
-        return queries.row_of(db, actor, public_id) if public_id and "\x00" not in public_id else None
+        return queries.row_of(db, actor, public_id) if public_id else None
     except RuleViolation:
         return None
 

@@ -108,7 +108,7 @@ def flight_of(db: Session, actor: Actor, public_id: str, now: datetime) -> Fligh
     """One's own flight; raises RuleViolation 404 for any other."""
     flight = db.scalar(select(Flight).where(Flight.public_id == public_id, Flight.pilot_id == actor.person_id))
     if flight is None:
-        raise not_found("flight.unknown", "web.object_unknown", measured=public_id[:40].replace("\x00", ""))
+        raise not_found("flight.unknown", "web.object_unknown", measured=public_id[:40])
     line = to_shape(flight.route.geom)
     return FlightRecord(
         row=_row(flight, now),

@@ -18,8 +18,5 @@ def public_connection() -> Iterator[Connection]:
 
 
 def revision(public: Connection) -> str:
-    """A word that changes when anything was recorded, and with the day (notice periods end at midnight)."""
-    row = public.execute(
-        text("SELECT revision || to_char(now() AT TIME ZONE 'Asia/Shanghai', '-YYYYMMDD') FROM public_map.revision")
-    )
-    return str(row.scalar_one())
+    """A word that changes whenever anything was recorded, and with the day (notice periods end at midnight)."""
+    return str(public.execute(text("SELECT revision FROM public_map.revision")).scalar_one())
