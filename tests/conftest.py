@@ -22,6 +22,7 @@ from schemas.store.work import Work
 from tests.world import build_world
 
 ROOT = Path(__file__).resolve().parent.parent
+TEST_CLUSTER = ROOT / ".local" / "tests"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
 
@@ -37,11 +38,19 @@ class TestServer:
 
     def __init__(self) -> None:
         external = os.environ.get("SKYWARDEN_TEST_DATABASE_URL")
-        self.cluster = None if external else Cluster.for_checkout(ROOT)
-        if self.cluster:
-            self.cluster.start()
+        self.cluster = None if external else Cluster.for_checkout(TEST_CLUSTER)
         self.external = external
         self.prefix = f"skywarden_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:6]}"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """The test cluster while tests use it; it promises no durability, so that clones cost little to drop."""
+        with self.cluster.in_use() if self.cluster else contextlib.nullcontext():
+            if self.cluster:
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    self.execute(f"ALTER SYSTEM SET {setting} = off")
+                self.execute("SELECT pg_reload_conf()")
+            yield
 
     def database(self, name: str) -> Database:
         if self.cluster:
@@ -64,8 +73,10 @@ class TestServer:
 
 
 @pytest.fixture(scope="session")
-def server() -> TestServer:
-    return TestServer()
+def server() -> Iterator[TestServer]:
+    made = TestServer()
+    with made.running():
+        yield made
 
 
 @pytest.fixture(scope="session")
