@@ -113,6 +113,15 @@ ROLES: Mapping[str, str] = {
     "data_admin": N_("Data administrator"),
     "supervisor": N_("Supervisor"),
 }
+ASSUMED: Mapping[str, str] = {
+    "home": N_("Home"),
+    "return": N_("Way back"),
+    "hfov_deg": N_("Field of view, degrees"),
+    "speed_mps": N_("Speed, m/s"),
+    "alt_agl_m": N_("Height above ground, m"),
+    "frame": N_("Height reference"),
+    "duration": N_("Duration"),
+}
 CHANNELS: Mapping[str, str] = {
     "official_disclosure": N_("Official disclosure platform"),
     "platform_map": N_("This map"),
@@ -165,6 +174,11 @@ def role(code: str) -> str:
 def sensor(code: str) -> str:
     """What took an image."""
     return _said(SENSORS, code)
+
+
+def assumed(code: str) -> str:
+    """A value that a plan left open."""
+    return _said(ASSUMED, code)
 
 
 def channel(code: str) -> str:

@@ -35,7 +35,7 @@ def window(finding: Finding) -> tuple[float, float, float, float]:
 
 def _metric(finding: Finding) -> Polygon:
     moved = shapely.transform(shape(finding.shape), _METRIC.transform, interleaved=False)
-    assert isinstance(moved, Polygon)  # noqa: S101 - the column holds nothing else
+    assert isinstance(moved, Polygon)
     return moved
 
 

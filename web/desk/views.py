@@ -17,7 +17,7 @@ from web.identity.request_identity import current_actor, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
-from web.public.overview import map_config, overview_of
+from web.public.overview import desk_map
 
 section = Section("desk", __name__, Audience.DESK)
 
@@ -126,7 +126,7 @@ def _headline(waiting: list[Row]) -> str:
     head = ngettext(
         "%(num)d possible finding waits for a decision", "%(num)d possible findings wait for a decision", len(waiting)
     )
-    return f"{head}; {ngettext('%(num)d is late', '%(num)d are late', late)}" if late else head
+    return "; ".join((head, ngettext("%(num)d is late", "%(num)d are late", late))) if late else head
 
 
 def _sides(found: Finding) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ def _sides(found: Finding) -> list[dict[str, Any]]:
             "alt": _alt(found, name, side is not None),
             "taken": side.taken if side else None,
             "sensor": side.sensor if side else None,
-            "gsd": f"{side.gsd_m:g} m" if side and side.gsd_m else "",
+            "gsd": f"{side.gsd_m:.2g} m" if side and side.gsd_m else "",
         }
         for name, label, side in sides
     ]
@@ -154,7 +154,7 @@ def _alt(found: Finding, name: str, there: bool) -> str:
 
 def _config(found: Finding, waiting: list[Row]) -> dict[str, Any]:
     with public_connection() as public:
-        config = map_config(overview_of(public))
+        config = desk_map(public)
     shapes = {"finding": found.shape, "track": found.track}
     features = {
         name: [{"type": "Feature", "geometry": shape, "properties": {}}] if shape else []

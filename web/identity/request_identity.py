@@ -15,8 +15,8 @@ EXPIRY = Expiry()
 
 
 def register(app: Flask) -> None:
-    """Gives templates the actor of the request."""
-    app.jinja_env.globals.update(actor=current_actor)
+    """Gives templates the name of the reader."""
+    app.jinja_env.globals.update(reader_name=reader_name)
 
 
 def services() -> Services:
@@ -34,6 +34,13 @@ def current_actor() -> Actor:
     return found
 
 
+def reader_name() -> dict[str, str]:
+    """The name of whoever is signed in, in both languages; empty for nobody."""
+    current_actor()
+    found: dict[str, str] = g.get("reader_name", {"en": "", "zh": ""})
+    return found
+
+
 def _identify() -> Actor:
     token = request.cookies.get(_edge().session_cookie)
     if not token:
@@ -42,6 +49,8 @@ def _identify() -> Actor:
     with Session(house.engine) as db:
         person_id = sessions.find(db, token, house.clock.now(), EXPIRY)
         person = people.enabled(db, person_id) if person_id else None
+        if person is not None:
+            g.reader_name = {"en": person.name_en, "zh": person.name_zh}
         actor = actor_of(db, person, house.clock) if person else ANONYMOUS
         db.commit()
     return actor

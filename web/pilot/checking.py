@@ -79,7 +79,7 @@ class Result:
     route: str = ""
     count: int = 0
     length: str = ""
-    assumed: list[tuple[str, Any]] = field(default_factory=list)
+    assumed: list[tuple[str, Any, str]] = field(default_factory=list)
     geo: Mapping[str, Any] = field(default_factory=lambda: {"plan": _NOTHING, "places": _NOTHING})
 
 
@@ -159,7 +159,7 @@ def _result(verdict: Verdict, name: str, route: str, drawn: list[dict[str, Any]]
             km=f"{verdict.length_m / 1000:.2f}",
             flown=f"{verdict.flown_m / 1000:.2f}",
         ),
-        assumed=[(a.name, a.value) for a in verdict.assumed],
+        assumed=[(a.name, a.value, a.source) for a in verdict.assumed],
         geo={"plan": {"type": "FeatureCollection", "features": drawn}, "places": _places(rendered)},
     )
 

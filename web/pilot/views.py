@@ -16,7 +16,7 @@ from web.pilot import checking, queries
 from web.pilot.checking import Form, Result
 from web.pilot.filing import file_from_desk
 from web.public.database import public_connection
-from web.public.overview import map_config, overview_of
+from web.public.overview import desk_map
 
 section = Section("pilot", __name__, Audience.PILOT)
 UPLOAD_BYTES = limit("upload.bytes")
@@ -58,7 +58,7 @@ def flight(public_id: str) -> str:
     with house.session() as db:
         record = queries.flight_of(db, current_actor(), public_id, house.clock.now())
     with public_connection() as public:
-        config = map_config(overview_of(public)) | {"bounds": record.bounds}
+        config = desk_map(public) | {"bounds": record.bounds}
     return render_template("pilot/flight.html", flight=record, config=config | {"plan": _shapes(record)})
 
 
@@ -79,7 +79,7 @@ def _page(form: Form, result: Result | None, status: int = 200) -> Response:
             "plans": queries.inspections(db, actor, today()),
         }
     with public_connection() as public:
-        config = map_config(overview_of(public))
+        config = desk_map(public)
     waits = [row for row in own if row.waits]
     page = render_template(
         "pilot/desk.html",

@@ -60,7 +60,7 @@ class Answer:
                 radius=int(DEVICE_RADIUS_M),
                 near=devices[0].far,
             )
-            return f"{stand} {gettext('Drones may patrol here.')}" if patrolled else stand
+            return " ".join((stand, gettext("Drones may patrol here."))) if patrolled else stand
         if patrolled:
             return gettext("No device stands within %(radius)d m; drones may patrol here.", radius=int(DEVICE_RADIUS_M))
         return gettext("Nothing that is published watches this place.")

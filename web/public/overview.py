@@ -80,6 +80,15 @@ def publishers(public: Connection) -> list[Publisher]:
     return [Publisher({"en": en, "zh": zh}, address, contact, last) for en, zh, address, contact, last in rows]
 
 
+# The desks look at areas, routes and zones; the devices of the district would only be in the way.
+DESK_THEMES = ("patrol_areas", "privacy_zones", "patrol_routes")
+
+
+def desk_map(public: Connection) -> dict[str, Any]:
+    """What the map of a desk needs."""
+    return map_config(overview_of(public)) | {"themes": list(DESK_THEMES)}
+
+
 def map_config(overview: Overview) -> dict[str, Any]:
     """What the map script needs; nothing of it is a secret."""
     return {

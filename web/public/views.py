@@ -94,7 +94,8 @@ def _headlines(overview: Overview) -> dict[str, str]:
         )
     else:
         more = gettext("No further device is announced.")
-    return {"headline": head, "subline": f"{more} {gettext('Click on anything to see who, why and under which law.')}"}
+    how = gettext("Click on anything to see who, why and under which law.")
+    return {"headline": head, "subline": f"{more} {how}"}
 
 
 @section.page("/list", GET=Permission.BROWSE)
