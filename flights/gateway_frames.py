@@ -13,12 +13,15 @@ from typing import Any
 from PIL import ExifTags, Image, UnidentifiedImageError
 from shapely import Point
 
+from flights import commands
 from flights.gateway_record import House
 from geo import shapes
 from geo.types import LonLat
 from schemas.actors import Actor
 from schemas.ids import public_id
-from schemas.refusals import Kind, Refusal, RuleViolation, invalid
+from schemas.machine import label
+from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid
+from schemas.store.work import find
 from schemas.tables import Flight, FlightFrame
 
 PATTERNS = ("*.jpg", "*.jpeg", "*.JPG", "*.JPEG")
@@ -59,6 +62,28 @@ def register_frames(house: House, flight_id: str, folder: Path, *, actor: Actor)
         work.record("flight.frames", "flight", flight.id, body)
         work.commit()
     return len(photos)
+
+
+def ingest(house: House, flight_id: str, folder: Path | None, *, actor: Actor) -> int:
+    """Hands in a landed flight: its photos, and the deviation that was judged at landing; gives the number of photos.
+
+    Raises RuleViolation 409 where the flight has not landed or its deviation is not known.
+    """
+    with house.session() as session:
+        flight = find(session, Flight, flight_id)
+        report = flight.vehicle.get("report") or {}
+        if flight.state != "landed" or None in (report.get("lateral_m"), report.get("vertical_m")):
+            raise conflict("DC-1", "flight.no_deviation", subject=label(flight))
+    count = register_frames(house, flight_id, folder, actor=actor) if folder is not None else 0
+    deviation = commands.Deviation(
+        lateral_m=report["lateral_m"],
+        vertical_m=report["vertical_m"],
+        stayed_inside=report["share_inside"] == 1.0,
+    )
+    with house.work(actor) as work:
+        commands.mark_ingested(work, work.get(Flight, flight_id), deviation)
+        work.commit()
+    return count
 
 
 def read_folder(folder: Path) -> list[Photo]:

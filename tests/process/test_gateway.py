@@ -8,21 +8,16 @@ import json
 import socket
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import psycopg
 import pytest
-import rasterio
 from geoalchemy2.shape import to_shape
-from rasterio.transform import Affine
 from sqlalchemy import func, select
 
-from flights import commands, gateway, queries
+from flights import gateway
 from flights.gateway import Step
 from flights.gateway_frames import read_folder, register_frames
-from flights.ground import TERRAIN_FILE, open_ground
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.sequence import Outcome
-from flights.model import Frame
 from flights.simulator.options import Faults
 from schemas import tables as t
 from schemas.clock import FixedClock, ScaledClock
@@ -30,65 +25,9 @@ from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, _url
 from tests.process.conftest import free_port, simulator
-from tests.situations import R1, drawn
-from tests.world import HOME_AMSL_M
 
 SPEED = 120.0
 END = TEN_ON_THE_FIRST_FLYING_DAY + timedelta(hours=2)
-
-
-def geotiff(path, pixels, transform, crs):
-    shape = {"count": pixels.shape[0], "height": pixels.shape[1], "width": pixels.shape[2], "dtype": pixels.dtype}
-    with rasterio.open(path, "w", driver="GTiff", crs=crs, transform=transform, **shape) as out:
-        out.write(pixels)
-    return path
-
-
-@pytest.fixture
-def house(services):
-    """The services over level ground."""
-    level = np.full((1, 20, 20), HOME_AMSL_M, np.float32)
-    where = Affine(0.01, 0.0, 113.20, 0.0, -0.01, 23.22)
-    geotiff(services.data_dir / TERRAIN_FILE, level, where, "EPSG:4326")
-    return services
-
-
-@pytest.fixture
-def under_clock(house):
-    """The same house under another clock, closed at the end."""
-    with contextlib.ExitStack() as stack:
-        yield lambda clock: stack.enter_context(contextlib.closing(house.with_clock(clock)))
-
-
-@pytest.fixture
-def filed(house, work):
-    """A flight of F1 along R1, filed and checked, from ten to noon."""
-    from flights.formats import write_plan
-
-    with work("F1") as unit:
-        filing = commands.Filing(
-            data=write_plan(drawn(R1, 100.0, Frame.GLOBAL_RELATIVE_ALT), ".plan"),
-            name="r1.plan",
-            route=find(unit.session, t.PatrolRoute, "R1"),
-            inspection=find(unit.session, t.InspectionPlan, "IP-2025-1"),
-            drone=queries.drone_named(unit.session, "DR1"),
-            start=TEN_ON_THE_FIRST_FLYING_DAY,
-            end=END,
-        )
-        number = commands.file_flight(unit, filing).public_id
-        unit.commit()
-    with open_ground(house.data_dir) as ground, work("SYSTEM") as unit:
-        assert commands.precheck(unit, unit.get(t.Flight, number), ground) == []
-        unit.commit()
-    return number
-
-
-@pytest.fixture
-def cleared(house, work, filed):
-    with open_ground(house.data_dir) as ground, work("H1") as unit:
-        commands.clear(unit, unit.get(t.Flight, filed), ground)
-        unit.commit()
-    return filed
 
 
 @contextlib.contextmanager
@@ -214,14 +153,6 @@ def test_take_off__rules_changed_while_waiting__not_armed(house, cleared, simula
 
 
 # -- flown --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def ortho(tmp_path_factory):
-    """A coarse grey orthophoto around R1."""
-    grey = np.full((3, 400, 2_000), 90, np.uint8)
-    where = Affine(2e-5, 0.0, 113.2500, 0.0, -2e-5, 23.1290)
-    return geotiff(tmp_path_factory.mktemp("ortho") / "ortho.tif", grey, where, "EPSG:4326")
 
 
 def test_flight__R1__flown_recorded_and_judged(under_clock, cleared, ortho, tmp_path, admin):
