@@ -89,7 +89,7 @@ def _tower(
 
 def _permitted_pit(rng: np.random.Generator, ground: Ground, region: BaseGeometry) -> tuple[Site, Permit]:
     shape = ground.place(region, pit(rng, 30, 46), "the permitted clay pit")
-    permit = Permit(polygonal(shape.buffer(7).simplify(1.5)), "clay_extraction", "Kiln clay pit (fictional)",
+    permit = Permit(polygonal(shape.buffer(7).simplify(1.5)), "mining", "Kiln clay pit (fictional)",
                     "窑厂取土场（虚构）")  # fmt: skip
     return Site("excavation", "quarry", shape, "permitted"), permit
 

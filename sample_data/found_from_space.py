@@ -57,7 +57,7 @@ def _permitted(
     farmland = land.farmland.intersection(inside).difference(zones)
     shed = ground.place(farmland, halls(rng, (120, 180), (0.35, 0.55)), "the permitted works")
     permits = (
-        Permit(polygonal(pit_outline.buffer(45).simplify(8)), "quarrying", "Stone Gate quarry (fictional)",
+        Permit(polygonal(pit_outline.buffer(45).simplify(8)), "quarry", "Stone Gate quarry (fictional)",
                "石门采石场（虚构）"),
         Permit(polygonal(shed.buffer(35, join_style="mitre").envelope), "construction",
                "Feed mill extension (fictional)", "饲料厂扩建（虚构）"),
