@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import shapely
 from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.frame import SCENE_HALF_M, FloatArray, Grid
 from sample_data.incidents import Site
 from sample_data.landscape import Landscape
-from sample_data.noise import fractal, smooth, step, stream
+from sample_data.noise import fractal, smooth, stream
 from sample_data.scars import burnt, pit_layers
 from sample_data.shapes import shadow_of, sun_reach
 from sample_data.spectra import field_colours, roof, surface

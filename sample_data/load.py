@@ -1,0 +1,484 @@
+"""Loads a made district into the database as an import: asserted, not witnessed. Reads files, writes rows.
+
+Everything has the origin `sample`. Each group of registers is one transaction with one ledger event. What the
+generator may not know (missions, password hashing) comes as arguments.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from geoalchemy2.shape import from_shape
+from shapely.geometry import MultiPolygon, Point, Polygon, shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from geo.content import content_sha256, siting_sha256
+from sample_data.make import MANIFEST, NOTICE
+from schemas import tables as t
+from schemas.actors import HOST
+from schemas.ids import public_id
+from schemas.store.work import Work, WorkFactory
+
+KEY = "sample_data"
+ZONE = ZoneInfo("Asia/Shanghai")
+PUBLISHED_AT = time(10, 0)
+CHANNELS = ("official_disclosure", "platform_map")
+LEAD_DAYS = 30
+CONTEXT_LAYERS = ("permits", "protected", "water", "farmland", "residential")
+T = TypeVar("T", bound=t.Base)
+
+# line, true height, home, speed, photo spacing -> the stored mission, its digest, height of home above sea level
+CompileRoute = Callable[[BaseGeometry, float, Point, float, float], tuple[dict[str, Any], str, float]]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A demo account: the code to sign in with, its role, and the password that was made up for it."""
+
+    code: str
+    role: str
+    name: str
+    password: str
+
+
+def is_loaded(session: Session) -> bool:
+    """Whether this database holds the sample data already."""
+    return session.get(t.Installation, KEY) is not None
+
+
+def load(
+    directory: Path,
+    works: WorkFactory,
+    *,
+    compile_route: CompileRoute,
+    hash_password: Callable[[str], str],
+    terrain: Path,
+) -> list[Account]:
+    """Loads the district in `directory`; gives back the accounts with their passwords, once.
+
+    `terrain` is where the installation keeps its elevation model. A database that holds the sample already is
+    left as it is and gives no accounts.
+    """
+    with works(HOST) as work:
+        if is_loaded(work.session):
+            return []
+    data = json.loads((directory / "district.json").read_text(encoding="utf-8"))
+    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    terrain.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(directory / "dem.tif", terrain)
+    today = date.fromisoformat(data["today"])
+    importer = _Import(works, manifest, today)
+    accounts = importer.group("registers", lambda w: _registers(w, data, hash_password))
+    importer.group("maps", lambda w: _maps(w, directory))
+    importer.group("zones", lambda w: _zones(w, data))
+    importer.group("devices", lambda w: _devices(w, data, today))
+    importer.group("patrols", lambda w: _patrols(w, data, compile_route))
+    return accounts
+
+
+@dataclass(frozen=True)
+class _Import:
+    """Runs each group in a transaction of its own."""
+
+    works: WorkFactory
+    manifest: dict[str, Any]
+    today: date
+
+    def group(self, name: str, fill: Callable[[_Writer], Any]) -> Any:  # noqa: ANN401
+        with self.works(HOST) as work:
+            made = fill(_Writer(work))
+            work.record(
+                f"sample.{name}",
+                "import",
+                uuid.uuid4(),
+                {"seed": self.manifest["seed"], "notice": NOTICE, "files": self.manifest["files"]},
+                origin=t.Origin.SAMPLE,
+                effective_at=datetime.combine(self.today, time(0), UTC),
+            )
+            work.commit()
+        return made
+
+
+class _Writer:
+    """Adds rows of the sample and finds those that others refer to by code."""
+
+    def __init__(self, work: Work) -> None:
+        self.session = work.session
+
+    def add(self, table: type[T], prefix: str, /, **values: Any) -> T:  # noqa: ANN401
+        values.setdefault("origin", t.Origin.SAMPLE.value)
+        row = table(id=uuid.uuid4(), public_id=public_id(prefix), **values)
+        self.session.add(row)
+        return row
+
+    def by_code(self, kind: type[T], code: str) -> T:
+        return self.session.scalars(select(kind).where(kind.code == code)).one()  # type: ignore[attr-defined]
+
+
+def _wkb(geom: BaseGeometry) -> Any:  # noqa: ANN401
+    return from_shape(geom, srid=t.SRID)
+
+
+def _registers(w: _Writer, data: dict[str, Any], hash_password: Callable[[str], str]) -> list[Account]:
+    w.session.add(t.Installation(key=KEY, value=str(data["seed"])))
+    for row in data["authorities"]:
+        parent = w.by_code(t.Authority, row["parent"]) if row["parent"] else None
+        w.add(
+            t.Authority,
+            "AU",
+            code=row["code"],
+            name_en=row["name_en"],
+            name_zh=row["name_zh"],
+            level=row["level"],
+            authority_type="department",
+            field="ecology",
+            parent_id=parent.id if parent else None,
+            jurisdiction=_wkb(MultiPolygon([Polygon(row["ring"])])),
+            contact_address="1 Qinghe Road (fictional) 清河路1号（虚构）",
+            contact_channel="+86 00 0000 0000",
+        )
+        w.session.flush()
+    for row in data["legal_bases"]:
+        w.add(t.LegalBasis, "LB", **row)
+    w.session.flush()
+    for code, basis, name_en, name_zh in data["items"]:
+        basis_id = w.by_code(t.LegalBasis, basis).id
+        w.add(t.SupervisionItem, "SI", code=code, name_en=name_en, name_zh=name_zh, legal_basis_id=basis_id)
+    accounts = [_person(w, row, hash_password) for row in data["people"]]
+    for row in data["entities"]:
+        w.add(
+            t.SupervisedEntity,
+            "SE",
+            registration_code=f"SAMPLE-{row['code']}",
+            name=row["name"],
+            address="Qinghe Industrial Estate (fictional)",
+            entity_type=row["entity_type"],
+            geom=_wkb(shape(row["geometry"])),
+        )
+    return accounts
+
+
+def _person(w: _Writer, row: dict[str, Any], hash_password: Callable[[str], str]) -> Account:
+    authority = w.by_code(t.Authority, row["authority"])
+    password = secrets.token_urlsafe(9)
+    person = w.add(
+        t.Person,
+        "PE",
+        code=row["code"],
+        name_en=row["name_en"],
+        name_zh=row["name_zh"],
+        authority_id=authority.id,
+        password_hash=hash_password(password),
+    )
+    w.session.flush()
+    w.add(
+        t.RoleAssignment,
+        "RA",
+        person_id=person.id,
+        role=row["role"],
+        authority_id=authority.id,
+        valid_from=date(2025, 1, 1),
+    )
+    for kind, valid_from, valid_to in row["qualifications"]:
+        w.add(
+            t.Qualification,
+            "QU",
+            person_id=person.id,
+            kind=kind,
+            certificate_no=f"SAMPLE-{row['code']}",
+            field="ecology",
+            authority_id=authority.id,
+            valid_from=date.fromisoformat(valid_from),
+            valid_to=date.fromisoformat(valid_to),
+        )
+    return Account(row["code"], row["role"], row["name_en"], password)
+
+
+def _maps(w: _Writer, directory: Path) -> None:
+    for feature in _features(directory / "base_map.geojson"):
+        about = feature["properties"]
+        w.add(
+            t.BaseFeature,
+            "BF",
+            kind=about["kind"],
+            rank=about["rank"],
+            name_en=about.get("name_en"),
+            name_zh=about.get("name_zh"),
+            geom=_wkb(shape(feature["geometry"])),
+        )
+    for layer in CONTEXT_LAYERS:
+        for feature in _features(directory / f"{layer}.geojson"):
+            about = feature["properties"]
+            w.add(
+                t.ContextFeature,
+                "CF",
+                layer=layer,
+                name=about["name"],
+                number=about.get("number"),
+                kind=about.get("kind"),
+                valid_from=_day(about.get("valid_from")),
+                valid_to=_day(about.get("valid_to")),
+                geom=_wkb(shape(feature["geometry"])),
+            )
+
+
+def _features(path: Path) -> Iterable[dict[str, Any]]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    yield from document["features"]
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _zones(w: _Writer, data: dict[str, Any]) -> None:
+    for row in data["zones"]:
+        exact = row["exact_geometry"]
+        w.add(
+            t.PrivacyZone,
+            "PZ",
+            kind=row["kind"],
+            name_en=row["name_en"],
+            name_zh=row["name_zh"],
+            geom=_wkb(shape(row["geometry"])),
+            exact_geom=_wkb(shape(exact)) if exact else None,
+            sensitive=row["sensitive"],
+            source=row["source"],
+            valid_from=datetime.fromisoformat(row["valid_from"]),
+        )
+
+
+def _siting_plan(w: _Writer) -> t.SitingPlan:
+    return w.add(
+        t.SitingPlan,
+        "SP",
+        authority_id=w.by_code(t.Authority, "A1").id,
+        approval_no="SAMPLE-2025-001",
+        approved_on=date(2025, 5, 20),
+        approver_authority_id=w.by_code(t.Authority, "P0").id,
+    )
+
+
+def _devices(w: _Writer, data: dict[str, Any], today: date) -> None:
+    plan = _siting_plan(w)
+    authority = w.by_code(t.Authority, "A1")
+    people = {code: w.by_code(t.Person, code).id for code in ("L1", "T1", "O1")}
+    for row in data["devices"]:
+        site = w.add(
+            t.DeviceSite,
+            "ST",
+            geom=_wkb(Point(row["lon"], row["lat"])),
+            place_text=f"Site of {row['code']} (fictional) {row['code']}点位（虚构）",
+            siting_plan_id=plan.id,
+        )
+        device = _device(w, row, (authority, site), today)
+        w.session.flush()
+        _papers(w, row, device, people, today)
+        device.active_sha256 = siting_sha256(w.session, device)
+        _publish(w, device, date.fromisoformat(row["published_on"]))
+
+
+def _device(
+    w: _Writer, row: dict[str, Any], place: tuple[t.Authority, t.DeviceSite], today: date
+) -> t.Device:
+    authority, site = place
+    blocked, gone = row["state"] == "blocked", row["state"] == "discontinued"
+    measures = row["is_measuring_instrument"]
+    reasons = {
+        "blocked": "calibration lapsed" if measures else "tamper alarm",
+        "maintenance": "lens exchange",
+        "discontinued": "site no longer needed",
+    }
+    in_use = row["state"] in ("active", "maintenance", "blocked", "discontinued")
+    return w.add(
+        t.Device,
+        "DV",
+        name=row["code"],
+        platform=row["platform"],
+        category=row["category"],
+        device_type=row["kind"],
+        purpose_en=row["purpose_en"],
+        purpose_zh=row["purpose_zh"],
+        authority=authority,
+        authority_id=authority.id,
+        item_id=w.by_code(t.SupervisionItem, row["item"]).id,
+        site=site,
+        site_id=site.id,
+        model="Model S (fictional)",
+        quality_certificate_no=f"QC-SAMPLE-{row['code']}",
+        is_measuring_instrument=measures,
+        calibration_valid_to=(today + timedelta(days=-20 if blocked else 200)) if measures else None,
+        hfov_deg=70.0 if row["kind"] == "video" else None,
+        state=row["state"],
+        activated_on=date.fromisoformat(row["activated_on"]) if in_use else None,
+        discontinued_on=today - timedelta(days=12) if gone else None,
+        state_reason=reasons.get(row["state"]),
+        state_since=datetime.combine(today - timedelta(days=12), time(2), UTC),
+        pause_ends_on=today + timedelta(days=9) if row["state"] == "maintenance" else None,
+    )
+
+
+def _papers(
+    w: _Writer, row: dict[str, Any], device: t.Device, people: dict[str, uuid.UUID], today: date
+) -> None:
+    """Reviews, the sign or mark, the aircraft's own record, and the announcement of an end."""
+    published = date.fromisoformat(row["published_on"])
+    for kind, reviewer in (("legal", "L1"), ("technical", "T1")):
+        w.add(
+            t.DeviceReview,
+            "RV",
+            device_id=device.id,
+            kind=kind,
+            reviewer_id=people[reviewer],
+            passed=True,
+            items={"all": "pass"},
+            reviewed_on=published - timedelta(days=7),
+        )
+    flies = "registration_no" in row
+    w.add(
+        t.Signage,
+        "SG",
+        device_id=device.id,
+        text=row.get("registration_no", f"QH-{row['code']}"),
+        verified_on=today - timedelta(days=60) if flies else published + timedelta(days=10),
+        verified_by=people["O1"],
+    )
+    if flies:
+        width, height = row["image_px"]
+        w.session.add(
+            t.Drone(
+                device_id=device.id,
+                registration_no=row["registration_no"],
+                camera_hfov_deg=row["camera_hfov_deg"],
+                camera_image_width_px=width,
+                camera_image_height_px=height,
+                max_takeoff_mass_kg=4.0,
+            )
+        )
+    if row["state"] == "discontinued":
+        w.add(
+            t.Announcement,
+            "AN",
+            subject_kind="device",
+            subject_id=device.id,
+            kind="discontinued",
+            announced_at=datetime.combine(today - timedelta(days=12), time(2), UTC),
+            text_en=f"Device {row['code']} has been taken out of service (fictional).",
+            text_zh=f"设备{row['code']}已停止使用（虚构）。",
+        )
+
+
+def _publish(w: _Writer, subject: t.Device | t.PatrolArea | t.PatrolRoute, published_on: date) -> None:
+    w.session.flush()
+    content = content_sha256(w.session, subject)
+    for channel in CHANNELS:
+        w.add(
+            t.Publication,
+            "PB",
+            subject_kind=subject.__tablename__,
+            subject_id=subject.id,
+            channel=channel,
+            published_at=datetime.combine(published_on, PUBLISHED_AT, ZONE),
+            published_on=published_on,
+            lead_days=LEAD_DAYS,
+            receipt_id=f"SAMPLE-{subject.public_id}-{channel}",
+            content_sha256=content,
+        )
+
+
+def _patrols(w: _Writer, data: dict[str, Any], compile_route: CompileRoute) -> None:
+    authority = w.by_code(t.Authority, "A1")
+    item = w.by_code(t.SupervisionItem, "ECO-01")
+    author, head = w.by_code(t.Person, "N1"), w.by_code(t.Person, "H1")
+    plan = w.session.scalars(select(t.SitingPlan)).first()
+    areas: dict[str, t.PatrolArea] = {}
+    for row in data["areas"]:
+        areas[row["code"]] = w.add(
+            t.PatrolArea,
+            "PA",
+            code=row["code"],
+            name_en=row["name_en"],
+            name_zh=row["name_zh"],
+            purpose_en="Pollution patrol by drone",
+            purpose_zh="无人机污染巡查",
+            authority=authority,
+            authority_id=authority.id,
+            author_id=author.id,
+            item_id=item.id,
+            siting_plan_id=plan.id if plan else None,
+            geom=_wkb(shape(row["geometry"])),
+            alt_min_agl_m=row["alt_min_agl_m"],
+            alt_max_agl_m=row["alt_max_agl_m"],
+            state="effective",
+            effective_from=date.fromisoformat(row["effective_from"]),
+        )
+        _publish(w, areas[row["code"]], date.fromisoformat(row["published_on"]))
+    for row in data["routes"]:
+        _route(w, row, (areas[row["area"]], authority, author), compile_route)
+    for row in data["inspection_plans"]:
+        w.add(
+            t.InspectionPlan,
+            "IP",
+            number=row["number"],
+            title_en=f"Patrol plan {row['number']} (fictional)",
+            title_zh=f"巡查计划{row['number']}（虚构）",
+            authority_id=authority.id,
+            item_id=item.id,
+            area_ids=[str(area.id) for area in areas.values()],
+            entity_ids=[],
+            author_id=author.id,
+            approver_id=head.id,
+            approved_at=datetime.combine(date.fromisoformat(row["approved_on"]), time(2), UTC),
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_to=date.fromisoformat(row["valid_to"]),
+            state="approved",
+        )
+
+
+def _route(
+    w: _Writer,
+    row: dict[str, Any],
+    belongs: tuple[t.PatrolArea, t.Authority, t.Person],
+    compile_route: CompileRoute,
+) -> None:
+    area, authority, author = belongs
+    line, home = shape(row["geometry"]), Point(row["home"])
+    mission, digest, home_amsl_m = compile_route(
+        line, row["alt_agl_m"], home, row["speed_m_s"], row["trigger_distance_m"]
+    )
+    route = w.add(
+        t.PatrolRoute,
+        "RT",
+        code=row["code"],
+        name_en=row["name_en"],
+        name_zh=row["name_zh"],
+        area=area,
+        area_id=area.id,
+        authority=authority,
+        authority_id=authority.id,
+        author_id=author.id,
+        geom=_wkb(line),
+        alt_agl_m=row["alt_agl_m"],
+        camera_hfov_deg=row["camera_hfov_deg"],
+        home=_wkb(home),
+        home_amsl_m=home_amsl_m,
+        speed_m_s=row["speed_m_s"],
+        trigger_distance_m=row["trigger_distance_m"],
+        mission=mission,
+        mission_digest=digest,
+        state=row["state"],
+        effective_from=_day(row["effective_from"]),
+    )
+    if row["published_on"]:
+        _publish(w, route, date.fromisoformat(row["published_on"]))

@@ -1,0 +1,89 @@
+"""`skywarden sample`: the fictional district, made from a seed and loaded as an import."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+
+from flights.ground import TERRAIN_FILE
+from flights.mission import RouteSpec, compile_route
+from geo.terrain import Terrain
+from geo.types import LonLat
+from sample_data.load import Account, CompileRoute, load
+from sample_data.make import MANIFEST, make
+from web.cli.common import pass_services
+from web.identity.passwords import Passwords
+from web.wiring import Services
+
+DEFAULT_SEED = 7
+
+
+def directory_of(services: Services, seed: int) -> Path:
+    """Where the made district of a seed lies."""
+    return services.data_dir / "sample" / str(seed)
+
+
+def compiler(dem: Path) -> CompileRoute:
+    """Compiles routes over the district's own terrain."""
+
+    def compile_over(
+        line: BaseGeometry, alt_agl_m: float, home: Point, speed_m_s: float, trigger_m: float
+    ) -> tuple[dict[str, Any], str, float]:
+        with Terrain.open(dem) as ground:
+            spec = RouteSpec(line, alt_agl_m, LonLat(home.x, home.y), speed_m_s, trigger_m)
+            mission = compile_route(spec, ground)
+        return mission.document(), mission.digest, mission.home.alt_amsl_m
+
+    return compile_over
+
+
+def load_sample(services: Services, directory: Path) -> list[Account]:
+    """Loads a made district; gives the accounts, or none where the sample is loaded already."""
+    return load(
+        directory,
+        services.work,
+        compile_route=compiler(directory / "dem.tif"),
+        hash_password=Passwords().hash,
+        terrain=services.data_dir / TERRAIN_FILE,
+    )
+
+
+@click.group()
+def sample() -> None:
+    """The fictional Qinghe District."""
+
+
+@sample.command("make")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day it is made for; today without it.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
+@pass_services
+def make_command(services: Services, seed: int, today: datetime | None, out: Path | None) -> None:
+    """Makes the district of a seed: registers, maps, terrain, imagery with ground truth."""
+    target = out or directory_of(services, seed)
+    manifest = make(seed, target, today=_day(services, today), progress=click.echo)
+    click.echo(f"{len(manifest['files'])} files in {target}")
+
+
+@sample.command("load")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@pass_services
+def load_command(services: Services, seed: int) -> None:
+    """Loads a made district into the database and prints its accounts, once."""
+    directory = directory_of(services, seed)
+    if not (directory / MANIFEST).exists():
+        raise click.UsageError(f"There is no district of seed {seed} yet: skywarden sample make --seed {seed}")
+    accounts = load_sample(services, directory)
+    if not accounts:
+        click.echo("The sample data is loaded already.")
+    for account in accounts:
+        click.echo(f"{account.code:<4}{account.role:<22}{account.password}")
+
+
+def _day(services: Services, given: datetime | None) -> date:
+    return given.date() if given else services.clock.now().date()
