@@ -26,6 +26,7 @@ def create_app(services: Services) -> GuardedFlask:
     i18n.register(app)
     request_identity.register(app)
     app.before_request(lambda: permissions.enforce(app))
+    app.before_request(security.check_form)
     assets.register(app)
     page.register(app)
     for section in SECTIONS:

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from schemas.limits import limit
@@ -124,10 +125,21 @@ def check_text() -> None:
     """Refuses a NUL in the address: it is no text, and PostgreSQL takes none."""
     if "\x00" in request.path:
         raise not_found("page.unknown", "web.page_unknown")
-    for key, value in request.args.items(multi=True):
-        if "\x00" in key + value:
-            shown = (key + "=" + value)[:40].replace("\x00", "\\0")
-            raise invalid("query.unknown", "web.query_unknown", name="URL", measured=shown, required="text")
+    _refuse_nul(request.args)
+
+
+def check_form() -> None:
+    """The same for a form; asked after permissions, because looking at a form reads the body."""
+    if request.method not in SAFE_METHODS:
+        _refuse_nul(request.form)
+
+
+def _refuse_nul(texts: MultiDict[str, str]) -> None:
+    for key, value in texts.items(multi=True):
+        if "\x00" in key or "\x00" in value:
+            shown = value[:40].replace("\x00", "\\0")
+            name = key[:40].replace("\x00", "\\0")
+            raise invalid("query.unknown", "web.query_unknown", name=name, measured=shown, required="text")
 
 
 def set_headers(response: Response) -> Response:

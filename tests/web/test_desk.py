@@ -144,6 +144,9 @@ def test_pictures__before_and_after__lie_on_one_grid(signed_in, findings):
     assert sides[1][middle].mean() > sides[0][middle].mean() + 20
 
 
-@pytest.mark.parametrize("path", ["/review/DT-NONE", "/review/%00", "/review/DT-T0/original.png", "/review/DT-NONE/after.png"])
+UNKNOWN = ["/review/DT-NONE", "/review/%00", "/review/DT-T0/original.png", "/review/DT-NONE/after.png"]
+
+
+@pytest.mark.parametrize("path", UNKNOWN)
 def test_desk__unknown__404(signed_in, findings, path):
     assert signed_in("O1").get(path, headers=HTML).status_code == 404

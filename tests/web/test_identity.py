@@ -41,7 +41,7 @@ def test_sign_in__table__holds_only_the_hash_of_the_cookie(client, with_password
     assert len(stored) == 64
 
 
-@pytest.mark.parametrize("code", ["O1", "nobody", "", "O1' OR '1'='1", "\x00", "x" * 300, "O_"])
+@pytest.mark.parametrize("code", ["O1", "nobody", "", "O1' OR '1'='1", "x" * 300, "O_"])
 def test_sign_in__wrong__one_answer_for_all(client, with_password, code):
     with_password("O1")
     answer = sign_in(client, code, "not the password")

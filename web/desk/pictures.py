@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import shapely
 from pyproj import Transformer
 from shapely.geometry import Polygon, shape
@@ -34,7 +35,7 @@ def window(finding: Finding) -> tuple[float, float, float, float]:
 
 
 def _metric(finding: Finding) -> Polygon:
-    moved = shapely.transform(shape(finding.shape), _METRIC.transform, interleaved=False)
+    moved = shapely.transform(shape(finding.shape), lambda places: np.column_stack(_METRIC.transform(*places.T)))
     assert isinstance(moved, Polygon)
     return moved
 

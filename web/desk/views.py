@@ -51,7 +51,7 @@ def finding(public_id: str) -> Response:
 def _decide(public_id: str, decision: str, reason: str) -> None:
     if decision not in (*DECISIONS, TAKE):
         raise _unknown("decision", decision, ", ".join((*DECISIONS, TAKE)))
-    if len(reason) > LONGEST_REASON or "\x00" in reason:
+    if len(reason) > LONGEST_REASON:
         raise _unknown("reason", reason, f"1-{LONGEST_REASON}")
     version = request.form.get("version", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
@@ -68,9 +68,7 @@ def _decide(public_id: str, decision: str, reason: str) -> None:
 
 
 def _unknown(name: str, value: str, required: str) -> RuleViolation:
-    return invalid(
-        "query.unknown", "web.query_unknown", name=name, measured=value[:40].replace("\x00", "\\0"), required=required
-    )
+    return invalid("query.unknown", "web.query_unknown", name=name, measured=value[:40], required=required)
 
 
 @section.page("/review/<public_id>/<any(before, after):side>.png", GET=Permission.READ_DETECTIONS)

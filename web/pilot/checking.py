@@ -28,6 +28,8 @@ from web.identity.request_identity import services
 from web.pilot.queries import route_label
 
 LONGEST_NAME = 120
+# Beyond these nothing is planned, and arithmetic with times would leave the calendar.
+YEARS = range(2000, 2101)
 _NOTHING: Mapping[str, Any] = {"type": "FeatureCollection", "features": []}
 
 
@@ -46,6 +48,8 @@ class Form:
         """Take-off as an instant; raises RuleViolation 422 when the field holds no time."""
         try:
             local = datetime.fromisoformat(self.at)
+            if local.year not in YEARS:
+                raise ValueError(local.year)
         except ValueError:
             raise _unreadable("at", self.at, "2026-11-21T10:00") from None
         return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(ZONE))).astimezone(UTC)
@@ -84,9 +88,7 @@ class Result:
 
 
 def _unreadable(name: str, value: str, required: str) -> RuleViolation:
-    return invalid(
-        "query.unknown", "web.query_unknown", name=name, measured=value[:40].replace("\x00", "\\0"), required=required
-    )
+    return invalid("query.unknown", "web.query_unknown", name=name, measured=value[:40], required=required)
 
 
 def read_form(now: datetime) -> Form:
@@ -103,7 +105,8 @@ def read_upload() -> Upload:
     if given is None or not given.filename:
         raise invalid("upload.missing", "web.upload_missing")
     # One byte more than allowed is enough to know; the reader of plans says the rest.
-    return Upload(given.filename[-LONGEST_NAME:], given.stream.read(limit("plan.bytes") + 1))
+    name = "".join(letter for letter in given.filename if letter.isprintable())[-LONGEST_NAME:]
+    return Upload(name, given.stream.read(limit("plan.bytes") + 1))
 
 
 def check(upload: Upload, form: Form) -> Result:

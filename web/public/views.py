@@ -77,7 +77,7 @@ def _word(key: str, most: int = LONGEST_SEARCH) -> str:
             "query.unknown",
             "web.query_unknown",
             name=key,
-            measured=value[:40].replace("\x00", "\\0"),
+            measured=value[:40],
             required=f"1-{most}",
         )
     return value

@@ -1,0 +1,30 @@
+"""Judging a plan against this installation: its database, its terrain, its rules. Shared by command and demo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, tzinfo
+
+from flights import queries
+from flights.ground import open_ground
+from flights.model import Assumed, Plan
+from flights.precheck import Verdict
+from flights.situation import Options
+from web.wiring import Services
+
+
+def judged(
+    services: Services, drawn: Plan, at: datetime, options: Options, drone: str | None = None
+) -> tuple[Verdict, tzinfo | None]:
+    """The verdict on a plan for a take-off at `at`, and the time zone in which its times are told.
+
+    Without `drone` the first aircraft in use is assumed, and the verdict says so.
+    """
+    with services.session() as session, open_ground(services.data_dir) as ground:
+        aircraft = queries.drone_named(session, drone) if drone else queries.usual_drone(session)
+        pack = queries.rules_for(services.rulebook, drawn, at)
+        verdict = queries.judge(session, pack, ground, drawn, queries.Asked(at, options, aircraft))
+        if aircraft and not drone:
+            usual = Assumed("drone", aircraft.device.public_id, "the first aircraft in use")
+            verdict = replace(verdict, assumed=(*verdict.assumed, usual))
+        return verdict, pack.zone if pack else at.tzinfo

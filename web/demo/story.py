@@ -1,0 +1,61 @@
+"""How the demo talks: a line for each step while it runs, and one table of what happened at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+Say = Callable[[str], None]
+STEPS = 6
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was done, how it ended, and the number that shows it."""
+
+    what: str
+    outcome: str
+    number: str = ""
+
+
+@dataclass
+class Story:
+    """What the demo did so far, kept on disk so that a second start can tell it again."""
+
+    say: Say
+    rows: list[Row] = field(default_factory=list)
+    step_no: int = 0
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Announces a step and says how long it took."""
+        self.step_no += 1
+        self.say(f"[{self.step_no}/{STEPS}] {title}")
+        started = time.monotonic()
+        yield
+        self.say(f"      done in {time.monotonic() - started:.0f} s")
+
+    def tell(self, what: str, outcome: str, number: str = "") -> None:
+        """Adds a row to the table."""
+        self.rows.append(Row(what, outcome, number))
+
+    def table(self) -> str:
+        """The table as text."""
+        wide = [max(len(getattr(r, name)) for r in self.rows) for name in ("what", "outcome")]
+        lines = [f"  {r.what:<{wide[0]}}  {r.outcome:<{wide[1]}}  {r.number}".rstrip() for r in self.rows]
+        return "\n".join(lines)
+
+    def keep(self, path: Path) -> None:
+        """Writes the rows for a later start."""
+        path.write_text(json.dumps([asdict(row) for row in self.rows], ensure_ascii=False), encoding="utf-8")
+
+    def recall(self, path: Path) -> bool:
+        """Reads the rows of an earlier start; False where there was none."""
+        if not path.is_file():
+            return False
+        self.rows = [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+        return True

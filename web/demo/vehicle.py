@@ -1,0 +1,76 @@
+"""Runs the simulated vehicle of the demo as a process of its own. Touches the network and child processes."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from web.settings import ROOT
+
+START_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class SimulatedVehicle:
+    """What the simulator is started with: home (EPSG:4326, metres), ground, picture, and how time runs."""
+
+    home_lon: float
+    home_lat: float
+    home_amsl_m: float
+    dem: Path
+    ortho: Path
+    frames: Path
+    start_at: datetime
+    speed_up: float
+
+
+@contextmanager
+def running(vehicle: SimulatedVehicle) -> Iterator[str]:
+    """The URL of a running simulated vehicle, which is ended with the block."""
+    port = _free_port()
+    vehicle.frames.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, "-m", "web.cli", "simulator",
+        "--listen", f"tcp:127.0.0.1:{port}",
+        "--home", f"{vehicle.home_lon},{vehicle.home_lat},{vehicle.home_amsl_m}",
+        "--dem", str(vehicle.dem),
+        "--ortho", str(vehicle.ortho),
+        "--frames", str(vehicle.frames),
+        "--speed-up", f"{vehicle.speed_up:g}",
+        "--start-time", vehicle.start_at.isoformat(),
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            _await_listener(port, process)
+            yield f"tcp:127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_listener(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until the port is taken; looking at the table of sockets does not use up the one connection."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the simulated vehicle ended at once with status {process.returncode}")
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("the simulated vehicle did not come up")
