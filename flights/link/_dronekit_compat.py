@@ -1,9 +1,8 @@
 """Makes dronekit 2.9.2 importable on Python 3.10 and newer; import dronekit only from here.
 
 dronekit was last released in 2019. It needs `past.builtins.basestring`, which pymavlink stopped bringing
-along, and `collections.MutableMapping`, which Python 3.10 removed. It must also find MAVLink 2 chosen in
-the environment before pymavlink is first imported: otherwise the first MAVLink 2 byte swaps the codec
-object under it, and commands leave without a target.
+along, and `collections.MutableMapping`, which Python 3.10 removed. It must also find pymavlink set to
+MAVLink 2: otherwise it names messages and modes by the wrong dialect.
 """
 
 from __future__ import annotations
@@ -16,11 +15,13 @@ import sys
 import types
 from typing import Any
 
+DIALECT = "ardupilotmega"
+
 
 def _choose_mavlink_2() -> None:
     """Fixes the dialect; pymavlink reads it from the environment and has no other switch."""
-    os.environ.setdefault("MAVLINK20", "1")  # noqa: TID251
-    os.environ.setdefault("MAVLINK_DIALECT", "ardupilotmega")  # noqa: TID251
+    os.environ["MAVLINK20"] = "1"  # noqa: TID251
+    os.environ["MAVLINK_DIALECT"] = DIALECT  # noqa: TID251
 
 
 def _past() -> types.ModuleType:
@@ -38,7 +39,8 @@ def load() -> Any:  # noqa: ANN401
     from pymavlink import mavutil
 
     if mavutil.mavlink.WIRE_PROTOCOL_VERSION != "2.0":
-        raise RuntimeError("pymavlink was imported for MAVLink 1 before the link chose MAVLink 2")
+        # Somebody imported pymavlink before us, for MAVLink 1.
+        mavutil.set_dialect(DIALECT)
     past = _past()
     sys.modules.setdefault("past", past)
     sys.modules.setdefault("past.builtins", past.builtins)

@@ -181,9 +181,9 @@ def start(link: VehicleLink) -> None:
 
 
 def _rewind(link: VehicleLink) -> None:
-    """Points the vehicle at the first item; firmware that does not know the order starts there anyway."""
+    """Has the mission start afresh (item 0, reset); firmware that does not know the order does so anyway."""
     with contextlib.suppress(VehicleRefused):
-        link.commands.run(mavlink.MAV_CMD_DO_SET_MISSION_CURRENT, 1.0, 1.0)
+        link.commands.run(mavlink.MAV_CMD_DO_SET_MISSION_CURRENT, 0.0, 1.0)
     link.telemetry.forget_progress()
 
 

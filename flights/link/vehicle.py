@@ -111,14 +111,15 @@ class VehicleLink:
             pipe = open_pipe(url)
         except OSError as error:
             raise VehicleRefused.because("link.unreachable", url=url, measured=str(error)) from error
-        link = cls(Connection(pipe, recorder), clock)
+        connection = Connection(pipe, recorder)
         try:
-            with link.connection.listen("HEARTBEAT") as inbox:
-                link.connection.start()
-                link.connection.wait_identified(HEARTBEAT_WAIT_S)
+            link = cls(connection, clock)
+            with connection.listen("HEARTBEAT") as inbox:
+                connection.start()
+                connection.wait_identified(HEARTBEAT_WAIT_S)
                 _require_copter(inbox.get(HEARTBEAT_WAIT_S))
         except BaseException:
-            link.close()
+            connection.close()
             raise
         return link
 

@@ -26,6 +26,8 @@ from schemas.refusals import invalid
 
 JPEG_QUALITY = 95
 FULL_FRAME_WIDTH_MM = 36.0
+# What a receiver with corrections says of itself; the simulated position is exact.
+POSITION_ERROR_M = 0.3
 MAKE = "Skywarden"
 MODEL = "simulated nadir camera"
 DESCRIPTION = "SIMULATED: cut from an orthophoto"
@@ -148,6 +150,7 @@ def _gps(shot: Shot) -> dict[int, Any]:
         gps.GPSImgDirectionRef: "T",
         gps.GPSImgDirection: round(shot.yaw_deg % 360, 2),
         gps.GPSMapDatum: "WGS-84",
+        gps.GPSHPositioningError: POSITION_ERROR_M,
         gps.GPSTimeStamp: (float(taken.hour), float(taken.minute), round(seconds, 3)),
         gps.GPSDateStamp: f"{taken:%Y:%m:%d}",
     }

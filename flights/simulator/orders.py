@@ -100,7 +100,8 @@ class Orders:
         return self._autopilot.start_mission()
 
     def _mission_current(self, params: tuple[float, ...]) -> int:
-        if not self._autopilot.mission.rewind(int(params[0])):
+        # Item 0 means from the beginning.
+        if not self._autopilot.mission.rewind(max(1, int(params[0]))):
             return FAILED
         self._send(self._reporter.build(mavlink.MAVLINK_MSG_ID_MISSION_CURRENT))
         return ACCEPTED

@@ -18,6 +18,7 @@ from flights.link.vehicle import VehicleLink
 from flights.model import Command, Fence, FencePolygon, Frame, PlanItem
 from geo.types import LonLat
 from schemas.clock import SystemClock
+from sensing import photo
 from tests.process.conftest import START
 
 HOME = LonLat(113.2545, 23.1250)
@@ -109,6 +110,12 @@ def check_picture(path, link, samples):
     assert exif[ExifTags.Base.DateTimeOriginal][11:16] == taken
     assert 'drone-dji:GimbalPitchDegree="-90.00"' in xmp
     assert f'drone-dji:RelativeAltitude="+{60}' in xmp or 'RelativeAltitude="+59' in xmp
+    read = photo.read(path)
+    assert (read.lon, read.lat) == pytest.approx((lon, lat))
+    assert read.heading_deg == pytest.approx(90, abs=2)
+    assert read.gimbal_pitch_deg == -90
+    assert read.alt_amsl_m - read.alt_above_takeoff_m == pytest.approx(12.0, abs=0.02)
+    assert read.taken.endswith("+00:00")
     # The aircraft flies east, so the top of the picture is east and its left is north.
     column, row = centre_of_ortho(lon, lat)
     red, green, _ = pixels[525, 700]

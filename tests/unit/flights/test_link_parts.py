@@ -98,12 +98,12 @@ def test_shim__dronekit__imported_and_nothing_left_behind():
     assert not hasattr(collections, "MutableMapping")
 
 
-def test_shim__pymavlink_imported_for_mavlink_1__refused():
-    """Otherwise commands would leave without a target at the first MAVLink 2 byte."""
+def test_shim__pymavlink_imported_for_mavlink_1_before__switched_to_2():
     code = (
         "import os; os.environ.pop('MAVLINK20', None); from pymavlink import mavutil;"
-        "from flights.link import _dronekit_compat; _dronekit_compat.load()"
+        "assert mavutil.mavlink.WIRE_PROTOCOL_VERSION == '1.0';"
+        "from flights.link import _dronekit_compat; _dronekit_compat.load();"
+        "assert mavutil.mavlink.WIRE_PROTOCOL_VERSION == '2.0'"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "MAVLink 1" in done.stderr
+    assert done.returncode == 0, done.stderr
