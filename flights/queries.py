@@ -92,7 +92,7 @@ def situation_of(session: Session, pack: RulePack | None, ground: Ground, plan: 
         areas=tuple(_area(session, row, pack) for row in _published(session, PatrolArea, near)),
         routes=tuple(_route(session, row, pack) for row in _routes(session, near, asked.options.route)),
         zones=zones_near(session, extent, asked.at, until, extra_buffer_m=reach_m),
-        aircraft=_aircraft(session, asked.drone, pack) if asked.drone else None,
+        aircraft=_aircraft(session, asked.drone, pack, asked.at) if asked.drone else None,
         airspace=_airspace(session, near, pack, asked.at),
         clearances=_clearances(session, near, asked.at),
         residential=_residential(session, near),
@@ -165,8 +165,9 @@ def _route(session: Session, row: PatrolRoute, pack: RulePack | None) -> Publish
     )
 
 
-def _aircraft(session: Session, drone: Drone, pack: RulePack | None) -> Aircraft:
+def _aircraft(session: Session, drone: Drone, pack: RulePack | None, at: datetime) -> Aircraft:
     device = drone.device
+    on = pack.local_date(at) if pack else at.date()
     usable_from = device.activated_on
     if usable_from is None and pack is not None:
         usable_from = notices.current(session, device, pack).earliest
@@ -176,15 +177,15 @@ def _aircraft(session: Session, drone: Drone, pack: RulePack | None) -> Aircraft
         image_width_px=drone.camera_image_width_px,
         image_height_px=drone.camera_image_height_px,
         cruise_speed_mps=drone.cruise_speed_m_s,
-        marked_on=marked_on(session, device),
+        marked_on=marked_on(session, device, on),
         state=device.state,
         notice=Notice(usable_from),
     )
 
 
-def marked_on(session: Session, device: Device) -> date | None:
-    """When the mark on an aircraft was last checked (GD-16.4), or None."""
-    statement = select(Signage.verified_on).where(Signage.device_id == device.id)
+def marked_on(session: Session, device: Device, on: date) -> date | None:
+    """When the mark on an aircraft had last been checked on a day (GD-16.4), or None."""
+    statement = select(Signage.verified_on).where(Signage.device_id == device.id, Signage.verified_on <= on)
     return session.scalars(statement.order_by(Signage.verified_on.desc()).limit(1)).first()
 
 

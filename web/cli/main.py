@@ -10,6 +10,7 @@ import click
 from schemas.refusals import RuleViolation
 from schemas.store.cluster import ClusterError
 from web.cli.common import State, tell_and_exit
+from web.logs import configure_logs
 
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
@@ -54,6 +55,7 @@ def skywarden(context: click.Context, lang: str) -> None:
 
 def main() -> None:
     """Runs the command line; ends with 0 done, 1 refused, 2 wrong usage, 3 something is missing."""
+    configure_logs()
     try:
         skywarden.main(standalone_mode=False)
     except RuleViolation as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +13,7 @@ from flights import queries
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan, write_plan
 from flights.ground import open_ground
-from flights.model import Assumed, Plan
+from flights.model import Plan
 from flights.precheck import Verdict
 from flights.situation import Options
 from schemas.limits import limit
@@ -32,6 +31,7 @@ from web.cli.common import (
     lang,
     pass_services,
 )
+from web.checks import judged
 from web.wiring import Services
 
 WORDS = {
@@ -111,7 +111,7 @@ def check(services: Services, file: Path, as_json: bool, drone: str | None, **as
         drawn = read_plan(_content(file), file.name)
     except RuleViolation as violation:
         _tell_unread(violation, as_json=as_json)
-    verdict, zone = _judged(services, drawn, at, options, drone)
+    verdict, zone = judged(services, drawn, at, options, drone)
     if as_json:
         echo_json(verdict.render(lang()))
     else:
@@ -123,17 +123,6 @@ def _content(file: Path) -> bytes:
     """The file's bytes; of one that is too large only as much as shows it."""
     with file.open("rb") as source:
         return source.read(limit("plan.bytes") + 1)
-
-
-def _judged(services: Services, drawn: Plan, at: datetime, options: Options, drone: str | None) -> tuple[Verdict, Any]:
-    with services.session() as session, open_ground(services.data_dir) as ground:
-        aircraft = queries.drone_named(session, drone) if drone else queries.usual_drone(session)
-        pack = queries.rules_for(services.rulebook, drawn, at)
-        verdict = queries.judge(session, pack, ground, drawn, queries.Asked(at, options, aircraft))
-        if aircraft and not drone:
-            usual = Assumed("drone", aircraft.device.public_id, "the first aircraft in use")
-            verdict = replace(verdict, assumed=(*verdict.assumed, usual))
-        return verdict, pack.zone if pack else at.tzinfo
 
 
 def _tell_unread(violation: RuleViolation, *, as_json: bool) -> NoReturn:

@@ -1,0 +1,131 @@
+"""`skywarden demo`: the whole line on the fictional district, and then its pages."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy import Connection, text
+
+from sample_data.load import Account, is_loaded
+from sample_data.make import MANIFEST, make
+from schemas.store import ledger
+from schemas.store.sealer import seal_pending
+from web.app import create_app
+from web.cli.common import pass_services
+from web.cli.sample import DEFAULT_SEED, directory_of, load_sample
+from web.demo.daylight import latest_daylight
+from web.demo.flying import check_plans, file_flight, fly
+from web.demo.looking import assign_all, compare, look
+from web.demo.story import Story
+from web.server import refuse_plain_http, run_server
+from web.wiring import Services
+
+ZONE = ZoneInfo("Asia/Shanghai")
+SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End after the table instead of serving the pages.")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the district.")
+@pass_services
+def demo(services: Services, once: bool, seed: int) -> None:
+    """Makes the district, flies R1, reads its imagery, tells what happened, and serves the result on loopback."""
+    kept = services.data_dir / "demo.json"
+    story = Story(click.echo)
+    if not story.recall(kept):
+        _run(services, story, seed)
+        story.keep(kept)
+    click.echo("\nWhat happened (fictional Qinghe District):\n")
+    click.echo(story.table())
+    _print_accounts(services.data_dir)
+    if once:
+        return
+    host, port = services.settings.host, services.settings.port
+    refuse_plain_http(host, behind_tls_proxy=services.settings.behind_tls_proxy)
+    click.echo(f"\nThe pages: http://{host}:{port}/   (Ctrl-C ends)")
+    run_server(create_app(services), host=host, port=port, workers=2)
+
+
+def _run(services: Services, story: Story, seed: int) -> None:
+    sample = directory_of(services, seed)
+    with story.step("The fictional Qinghe District is made from its seed"):
+        if not (sample / MANIFEST).exists():
+            today = services.clock.now().astimezone(ZONE).date()
+            make(seed, sample, today=today, progress=lambda what: click.echo(f"      {what}"))
+    with story.step("It is loaded into PostGIS as an import: asserted, not witnessed"):
+        _load(services, story, sample)
+    at = latest_daylight(services.clock.now(), ZONE)
+    with story.step("Plans are checked"):
+        check_plans(services, story, sample / "plans", at)
+    with story.step("R1 is filed, cleared and flown; meanwhile the satellite pair is read"):
+        filed = file_flight(services, sample / "plans", at)
+        if filed.refusals:
+            for refusal in filed.refusals:
+                story.tell(f"flight {filed.flight}", f"refused by {refusal.rule}", refusal.message())
+            return
+        aside = Story(click.echo)
+        with ThreadPoolExecutor(1) as pool:
+            reading = pool.submit(_read_satellite, services, aside, sample)
+            flew = fly(services, story, filed, sample, at)
+            reading.result()
+    with story.step("The photos of the flight are read"):
+        photos = sorted(flew.frames.glob("*.jpg"))
+        scene = look(services, story, "photos of the flight", photos, flight=flew.flight)
+        compare(services, story, scene, sample / "truth_drone.geojson")
+        story.rows += aside.rows
+    with story.step("Findings wait for an officer; the record is sealed"):
+        story.tell("findings laid before officer O1", "assigned", str(assign_all(services)))
+        seal_pending(services.engine)
+        _tell_ledger(services, story)
+
+
+def _read_satellite(services: Services, story: Story, sample: Path) -> None:
+    pair = [sample / "satellite_after.tif"]
+    scene = look(services, story, "satellite pair", pair, before=sample / "satellite_before.tif")
+    compare(services, story, scene, sample / "truth_satellite.geojson")
+
+
+def _load(services: Services, story: Story, sample: Path) -> None:
+    with services.session() as session:
+        loaded = is_loaded(session)
+    if not loaded:
+        accounts = load_sample(services, sample)
+        _keep_accounts(services.data_dir, accounts)
+    with services.public() as public:
+        for view, what in (
+            ("devices", "devices on the public map"),
+            ("patrol_areas", "published patrol areas"),
+            ("patrol_routes", "published routes"),
+            ("privacy_zones", "privacy zones"),
+        ):
+            story.tell(what, "shown to everyone", str(_count(public, view)))
+
+
+def _count(public: Connection, view: str) -> int:
+    return int(public.execute(text(f"SELECT count(*) FROM public_map.{view}")).scalar_one())
+
+
+def _tell_ledger(services: Services, story: Story) -> None:
+    sealed = ledger.verify(services.engine).sealed
+    story.tell("ledger verified", "every hash, seal and link fits", f"{sealed.events} events in {sealed.seals} seals")
+
+
+def _keep_accounts(data_dir: Path, accounts: list[Account]) -> None:
+    """Keeps the made-up passwords of fictional people for the next start, readable by the owner only."""
+    path = data_dir / "demo-accounts.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps([[a.code, a.role, a.password] for a in accounts]), encoding="utf-8")
+
+
+def _print_accounts(data_dir: Path) -> None:
+    path = data_dir / "demo-accounts.json"
+    if not path.is_file():
+        return
+    click.echo("\nAccounts of fictional people:\n")
+    for code, role, password in json.loads(path.read_text(encoding="utf-8")):
+        if code in SHOWN_ACCOUNTS:
+            click.echo(f"  {code:<4}{role:<12}{password}")

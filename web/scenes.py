@@ -1,0 +1,73 @@
+"""Scenes from file to findings: the steps that the command, the demo and later the pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from flights.ground import TERRAIN_FILE
+from geo.terrain import Terrain
+from schemas.actors import SYSTEM, Actor
+from schemas.tables import SegmentationRun
+from sensing.commands import Ingested, ingest_scene, propose, record_run
+from sensing.intake import Shelf, Told
+from sensing.pipeline import Bench, analyse, source_of
+from sensing.quarantine import Progress
+from sensing.segment.spectral import Spectral
+from web.wiring import Services
+
+
+def shelf_of(services: Services) -> Shelf:
+    """Where this installation keeps originals and masked copies."""
+    return Shelf(services.data_dir)
+
+
+def ingest(
+    services: Services,
+    files: Sequence[Path],
+    *,
+    flight_id: str | None = None,
+    told: Told | None = None,
+    actor: Actor = SYSTEM,
+    progress: Progress = lambda _: None,
+) -> Ingested:
+    """Takes one scene in: a georeferenced image, or the photos of a flight. Raises RuleViolation with the reasons."""
+    with _terrain(services) as terrain, services.work(actor) as work:
+        about = replace(told or Told(), terrain=terrain)
+        taken = ingest_scene(
+            work, shelf_of(services), files, told=about, flight_id=flight_id, progress=progress
+        )
+        if not taken.known:
+            work.commit()
+    return taken
+
+
+def segment(
+    services: Services, scene: str, *, before: str | None = None, progress: Progress = lambda _: None
+) -> SegmentationRun:
+    """Segments a scene, judges what was found by the law in force there, and proposes the leads as detections."""
+    bench = Bench(shelf_of(services), services.rulebook, Spectral(), services.clock.now())
+    with services.session() as session:
+        earlier = source_of(session, before) if before else None
+        analysis = analyse(session, bench, source_of(session, scene), earlier, progress)
+    with services.work() as work:
+        run = record_run(work, analysis)
+        work.commit()
+    leads = (verdict for verdict in analysis.verdicts if verdict.is_lead)
+    for ordinal, verdict in enumerate(leads, 1):
+        with services.work() as work:
+            propose(work, run, verdict, ordinal)
+            work.commit()
+    return run
+
+
+@contextmanager
+def _terrain(services: Services) -> Iterator[Terrain | None]:
+    path = services.data_dir / TERRAIN_FILE
+    if not path.is_file():
+        yield None
+        return
+    with Terrain.open(path) as terrain:
+        yield terrain
