@@ -204,8 +204,8 @@ def mark_checked(context: Context) -> Iterable[Refusal]:
     """GD-16.4: the aircraft carries a mark that was checked lately."""
     flight: Flight = context.subject
     device = flight.drone.device
-    marked_on = queries.marked_on(context.session, device, context.today)
     on = context.pack.local_date(queries.window(flight)[0])
+    marked_on = queries.marked_on(context.session, device, on)
     return mark_refusals(context.pack, device.public_id, marked_on, on)
 
 
