@@ -5,10 +5,15 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 ROUNDS = 9
+FEWEST_ROUNDS = 5
 WIDEST_SPREAD = 0.15
 
 
@@ -32,14 +37,20 @@ class Result:
         return asdict(self)
 
 
-def seconds(call: Callable[[], object]) -> tuple[float, object]:
-    """Wall time of one call and what it returned; the collector is kept out of the way."""
+def seconds(call: Callable[[], T]) -> tuple[float, T]:
+    """Wall time of one call and what it returned."""
+    started = time.perf_counter()
+    value = call()
+    return time.perf_counter() - started, value
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Keeps the garbage collector out of the way; what was left before is collected first."""
     gc.collect()
     gc.disable()
     try:
-        started = time.perf_counter()
-        value = call()
-        return time.perf_counter() - started, value
+        yield
     finally:
         gc.enable()
 
@@ -47,43 +58,54 @@ def seconds(call: Callable[[], object]) -> tuple[float, object]:
 def compare(  # noqa: PLR0913 - a row is what it is
     name: str,
     peer_name: str,
-    ours: Callable[[], object],
-    peer: Callable[[], object],
+    ours: Callable[[], T],
+    peer: Callable[[], T],
     *,
-    same: Callable[[object, object], bool],
+    same: Callable[[T, T], bool],
     target: float,
     rounds: int = ROUNDS,
+    pieces: int = 1,
 ) -> Result:
-    """Alternates ours and the peer, asserts that both say the same, and takes the median of the ratios.
+    """Alternates ours and the peer, asserts each time that both say the same, and takes the median ratio.
 
-    The spread is the interquartile range of the per-round ratios over their median; above 15 % the
-    row says `not measured` instead of a figure that the next run would contradict.
+    A round is `pieces` calls of each, turn by turn, so that what disturbs a busy machine for a moment falls on
+    both; its ratio is that of the sums. The spread is the interquartile range of the rounds' ratios over their
+    median; above 15 % the row says `not measured` instead of a figure that the next run would contradict. The
+    first round warms up and does not count.
     """
-    _, warm_ours = seconds(ours)
-    _, warm_peer = seconds(peer)
-    if not same(warm_ours, warm_peer):
-        return Result(name, peer_name, None, None, "s", None, None, target, "not measured", "outputs differ")
     pairs = []
-    for turn in range(rounds):
-        first, second = (ours, peer) if turn % 2 == 0 else (peer, ours)
-        one, two = seconds(first)[0], seconds(second)[0]
-        pairs.append((one, two) if turn % 2 == 0 else (two, one))
-    ratios = [theirs / mine for mine, theirs in pairs]
-    ratio = statistics.median(ratios)
-    low, _, high = statistics.quantiles(ratios, n=4)
-    spread = (high - low) / ratio
-    met: bool | str = ratio >= target if spread <= WIDEST_SPREAD else "not measured"
+    for turn in range(rounds + 1):
+        mine = theirs = 0.0
+        with _no_collector():
+            for piece in range(pieces):
+                if (turn + piece) % 2 == 0:
+                    (spent, said), (peer_spent, peer_said) = seconds(ours), seconds(peer)
+                else:
+                    (peer_spent, peer_said), (spent, said) = seconds(peer), seconds(ours)
+                if not same(said, peer_said):
+                    return not_measured(name, peer_name, target, "outputs differ")
+                mine, theirs = mine + spent, theirs + peer_spent
+        pairs.append((mine / pieces, theirs / pieces))
+    ratio, spread = middle([theirs / mine for mine, theirs in pairs[1:]])
     return Result(
         name,
         peer_name,
-        round(statistics.median(p[0] for p in pairs), 6),
-        round(statistics.median(p[1] for p in pairs), 6),
+        round(statistics.median(mine for mine, _ in pairs[1:]), 6),
+        round(statistics.median(theirs for _, theirs in pairs[1:]), 6),
         "s",
-        round(ratio, 3),
-        round(spread, 3),
+        round(ratio, 4),
+        round(spread, 4),
         target,
-        met,
+        ratio >= target if spread <= WIDEST_SPREAD else "not measured",
+        "" if spread <= WIDEST_SPREAD else f"spread above {WIDEST_SPREAD:.0%}",
     )
+
+
+def middle(ratios: Sequence[float]) -> tuple[float, float]:
+    """The median, and the interquartile range over it."""
+    ratio = statistics.median(ratios)
+    low, _, high = statistics.quantiles(ratios, n=4)
+    return ratio, (high - low) / ratio
 
 
 def not_measured(name: str, peer_name: str, target: float, why: str) -> Result:

@@ -16,18 +16,23 @@ from schemas.store.migrate import migrate
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def database_of(name: str) -> Database:
+    """The database `name` of the private cluster of this checkout."""
+    return Database.of_cluster(Cluster.for_checkout(ROOT), name)
+
+
 @contextmanager
 def scratch_database() -> Iterator[Database]:
     """An empty, migrated database in the private cluster of this checkout."""
     cluster = Cluster.for_checkout(ROOT)
-    cluster.start()
     name = f"skywarden_bench_{uuid.uuid4().hex[:10]}"
-    database = Database.of_cluster(cluster, name)
-    migrate(database)
-    try:
-        yield database
-    finally:
-        engine = create_engine(cluster.url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        engine.dispose()
+    with cluster.in_use():
+        database = database_of(name)
+        try:
+            migrate(database)
+            yield database
+        finally:
+            engine = create_engine(cluster.url("postgres"), isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            engine.dispose()

@@ -1,0 +1,156 @@
+"""How a ratio is taken: alternating, on the same output, with a spread that is told."""
+
+import json
+
+import pytest
+
+from bench import __main__ as command
+from bench import measure
+from bench.measure import Result, compare, middle, not_measured
+from bench.report import write_report
+
+WORDS = ("name", "ours", "peer", "ratio", "spread", "target", "met")
+
+
+class Stopwatch:
+    """Stands in for the clock: every call takes the time that it was given."""
+
+    def __init__(self, monkeypatch):
+        self.order = []
+        self.now = 0.0
+        monkeypatch.setattr(measure.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(measure.gc, "collect", lambda: None)
+
+    def call(self, name, times, value="the same"):
+        remaining = list(times)
+
+        def run():
+            self.order.append(name)
+            self.now += remaining.pop(0) if len(remaining) > 1 else remaining[0]
+            return value
+
+        return run
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    return Stopwatch(monkeypatch)
+
+
+def measured(ours, peer, **options):
+    given = {"same": lambda a, b: a == b, "target": 2.0, "rounds": 5} | options
+    return compare("a row", "a peer", ours, peer, **given)
+
+
+def test_compare__ours_takes_half_the_time__ratio_two(watch):
+    row = measured(watch.call("ours", [1.0]), watch.call("peer", [2.0]))
+    assert (row.ours, row.peer, row.ratio, row.spread, row.met) == (1.0, 2.0, 2.0, 0.0, True)
+
+
+def test_compare__ours_takes_twice_the_time__missed(watch):
+    row = measured(watch.call("ours", [2.0]), watch.call("peer", [1.0]))
+    assert (row.ratio, row.met) == (0.5, False)
+
+
+def test_compare__rounds__alternate_who_goes_first(watch):
+    measured(watch.call("ours", [1.0]), watch.call("peer", [1.0]), rounds=3)
+    assert watch.order == ["ours", "peer", "peer", "ours"] * 2
+
+
+def test_compare__pieces__alternate_within_a_round_and_are_summed(watch):
+    row = measured(watch.call("ours", [1.0]), watch.call("peer", [2.0, 2.0, 2.0, 3.0]), rounds=2, pieces=2)
+    assert watch.order[:8] == ["ours", "peer", "peer", "ours", "peer", "ours", "ours", "peer"]
+    assert (row.ours, row.peer) == (1.0, 2.75)
+
+
+def test_compare__first_round__warms_up_and_does_not_count(watch):
+    row = measured(watch.call("ours", [50.0, 1.0]), watch.call("peer", [2.0]))
+    assert (row.ours, row.ratio, row.spread) == (1.0, 2.0, 0.0)
+
+
+def test_compare__outputs_differ__not_measured(watch):
+    row = measured(watch.call("ours", [1.0], "a"), watch.call("peer", [2.0], "b"))
+    assert (row.met, row.ratio, row.note) == ("not measured", None, "outputs differ")
+
+
+def test_compare__outputs_differ_in_a_later_round__not_measured(watch):
+    said = iter("aaab")
+    row = measured(lambda: next(said), watch.call("peer", [2.0], "a"))
+    assert (row.met, row.ratio) == ("not measured", None)
+
+
+def test_compare__outputs_differ_in_a_later_piece__not_measured(watch):
+    said = iter("aab")
+    row = measured(lambda: next(said), watch.call("peer", [2.0], "a"), pieces=3)
+    assert (row.met, row.ratio) == ("not measured", None)
+
+
+def test_compare__wide_spread__not_measured(watch):
+    row = measured(watch.call("ours", [1.0]), watch.call("peer", [3.0, 3.0, 9.0, 3.0, 9.0, 6.0]))
+    assert row.spread > measure.WIDEST_SPREAD
+    assert (row.met, row.note) == ("not measured", "spread above 15%")
+
+
+def test_compare__spread_just_allowed__measured(watch):
+    row = measured(watch.call("ours", [1.0]), watch.call("peer", [3.0, 3.0, 3.1, 3.0, 3.2, 3.1]))
+    assert 0 < row.spread <= measure.WIDEST_SPREAD
+    assert row.met is True
+
+
+def test_middle__is_median_and_interquartile_range_over_it():
+    assert middle([1.0, 2.0, 3.0, 4.0, 5.0]) == (3.0, 1.0)
+
+
+def run(monkeypatch, results, *arguments):
+    pages = []
+    monkeypatch.setattr(command, "import_module", lambda name: Rows(results))
+    monkeypatch.setattr(command, "write_report", pages.append)
+    monkeypatch.setattr("sys.argv", ["bench", *arguments])
+    return command.main(), pages
+
+
+class Rows:
+    def __init__(self, results):
+        self.results = results
+
+    def rows(self, rounds):
+        return self.results
+
+
+def row(met):
+    return Result("a row", "a peer", 1.0, 2.0, "s", 2.0, 0.01, 2.0, met)
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        ([row(True)], 0),
+        ([row(True), row(False)], 1),
+        ([row(False), not_measured("a row", "a peer", 2.0, "no peer")], 2),
+    ],
+)
+def test_command__worst_row__is_the_exit_status(monkeypatch, results, status):
+    assert run(monkeypatch, results, "ledger")[0] == status
+
+
+def test_command__json__one_line_for_each_row(monkeypatch, capsys):
+    run(monkeypatch, [row(True), not_measured("another", "a peer", 2.0, "no peer")], "ledger", "--json")
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [first[name] for name in WORDS] == ["a row", 1.0, 2.0, 2.0, 0.01, 2.0, True]
+    assert (second["met"], second["ratio"], second["target"]) == ("not measured", None, 2.0)
+
+
+@pytest.mark.parametrize(("arguments", "written"), [((), 1), (("ledger",), 0), (("--rounds", "3"), 0)])
+def test_command__page__only_of_a_whole_run_with_enough_rounds(monkeypatch, arguments, written):
+    assert len(run(monkeypatch, [row(True)], *arguments)[1]) == written
+
+
+def test_report__rows__are_in_the_page(monkeypatch, tmp_path):
+    monkeypatch.setattr("bench.report.PAGE", tmp_path / "bench.md")
+    write_report([row(True), row(False), not_measured("another", "a peer", 2.0, "no peer")])
+    lines = (tmp_path / "bench.md").read_text().splitlines()
+    assert lines[-3:] == [
+        "| a row | a peer | 1 | 2 | 2 | 0.01 | 2 | yes |",
+        "| a row | a peer | 1 | 2 | 2 | 0.01 | 2 | no |",
+        "| another | a peer | – | – | – | – | 2 | not measured |",
+    ]
