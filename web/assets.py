@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, Response, request, send_from_directory, url_for
+from flask import Flask, Response, request, url_for
+from werkzeug.security import safe_join
 
+from schemas.refusals import not_found
 from web.permissions import Audience, Permission, Section
 
 FOLDER = Path(__file__).parent / "static"
 YEAR_S = 31_536_000
-PACKED = (".js", ".css", ".svg")
+# What is served, and as what; a file of any other kind is not there.
+KINDS = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
 
 section = Section("assets", __name__, Audience.PUBLIC)
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it is sent: plain and packed, with the hash of its content."""
+
+    plain: bytes
+    packed: bytes
+    digest: str
 
 
 def register(app: Flask) -> None:
@@ -27,30 +45,29 @@ def register(app: Flask) -> None:
 @section.page("/static/<path:name>", GET=Permission.BROWSE)
 def static(name: str) -> Response:
     """One file of the bundle; chunks carry a hash in their name, entries in their query."""
+    inside = safe_join(str(FOLDER), name)
+    kind = KINDS.get(Path(name).suffix)
+    if inside is None or kind is None or not Path(inside).is_file():
+        raise not_found("page.unknown", "web.page_unknown")
+    found = _load(inside, Path(inside).stat().st_mtime_ns)
+    packed = request.accept_encodings.quality("gzip") > 0
+    response = Response(found.packed if packed else found.plain, content_type=f"{kind}; charset=utf-8")
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.vary.add("Accept-Encoding")
     named_by_content = "v" in request.args or "/chunk-" in name
-    # The plain file decides first: unknown names, paths that leave the folder and known ETags are its matter.
-    response = send_from_directory(FOLDER, name, conditional=True, max_age=YEAR_S if named_by_content else None)
-    if name.endswith(".js"):
-        response.headers["Content-Type"] = "text/javascript; charset=utf-8"
-    if response.status_code == 200 and request.method == "GET" and name.endswith(PACKED):
-        response.vary.add("Accept-Encoding")
-        if request.accept_encodings.quality("gzip") > 0:
-            response.direct_passthrough = False
-            response.set_data(_packed(name, (FOLDER / name).stat().st_mtime_ns))
-            response.headers["Content-Encoding"] = "gzip"
-    return response
-
-
-@cache
-def _packed(name: str, _changed_ns: int) -> bytes:
-    return gzip.compress((FOLDER / name).read_bytes(), 6)
+    response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable" if named_by_content else "no-cache"
+    response.set_etag(f"{found.digest}{'-gzip' if packed else ''}")
+    return response.make_conditional(request)  # type: ignore[return-value]
 
 
 def asset(name: str) -> str:
     """The address of a file in web/static, with the hash of its content."""
-    return url_for("assets.static", name=name, v=_hash(name, (FOLDER / name).stat().st_mtime_ns))
+    path = FOLDER / name
+    return url_for("assets.static", name=name, v=_load(str(path), path.stat().st_mtime_ns).digest)
 
 
 @cache
-def _hash(name: str, _changed_ns: int) -> str:
-    return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:12]
+def _load(path: str, _changed_ns: int) -> Asset:
+    plain = Path(path).read_bytes()
+    return Asset(plain, gzip.compress(plain, 6), hashlib.sha256(plain).hexdigest()[:12])

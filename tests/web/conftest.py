@@ -49,6 +49,30 @@ def reader(shared_app) -> FlaskClient:
     return shared_app.test_client()
 
 
+@pytest.fixture(scope="module")
+def reading_as(shared_app):
+    """`reading_as("F1")` is a client of the shared application, signed in: for tests that change nothing."""
+    clients = {}
+
+    def make(code: str) -> FlaskClient:
+        if code not in clients:
+            clients[code] = _signed_in(shared_app, code)
+        return clients[code]
+
+    return make
+
+
+def _signed_in(app, code: str) -> FlaskClient:
+    services = app.extensions["services"]
+    with Session(services.engine) as db:
+        person_id = db.query(Person.id).filter(Person.code == code).scalar()
+        token = sessions.start(db, person_id, services.clock.now(), EXPIRY)
+        db.commit()
+    client = app.test_client()
+    client.set_cookie("sid", token)
+    return client
+
+
 @pytest.fixture
 def app(services):
     made = create_app(services)
@@ -62,27 +86,9 @@ def client(app) -> FlaskClient:
 
 
 @pytest.fixture
-def person_id(services) -> Callable[[str], object]:
-    def find(code: str):
-        with Session(services.engine) as db:
-            return db.query(Person.id).filter(Person.code == code).scalar()
-
-    return find
-
-
-@pytest.fixture
-def signed_in(app, services, person_id) -> Callable[[str], FlaskClient]:
+def signed_in(app) -> Callable[[str], FlaskClient]:
     """A client that is signed in as the person with that code."""
-
-    def make(code: str) -> FlaskClient:
-        with Session(services.engine) as db:
-            token = sessions.start(db, person_id(code), services.clock.now(), EXPIRY)
-            db.commit()
-        client = app.test_client()
-        client.set_cookie("sid", token)
-        return client
-
-    return make
+    return lambda code: _signed_in(app, code)
 
 
 @pytest.fixture

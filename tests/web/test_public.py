@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -38,8 +39,14 @@ def test_record__of_a_device__says_who_why_under_which_law_and_when(reader):
     text = page(reader, "/device/DV-DV1")
     for said in ("Authority A1", "Qinghe Road", "Pollution patrol", "Placeholder statute, art. 1", "2025-06-01"):
         assert said in text
-    assert "may be used from 2025-07-01 (Tue)" in text
+    assert "Its notice period ended on 2025-07-01; it is not in use yet." in text
     assert "SAMPLE-2025-1" in text
+
+
+def test_GD_14_2__record_in_its_notice_period__counts_down(client, clock):
+    clock.advance(timedelta(days=-10))
+    text = page(client, "/device/DV-DV1")
+    assert "may be used from 2025-07-01 (Tue), in 9 days." in re.sub(r"<[^>]+>", "", text)
 
 
 def test_record__imported__says_that_nobody_witnessed_it(reader):

@@ -54,7 +54,6 @@ function openAt(place, content) {
 
 async function show(path, place, { push = true } = {}) {
   const content = document.createElement("div");
-  content.className = "card";
   await htmx.ajax("GET", path, { target: content, select: "#card", swap: "innerHTML" });
   const card = content.querySelector("#card");
   if (!card) return;
@@ -195,11 +194,16 @@ map.on("load", applyLegend);
 
 const inView = document.getElementById("in-view");
 const SHOWN = 12;
+let listed = "";
 
 function listView() {
   const found = distinct(map.queryRenderedFeatures({ layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
   const order = Object.keys(config.paths);
   found.sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source) || title(a).localeCompare(title(b), config.lang));
+  // The same things in view leave the list alone: whoever reads or clicks there is not disturbed.
+  const key = found.map((feature) => `${feature.properties.public_id}${feature.properties.state}`).join();
+  if (key === listed) return;
+  listed = key;
   document.getElementById("in-view-count").textContent = words.inView.replace("{n}", found.length);
   inView.replaceChildren(...found.slice(0, SHOWN).map((feature) => entry(feature, () => show(pathOf(feature)))));
   document.getElementById("in-view-more").hidden = found.length <= SHOWN;

@@ -1,0 +1,162 @@
+"""A real Chromium on a live server, with the network cut: whatever is not ours is refused and remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from schemas.clock import FixedClock
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.web.conftest import PASSWORD, password_hash
+from tests.web.findings import make_findings
+from tests.web.plans import flat_ground
+from web.app import create_app
+from web.settings import Settings
+from web.wiring import Services
+
+CHROMIUM = Path("/usr/bin/chromium")
+SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
+# WebGL without a graphics card, and none of the calls home that a desktop browser makes.
+FLAGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+DESK_PX, PHONE_PX = (1440, 900), (390, 844)
+MAP_TIMEOUT_MS = 60_000
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.fspath).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Site:
+    """The live server, what its world holds, and everything that went wrong in a browser on it."""
+
+    url: str
+    services: Services
+    findings: list[str]
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        """No request elsewhere was tried, no script failed, and no policy was broken."""
+        assert self.foreign == []
+        assert self.complaints == []
+
+
+@pytest.fixture(scope="module")
+def site(server, world_template, tmp_path_factory) -> Iterator[Site]:
+    name = server.clone(world_template)
+    services = Services(
+        Settings(data_dir=tmp_path_factory.mktemp("data")), server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
+    )
+    flat_ground(services.data_dir)
+    findings = make_findings(services, tmp_path_factory.mktemp("scenes"))
+    admin = services.database.admin_engine()
+    with admin.begin() as connection:
+        connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
+    admin.dispose()
+    live = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    thread = threading.Thread(target=live.serve_forever)
+    thread.start()
+    yield Site(f"http://127.0.0.1:{live.server_port}", services, findings)
+    live.shutdown()
+    thread.join()
+    live.server_close()
+    services.close()
+    server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("no Chromium at /usr/bin/chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """`open_page("/list", lang="zh", size=PHONE_PX)` opens a page in a browser of its own."""
+    contexts = []
+
+    def make(path: str = "/", *, lang: str = "en", size=DESK_PX, scheme: str = "light", scripts: bool = True) -> Page:
+        context = browser.new_context(
+            base_url=site.url,
+            viewport={"width": size[0], "height": size[1]},
+            locale="zh-CN" if lang == "zh" else "en-GB",
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        context.route("**/*", lambda route: _cut(route, site))
+        page = context.new_page()
+        page.on("pageerror", lambda error: site.complaints.append(f"{page.url}: {error}"))
+        page.on("console", lambda said: _listen(said, site))
+        page.goto(path)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    site.check()
+
+
+def _cut(route, site: Site) -> None:
+    url = route.request.url
+    if url.startswith((site.url, "data:", "blob:")):
+        route.continue_()
+    else:
+        site.foreign.append(url)
+        route.abort()
+
+
+def _listen(said, site: Site) -> None:
+    # A status of 4xx is said in the console too; that is an answer of ours, not a fault.
+    if said.type == "error" and "the server responded with a status of 4" not in said.text:
+        site.complaints.append(said.text)
+
+
+@pytest.fixture
+def sign_in(open_page) -> Callable[..., Page]:
+    """`sign_in("O1")` signs that person in through the form."""
+
+    def go(code: str, **look) -> Page:
+        page = open_page("/account/sign-in", **look)
+        page.fill("#name", code)
+        page.fill("#password", PASSWORD)
+        page.click("main button[type=submit]")
+        page.wait_for_url(lambda url: "sign-in" not in url)
+        return page
+
+    return go
+
+
+def wait_for_map(page: Page) -> None:
+    """Until the map is drawn and idle; without a graphics card this takes a while."""
+    page.wait_for_selector("#map[data-ready]", timeout=MAP_TIMEOUT_MS)
+
+
+def shoot(page: Page, name: str, *, whole: bool = False) -> None:
+    """Keeps a picture of the page in tests/screenshots, which git ignores."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
