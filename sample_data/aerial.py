@@ -16,7 +16,7 @@ from sample_data.incidents import Site
 from sample_data.landscape import Landscape, Road
 from sample_data.noise import fractal, smooth, stream
 from sample_data.scars import burnt, pit_layers
-from sample_data.shapes import rectangle, shadow_of, sun_reach
+from sample_data.shapes import longest_side_rad, rectangle, shadow_of, sun_reach
 from sample_data.spectra import field_colours, roof, surface
 
 RES_M = 0.25
@@ -95,10 +95,7 @@ def _palette(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[fl
     bank = surface("bank")
     made.add(box.buffer(5), bank * np.float32(0.78), bank * np.float32(1.15))
     _add_fields(made, land, box)
-    for shape, name, spread in _open_land(land):
-        if shape.intersects(box):
-            tone = surface(name) * np.float32(rng.uniform(0.85, 1.15))
-            made.add(shape, tone * np.float32(1 + spread), tone * np.float32(1 - spread))
+    _add_open_land(made, rng, land, box)
     made.add(land.brook.buffer(3.5).intersection(box), surface("forest") * 1.5, surface("grass"))
     for shape, name in [(land.river, "river"), (land.brook, "brook"), *((pond, "pond") for pond in land.ponds)]:
         if shape.intersects(box):
@@ -109,11 +106,18 @@ def _palette(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[fl
     _add_sites(made, rng, sites, sun)
     for tunnel in land.greenhouses:
         if tunnel.intersects(box):
-            _add_tunnel(made, tunnel, _long_side(tunnel))
+            _add_tunnel(made, tunnel, longest_side_rad(tunnel))
     for building in land.buildings:
         if building.outline.intersects(box):
             _add_roof(made, building.outline, roof(rng, building.use), building.angle_rad, sun)
     return made
+
+
+def _add_open_land(made: Palette, rng: np.random.Generator, land: Landscape, box: BaseGeometry) -> None:
+    for shape, name, spread in _open_land(land):
+        if shape.intersects(box):
+            tone = surface(name) * np.float32(rng.uniform(0.85, 1.15))
+            made.add(shape, tone * np.float32(1 + spread), tone * np.float32(1 - spread))
 
 
 def _open_land(land: Landscape) -> list[tuple[BaseGeometry, str, float]]:
@@ -184,22 +188,13 @@ def _add_tunnel(made: Palette, shape: BaseGeometry, angle_rad: float) -> None:
     made.add(shape, plastic * np.float32(1.25), plastic * np.float32(0.62), TUNNEL, (angle_rad, 8.0))
 
 
-def _add_roof(
-    made: Palette, shape: BaseGeometry, tone: FloatArray, angle_rad: float, sun: tuple[float, float]
-) -> None:
+def _add_roof(made: Palette, shape: BaseGeometry, tone: FloatArray, angle_rad: float, sun: tuple[float, float]) -> None:
     """Two slopes, the one towards the sun brighter, within a narrow edge."""
     facing = -np.sin(angle_rad) * np.sin(np.radians(sun[0])) + np.cos(angle_rad) * np.cos(np.radians(sun[0]))
     lit, dim = tone * np.float32(1 + 0.16 * facing), tone * np.float32(1 - 0.16 * facing)
     edge = tone * np.float32(0.75)
     made.add(shape, edge, edge)
     made.add(shape.buffer(-0.4, join_style="mitre"), lit, dim, GABLE, (angle_rad, 1.1))
-
-
-def _long_side(shape: BaseGeometry) -> float:
-    corners = np.asarray(shape.minimum_rotated_rectangle.exterior.coords)[:3]
-    sides = np.diff(corners, axis=0)
-    longest = sides[np.argmax(np.hypot(*sides.T))]
-    return float(np.arctan2(longest[1], longest[0]))
 
 
 def _share(
@@ -246,19 +241,17 @@ def _grove(land: Landscape, sites: tuple[Site, ...], grid: Grid) -> Grove:
     return joined(groves, keep_out)
 
 
-def _shadows(
-    land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[float, float]
-) -> list[BaseGeometry]:
+def _shadows(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[float, float]) -> list[BaseGeometry]:
     near = grid.box.buffer(60)
-    tall = [(b.outline, b.height_m) for b in land.buildings if b.outline.intersects(near)]
+    tall: list[tuple[BaseGeometry, float]] = [
+        (b.outline, b.height_m) for b in land.buildings if b.outline.intersects(near)
+    ]
     tall += [(part, s.height_m) for s in sites if s.look in ("hall", "tower", "greenhouse") for part in s.parts]
     tall += [(tunnel, 3.0) for tunnel in land.greenhouses if tunnel.intersects(near)]
     return [shadow_of(outline, sun_reach(height, sun)) for outline, height in tall]
 
 
-def _relief(
-    land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[float, float]
-) -> FloatArray:
+def _relief(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[float, float]) -> FloatArray:
     """Light on the walls of pits and under a passing cloud, 1 elsewhere."""
     light = np.ones(grid.shape, np.float32)
     azimuth, elevation = np.radians(sun)
@@ -287,9 +280,7 @@ def _part(grid: Grid, rows: slice, columns: slice) -> Grid:
     )  # fmt: skip
 
 
-def _mix_special(
-    ground: FloatArray, band: int, grid: Grid, land: Landscape, sites: tuple[Site, ...]
-) -> None:
+def _mix_special(ground: FloatArray, band: int, grid: Grid, land: Landscape, sites: tuple[Site, ...]) -> None:
     """Blend in what has no hard edge: burnt ground, and the plume in the brook."""
     for index, site in enumerate(sites):
         rows, columns = grid.window(site.outline, 60.0 if site.plume else 12.0)
@@ -309,4 +300,4 @@ def _camera(ground: FloatArray, rng: np.random.Generator) -> NDArray[np.uint8]:
     seen = np.clip(gaussian_filter(ground, 0.55, mode="nearest"), 0, None) / np.float32(_WHITE)
     shown = 255 * seen ** np.float32(1 / _GAMMA)
     shown += rng.standard_normal(shown.shape, dtype=np.float32) * np.float32(2.2)
-    return np.clip(np.round(shown), 1, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(shown), 1, 255), np.uint8)

@@ -98,9 +98,7 @@ def context_layers(land: Landscape, permits: Iterable[Permit]) -> dict[str, list
             feature(p.outline, name=p.name, name_zh=p.name_zh, kind=p.activity, number=f"QH-P-{n:03d}", **granted)
             for n, p in enumerate(permits, 1)
         ],
-        "protected": [
-            feature(z.outline, name=z.name, name_zh=z.name_zh, kind=z.kind) for z in protected_zones(land)
-        ],
+        "protected": [feature(z.outline, name=z.name, name_zh=z.name_zh, kind=z.kind) for z in protected_zones(land)],
         "water": [
             feature(p, name=name.get("name_en", "Pond (fictional)"), kind="water")
             for water, name in _waters(land)

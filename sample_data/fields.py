@@ -1,12 +1,14 @@
 """Farmland cut into fields: blocks of one direction, each with its own crop."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
 from shapely.geometry import MultiPoint, Polygon
 from shapely.geometry.base import BaseGeometry
 
+from sample_data.frame import Metres
 from sample_data.shapes import polygonal
 
 CROPS = ("rice", "vegetables", "sugarcane", "orchard", "fallow", "lotus")
@@ -48,10 +50,10 @@ def _cells(rng: np.random.Generator, block: BaseGeometry, angle: float) -> list[
     across = _cuts(rng, reach, (32, 74))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     quads = []
-    for low, high in zip(across[:-1], across[1:], strict=True):
+    for low, high in pairwise(across):
         along = _cuts(rng, reach, (80, 190))
         slant = rng.uniform(-6, 6)
-        for near, far in zip(along[:-1], along[1:], strict=True):
+        for near, far in pairwise(along):
             corners = np.array([(near, low), (far, low), (far + slant, high), (near + slant, high)])
             quads.append(shapely.polygons(corners @ turn + centre))
     shapely.prepare(block)
@@ -61,6 +63,7 @@ def _cells(rng: np.random.Generator, block: BaseGeometry, angle: float) -> list[
     return [piece for piece in pieces if piece.area > 500]
 
 
-def _cuts(rng: np.random.Generator, reach: float, widths: tuple[float, float]) -> np.ndarray:
+def _cuts(rng: np.random.Generator, reach: float, widths: tuple[float, float]) -> Metres:
     steps = rng.uniform(*widths, int(2 * reach / widths[0]) + 2)
-    return -reach + np.cumsum(steps) - steps[0]
+    edges: Metres = -reach + np.cumsum(steps) - steps[0]
+    return edges

@@ -5,11 +5,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_area, protected_zones
-from sample_data.incidents import Ground, Site, angle_of, burn, halls, pit
+from sample_data.incidents import Ground, Site, burn, halls, pit
 from sample_data.landscape import Landscape, corridor, greenhouse_rows
 from sample_data.noise import stream
 from sample_data.plume import Plume
-from sample_data.shapes import blob, polygonal, rectangle, shadow_of, sun_reach
+from sample_data.shapes import blob, longest_side_rad, polygonal, rectangle, shadow_of, sun_reach
 
 # The drone's findings lie within this distance of the line, well inside its 70 m of view.
 REACH_M = 58.0
@@ -57,20 +57,18 @@ def _pump_station(rng: np.random.Generator, ground: Ground, region: BaseGeometry
         polygonal(shape.buffer(8, join_style="mitre").envelope), "construction",
         "Brook pump station (fictional)", "溪流泵站（虚构）",
     )  # fmt: skip
-    return Site("building", "hall", shape, "permitted", (shape,), angle_of(shape), 5.0), permit
+    return Site("building", "hall", shape, "permitted", (shape,), longest_side_rad(shape), 5.0), permit
 
 
 def _buildings(land: Landscape, rng: np.random.Generator, ground: Ground, region: BaseGeometry) -> list[Site]:
     made = []
     for _ in range(2):
         shape = ground.place(region, halls(rng, (24, 46), (0.4, 0.65)), "a building by the brook")
-        made.append(Site("building", "hall", shape, "unlawful", (shape,), angle_of(shape), rng.uniform(4, 7)))
+        made.append(Site("building", "hall", shape, "unlawful", (shape,), longest_side_rad(shape), rng.uniform(4, 7)))
     return made
 
 
-def _tower(
-    rng: np.random.Generator, ground: Ground, region: BaseGeometry, sun: tuple[float, float]
-) -> Site:
+def _tower(rng: np.random.Generator, ground: Ground, region: BaseGeometry, sun: tuple[float, float]) -> Site:
     """A lawful tall building outside every protected zone, whose long shadow looks burnt."""
     height = rng.uniform(24, 30)
     reach = sun_reach(height, sun)
@@ -137,5 +135,3 @@ def _cloud_shadow(rng: np.random.Generator, ground: Ground, region: BaseGeometry
         region, lambda x, y, s: blob(rng, x, y, (size[0] * s, size[1] * s), roughness=0.2), "a cloud's shadow"
     )
     return Site("burn_scar", "shade", shape, "shadow")
-
-

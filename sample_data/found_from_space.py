@@ -5,11 +5,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_area, protected_zones
-from sample_data.incidents import Ground, Site, angle_of, burn, field_group, halls, pit
+from sample_data.incidents import Ground, Site, burn, field_group, halls, pit
 from sample_data.landscape import SCENE_BOX, Landscape, corridor, greenhouse_rows
 from sample_data.noise import stream
 from sample_data.plume import Plume
-from sample_data.shapes import blob, polygonal
+from sample_data.shapes import blob, longest_side_rad, polygonal
 
 _WATER_TONES = ((0.115, 0.085, 0.045), (0.060, 0.100, 0.035), (0.016, 0.018, 0.017), (0.120, 0.060, 0.050))
 
@@ -63,7 +63,7 @@ def _permitted(
                "Feed mill extension (fictional)", "饲料厂扩建（虚构）"),
     )  # fmt: skip
     quarry = Site("excavation", "quarry", pit_outline, "permitted")
-    works = Site("building", "hall", shed, "permitted", (shed,), angle_of(shed), 9.0)
+    works = Site("building", "hall", shed, "permitted", (shed,), longest_side_rad(shed), 9.0)
     return quarry, works, permits
 
 
@@ -74,7 +74,7 @@ def _buildings(land: Landscape, rng: np.random.Generator, ground: Ground, inside
     for zone in zones:
         region = _land(land, zone.outline.intersection(inside)).difference(strip.outline)
         shape = ground.place(region, halls(rng, (110, 210), (0.4, 0.6)), f"a building in {zone.name}")
-        made.append(Site("building", "hall", shape, "unlawful", (shape,), angle_of(shape), rng.uniform(7, 13)))
+        made.append(Site("building", "hall", shape, "unlawful", (shape,), longest_side_rad(shape), rng.uniform(7, 13)))
     return made
 
 

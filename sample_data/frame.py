@@ -128,9 +128,10 @@ class Grid:
         pairs = [(geom, value) for geom, value in zip(shapes, values, strict=True) if not geom.is_empty]
         if not pairs:
             return np.zeros(self.shape, dtype)
-        return rasterio.features.rasterize(
+        painted: NDArray[Any] = rasterio.features.rasterize(
             pairs, out_shape=self.shape, transform=self.local_transform, fill=0, dtype=dtype
         )
+        return painted
 
     def mask(self, shapes: Iterable[BaseGeometry]) -> NDArray[np.bool_]:
         """True inside any of the shapes."""

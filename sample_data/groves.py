@@ -1,6 +1,8 @@
 """Trees and shrubs as a drone sees them: where they stand, their crowns, and the shade that they throw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -51,7 +53,7 @@ def scattered(seed: int, purpose: str, region: BaseGeometry, per_hectare: float,
     return _grove(rng, xy[shapely.contains_xy(region, xy[:, 0], xy[:, 1])], size)
 
 
-def in_rows(seed: int, purpose: str, plots: list[tuple[BaseGeometry, float]]) -> Grove:
+def in_rows(seed: int, purpose: str, plots: Sequence[tuple[BaseGeometry, float]]) -> Grove:
     """Orchard trees in rows of 4.6 m, for outlines with the direction of their rows."""
     rng = stream(seed, purpose)
     found = [np.empty((0, 2))]
@@ -73,7 +75,9 @@ def joined(groves: list[Grove], keep_out: BaseGeometry) -> Grove:
     xy = np.vstack([g.xy for g in groves])
     radius = np.concatenate([g.radius_m for g in groves])
     shapely.prepare(keep_out)
-    free = ~shapely.dwithin(shapely.points(xy), keep_out, radius)
+    # Every tree has a reach of its own, which shapely takes and its type hints do not know of.
+    reach: Any = radius
+    free = ~np.asarray(shapely.dwithin(np.asarray(shapely.points(xy)), keep_out, reach))
     height = np.concatenate([g.height_m for g in groves])
     return Grove(xy[free], radius[free], height[free], np.vstack([g.colour for g in groves])[free])
 

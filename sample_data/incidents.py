@@ -112,14 +112,6 @@ def halls(rng: np.random.Generator, length_m: tuple[float, float], shares: tuple
     return make
 
 
-def angle_of(shape: BaseGeometry) -> float:
-    """The direction of the longest side of a shape's smallest box, in radians from east."""
-    corners = np.asarray(polygonal(shape).minimum_rotated_rectangle.exterior.coords)[:3]
-    sides = np.diff(corners, axis=0)
-    longest = sides[np.argmax(np.hypot(*sides.T))]
-    return float(np.arctan2(longest[1], longest[0]))
-
-
 def field_group(land: Landscape, region: BaseGeometry, start: int, most: int) -> tuple[Polygon, ...]:
     """A field and the neighbours of its block that lie in a region."""
     first = land.parcels[start]

@@ -150,8 +150,7 @@ def _reservoir(rng: np.random.Generator, brook: LineString) -> Polygon:
 def _villages(rng: np.random.Generator, taken: BaseGeometry) -> tuple[Town, ...]:
     # One village touches the northern side of the corridor, so that the drone sees houses as well.
     beside = hamlet(rng, (rng.uniform(-760, -260), -455.0), 150.0)
-    found: list[Town] = [replace(beside, outline=beside.outline.difference(corridor(25)))]
-    found[0] = replace(found[0], outline=polygonal(found[0].outline))
+    found = [replace(beside, outline=polygonal(beside.outline.difference(corridor(25))))]
     open_country = SCENE_BOX.buffer(-380).difference(taken.buffer(120)).difference(corridor(330))
     tries = 0
     while len(found) < 9 and tries < 400:
@@ -209,9 +208,7 @@ def _streets(town: Town, villages: tuple[Town, ...]) -> list[Road]:
     return [*wide, *narrow]
 
 
-def _wild(
-    seed: int, ground_m: FloatArray, taken: BaseGeometry
-) -> tuple[tuple[Polygon, ...], tuple[Polygon, ...]]:
+def _wild(seed: int, ground_m: FloatArray, taken: BaseGeometry) -> tuple[tuple[Polygon, ...], tuple[Polygon, ...]]:
     rng = stream(seed, "wild")
     fine = terrain_grid()
     coarse = Grid(fine.west_m, fine.north_m, 40.0, fine.width // 4, fine.height // 4)
@@ -231,8 +228,7 @@ def _wild(
 def _wasteland(rng: np.random.Generator) -> list[Polygon]:
     spots = (-1_330, -1_060, 60, 330, 1_180, 1_400)
     return [
-        blob(rng, x + rng.uniform(-35, 35), -554 + rng.uniform(-35, 35), (rng.uniform(170, 240), 190))
-        for x in spots
+        blob(rng, x + rng.uniform(-35, 35), -554 + rng.uniform(-35, 35), (rng.uniform(170, 240), 190)) for x in spots
     ]
 
 

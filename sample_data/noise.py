@@ -35,7 +35,7 @@ def smooth(rng: np.random.Generator, grid: Grid, cell_m: float) -> FloatArray:
     rows = _spline_weights(south, 0.0, cell_m, down)
     columns = _spline_weights(east, 0.0, cell_m, across)
     # The sum of squared cubic B-spline weights is 0.48 in one dimension, hence the rescaling.
-    return np.ascontiguousarray((columns @ (rows @ knots).T).T) / np.float32(0.48)
+    return np.asarray(np.ascontiguousarray((columns @ (rows @ knots).T).T) / np.float32(0.48), np.float32)
 
 
 def fractal(
@@ -56,4 +56,5 @@ def fractal(
 def step(low: float, high: float, values: FloatArray) -> FloatArray:
     """Smooth step from 0 at ``low`` to 1 at ``high``."""
     t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+    stepped: FloatArray = t * t * (3 - 2 * t)
+    return stepped

@@ -8,7 +8,7 @@ from shapely import ops
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-from sample_data.frame import FloatArray, Grid
+from sample_data.frame import FloatArray, Grid, Metres
 from sample_data.noise import fractal, stream
 from sample_data.shapes import polygonal
 
@@ -67,10 +67,10 @@ class Plume:
         found = polygonal(shapely.union_all(grid.outline(self.share(grid) >= VISIBLE_SHARE)[:1]))
         return polygonal(Polygon(found.exterior).buffer(res_m).buffer(-res_m).simplify(res_m * 0.6))
 
-    def _river_coordinates(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _river_coordinates(self, x: Metres, y: Metres) -> tuple[Metres, Metres]:
         points = shapely.points(x, y)
         shapely.prepare(self.line)
-        along = shapely.line_locate_point(self.line, points)
+        along = np.asarray(shapely.line_locate_point(self.line, points))
         foot = shapely.get_coordinates(shapely.line_interpolate_point(self.line, along))
         ahead = shapely.get_coordinates(shapely.line_interpolate_point(self.line, along + 2.0))
         tangent = ahead - foot

@@ -1,9 +1,12 @@
 """The pair of satellite scenes: sunlight on the vector world, blurred, sampled, hazed and noisy."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.geometry.base import BaseGeometry
 
@@ -15,6 +18,8 @@ from sample_data.scars import burnt, pit_layers
 from sample_data.shapes import shadow_of, sun_reach
 from sample_data.spectra import field_colours, roof, surface
 from sample_data.terrain import terrain_grid
+
+Tones = NDArray[np.floating[Any]]
 
 RES_M = 10.0
 # Light is computed on pixels this many times finer than the sensor's, then averaged.
@@ -47,7 +52,7 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
     present = [site for site in sites if view.after or site.look == "quarry"]
     colours, texture, painted = _paint(land, grid, rng, present, view)
     light = _light(land, grid, present, view)
-    veil = 0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0))
+    veil = np.asarray(0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0)), np.float32)
     gain = rng.normal(1.0, 0.018, 4)
     offset = rng.normal(0.0, 0.0025, 4)
     bands = []
@@ -61,19 +66,27 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
     return np.stack(bands).astype(np.uint16)
 
 
+@dataclass
+class Layers:
+    """Surfaces in painting order: outline, reflectance in four bands, and how rough it looks."""
+
+    shapes: list[BaseGeometry] = field(default_factory=list)
+    colours: list[Tones] = field(default_factory=lambda: [surface("bank")])
+    rough: list[float] = field(default_factory=lambda: [0.16])
+
+    def add(self, shapes: Sequence[BaseGeometry], tones: Tones, rough: float) -> None:
+        """Paint shapes, all in one tone or each in its row of tones; row 0 is the ground that nothing covers."""
+        self.shapes.extend(shapes)
+        self.colours.extend(np.broadcast_to(tones, (len(shapes), 4)))
+        self.rough.extend([rough] * len(shapes))
+
+
 def _paint(
     land: Landscape, grid: Grid, rng: np.random.Generator, present: list[Site], view: Pass
-) -> tuple[FloatArray, FloatArray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray, NDArray[np.int32]]:
     """A colour table, a texture, and for every pixel the row of the table."""
-    shapes: list[BaseGeometry] = []
-    colours: list[FloatArray] = [surface("bank")]
-    rough: list[float] = [0.16]
-
-    def add(geoms: "list[BaseGeometry] | tuple[BaseGeometry, ...]", tones: FloatArray, texture: float) -> None:
-        shapes.extend(geoms)
-        colours.extend(np.broadcast_to(tones, (len(geoms), 4)))
-        rough.extend([texture] * len(geoms))
-
+    layers = Layers()
+    add = layers.add
     season = stream(land.seed, f"fields {view.label}")
     add([plot.outline for plot in land.parcels], field_colours(season, land.parcels), 0.07)
     wild = stream(land.seed, "wild colours")
@@ -88,15 +101,15 @@ def _paint(
     add([land.reservoir], surface("lake"), 0.03)
     add(land.ponds, surface("pond") * wild.uniform(0.8, 1.25, (len(land.ponds), 4)), 0.03)
     add([r.area for r in land.roads], np.stack([surface(_pavement(r.width_m)) for r in land.roads]), 0.05)
-    _add_sites(add, rng, present, grown=view.after)
+    _add_sites(layers, rng, present, grown=view.after)
     roofs = stream(land.seed, "roofs")
     add(land.greenhouses, surface("plastic") * roofs.uniform(0.9, 1.1, (len(land.greenhouses), 1)), 0.05)
     tones = np.array([roof(roofs, building.use) for building in land.buildings])
     add([building.outline for building in land.buildings], tones, 0.04)
-    painted = grid.burn(shapes, range(1, len(shapes) + 1))
+    painted = grid.burn(layers.shapes, range(1, len(layers.shapes) + 1))
     grain = fractal(stream(land.seed, "grain"), grid, 320.0, 6.0, roughness=0.35)
-    table = np.array(colours, np.float32)
-    texture = 1 + np.array(rough, np.float32)[painted] * np.clip(grain, -2.5, 2.5)
+    table = np.array(layers.colours, np.float32)
+    texture = 1 + np.array(layers.rough, np.float32)[painted] * np.clip(grain, -2.5, 2.5)
     return table, texture, painted
 
 
@@ -104,7 +117,8 @@ def _pavement(width_m: float) -> str:
     return "asphalt" if width_m >= 9 else "concrete"
 
 
-def _add_sites(add, rng: np.random.Generator, present: list[Site], *, grown: bool) -> None:  # type: ignore[no-untyped-def]
+def _add_sites(layers: Layers, rng: np.random.Generator, present: list[Site], *, grown: bool) -> None:
+    add = layers.add
     for site in present:
         tint = np.float32(rng.uniform(0.88, 1.1))
         if site.look in ("pit", "quarry"):
@@ -119,9 +133,7 @@ def _add_sites(add, rng: np.random.Generator, present: list[Site], *, grown: boo
             add(list(site.parts), roof(rng, "industrial"), 0.04)
 
 
-def _mix_special(
-    ground: FloatArray, band: int, grid: Grid, land: Landscape, present: list[Site], view: Pass
-) -> None:
+def _mix_special(ground: FloatArray, band: int, grid: Grid, land: Landscape, present: list[Site], view: Pass) -> None:
     """Blend in what has no hard edge: burnt ground, and plumes in the water."""
     for index, site in enumerate(present):
         rows, columns = grid.window(site.outline, 400.0 if site.plume else 40.0)
@@ -144,8 +156,8 @@ def _light(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> Floa
     tilt = 1 - (east * np.sin(azimuth) - south * np.cos(azimuth)) / np.tan(elevation)
     rows = (relief.north_m - grid.ys) / relief.res_m - 0.5
     columns = (grid.xs - relief.west_m) / relief.res_m - 0.5
-    direct = map_coordinates(tilt, np.ix_(rows, columns) if False else np.meshgrid(rows, columns, indexing="ij"), order=1)
-    light = 0.18 + 0.82 * np.clip(direct, 0.15, 1.8).astype(np.float32)
+    direct = map_coordinates(tilt, np.meshgrid(rows, columns, indexing="ij"), order=1)
+    light = 0.18 + 0.82 * np.asarray(np.clip(direct, 0.15, 1.8), np.float32)
     light[grid.mask(_shadows(land, present, view.sun))] *= np.float32(0.36)
     for site in present:
         if site.look == "shade":
@@ -155,21 +167,19 @@ def _light(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> Floa
 
 
 def _shadows(land: Landscape, present: list[Site], sun: tuple[float, float]) -> list[BaseGeometry]:
-    tall = [(b.outline, b.height_m) for b in land.buildings if b.height_m > 5]
+    tall: list[tuple[BaseGeometry, float]] = [(b.outline, b.height_m) for b in land.buildings if b.height_m > 5]
     tall += [(part, site.height_m) for site in present if site.look == "hall" for part in site.parts]
     return [shadow_of(outline, sun_reach(height, sun)) for outline, height in tall]
 
 
 def _sample(ground: FloatArray) -> FloatArray:
     """What a sensor pixel gathers: its point spread, then its area."""
-    blurred = gaussian_filter(ground, 0.42 * FINER, mode="nearest")
+    blurred = np.asarray(gaussian_filter(ground, 0.42 * FINER, mode="nearest"), np.float32)
     rows, columns = ground.shape
-    return blurred.reshape(rows // FINER, FINER, columns // FINER, FINER).mean(axis=(1, 3))
+    return np.asarray(blurred.reshape(rows // FINER, FINER, columns // FINER, FINER).mean(axis=(1, 3)))
 
 
 def _haze(seen: FloatArray, veil: FloatArray, band: int, after: bool) -> FloatArray:
     """Thin haze adds light, most in blue, and takes contrast."""
     depth = (0.010 if after else 0.006) * veil * (1.0, 1.35, 2.0, 0.45)[band]
     return np.asarray(seen * (1 - 1.5 * depth) + depth, np.float32)
-
-

@@ -70,6 +70,14 @@ def shadow_of(outline: BaseGeometry, reach: tuple[float, float]) -> BaseGeometry
     return shapely.difference(shapely.union(outline, moved).convex_hull, outline)
 
 
+def longest_side_rad(shape: BaseGeometry) -> float:
+    """The direction of the longest side of a shape's smallest box, in radians from east."""
+    corners = shapely.get_coordinates(polygonal(shape).minimum_rotated_rectangle)[:3]
+    sides = np.diff(corners, axis=0)
+    longest = sides[np.argmax(np.hypot(*sides.T))]
+    return float(np.arctan2(longest[1], longest[0]))
+
+
 def sun_reach(height_m: float, sun: tuple[float, float]) -> tuple[float, float]:
     """How far east and north a shadow falls, for a height and a sun azimuth and elevation in degrees."""
     azimuth, elevation = math.radians(sun[0]), math.radians(sun[1])

@@ -34,7 +34,8 @@ def heights_m(seed: int, river: LineString, brook: LineString) -> FloatArray:
     channel = -3.0 * np.exp(-((_distance_m(grid, river) / 160.0) ** 2))
     bed = -1.2 * np.exp(-((_distance_m(grid, brook) / 45.0) ** 2))
     ground = gaussian_filter(hills + south, 2.0) + plain + channel + bed
-    return np.round(ground + rng.normal(0, 0.05, grid.shape).astype(np.float32), 2).astype(np.float32)
+    rough = ground + rng.normal(0, 0.05, grid.shape).astype(np.float32)
+    return np.asarray(np.round(rough, 2), np.float32)
 
 
 def smooth_row(rng: np.random.Generator, grid: Grid) -> FloatArray:
@@ -47,4 +48,4 @@ def smooth_row(rng: np.random.Generator, grid: Grid) -> FloatArray:
 
 def _distance_m(grid: Grid, line: LineString) -> FloatArray:
     near = grid.mask([line.buffer(grid.res_m)])
-    return (distance_transform_edt(~near) * grid.res_m).astype(np.float32)
+    return np.asarray(distance_transform_edt(~near) * grid.res_m, np.float32)

@@ -1,6 +1,7 @@
 """Where people live and work: a market town on a bent grid, villages, an industrial estate."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -48,8 +49,8 @@ def market_town(rng: np.random.Generator, centre: tuple[float, float], keep_out:
     streets = [polyline for line in lines for polyline in _lines(line.intersection(outline.buffer(-15)))]
     buildings: list[Building] = []
     parks: list[Polygon] = []
-    for u, u2 in zip(us[:-1], us[1:], strict=True):
-        for v, v2 in zip(vs[:-1], vs[1:], strict=True):
+    for u, u2 in pairwise(us):
+        for v, v2 in pairwise(vs):
             block = Polygon(place(np.array([u, u2, u2, u]), np.array([v, v, v2, v2]))).buffer(-9)
             if not outline.contains(block):
                 continue

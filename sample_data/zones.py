@@ -29,7 +29,7 @@ CLEAR_OF_ROUTES_M = 130.0
 
 
 def privacy_zones(land: Landscape) -> list[dict[str, Any]]:
-    """Zones as rows; Z1 first, exactly as in the fixtures; the sensitive one has an exact shape inside its displayed one."""
+    """Zones as rows: Z1 of the fixtures first, the sensitive one last, its exact shape inside the displayed one."""
     rng = stream(land.seed, "zones")
     routes = [from_wgs84(fixtures.ROUTES[code]).buffer(CLEAR_OF_ROUTES_M) for code in fixtures.GOOD_ROUTES]
     camera = from_wgs84(shapely.Point(fixtures.CAMERA_1)).buffer(CLEAR_OF_ROUTES_M)
@@ -82,4 +82,3 @@ def _make_sensitive(row: dict[str, Any], direction_rad: float) -> None:
         "exact_geometry": row["geometry"],
         "geometry": mapping(to_wgs84(shown)),
     }
-

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from shapely.geometry import Point
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry import LineString, Point
 
 from flights.ground import TERRAIN_FILE
 from flights.mission import RouteSpec, compile_route
@@ -32,12 +31,15 @@ def compiler(dem: Path) -> CompileRoute:
     """Compiles routes over the district's own terrain."""
 
     def compile_over(
-        line: BaseGeometry, alt_agl_m: float, home: Point, speed_m_s: float, trigger_m: float
+        line: LineString, alt_agl_m: float, home: Point, speed_m_s: float, trigger_m: float
     ) -> tuple[dict[str, Any], str, float]:
+        spec = RouteSpec(line, alt_agl_m, LonLat(home.x, home.y), speed_m_s, trigger_m)
         with Terrain.open(dem) as ground:
-            spec = RouteSpec(line, alt_agl_m, LonLat(home.x, home.y), speed_m_s, trigger_m)
             mission = compile_route(spec, ground)
-        return mission.document(), mission.digest, mission.home.alt_amsl_m
+        home_m = mission.home.alt_amsl_m
+        if home_m is None:
+            raise ValueError("a compiled mission knows the height of its home")
+        return mission.document(), mission.digest, home_m
 
     return compile_over
 
