@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 _SHIFT_WINDOW_PX = 1024
 _MAX_SHIFT_PX = 5.0
 _CLEAR_PEAK = 8.0
+_TOLERANCE_PX = 0.01
 _ROUNDS = 12
 _FEWEST_PIXELS = 200
 
@@ -62,7 +63,7 @@ def align(before: Picture, grid: Grid, shift_px: tuple[float, float], target: Pa
         "height": grid.height,
         "resampling": Resampling.bilinear if before.gsd_m > 0.5 * _pixel(grid) else Resampling.average,
         "add_alpha": True,
-        "tolerance": 0,
+        "tolerance": _TOLERANCE_PX,
     }
     profile = {"driver": "GTiff", "width": grid.width, "height": grid.height, "count": source.count}
     profile |= {"dtype": source.dtypes[0], "crs": options["crs"], "transform": grid.transform}

@@ -82,13 +82,16 @@ class Picture:
                 bands[role] = plane
         return Tile(window, bands, valid)
 
-    def sample(self, other: Picture | None = None) -> tuple[Tile, Tile | None]:
+    def sample(
+        self, other: Picture | None = None, numbers: DatasetReader | None = None
+    ) -> tuple[Tile, Tile | None, NDArray[np.uint8]]:
         """Every n-th pixel that is valid, here and in a scene on the same grid: what statistics are made of.
 
-        Planes are one-dimensional and hold the same pixels in the same order.
+        Planes are one-dimensional and hold the same pixels in the same order; the last one holds what the
+        first band of `numbers` says there.
         """
         step = max(1, math.isqrt(self.grid.width * self.grid.height // _SAMPLE_PX))
-        mine, others = _Rows(), _Rows()
+        mine, others, marks = _Rows(), _Rows(), []
         for row in range(step // 2, self.grid.height, step):
             window = Window(0, row, self.grid.width, 1)
             line, twin = self.tile(window), other.tile(window) if other else None
@@ -96,7 +99,9 @@ class Picture:
             mine.add(line, kept, step)
             if twin:
                 others.add(twin, kept, step)
-        return mine.tile(), others.tile() if other else None
+            found = numbers.read(1, window=window)[0, ::step] if numbers else np.zeros(kept.size, np.uint8)
+            marks.append(found[kept])
+        return mine.tile(), others.tile() if other else None, np.concatenate(marks)
 
 
 class _Rows:

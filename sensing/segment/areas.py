@@ -55,7 +55,7 @@ def areas(planes: DatasetReader, member: int, sure: int, *, fewest_px: int, fewe
 
 def _window(polygon: shapely.Polygon, codes: DatasetReader) -> Window:
     back = ~codes.transform
-    corners = np.array([back @ (x, y) for x, y in polygon.envelope.exterior.coords])
+    corners = np.array([back @ (x, y) for x, y in shapely.box(*polygon.bounds).exterior.coords])
     left, top = np.floor(corners.min(axis=0)).astype(int) - PAD_PX
     right, bottom = np.ceil(corners.max(axis=0)).astype(int) + PAD_PX
     rows = slice(max(int(top), 0), min(int(bottom), codes.height))

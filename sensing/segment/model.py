@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -51,9 +51,9 @@ class Candidate:
 class Segmentation:
     """Everything that an engine saw in one scene, and what it could not look for.
 
-    `labels` is a raster of candidate numbers by kind on the scene's analysis grid; `refused` names the kinds
-    that could not be judged, each with the reason; `coverage_km2` says how much ground was analysed, and how
-    much was void or private.
+    `labels` is a raster of the numbers of kinds on the scene's analysis grid; `refused` names the kinds that
+    could not be judged, each with the reason; `analysed_px` pixels of `pixel_m` metres were looked at;
+    `shift_px` is how far (columns, rows) the earlier scene had to be moved.
     """
 
     candidates: tuple[Candidate, ...]
@@ -61,7 +61,9 @@ class Segmentation:
     labels: Path
     labels_sha256: str
     parameters_sha256: str
-    coverage_km2: Mapping[str, float] = field(default_factory=dict)
+    analysed_px: int
+    pixel_m: float
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
 
 class Segmenter(Protocol):

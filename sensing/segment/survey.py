@@ -4,53 +4,137 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.io import DatasetReader
 
 from sensing.bands import Role
 from sensing.change import Toning, tone
-from sensing.features import Floats, brightness, greenness
+from sensing.features import Floats, brightness, excess_green, greenness, warmth
 from sensing.picture import Picture, Tile
 
 _BINS = 128
 _FEWEST_PIXELS = 200
+_ROUNDS = 6
+# Colours up to some three deviations from the middle are usual; the median square of four bands is about 3.4.
+_USUAL_RANGE = 3.0
+# A sensor's own noise over water, in ten-thousandths: no water varies less.
+_LEAST_WATER_SPREAD = 20.0
+
+
+@dataclass(frozen=True)
+class Water:
+    """The colour of one body of water, or its change between two dates: what is usual, and how it varies.
+
+    `level` is the median of each band of `roles`; `precision` the inverse of the covariance of what is usual,
+    so that haze and glitter, which move all bands together, count little and another hue counts much.
+    """
+
+    roles: tuple[Role, ...]
+    level: tuple[float, ...]
+    precision: tuple[tuple[float, ...], ...]
+
+    def distance(self, planes: Mapping[Role, Floats]) -> Floats:
+        """How far colours are from the usual, in deviations of this water (Mahalanobis)."""
+        away = [planes[role] - level for role, level in zip(self.roles, self.level, strict=True)]
+        # Sums of products one by one: a matrix product may round differently for another window.
+        square = sum(
+            (p * one * other for row, one in zip(self.precision, away, strict=True) for p, other in zip(row, away, strict=True)),
+            start=np.zeros_like(away[0]),
+        )
+        distance: Floats = np.sqrt(np.maximum(square / len(self.roles), 0.0))
+        return distance
 
 
 @dataclass(frozen=True)
 class Survey:
     """Facts of one scene, or of a pair, from a fixed sample of its pixels.
 
-    `green_cut` parts plants from bare ground by NDVI; `bright` are percentiles of brightness over land;
-    `toning` and `spread` exist for pairs: how the earlier scene is toned, and how much NDVI, brightness and
+    `green_cut` parts plants from bare ground by NDVI; `light` is the median brightness, `soil_light` that of
+    ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of each body of water by its number in the layer, 0 for all
+    together. For pairs, `toning` says how the earlier scene is toned, and `change` how much brightness and
     near infrared differ between the dates where nothing has happened (robust standard deviations).
     """
 
     count: int
     green_cut: float
-    bright: Mapping[int, float]
+    light: float
+    soil_light: float
+    green_excess: float
+    waters: Mapping[int, Water]
     toning: Toning | None = None
-    spread: Mapping[str, float] | None = None
+    change: Mapping[str, float] | None = None
+
+    def water(self, number: int) -> Water | None:
+        """The yardstick of one body of water; that of all together where it is too small to have its own."""
+        return self.waters.get(number) or self.waters.get(0)
 
 
-def survey(after: Picture, before: Picture | None, bounds: Mapping[str, tuple[float, float]]) -> Survey:
-    """The facts of a scene; `before` is already on the grid of `after`."""
-    sample, earlier = after.sample(before)
-    light = brightness(sample)
-    percentiles = {p: float(np.percentile(light, p)) if light.size else 0.0 for p in (2, 10, 25, 50, 75, 90, 98)}
+def survey(after: Picture, before: Picture | None, water: DatasetReader | None, numbers: Mapping[str, Any]) -> Survey:
+    """The facts of a scene; `before` is on the grid of `after`, and so is `water`, a raster of body numbers."""
+    sample, earlier, bodies = after.sample(before, water)
+    if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
+        return Survey(int(bodies.size), 0.0, 0.0, 0.0, 0.0, {})
+    light = brightness(sample).astype(np.float64)
     has_nir = Role.NIR in sample.bands
-    cut = threshold(greenness(sample), bounds["green_cut"]) if has_nir else 0.0
-    if earlier is None or light.size < _FEWEST_PIXELS:
-        return Survey(int(light.size), cut, percentiles)
+    cut = threshold(greenness(sample), numbers["green_cut"]) if has_nir else 0.0
+    bare = (excess_green(sample) < numbers["soil_green"]) & (warmth(sample) > numbers["soil_warmth"])
+    if has_nir:
+        bare &= greenness(sample) < cut
+    soil = light[bare & (bodies == 0)]
+    middle = float(np.median(light)) if light.size else 0.0
+    facts = {
+        "count": int(light.size),
+        "green_cut": cut,
+        "light": middle,
+        "green_excess": _ratio(sample),
+        "soil_light": float(np.median(soil)) if soil.size >= _FEWEST_PIXELS else middle,
+    }
+    if earlier is None:
+        return Survey(**facts, waters=_waters(_floats(sample), bodies))
     toning = tone(_floats(earlier), _floats(sample))
     toned = toning.apply(earlier)
+    change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
     spread = {"light": _spread(light - brightness(toned))}
     if has_nir:
-        spread |= {
-            "green": _spread(greenness(sample) - greenness(toned)),
-            "nir": _spread(sample[Role.NIR] - toned[Role.NIR]),
-        }
-    return Survey(int(light.size), cut, percentiles, toning, spread)
+        spread["nir"] = _spread(change[Role.NIR])
+    return Survey(**facts, waters=_waters(change, bodies), toning=toning, change=spread)
+
+
+def _waters(planes: Mapping[Role, Floats], bodies: NDArray[np.uint8]) -> dict[int, Water]:
+    """The yardstick of every body of water that is large enough in the sample, and of all together (0)."""
+    found = {}
+    for number in [0, *np.unique(bodies[bodies > 0]).tolist()]:
+        here = bodies == number if number else bodies > 0
+        if here.sum() >= _FEWEST_PIXELS:
+            found[int(number)] = _usual({role: plane[here] for role, plane in planes.items()})
+    return found
+
+
+def _usual(planes: Mapping[Role, Floats]) -> Water:
+    """Median and covariance of colours, of those that are not far off: a plume must not excuse itself."""
+    roles = tuple(planes)
+    rows = np.stack([planes[role] for role in roles])
+    level = np.median(rows, axis=1)
+    floor = np.eye(len(roles)) * _LEAST_WATER_SPREAD**2
+    away = rows - level[:, None]
+    covariance = np.diag([max(_spread(row), _LEAST_WATER_SPREAD) ** 2 for row in rows])
+    for _ in range(_ROUNDS):
+        square = np.einsum("in,ij,jn->n", away, np.linalg.inv(covariance), away)
+        usual = away[:, square <= _USUAL_RANGE * np.median(square)]
+        covariance = usual @ usual.T / max(usual.shape[1], 1) + floor
+    precision = np.linalg.inv(covariance)
+    return Water(roles, tuple(level.tolist()), tuple(tuple(row) for row in precision.tolist()))
+
+
+def _ratio(sample: Tile) -> float:
+    """Median green over the larger of median red and blue."""
+    if not sample.valid.any():
+        return 0.0
+    red, green, blue = (float(np.median(sample[role])) for role in (Role.RED, Role.GREEN, Role.BLUE))
+    return green / max(red, blue, 1.0)
 
 
 def _floats(tile: Tile) -> dict[Role, Floats]:

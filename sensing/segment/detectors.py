@@ -1,0 +1,116 @@
+"""The detectors of the default engine: how each kind is painted and examined, and what it needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sensing.bands import Role
+from sensing.features import Floats, majority
+from sensing.segment import examine, pair, single
+from sensing.segment.looks import PROTECTED, WATER, Closer, Find, Numbers, Planes, View
+from sensing.segment.survey import Survey
+
+EXCAVATION, BUILDING, BURN_SCAR, DISCOLOURED_WATER = "excavation", "building", "burn_scar", "discoloured_water"
+PAIR, SINGLE = "pair", "single"
+_RGB = frozenset({Role.RED, Role.GREEN, Role.BLUE})
+
+
+@dataclass(frozen=True)
+class Detector:
+    """One kind in one way of looking."""
+
+    kind: str
+    numbers: Numbers
+    paint: Callable[[View, Numbers], Planes]
+    examine: Callable[[Closer, Numbers], Find | None]
+
+    def halo_px(self, gsd_m: float) -> int:
+        """How far around a pixel its answer depends on other pixels."""
+        reach_m = max(self.numbers.get("slope_m", 0.0), self.numbers.get("field_m", 0.0))
+        return int(self.numbers["settle_px"]) + math.ceil(reach_m / gsd_m) + 2
+
+    def planes(self, view: View) -> Planes:
+        """The painted planes without lone pixels and with small gaps closed."""
+        painted = self.paint(view, self.numbers)
+        member = majority(painted.member, int(self.numbers["settle_px"]))
+        return Planes(member, painted.sure & member)
+
+
+def _water(level: Callable[[View], Floats]) -> Callable[[Closer, Numbers], Find | None]:
+    def look(closer: Closer, numbers: Numbers) -> Find | None:
+        return examine.plume(closer, level(closer.view), numbers)
+
+    return look
+
+
+_WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
+    PAIR: {
+        EXCAVATION: (pair.dug, examine.excavation),
+        BUILDING: (pair.built, examine.building),
+        BURN_SCAR: (pair.burnt, examine.burn_scar),
+        DISCOLOURED_WATER: (pair.plume, _water(pair.water_change)),
+    },
+    SINGLE: {
+        EXCAVATION: (single.dug, examine.excavation),
+        BUILDING: (single.built, examine.building),
+        BURN_SCAR: (single.burnt, examine.burn_scar),
+        DISCOLOURED_WATER: (single.plume, _water(single.water_colour)),
+    },
+}
+KINDS = tuple(_WAYS[PAIR])
+# Without these layers a kind has no meaning: water has no bounds, and buildings are lawful everywhere else.
+_NEEDED_LAYER = {DISCOLOURED_WATER: WATER, BUILDING: PROTECTED}
+_FEWEST_PIXELS = 200
+# No natural scene is twice as green as it is red and blue: then the bands are not in the order that was assumed.
+_GREENEST = 1.8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides which kinds a scene allows: its bands (of both dates), pixel size, layers and survey."""
+
+    roles: frozenset[Role]
+    before_roles: frozenset[Role] | None
+    gsd_m: float
+    layers: frozenset[str]
+    survey: Survey
+
+    @property
+    def way(self) -> str:
+        """Two dates with near infrared, or one in plain colour."""
+        needed = _RGB | {Role.NIR}
+        return PAIR if self.before_roles is not None and needed <= self.roles & self.before_roles else SINGLE
+
+
+def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, str]]:
+    """The detectors that a scene allows, and for every other kind the reason why not."""
+    numbers = parameters[facts.way]
+    chosen, refused = [], {}
+    for kind, (paint, look) in _WAYS[facts.way].items():
+        reason = _against(facts, kind, parameters)
+        if reason:
+            refused[kind] = reason
+        else:
+            chosen.append(Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look))
+    return chosen, refused
+
+
+def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> str | None:
+    if not facts.roles >= _RGB:
+        return "red, green and blue are not known among its bands; name them with --bands"
+    if facts.survey.count < _FEWEST_PIXELS:
+        return f"only {facts.survey.count} pixels could be compared"
+    if facts.survey.green_excess > _GREENEST:
+        return "its bands are not in the order red, green, blue that was assumed; name them with --bands"
+    coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]
+    if facts.gsd_m > coarsest_m:
+        return f"pixels of {facts.gsd_m:.1f} m are too coarse ({coarsest_m} m{_hint(facts)})"
+    layer = _NEEDED_LAYER.get(kind)
+    return f"no {layer} layer is known here" if layer and layer not in facts.layers else None
+
+
+def _hint(facts: Facts) -> str:
+    return "; coarser ones need an earlier scene and near infrared" if facts.way == SINGLE else ""

@@ -1,0 +1,165 @@
+"""A closer look at one connected area: is it the thing that its pixels suggest, and where does it end?"""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from affine import Affine
+from rasterio.features import shapes
+from scipy import ndimage
+from shapely.geometry import shape
+
+from sensing.features import Floats, brightness, warmth
+from sensing.mask import Mask
+from sensing.segment import surfaces
+from sensing.segment.areas import elongation, rectangularity, ring, solidity
+from sensing.segment.looks import Closer, Find, Numbers
+
+_CROSS = ndimage.generate_binary_structure(2, 1)
+
+
+def largest(mask: Mask) -> Mask:
+    """The largest four-connected part of a mask."""
+    parts, count = ndimage.label(mask, _CROSS)
+    if count <= 1:
+        return mask
+    sizes = np.bincount(parts.ravel())[1:]
+    part: Mask = parts == int(sizes.argmax()) + 1
+    return part
+
+
+def smoothed(mask: Mask, radius: int) -> Mask:
+    """A mask with gaps closed, holes filled and thin arms cut off; its largest part."""
+    disc = _disc(radius)
+    padded = np.pad(mask, 2 * radius + 1)
+    closed = ndimage.binary_fill_holes(ndimage.binary_closing(padded, disc))
+    opened = ndimage.binary_opening(closed, disc)
+    inner = slice(2 * radius + 1, -2 * radius - 1)
+    return largest(opened[inner, inner])
+
+
+def _disc(radius: int) -> Mask:
+    row, column = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    disc: Mask = row * row + column * column <= radius * radius
+    return disc
+
+
+def outline(mask: Mask, simplify_px: float = 0.0) -> shapely.Polygon | None:
+    """The outline of a mask's largest part in its own pixels; None where the mask is empty."""
+    found = [shape(geometry) for geometry, _ in shapes(mask.astype(np.uint8), mask=mask, connectivity=4)]
+    if not found:
+        return None
+    polygon = max(found, key=lambda one: one.area)
+    smooth = polygon.simplify(simplify_px) if simplify_px else polygon
+    return smooth if isinstance(smooth, shapely.Polygon) and not smooth.is_empty else polygon
+
+
+def share(part: Mask, whole: Mask) -> float:
+    """How much of a mask another one covers."""
+    count = int(whole.sum())
+    return int((part & whole).sum()) / count if count else 0.0
+
+
+def middle(plane: Floats, where: Mask) -> float:
+    """The median over a mask; 0 where it is empty."""
+    return float(np.median(plane[where])) if where.any() else 0.0
+
+
+def excavation(closer: Closer, numbers: Numbers) -> Find | None:
+    """Dug ground: soil for the most part, in one piece, not a road."""
+    view = closer.view
+    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    rim = outline(mask)
+    if rim is None:
+        return None
+    light = brightness(view.after).astype(np.float64)
+    measures = {
+        "soil_share": share(surfaces.soil(view, numbers), mask),
+        "light_over_soil": middle(light, mask) / max(view.survey.soil_light, 1.0),
+        "warmth": middle(warmth(view.after), mask),
+        "elongation": elongation(rim),
+        "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
+    }
+    if measures["soil_share"] < numbers["soil_share"] or measures["elongation"] > numbers["max_elongation"]:
+        return None
+    words = (
+        f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
+        f"{measures['soil_share']:.0%} of it has the colour of soil",
+    )
+    return Find("excavation", mask, _score(measures["light_over_soil"], 1.1, 2.2), measures, words)
+
+
+def building(closer: Closer, numbers: Numbers) -> Find | None:
+    """A building: a made colour in a compact, straight-sided shape."""
+    view = closer.view
+    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    rim = outline(mask)
+    if rim is None:
+        return None
+    measures = {
+        "rectangularity": rectangularity(rim),
+        "solidity": solidity(rim),
+        "elongation": elongation(rim),
+        "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
+        "blue_share": share(surfaces.blue(view, numbers), mask),
+        "soil_share": share(surfaces.soil(view, numbers), mask),
+    }
+    shaped = measures["rectangularity"] > numbers["rectangular"] and measures["solidity"] > numbers["solid"]
+    if not shaped or measures["elongation"] > numbers["max_elongation"]:
+        return None
+    words = (
+        f"a surface of a made colour, {measures['light']:.1f} times as bright as the scene",
+        f"straight-sided: fills {measures['rectangularity']:.0%} of its rectangle",
+    )
+    return Find("building", mask, _score(measures["rectangularity"] + measures["solidity"], 1.2, 1.9), measures, words)
+
+
+def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
+    """Char: dark, colourless, ragged; not the shade of a building beside it."""
+    view = closer.view
+    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    rim = outline(mask)
+    if rim is None:
+        return None
+    made = surfaces.grey(view, numbers) | surfaces.blue(view, numbers) | surfaces.brick(view, numbers)
+    measures = {
+        "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
+        "solidity": solidity(rim),
+        "elongation": elongation(rim),
+        "built_contact": share(made, ring(mask, 0, view.px(numbers["contact_m"]))),
+        "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
+    }
+    shade = measures["built_contact"] > numbers["built_contact"]
+    weak = measures["sure_share"] < numbers["sure_share"]
+    if shade or weak or measures["elongation"] > numbers["max_elongation"]:
+        return None
+    words = (
+        f"dark ground without colour, {measures['light']:.2f} times as bright as the scene",
+        f"no building beside it that would cast a shade ({measures['built_contact']:.0%} of its rim)",
+    )
+    return Find("burn_scar", mask, _score(measures["sure_share"], 0.1, 0.8), measures, words)
+
+
+def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
+    """Discoloured water, drawn where its change falls to half of what it is at its strongest."""
+    strong = float(np.percentile(away[closer.mask], 90))
+    half = closer.mask & (away > max(numbers["change"], numbers["edge"] * strong))
+    mask = smoothed(half, closer.view.px(numbers["smooth_m"]))
+    if not mask.any():
+        return None
+    measures = {"change": strong, "warmth": middle(warmth(closer.view.after), mask)}
+    words = (f"{strong:.0f} times as far from the colour of its water as that water varies",)
+    return Find(
+        "discoloured_water", mask, _score(strong, numbers["change"], 3 * numbers["sure_change"]), measures, words
+    )
+
+
+def _score(value: float, low: float, high: float) -> float:
+    """How sure, in [0.3, 0.99]: linear between two values of the number that decides."""
+    return float(np.clip(0.3 + 0.69 * (value - low) / (high - low), 0.3, 0.99))
+
+
+def to_ground(rim: shapely.Polygon, place: Affine) -> shapely.Polygon:
+    """A polygon in pixels on the grid of its window."""
+    a, b, c, d, e, f = tuple(place)[:6]
+    return shapely.affinity.affine_transform(rim, [a, b, d, e, c, f])

@@ -1,0 +1,78 @@
+"""What an engine looks at: windows with their layers and yardsticks, and areas looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensing.mask import Mask
+from sensing.picture import Tile
+from sensing.segment.areas import Area
+from sensing.segment.survey import Survey
+
+WATER, FARMLAND, PROTECTED = "water", "farmland", "protected"
+LAYERS = (WATER, FARMLAND, PROTECTED)
+
+Numbers = Mapping[str, Any]
+
+
+class Planes(NamedTuple):
+    """Where a detector sees something: pixels that may belong to it, and pixels that surely show it."""
+
+    member: Mask
+    sure: Mask
+
+
+@dataclass(frozen=True)
+class View:
+    """A window of the scene: both dates in one tone, the layers on it, the scene's yardsticks, metres per pixel.
+
+    Layers hold 0 where there is nothing, else the number of the feature.
+    """
+
+    after: Tile
+    before: Tile | None
+    layers: Mapping[str, NDArray[np.uint8]]
+    survey: Survey
+    gsd_m: float
+
+    @property
+    def valid(self) -> Mask:
+        """Pixels that all dates show."""
+        return self.after.valid & self.before.valid if self.before else self.after.valid
+
+    def px(self, metres: float) -> int:
+        """A length in whole pixels, at least one."""
+        return max(1, round(metres / self.gsd_m))
+
+    def within(self, layer: str) -> Mask:
+        """Where a layer has a feature."""
+        return self.layers[layer] > 0
+
+
+@dataclass(frozen=True)
+class Closer:
+    """One connected area, looked at with its surroundings."""
+
+    view: View
+    area: Area
+
+    @property
+    def mask(self) -> Mask:
+        """Its pixels in the window."""
+        return self.area.mask
+
+
+@dataclass(frozen=True)
+class Find:
+    """What an area turned out to be, with the pixels that belong to it, the numbers that decided, and words."""
+
+    kind: str
+    mask: Mask
+    score: float
+    measures: Mapping[str, float]
+    words: tuple[str, ...]

@@ -1,0 +1,83 @@
+"""What two dates with a near-infrared band show: pixels that turned from one thing into another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sensing.bands import Role
+from sensing.features import Floats, brightness, greenness, majority, saturation, wetness
+from sensing.mask import Mask
+from sensing.picture import Tile
+from sensing.segment import surfaces
+from sensing.segment.looks import WATER, Numbers, Planes, View
+
+# A sensor's own noise: no scene varies less, in ten-thousandths.
+_LEAST_SPREAD = 40.0
+
+
+def earlier(view: View) -> Tile:
+    """The earlier tile of a pair, in the tone of the later one."""
+    if view.before is None:
+        raise ValueError("this way of looking needs two dates")
+    return view.before
+
+
+def risen(view: View, numbers: Numbers) -> Mask:
+    """Where the ground became clearly brighter than it was."""
+    now, then = brightness(view.after), brightness(earlier(view))
+    spread = max((view.survey.change or {}).get("light", 0.0), _LEAST_SPREAD)
+    return (now - then > numbers["light_spreads"] * spread) & (now > numbers["light_gain"] * then) & view.valid
+
+
+def dug(view: View, numbers: Numbers) -> Planes:
+    """New bare ground, brighter than ordinary soil, with the grey within it."""
+    new = risen(view, numbers) & ~view.within(WATER)
+    pale = surfaces.bright_soil(view, numbers, numbers["soil_gain"]) | surfaces.grey(view, numbers)
+    sure = new & surfaces.bright_soil(view, numbers, numbers["sure_soil_gain"])
+    return Planes(new & pale, sure)
+
+
+def built(view: View, numbers: Numbers) -> Planes:
+    """New surfaces of colours that ground does not have: grey or white, blue, brick."""
+    new = risen(view, numbers) & ~view.within(WATER)
+    made = surfaces.grey(view, numbers) | surfaces.blue(view, numbers) | surfaces.brick(view, numbers)
+    return Planes(new & made, new & made)
+
+
+def burnt(view: View, numbers: Numbers) -> Planes:
+    """Ground that lost its near infrared and is dark without colour, and is no water: char.
+
+    Shade takes light too, but leaves the colours of what it falls on.
+    """
+    before = earlier(view)
+    then = np.maximum(before[Role.NIR], 100)
+    kept = view.after[Role.NIR] / then
+    spread = max((view.survey.change or {}).get("nir", 0.0), _LEAST_SPREAD)
+    fallen = then - view.after[Role.NIR] > 3 * spread
+    dark = brightness(view.after) < view.survey.light
+    dry = (wetness(view.after) < numbers["wet"]) & (wetness(before) < numbers["wet"]) & ~view.within(WATER)
+    plain = saturation(view.after)
+    member = fallen & dark & dry & (kept < numbers["nir_kept"]) & (plain < numbers["neutral"]) & view.valid
+    lost = greenness(before) - greenness(view.after) > numbers["green_loss"]
+    return Planes(member, member & lost & (kept < numbers["sure_nir_kept"]) & (plain < numbers["sure_neutral"]))
+
+
+def water_change(view: View) -> Floats:
+    """How far each water pixel's change is from what its body of water did as a whole, in deviations."""
+    before = earlier(view)
+    roles = [role for role in view.after.bands if role in before.bands]
+    change = {role: (view.after[role] - before[role]).astype(np.float64) for role in roles}
+    return surfaces.away_from_water(view, change)
+
+
+def plume(view: View, numbers: Numbers) -> Planes:
+    """Water that changed its colour while the rest of its body did not."""
+    away = water_change(view)
+    here = view.within(WATER) & view.valid
+    return Planes(here & (away > numbers["change"]), here & (away > numbers["sure_change"]))
+
+
+def settled(planes: Planes, radius: int) -> Planes:
+    """Planes without lone pixels and with small gaps closed."""
+    member = majority(planes.member, radius)
+    return Planes(member, planes.sure & member)
