@@ -10,12 +10,13 @@ from shapely import ops
 from shapely.geometry.base import BaseGeometry
 
 from sample_data import fixtures
+from sample_data.blends import burns, plumes
 from sample_data.frame import FloatArray, Grid, from_wgs84
 from sample_data.groves import Grove, crown_light, in_rows, joined, scattered
 from sample_data.incidents import Site
 from sample_data.landscape import Landscape, Road
 from sample_data.noise import fractal, smooth, stream
-from sample_data.scars import burnt, pit_layers
+from sample_data.scars import pit_layers
 from sample_data.shapes import longest_side_rad, rectangle, shadow_of, sun_reach
 from sample_data.spectra import field_colours, roof, surface
 
@@ -75,12 +76,14 @@ def render_aerial(land: Landscape, sites: tuple[Site, ...], sun: tuple[float, fl
     domes = crown_light(grove, grid, trees, sun)
     shaded = grid.mask([*_shadows(land, sites, grid, sun), *grove.shadows(crowns, sun)]) & (trees == 0)
     relief = _relief(land, sites, grid, sun)
+    soft = [*burns(land.seed, "aerial burn", grid, sites, 12.0), *plumes(grid, sites, 60.0)]
     bands = []
     for band in range(3):
         light, dark = (np.array([tone[part][band] for tone in palette.tones], np.float32) for part in (0, 1))
         ground = dark[painted - 1] + share * (light - dark)[painted - 1]
         ground *= 1 + 0.045 * coarse + 0.05 * fine
-        _mix_special(ground, band, grid, land, sites)
+        for blend in soft:
+            blend.into(ground, band)
         ground *= relief
         np.copyto(ground, (grove.colour[:, band][trees - 1] * domes if len(crowns) else domes), where=trees > 0)
         ground *= np.where(shaded, np.float32(_SHADE[band]), np.float32(1))
@@ -256,43 +259,21 @@ def _relief(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[flo
     light = np.ones(grid.shape, np.float32)
     azimuth, elevation = np.radians(sun)
     for index, site in enumerate(sites):
-        rows, columns = grid.window(site.outline, 30.0)
-        part = _part(grid, rows, columns)
-        if part.width == 0 or part.height == 0:
+        window = grid.window(site.outline, 30.0)
+        part = grid.part(window)
+        if part.is_empty:
             continue
         if site.look in ("pit", "quarry"):
-            wall = distance_transform_edt(grid.mask([site.outline])[rows, columns]) * RES_M
+            wall = distance_transform_edt(grid.mask([site.outline])[window]) * RES_M
             bumps = fractal(stream(land.seed, f"pit floor {index}"), part, 8.0, 0.8, roughness=0.7)
             ground = gaussian_filter(-np.minimum(wall * 0.8, 4.5) + 0.22 * bumps * (wall > 0), 1.2)
             south, east = np.gradient(ground.astype(np.float32), RES_M)
             slope = 1 - (east * np.sin(azimuth) - south * np.cos(azimuth)) / np.tan(elevation)
-            light[rows, columns] *= np.where(wall > 0, 0.35 + 0.65 * np.clip(slope, 0, 1.7), 1)
+            light[window] *= np.where(wall > 0, 0.35 + 0.65 * np.clip(slope, 0, 1.7), 1)
         elif site.look == "shade":
-            soft = gaussian_filter(grid.mask([site.outline])[rows, columns].astype(np.float32), 3.0 / RES_M)
-            light[rows, columns] *= 1 - np.float32(0.62) * soft
+            soft = gaussian_filter(grid.mask([site.outline])[window].astype(np.float32), 3.0 / RES_M)
+            light[window] *= 1 - np.float32(0.62) * soft
     return light
-
-
-def _part(grid: Grid, rows: slice, columns: slice) -> Grid:
-    return Grid(
-        grid.west_m + columns.start * grid.res_m, grid.north_m - rows.start * grid.res_m, grid.res_m,
-        columns.stop - columns.start, rows.stop - rows.start,
-    )  # fmt: skip
-
-
-def _mix_special(ground: FloatArray, band: int, grid: Grid, land: Landscape, sites: tuple[Site, ...]) -> None:
-    """Blend in what has no hard edge: burnt ground, and the plume in the brook."""
-    for index, site in enumerate(sites):
-        rows, columns = grid.window(site.outline, 60.0 if site.plume else 12.0)
-        part = _part(grid, rows, columns)
-        if part.width == 0 or part.height == 0:
-            continue
-        here = ground[rows, columns]
-        if site.look == "burn":
-            share, tone = burnt(stream(land.seed, f"aerial burn {index}"), part, site.outline)
-            here += share * (tone[..., band] - here)
-        elif site.plume is not None:
-            here += site.plume.share(part) * (np.float32(site.tone[band]) - here)
 
 
 def _camera(ground: FloatArray, rng: np.random.Generator) -> NDArray[np.uint8]:

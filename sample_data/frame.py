@@ -123,6 +123,17 @@ class Grid:
         rows = slice(min(max(top, 0), self.height), min(max(bottom, 0), self.height))
         return rows, slice(min(max(left, 0), self.width), min(max(right, 0), self.width))
 
+    def part(self, window: tuple[slice, slice]) -> "Grid":
+        """The pixels of a window as a grid of their own."""
+        rows, columns = window
+        west, north = self.west_m + columns.start * self.res_m, self.north_m - rows.start * self.res_m
+        return Grid(west, north, self.res_m, columns.stop - columns.start, rows.stop - rows.start)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no pixel at all."""
+        return self.width == 0 or self.height == 0
+
     def burn(self, shapes: Iterable[BaseGeometry], values: Iterable[int], dtype: str = "int32") -> NDArray[Any]:
         """Paint shapes in order, later over earlier; 0 where nothing was painted."""
         pairs = [(geom, value) for geom, value in zip(shapes, values, strict=True) if not geom.is_empty]

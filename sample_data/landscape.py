@@ -1,6 +1,7 @@
 """The vector world of the district before anything unlawful happens: water, roads, towns, fields, forest."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -32,7 +33,7 @@ class Road:
     name: str = ""
     name_zh: str = ""
 
-    @property
+    @cached_property
     def area(self) -> BaseGeometry:
         """The surface."""
         return self.line.buffer(self.width_m / 2, cap_style="flat")
@@ -60,22 +61,22 @@ class Landscape:
     parcels: tuple[Parcel, ...]
     greenhouses: tuple[Polygon, ...] = field(default=())
 
-    @property
+    @cached_property
     def water(self) -> BaseGeometry:
         """All open water."""
         return shapely.union_all([self.river, self.brook, self.reservoir, *self.ponds])
 
-    @property
+    @cached_property
     def built(self) -> BaseGeometry:
         """Where people live or work: town, villages, industry."""
         return shapely.union_all([self.town.outline, *(v.outline for v in self.villages), self.industry])
 
-    @property
+    @cached_property
     def road_area(self) -> BaseGeometry:
         """All road surfaces."""
         return shapely.union_all([road.area for road in self.roads])
 
-    @property
+    @cached_property
     def farmland(self) -> BaseGeometry:
         """All fields, with the narrow banks between them."""
         return shapely.union_all([parcel.outline for parcel in self.parcels]).buffer(2.0).buffer(-1.5)

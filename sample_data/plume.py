@@ -47,19 +47,21 @@ class Plume:
 
     def share(self, grid: Grid) -> FloatArray:
         """Foreign water at every pixel of a grid that holds only the plume's surroundings."""
-        x, y = np.meshgrid(grid.xs.astype(float), grid.ys.astype(float))
-        along, aside = self._river_coordinates(x.ravel(), y.ravel())
+        rows, columns = np.nonzero(grid.mask([self.water]))
+        along, aside = self._river_coordinates(grid.xs[columns].astype(float), grid.ys[rows].astype(float))
         mouth_along, mouth_aside = self._river_coordinates(*(np.array([c]) for c in self.outfall))
-        down = (along - mouth_along[0]).reshape(grid.shape)
-        off = (aside - mouth_aside[0]).reshape(grid.shape) * self.side
+        down = along - mouth_along[0]
+        off = (aside - mouth_aside[0]) * self.side
         spread = self.width_m * (0.34 + 0.66 * np.sqrt(np.clip(down / self.length_m, 0, 4)))
         drift = 0.32 * spread
-        wobble = fractal(stream(self.seed, "plume"), grid, self.length_m / 4, self.length_m / 40)
+        wobble = fractal(stream(self.seed, "plume"), grid, self.length_m / 4, self.length_m / 40)[rows, columns]
         reach = np.clip(down, 0, None) / self.length_m
         core = np.exp(-(((off + drift) / spread) ** 2)) * np.exp(-(reach**1.6) * 0.75)
         start = 1 / (1 + np.exp(-(down + 0.02 * self.length_m) / (0.025 * self.length_m)))
         mixed = core * start * (1 + 0.16 * wobble)
-        return np.where(grid.mask([self.water]), np.clip(1.15 * mixed, 0, 1), 0).astype(np.float32)
+        share = np.zeros(grid.shape, np.float32)
+        share[rows, columns] = np.clip(1.15 * mixed, 0, 1)
+        return share
 
     def outline(self, res_m: float) -> Polygon:
         """The visible part as one polygon, without holes."""

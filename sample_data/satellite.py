@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.geometry.base import BaseGeometry
 
+from sample_data.blends import burns, plumes
 from sample_data.frame import SCENE_HALF_M, FloatArray, Grid
 from sample_data.incidents import Site
 from sample_data.landscape import Landscape
 from sample_data.noise import fractal, smooth, stream
-from sample_data.scars import burnt, pit_layers
+from sample_data.scars import pit_layers
 from sample_data.shapes import shadow_of, sun_reach
 from sample_data.spectra import field_colours, roof, surface
 from sample_data.terrain import terrain_grid
@@ -55,10 +56,12 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
     veil = np.asarray(0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0)), np.float32)
     gain = rng.normal(1.0, 0.018, 4)
     offset = rng.normal(0.0, 0.0025, 4)
+    soft = [*burns(land.seed, f"burn {view.label}", grid, present, 40.0), *plumes(grid, present, 400.0)]
     bands = []
     for band in range(4):
         ground = colours[painted, band] * texture
-        _mix_special(ground, band, grid, land, present, view)
+        for blend in soft:
+            blend.into(ground, band)
         seen = _sample(ground * (light if band < 3 else light**0.85))
         seen = _haze(seen, veil, band, view.after) * gain[band] + offset[band]
         seen += rng.normal(0, 1, seen.shape) * (0.0012 + 0.008 * np.clip(seen, 0, None))
@@ -131,21 +134,6 @@ def _add_sites(layers: Layers, rng: np.random.Generator, present: list[Site], *,
             add(list(site.parts), surface("plastic") * tint, 0.05)
         elif site.look == "hall":
             add(list(site.parts), roof(rng, "industrial"), 0.04)
-
-
-def _mix_special(ground: FloatArray, band: int, grid: Grid, land: Landscape, present: list[Site], view: Pass) -> None:
-    """Blend in what has no hard edge: burnt ground, and plumes in the water."""
-    for index, site in enumerate(present):
-        rows, columns = grid.window(site.outline, 400.0 if site.plume else 40.0)
-        part = Grid(grid.west_m + columns.start * grid.res_m, grid.north_m - rows.start * grid.res_m,
-                    grid.res_m, columns.stop - columns.start, rows.stop - rows.start)  # fmt: skip
-        here = ground[rows, columns]
-        if site.look == "burn":
-            share, tone = burnt(stream(land.seed, f"burn {view.label} {index}"), part, site.outline)
-            here += share * (tone[..., band] - here)
-        elif site.plume is not None:
-            foreign = np.float32((*site.tone, 0.6 * site.tone[0])[band])
-            here += site.plume.share(part) * (foreign - here)
 
 
 def _light(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> FloatArray:
