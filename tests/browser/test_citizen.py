@@ -13,7 +13,7 @@ def test_citizen__map__select_in_the_list_and_read_who_why_and_when(open_page):
     expect(page.locator("h1")).to_have_text("1 device watches here")
     expect(page.locator("#in-view-count")).to_have_text("5 in this view")
     page.click("#in-view [data-id=DV-DV1]")
-    card = page.locator(".maplibregl-popup .card article")
+    card = page.locator(".maplibregl-popup .card")
     for said in ("Authority A1", "Pollution patrol", "Placeholder statute, art. 1", "2025-06-01"):
         expect(card).to_contain_text(said)
     expect(card).to_contain_text("Its notice period ended on 2025-07-01; it is not in use yet.")
