@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import shapely
 from shapely.geometry import Polygon, mapping
+from shapely.geometry.base import BaseGeometry
 
 from sample_data import fixtures
 from sample_data.frame import from_wgs84, to_wgs84
@@ -29,12 +31,13 @@ CLEAR_OF_ROUTES_M = 130.0
 
 
 def privacy_zones(land: Landscape) -> list[dict[str, Any]]:
-    """Zones as rows: Z1 of the fixtures first, the sensitive one last, its exact shape inside the displayed one."""
+    """Zones as rows; Z1 first, exactly as in the fixtures. The sensitive one keeps its exact shape to itself."""
     rng = stream(land.seed, "zones")
     routes = [from_wgs84(fixtures.ROUTES[code]).buffer(CLEAR_OF_ROUTES_M) for code in fixtures.GOOD_ROUTES]
     camera = from_wgs84(shapely.Point(fixtures.CAMERA_1)).buffer(CLEAR_OF_ROUTES_M)
     home = from_wgs84(shapely.Point(fixtures.LAUNCH_POINT)).buffer(CLEAR_OF_ROUTES_M)
-    taken = shapely.union_all([*routes, corridor(), camera, home, from_wgs84(fixtures.ZONE_1).buffer(200)])
+    flown = [*routes, corridor(), camera, home]
+    taken = shapely.union_all([*flown, from_wgs84(fixtures.ZONE_1).buffer(200)])
     rows = [_row("Z1", 0, fixtures.ZONE_1)]
     homes = [building for town in (land.town, *land.villages) for building in town.buildings]
     order = rng.permutation(len(homes))
@@ -47,7 +50,7 @@ def privacy_zones(land: Landscape) -> list[dict[str, Any]]:
             continue
         taken = taken.union(shape)
         rows.append(_row(f"Z{len(rows) + 1}", len(rows) % len(KINDS), to_wgs84(shape)))
-    _make_sensitive(rows[-1], float(rng.uniform(0, 6.28)))
+    _hide_one(rows, float(rng.uniform(0, 6.28)), shapely.union_all(flown))
     return rows
 
 
@@ -66,14 +69,27 @@ def _row(code: str, kind: int, shape: Polygon) -> dict[str, Any]:
     }
 
 
-def _make_sensitive(row: dict[str, Any], direction_rad: float) -> None:
-    """Shows a larger shape whose middle lies elsewhere, so that the middle gives nothing away."""
-    exact = from_wgs84(Polygon(row["geometry"]["coordinates"][0]))
+def _hide_one(rows: list[dict[str, Any]], first_rad: float, flown: BaseGeometry) -> None:
+    """Makes the last zone sensitive whose displayed shape, shifted some way, leaves the routes flyable."""
+    for row, turn in product(reversed(rows[1:]), range(8)):
+        exact = from_wgs84(Polygon(row["geometry"]["coordinates"][0]))
+        shown = _shown_instead(exact, first_rad + turn * math.pi / 4)
+        if shown.disjoint(flown):
+            _make_sensitive(row, shown)
+            return
+    raise ValueError("no room for a sensitive zone in this landscape")
+
+
+def _shown_instead(exact: Polygon, direction_rad: float) -> Polygon:
+    """A larger shape whose middle lies elsewhere, so that the middle gives nothing away."""
     reach = max(exact.bounds[2] - exact.bounds[0], exact.bounds[3] - exact.bounds[1])
     aside = 0.6 * reach
     middle = exact.centroid
     x, y = middle.x + aside * math.cos(direction_rad), middle.y + aside * math.sin(direction_rad)
-    shown = rectangle(x, y, (3.4 * reach, 3.0 * reach), direction_rad / 2)
+    return rectangle(x, y, (3.4 * reach, 3.0 * reach), direction_rad / 2)
+
+
+def _make_sensitive(row: dict[str, Any], shown: Polygon) -> None:
     row |= {
         "kind": "other",
         "name_en": f"Protected place {row['code']} (fictional)",
