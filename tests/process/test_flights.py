@@ -203,7 +203,7 @@ def test_flight__mission_changed_after_upload__not_armed(connected):
 def test_flight__lossy_line__flown_all_the_same(connected):
     from flights.simulator.options import Faults
 
-    _, link = connected(faults=Faults(loss=0.05), speed_up=150.0)
+    _, link = connected(faults=Faults(loss=0.05), speed_up=60.0)
     end, samples = fly(link, orders(*WAY))
     assert end.outcome is Outcome.LANDED
     assert len(samples) > 100
