@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from geoalchemy2.shape import to_shape
@@ -26,7 +26,7 @@ from sensing.intake import Shelf
 from sensing.picture import open_picture
 from sensing.places import context_near
 from sensing.quarantine import Progress
-from sensing.segment.model import Job, Segmenter
+from sensing.segment.model import Candidate, Job, Segmenter
 from sensing.violations import Verdict, judge, rules_sha256
 
 _NO_RULES = "0" * 64
@@ -64,7 +64,14 @@ class Bench:
     now: datetime
 
 
-def analyse(session: Session, bench: Bench, after: Source, before: Source | None, progress: Progress) -> Analysis:
+def surroundings(session: Session, source: Source) -> Context:
+    """What the law's layers say about the ground that a scene shows."""
+    return context_near(session, to_shape(source.scene.footprint))
+
+
+def analyse(
+    bench: Bench, context: Context, after: Source, before: Source | None, progress: Progress
+) -> Analysis:
     """Segment a scene and judge what was found by the rules in force there when it was taken.
 
     Where no rule pack applies, candidates are found and none is a lead. Raises RuleViolation `scene.pair`
@@ -73,14 +80,12 @@ def analyse(session: Session, bench: Bench, after: Source, before: Source | None
     started = time.monotonic()
     if before is not None:
         _check_pair(after.scene, before.scene)
-    shown = to_shape(after.scene.footprint)
-    context = context_near(session, shown)
     with _workdir(bench.shelf) as workdir, ExitStack() as stack:
         later = stack.enter_context(open_picture(bench.shelf.derivatives.get(after.derivative.sha256), after.roles))
         earlier = before and stack.enter_context(
             open_picture(bench.shelf.derivatives.get(before.derivative.sha256), before.roles)
         )
-        found = bench.engine.segment(Job(later, earlier, context, workdir), progress)
+        found = bench.engine.segment(Job(later, earlier, context, _date(bench, after.scene), workdir), progress)
     verdicts, rules = _verdicts(bench, after.scene, found.candidates, context)
     return Analysis(
         derivative=after.derivative,
@@ -94,7 +99,18 @@ def analyse(session: Session, bench: Bench, after: Source, before: Source | None
     )
 
 
-def _verdicts(bench: Bench, scene: Scene, candidates, context: Context) -> tuple[list[Verdict], str]:
+def _date(bench: Bench, scene: Scene) -> date | None:
+    """The legal date on which a scene was taken, or None where no rules are in force."""
+    at = scene.captured_at or bench.now
+    try:
+        return bench.rulebook.at_place(to_shape(scene.footprint), at).local_date(at)
+    except RuleViolation:
+        return None
+
+
+def _verdicts(
+    bench: Bench, scene: Scene, candidates: Iterable[Candidate], context: Context
+) -> tuple[list[Verdict], str]:
     at = scene.captured_at or bench.now
     try:
         pack = bench.rulebook.at_place(to_shape(scene.footprint), at)

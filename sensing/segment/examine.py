@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import shapely
 from affine import Affine
@@ -9,12 +11,16 @@ from rasterio.features import shapes
 from scipy import ndimage
 from shapely.geometry import shape
 
-from sensing.features import Floats, brightness, warmth
+from sensing.bands import Role
+from sensing.features import Floats, brightness, greenness, local_deviation, warmth
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
-from sensing.segment.looks import Closer, Find, Numbers
+from sensing.segment.looks import FARMLAND, Closer, Find, Numbers, View
 
+# How far an edge may be drawn from where the painted area ends.
+_EDGE_PX = 2
+_TEXTURE_PX = 3
 _CROSS = ndimage.generate_binary_structure(2, 1)
 
 
@@ -65,10 +71,33 @@ def middle(plane: Floats, where: Mask) -> float:
     return float(np.median(plane[where])) if where.any() else 0.0
 
 
+def unevenness(plane: Floats, where: Mask) -> float:
+    """How much a plane varies inside a mask, away from its rim: the range of its middle 80 % over its median."""
+    inner = ndimage.binary_erosion(where)
+    values = plane[inner if inner.any() else where]
+    low, centre, high = np.percentile(values, (10, 50, 90))
+    return float((high - low) / max(centre, 1.0))
+
+
+def _to_half(closer: Closer) -> Mask:
+    """A bright area, drawn where brightness falls to half way between itself and its surroundings.
+
+    That is where a blurred edge really is. Only pixels next to the area are taken or left.
+    """
+    light = brightness(closer.view.after)
+    around = middle(light.astype(np.float64), ring(closer.mask, _EDGE_PX, 3 * _EDGE_PX) & closer.view.valid)
+    inside = middle(light.astype(np.float64), closer.mask)
+    if inside <= around:
+        return closer.mask
+    near = ndimage.binary_dilation(closer.mask, iterations=_EDGE_PX)
+    brighter = near & closer.view.valid & (light > (inside + around) / 2)
+    return largest(closer.mask | brighter)
+
+
 def excavation(closer: Closer, numbers: Numbers) -> Find | None:
     """Dug ground: soil for the most part, in one piece, not a road."""
     view = closer.view
-    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    mask = smoothed(_to_half(closer), view.px(numbers["smooth_m"]))
     rim = outline(mask)
     if rim is None:
         return None
@@ -79,20 +108,43 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
         "warmth": middle(warmth(view.after), mask),
         "elongation": elongation(rim),
         "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
+        "unevenness": unevenness(light, mask),
+        "rectangularity": rectangularity(rim),
+        "farmland": share(view.within(FARMLAND), mask),
     }
+    if Role.NIR in view.after.bands:
+        measures["ndvi"] = middle(greenness(view.after), mask)
     if measures["soil_share"] < numbers["soil_share"] or measures["elongation"] > numbers["max_elongation"]:
+        return None
+    if _tilled(measures, numbers):
         return None
     words = (
         f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
-        f"{measures['soil_share']:.0%} of it has the colour of soil",
+        f"{measures['soil_share']:.0%} of it has the colour of soil; uneven by {measures['unevenness']:.0%}, a field is even",
     )
     return Find("excavation", mask, _score(measures["light_over_soil"], 1.1, 2.2), measures, words)
+
+
+def texture(view: View, mask: Mask) -> float:
+    """The median roughness within a few pixels, over the median brightness."""
+    light = brightness(view.after)
+    rough = local_deviation(light, view.valid, _TEXTURE_PX)
+    return middle(rough, mask) / max(middle(light.astype(np.float64), mask), 1.0)
+
+
+def _tilled(measures: Mapping[str, float], numbers: Numbers) -> bool:
+    """Whether bare ground is as even as a tilled field; diggings have floors, slopes and heaps.
+
+    With near infrared, topsoil tells itself by the roots and litter in it: its NDVI is above that of subsoil.
+    """
+    rooted = measures.get("ndvi", 0.0) > numbers["rooted"]
+    return measures["unevenness"] < (numbers["uneven_rooted"] if rooted else numbers["uneven"])
 
 
 def building(closer: Closer, numbers: Numbers) -> Find | None:
     """A building: a made colour in a compact, straight-sided shape."""
     view = closer.view
-    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    mask = smoothed(_to_half(closer), view.px(numbers["smooth_m"]))
     rim = outline(mask)
     if rim is None:
         return None
@@ -121,15 +173,16 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
     rim = outline(mask)
     if rim is None:
         return None
-    made = surfaces.grey(view, numbers) | surfaces.blue(view, numbers) | surfaces.brick(view, numbers)
     measures = {
         "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
         "solidity": solidity(rim),
         "elongation": elongation(rim),
-        "built_contact": share(made, ring(mask, 0, view.px(numbers["contact_m"]))),
+        "texture": texture(view, mask),
+        "built_contact": share(surfaces.roofs(view, numbers), ring(mask, 0, view.px(numbers["contact_m"]))),
         "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
     }
-    shade = measures["built_contact"] > numbers["built_contact"]
+    even = measures["texture"] < numbers["shade_texture"]
+    shade = measures["built_contact"] > numbers["shade_contact_even" if even else "shade_contact"]
     weak = measures["sure_share"] < numbers["sure_share"]
     if shade or weak or measures["elongation"] > numbers["max_elongation"]:
         return None

@@ -40,8 +40,8 @@ def dug(view: View, numbers: Numbers) -> Planes:
 def built(view: View, numbers: Numbers) -> Planes:
     """New surfaces of colours that ground does not have: grey or white, blue, brick."""
     new = risen(view, numbers) & ~view.within(WATER)
-    made = surfaces.grey(view, numbers) | surfaces.blue(view, numbers) | surfaces.brick(view, numbers)
-    return Planes(new & made, new & made)
+    made = new & surfaces.made(view, numbers)
+    return Planes(made, made)
 
 
 def burnt(view: View, numbers: Numbers) -> Planes:

@@ -31,8 +31,7 @@ def _slopes(view: View, dim: Mask, sure: Mask, numbers: Numbers) -> Mask:
 
 def built(view: View, numbers: Numbers) -> Planes:
     """Surfaces of colours that ground does not have: grey or white, blue, brick."""
-    made = surfaces.grey(view, numbers) | surfaces.blue(view, numbers) | surfaces.brick(view, numbers)
-    made &= ~view.within(WATER) & view.valid
+    made = surfaces.made(view, numbers) & ~view.within(WATER) & view.valid
     return Planes(made, made)
 
 

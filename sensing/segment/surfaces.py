@@ -53,6 +53,17 @@ def brick(view: View, numbers: Numbers) -> Mask:
     return (excess_green(view.after) < numbers["brick"]) & (warmth(view.after) > numbers["brick_warmth"])
 
 
+def made(view: View, numbers: Numbers) -> Mask:
+    """Colours that ground does not have: grey or white, blue, brick."""
+    return grey(view, numbers) | blue(view, numbers) | brick(view, numbers)
+
+
+def roofs(view: View, numbers: Numbers) -> Mask:
+    """What may stand high enough to cast a shade: made colours, and anything pale without plants."""
+    pale = brightness(view.after) > numbers["pale"] * view.survey.light
+    return made(view, numbers) | (pale & (excess_green(view.after) < numbers["soil_green"]))
+
+
 def away_from_water(view: View, planes: Mapping[Role, Floats]) -> Floats:
     """How far planes over water are from what is usual in their body of water, in deviations; 0 beside water."""
     away = np.zeros(view.valid.shape)
