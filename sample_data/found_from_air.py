@@ -53,8 +53,9 @@ def _plume(land: Landscape, rng: np.random.Generator, ground: Ground) -> Site:
 
 def _pump_station(rng: np.random.Generator, ground: Ground, region: BaseGeometry) -> tuple[Site, Permit]:
     shape = ground.place(region, halls(rng, (18, 26), (0.5, 0.7)), "the pump station")
+    # All of the permit lies within the gap that other sites keep from this one.
     permit = Permit(
-        polygonal(shape.buffer(8, join_style="mitre").envelope), "construction",
+        polygonal(shape.buffer(6, join_style="mitre")), "construction",
         "Brook pump station (fictional)", "溪流泵站（虚构）",
     )  # fmt: skip
     return Site("building", "hall", shape, "permitted", (shape,), longest_side_rad(shape), 5.0), permit

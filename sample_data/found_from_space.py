@@ -56,10 +56,11 @@ def _permitted(
     pit_outline = ground.place(hills, pit(rng, 240, 330), "the permitted quarry")
     farmland = land.farmland.intersection(inside).difference(zones)
     shed = ground.place(farmland, halls(rng, (120, 180), (0.35, 0.55)), "the permitted works")
+    # All of a permit lies within the gap that other sites keep from its own.
     permits = (
-        Permit(polygonal(pit_outline.buffer(45).simplify(8)), "quarry", "Stone Gate quarry (fictional)",
+        Permit(polygonal(pit_outline.buffer(34).simplify(8)), "quarry", "Stone Gate quarry (fictional)",
                "石门采石场（虚构）"),
-        Permit(polygonal(shed.buffer(35, join_style="mitre").envelope), "construction",
+        Permit(polygonal(shed.buffer(30, join_style="mitre")), "construction",
                "Feed mill extension (fictional)", "饲料厂扩建（虚构）"),
     )  # fmt: skip
     quarry = Site("excavation", "quarry", pit_outline, "permitted")
