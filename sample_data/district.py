@@ -42,6 +42,7 @@ def build(land: Landscape, today: date) -> dict[str, Any]:
         "areas": [_area(*row) for row in AREAS],
         "routes": [_route(code) for code in fixtures.ROUTES],
         "inspection_plans": _plans(today),
+        "clearances": [_clearance(today)],
         "entities": _entities(land),
     }
 
@@ -95,6 +96,19 @@ def _plans(today: date) -> list[dict[str, Any]]:
             "approved_on": (today - timedelta(days=125)).isoformat(),
         },
     ]
+
+
+def _clearance(today: date) -> dict[str, Any]:
+    """The approval to fly over the drinking-water zones that the patrol areas touch, up to the height of the routes."""
+    return {
+        "kind": "approval",
+        "number": "AC-SAMPLE-2025-001",
+        "issuing_body": "Airspace authority (fictional) 空域管理机构（虚构）",
+        "geometry": mapping(Polygon(people.JURISDICTION)),
+        "alt_max_agl_m": 120.0,
+        "valid_from": "2025-06-01T00:00:00+08:00",
+        "valid_to": f"{(today + timedelta(days=240)).isoformat()}T00:00:00+08:00",
+    }
 
 
 def _entities(land: Landscape) -> list[dict[str, Any]]:

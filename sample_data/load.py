@@ -1,7 +1,7 @@
 """Loads a made district into the database as an import: asserted, not witnessed. Reads files, writes rows.
 
-Everything has the origin `sample`. Each group of registers is one transaction with one ledger event. What the
-generator may not know (missions, password hashing) comes as arguments.
+Everything has the origin `sample`, in one transaction with one ledger event: a district is loaded whole or not at
+all. What the generator may not know (missions, password hashing) comes as arguments.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from geoalchemy2.shape import from_shape
-from shapely.geometry import MultiPolygon, Point, Polygon, shape
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -39,7 +39,7 @@ CONTEXT_LAYERS = ("permits", "protected", "water", "farmland", "residential")
 T = TypeVar("T", bound=t.Base)
 
 # line, true height, home, speed, photo spacing -> the stored mission, its digest, height of home above sea level
-CompileRoute = Callable[[BaseGeometry, float, Point, float, float], tuple[dict[str, Any], str, float]]
+CompileRoute = Callable[[LineString, float, Point, float, float], tuple[dict[str, Any], str, float]]
 
 
 @dataclass(frozen=True)
@@ -70,44 +70,30 @@ def load(
     `terrain` is where the installation keeps its elevation model. A database that holds the sample already is
     left as it is and gives no accounts.
     """
+    data = json.loads((directory / "district.json").read_text(encoding="utf-8"))
+    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+    today = date.fromisoformat(data["today"])
     with works(HOST) as work:
         if is_loaded(work.session):
             return []
-    data = json.loads((directory / "district.json").read_text(encoding="utf-8"))
-    manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    terrain.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(directory / "dem.tif", terrain)
-    today = date.fromisoformat(data["today"])
-    importer = _Import(works, manifest, today)
-    accounts = importer.group("registers", lambda w: _registers(w, data, hash_password))
-    importer.group("maps", lambda w: _maps(w, directory))
-    importer.group("zones", lambda w: _zones(w, data))
-    importer.group("devices", lambda w: _devices(w, data, today))
-    importer.group("patrols", lambda w: _patrols(w, data, compile_route))
+        terrain.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(directory / "dem.tif", terrain)
+        writer = _Writer(work)
+        accounts = _registers(writer, data, hash_password)
+        _maps(writer, directory)
+        _zones(writer, data)
+        _devices(writer, data, today)
+        _patrols(writer, data, compile_route)
+        work.record(
+            "sample.load",
+            "import",
+            uuid.uuid4(),
+            {"seed": manifest["seed"], "notice": NOTICE, "files": manifest["files"]},
+            origin=t.Origin.SAMPLE,
+            effective_at=datetime.combine(today, time(0), UTC),
+        )
+        work.commit()
     return accounts
-
-
-@dataclass(frozen=True)
-class _Import:
-    """Runs each group in a transaction of its own."""
-
-    works: WorkFactory
-    manifest: dict[str, Any]
-    today: date
-
-    def group(self, name: str, fill: Callable[[_Writer], Any]) -> Any:  # noqa: ANN401
-        with self.works(HOST) as work:
-            made = fill(_Writer(work))
-            work.record(
-                f"sample.{name}",
-                "import",
-                uuid.uuid4(),
-                {"seed": self.manifest["seed"], "notice": NOTICE, "files": self.manifest["files"]},
-                origin=t.Origin.SAMPLE,
-                effective_at=datetime.combine(self.today, time(0), UTC),
-            )
-            work.commit()
-        return made
 
 
 class _Writer:
@@ -289,9 +275,7 @@ def _devices(w: _Writer, data: dict[str, Any], today: date) -> None:
         _publish(w, device, date.fromisoformat(row["published_on"]))
 
 
-def _device(
-    w: _Writer, row: dict[str, Any], place: tuple[t.Authority, t.DeviceSite], today: date
-) -> t.Device:
+def _device(w: _Writer, row: dict[str, Any], place: tuple[t.Authority, t.DeviceSite], today: date) -> t.Device:
     authority, site = place
     blocked, gone = row["state"] == "blocked", row["state"] == "discontinued"
     measures = row["is_measuring_instrument"]
@@ -329,9 +313,7 @@ def _device(
     )
 
 
-def _papers(
-    w: _Writer, row: dict[str, Any], device: t.Device, people: dict[str, uuid.UUID], today: date
-) -> None:
+def _papers(w: _Writer, row: dict[str, Any], device: t.Device, people: dict[str, uuid.UUID], today: date) -> None:
     """Reviews, the sign or mark, the aircraft's own record, and the announcement of an end."""
     published = date.fromisoformat(row["published_on"])
     for kind, reviewer in (("legal", "L1"), ("technical", "T1")):
@@ -346,14 +328,16 @@ def _papers(
             reviewed_on=published - timedelta(days=7),
         )
     flies = "registration_no" in row
-    w.add(
-        t.Signage,
-        "SG",
-        device_id=device.id,
-        text=row.get("registration_no", f"QH-{row['code']}"),
-        verified_on=today - timedelta(days=60) if flies else published + timedelta(days=10),
-        verified_by=people["O1"],
-    )
+    # The mark of an aircraft is checked anew every year, and counts from the first check on.
+    for verified_on in (published + timedelta(days=10), *([today - timedelta(days=60)] if flies else [])):
+        w.add(
+            t.Signage,
+            "SG",
+            device_id=device.id,
+            text=row.get("registration_no", f"QH-{row['code']}"),
+            verified_on=verified_on,
+            verified_by=people["O1"],
+        )
     if flies:
         width, height = row["image_px"]
         w.session.add(
@@ -426,6 +410,19 @@ def _patrols(w: _Writer, data: dict[str, Any], compile_route: CompileRoute) -> N
         _publish(w, areas[row["code"]], date.fromisoformat(row["published_on"]))
     for row in data["routes"]:
         _route(w, row, (areas[row["area"]], authority, author), compile_route)
+    for row in data["clearances"]:
+        w.add(
+            t.AirspaceClearance,
+            "AC",
+            kind=row["kind"],
+            number=row["number"],
+            issuing_body=row["issuing_body"],
+            authority_id=authority.id,
+            geom=_wkb(shape(row["geometry"])),
+            alt_max_agl_m=row["alt_max_agl_m"],
+            valid_from=datetime.fromisoformat(row["valid_from"]),
+            valid_to=datetime.fromisoformat(row["valid_to"]),
+        )
     for row in data["inspection_plans"]:
         w.add(
             t.InspectionPlan,
@@ -453,7 +450,7 @@ def _route(
     compile_route: CompileRoute,
 ) -> None:
     area, authority, author = belongs
-    line, home = shape(row["geometry"]), Point(row["home"])
+    line, home = LineString(row["geometry"]["coordinates"]), Point(row["home"])
     mission, digest, home_amsl_m = compile_route(
         line, row["alt_agl_m"], home, row["speed_m_s"], row["trigger_distance_m"]
     )

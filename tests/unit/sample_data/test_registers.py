@@ -101,6 +101,14 @@ def test_lawful_route__stays_in_its_area(by_code, code):
     assert area.contains(shape(by_code[code]["geometry"]))
 
 
+@pytest.mark.parametrize("code", FLOWN)
+def test_lawful_route__lies_under_an_approval_that_holds_today(by_code, registers, code):
+    (approval,) = registers["clearances"]
+    assert shape(approval["geometry"]).contains(shape(by_code[code]["geometry"]))
+    assert approval["valid_from"][:10] <= TODAY.isoformat() <= approval["valid_to"][:10]
+    assert by_code[code]["alt_agl_m"] <= approval["alt_max_agl_m"]
+
+
 @pytest.mark.parametrize("code", ["R2", "R3", "R4"])
 def test_route_against_the_rules__is_a_draft_that_was_never_published(by_code, code):
     route = by_code[code]
