@@ -129,4 +129,11 @@ ITEMS = (
     ("ECO-03", "LB-ECO", "Inspection of air quality and open burning", "大气与露天焚烧检查"),
     ("ECO-04", "LB-LAND", "Inspection of excavation and building in protected zones", "保护区内开挖与建设检查"),
     ("ECO-05", "LB-ECO", "Inspection of noise", "噪声检查"),
+    # What imagery may suggest is supervised under items that bear the codes of the rule pack's catalogue.
+    ("illegal_excavation", "LB-LAND", "Excavation without permit", "未经许可采挖"),
+    ("illegal_building", "LB-LAND", "Building in a protected zone", "保护区内违法建设"),
+    ("open_burning", "LB-ECO", "Open burning", "露天焚烧"),
+    ("illegal_discharge", "LB-WATER", "Discharge that discolours water", "违法排污致水体变色"),
+    ("vegetation_clearance", "LB-LAND", "Clearing of vegetation in a protected zone", "保护区内毁坏植被"),
+    ("uncovered_soil", "LB-ECO", "Uncovered soil that raises dust", "裸露土地扬尘"),
 )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flights.ground import TERRAIN_FILE
 from geo.terrain import Terrain
 from schemas.actors import SYSTEM, Actor
+from schemas.refusals import Refusal, RuleViolation
 from schemas.tables import SegmentationRun
 from sensing.commands import Ingested, ingest_scene, propose, record_run
 from sensing.intake import Shelf, Told
-from sensing.pipeline import Bench, analyse, source_of
+from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
 from sensing.segment.spectral import Spectral
+from sensing.violations import Verdict
 from web.wiring import Services
 
 
@@ -44,23 +46,44 @@ def ingest(
     return taken
 
 
+@dataclass(frozen=True)
+class Segmented:
+    """One pass over a scene: the run, the detections proposed, every verdict, and the leads that were refused."""
+
+    run: SegmentationRun
+    detections: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    refusals: tuple[Refusal, ...]
+
+
 def segment(
     services: Services, scene: str, *, before: str | None = None, progress: Progress = lambda _: None
-) -> SegmentationRun:
-    """Segments a scene, judges what was found by the law in force there, and proposes the leads as detections."""
+) -> Segmented:
+    """Segments a scene, judges what was found by the law in force there, and proposes the leads as detections.
+
+    A lead that may not become a detection is told with its reasons; it does not take the others along.
+    """
     bench = Bench(shelf_of(services), services.rulebook, Spectral(), services.clock.now())
     with services.session() as session:
+        later = source_of(session, scene)
         earlier = source_of(session, before) if before else None
-        analysis = analyse(session, bench, source_of(session, scene), earlier, progress)
+        context = surroundings(session, later)
+    # No transaction stays open while the engine works: that would delay the sealing of the ledger.
+    analysis = analyse(bench, context, later, earlier, progress)
     with services.work() as work:
         run = record_run(work, analysis)
         work.commit()
+    proposed: list[str] = []
+    refusals: list[Refusal] = []
     leads = (verdict for verdict in analysis.verdicts if verdict.is_lead)
     for ordinal, verdict in enumerate(leads, 1):
-        with services.work() as work:
-            propose(work, run, verdict, ordinal)
-            work.commit()
-    return run
+        try:
+            with services.work() as work:
+                proposed.append(propose(work, run, verdict, ordinal).public_id)
+                work.commit()
+        except RuleViolation as refused:
+            refusals += refused.refusals
+    return Segmented(run, tuple(proposed), analysis.verdicts, tuple(refusals))
 
 
 @contextmanager

@@ -74,15 +74,15 @@ class Services:
 
     def work(self, actor: Actor = SYSTEM) -> Work:
         """A unit of work on behalf of `actor`."""
-        return Work(
-            self.engine, actor=actor, clock=self.clock, machine=self.machine, rulebook=self.rulebook
-        )
+        return Work(self.engine, actor=actor, clock=self.clock, machine=self.machine, rulebook=self.rulebook)
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A session for reading; whatever it would change is rolled back."""
         with Session(self.engine, expire_on_commit=False) as session:
             yield session
+            # What was read stays readable: a rollback would empty rows that still belong to the session.
+            session.expunge_all()
             session.rollback()
 
     @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from schemas.tables import Device, Person, PatrolRoute, Publication
+from schemas.tables import Device, PatrolRoute, Person, Publication
 
 
 def test_the_world_of_the_fixtures_is_in_the_database(session) -> None:

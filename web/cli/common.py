@@ -109,4 +109,3 @@ def tell_and_exit(error: RuleViolation, language: str, *, json_wanted: bool) -> 
         click.echo({"en": "Refused:", "zh": "已拒绝："}[language])
         echo_refusals(error.refusals, language)
     sys.exit(REFUSED)
-

@@ -41,7 +41,7 @@ def look(
         return scene
     masked = taken.derivative.masked_pixels if taken.derivative else 0
     story.tell(f"scene {scene}: {name}", "taken in, zones burnt in", f"{masked:,} pixels masked, 0 left")
-    run = segment(services, scene, before=earlier)
+    run = segment(services, scene, before=earlier).run
     found = _findings(services, scene)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(k for k, _ in found).items()))
     story.tell(f"findings in {scene}", kinds or "none", f"{run.runtime_s:.0f} s, {len(found)} for review")
