@@ -64,7 +64,9 @@ class Site:
 def site(server, world_template, tmp_path_factory) -> Iterator[Site]:
     name = server.clone(world_template)
     services = Services(
-        Settings(data_dir=tmp_path_factory.mktemp("data")), server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
+        Settings(data_dir=tmp_path_factory.mktemp("data")),
+        server.database(name),
+        FixedClock(TEN_ON_THE_FIRST_FLYING_DAY),
     )
     flat_ground(services.data_dir)
     findings = make_findings(services, tmp_path_factory.mktemp("scenes"))

@@ -23,7 +23,9 @@ class Overview:
 
     kinds: list[tuple[str, int]]
     layers: list[tuple[str, int]]
+    in_use: int
     soon: int
+    paused: int
     bounds: list[float]
     version: str
 
@@ -52,8 +54,19 @@ def overview_of(public: Connection) -> Overview:
         for name, layer in LAYERS.items()
         if layer is not DEVICES
     ]
-    soon = sum(n for _, state, n in rows if state == "in_notice_period")
-    return Overview(kinds, counted, soon, _bounds(public), revision(public))
+
+    def in_states(*states: str) -> int:
+        return sum(n for _, state, n in rows if state in states)
+
+    return Overview(
+        kinds=kinds,
+        layers=counted,
+        in_use=in_states("active"),
+        soon=in_states("in_notice_period"),
+        paused=in_states("maintenance", "out_of_use"),
+        bounds=_bounds(public),
+        version=revision(public),
+    )
 
 
 def _bounds(public: Connection) -> list[float]:

@@ -12,16 +12,22 @@ from sqlalchemy import Connection, RowMapping, text
 
 from schemas.refusals import not_found
 from web import words
-from web.public.layers import LAYERS, Layer
+from web.public.layers import WORDS, Layer
 
 PAGE_SIZE = 25
+SEARCHED = (
+    "public_id",
+    "title_en",
+    "title_zh",
+    "place_text",
+    "authority_en",
+    "authority_zh",
+    "purpose_en",
+    "purpose_zh",
+)
 Words = Mapping[str, str]
 _SHAPE = "ST_AsGeoJSON(geom, 6) AS shape, ST_X(ST_PointOnSurface(geom)) AS lon, ST_Y(ST_PointOnSurface(geom)) AS lat"
-_COLUMNS = ", ".join(
-    name
-    for name in LAYERS["devices"].columns.keys() | {"alt_min_agl_m", "alt_max_agl_m", "area_id", "area_en", "area_zh"}
-    if not name.startswith("geom")
-)
+_COLUMNS = ", ".join(name for name in WORDS if not name.startswith("geom"))
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Record:
     path: str
     authority: Words | None = None
     contact: str = ""
+    place_text: str | None = None
     purpose: Words | None = None
     item: Words | None = None
     basis: Words | None = None
@@ -185,7 +192,16 @@ def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
     if query.words:
         escaped = query.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["words"] = f"%{escaped}%"
-        searched = ("title_en", "title_zh", "authority_en", "authority_zh", "public_id", "purpose_en", "purpose_zh")
+        searched = (
+            "title_en",
+            "title_zh",
+            "place_text",
+            "authority_en",
+            "authority_zh",
+            "public_id",
+            "purpose_en",
+            "purpose_zh",
+        )
         parts.append("(" + " OR ".join(f"{column} ILIKE :words" for column in searched) + ")")
     return " AND ".join(parts), values
 
@@ -203,6 +219,7 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         path=f"{layer.path}/{row['public_id']}",
         authority=_pair(row, "authority"),
         contact=" · ".join(filter(None, (row["contact_address"], row["contact_channel"]))),
+        place_text=row["place_text"],
         purpose=_pair(row, "purpose"),
         item=_pair(row, "item_name"),
         basis=_basis(row),

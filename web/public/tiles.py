@@ -36,7 +36,11 @@ FROM (
 """
 _THEME = "r.public_id, r.kind, r.state, r.title_en, r.title_zh"
 _BASE_SOURCE = "public_map.base_features AS r"
-_BASE_COLUMNS = "r.public_id, r.kind, r.rank, r.name_en, r.name_zh"
+# Every page says in its banner that the sample district is fictional; on a map, that word in each name is noise.
+_BASE_COLUMNS = (
+    "r.public_id, r.kind, r.rank, replace(r.name_en, ' (fictional)', '') AS name_en, "
+    "replace(r.name_zh, '（虚构）', '') AS name_zh"
+)
 # What has a high rank shows only from near.
 _BASE_CONDITION = "r.rank <= greatest(:z - 10, 0)"
 STATEMENTS = {

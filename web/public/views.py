@@ -84,18 +84,20 @@ def _word(key: str, most: int = LONGEST_SEARCH) -> str:
 
 
 def _headlines(overview: Overview) -> dict[str, str]:
-    in_use = sum(count for _, count in overview.kinds) - overview.soon
-    head = ngettext("%(num)d device watches here", "%(num)d devices watch here", in_use)
+    head = ngettext("%(num)d device watches here", "%(num)d devices watch here", overview.in_use)
+    more = []
     if overview.soon:
-        more = ngettext(
-            "%(num)d more is announced and not yet in use.",
-            "%(num)d more are announced and not yet in use.",
-            overview.soon,
+        more.append(
+            ngettext(
+                "%(num)d more is announced and not yet in use.",
+                "%(num)d more are announced and not yet in use.",
+                overview.soon,
+            )
         )
-    else:
-        more = gettext("No further device is announced.")
-    how = gettext("Click on anything to see who, why and under which law.")
-    return {"headline": head, "subline": f"{more} {how}"}
+    if overview.paused:
+        more.append(ngettext("%(num)d is paused.", "%(num)d are paused.", overview.paused))
+    more.append(gettext("Click on anything to see who, why and under which law."))
+    return {"headline": head, "subline": " ".join(more)}
 
 
 @section.page("/list", GET=Permission.BROWSE)

@@ -62,9 +62,12 @@ async function show(path, place, { push = true } = {}) {
   mark(card.dataset.layer, card.dataset.id);
   if (push) remember(`${config.paths[card.dataset.layer].slice(1)}/${card.dataset.id}`);
   const shape = card.dataset.shape && JSON.parse(card.dataset.shape);
-  if (!place && shape) map.fitBounds(boundsOf(shape), { padding: 80, maxZoom: 16, duration: 500 });
+  if (!place && shape) map.fitBounds(boundsOf(shape), { padding: room(), maxZoom: 15.5, duration: 500 });
   else if (narrow.matches) map.easeTo({ center: where, duration: 300 });
 }
+
+// Room for the card below what is shown; on a phone the card is a sheet over the lower part.
+const room = () => ({ top: 60, left: 60, right: 60, bottom: Math.min(360, map.getContainer().clientHeight / 2) });
 
 function remember(selected) {
   const url = new URL(location.href);
@@ -124,11 +127,12 @@ function text(feature) {
   block.className = "what";
   const name = document.createElement("span");
   const p = feature.properties;
-  name.textContent = p[`title_${config.lang}`] ?? p.title ?? p.public_id;
+  name.textContent = feature.source === "devices" ? `${words.kinds[p.kind]} ${title(feature)}` : title(feature);
   const where = document.createElement("span");
   where.className = "where";
   const state = feature.source === "privacy_zones" ? "" : words.states[p.state] ?? "";
-  where.textContent = [words.kinds[p.kind] ?? words.layers[feature.source], state].filter(Boolean).join(" · ");
+  const kind = feature.source === "privacy_zones" ? words.kinds[p.kind] : words.layers[feature.source];
+  where.textContent = [feature.source === "devices" ? "" : kind, state].filter(Boolean).join(" · ");
   block.append(name, document.createElement("br"), where);
   return block;
 }
@@ -199,7 +203,7 @@ let listed = "";
 function listView() {
   const found = distinct(map.queryRenderedFeatures({ layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
   const order = Object.keys(config.paths);
-  found.sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source) || title(a).localeCompare(title(b), config.lang));
+  found.sort((a, b) => order.indexOf(a.source) - order.indexOf(b.source) || byName(title(a), title(b)));
   // The same things in view leave the list alone: whoever reads or clicks there is not disturbed.
   const key = found.map((feature) => `${feature.properties.public_id}${feature.properties.state}`).join();
   if (key === listed) return;
@@ -209,7 +213,8 @@ function listView() {
   document.getElementById("in-view-more").hidden = found.length <= SHOWN;
   if (chosen) mark(chosen.source, chosen.id);
 }
-const title = (f) => f.properties[`title_${config.lang}`] ?? f.properties.title ?? f.properties.public_id;
+const title = (f) => f.properties[`title_${config.lang}`] ?? words.kinds[f.properties.kind] ?? f.properties.public_id;
+const byName = new Intl.Collator(config.lang, { numeric: true }).compare;
 map.on("idle", listView);
 
 // -- the address bar ---------------------------------------------------------------------------
