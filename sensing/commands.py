@@ -273,8 +273,9 @@ def assign_detection(work: Work, detection_id: str, assignee_code: str) -> Detec
     detection = work.get(Detection, detection_id)
     person = work.session.scalars(select(Person).where(Person.code == assignee_code)).one_or_none()
     assignee_id = person.id if person else None
-    detection.assigned_to = assignee_id
     work.apply(detection, "assign", assignee_id=assignee_id, record={"assignee_id": str(assignee_id)})
+    # After the transition, which reads the row anew under its lock.
+    detection.assigned_to = assignee_id
     return detection
 
 
