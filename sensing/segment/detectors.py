@@ -30,7 +30,7 @@ class Detector:
     def halo_px(self, gsd_m: float) -> int:
         """How far around a pixel its answer depends on other pixels."""
         reach_m = max(self.numbers.get("slope_m", 0.0), self.numbers.get("field_m", 0.0))
-        return int(self.numbers["settle_px"]) + math.ceil(reach_m / gsd_m) + 2
+        return int(self.numbers["settle_px"]) + int(self.numbers.get("rim_px", 0)) + math.ceil(reach_m / gsd_m) + 2
 
     def planes(self, view: View) -> Planes:
         """The painted planes without lone pixels and with small gaps closed."""

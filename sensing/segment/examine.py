@@ -16,7 +16,7 @@ from sensing.features import Floats, brightness, greenness, local_deviation, war
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
-from sensing.segment.looks import FARMLAND, Closer, Find, Numbers, View
+from sensing.segment.looks import FARMLAND, WATER, Closer, Find, Numbers, View
 
 # How far an edge may be drawn from where the painted area ends.
 _EDGE_PX = 2
@@ -193,8 +193,17 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
     return Find("burn_scar", mask, _score(measures["sure_share"], 0.1, 0.8), measures, words)
 
 
+def _calmed(plane: Floats, where: Mask) -> Floats:
+    """A plane without grain: the mean over the neighbours that lie inside a mask."""
+    weight = where.astype(np.float64)
+    total = ndimage.uniform_filter(plane * weight, 3, mode="constant")
+    calm: Floats = np.where(where, total / np.maximum(ndimage.uniform_filter(weight, 3, mode="constant"), 1e-9), 0.0)
+    return calm
+
+
 def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     """Discoloured water, drawn where its change falls to half of what it is at its strongest."""
+    away = _calmed(away, closer.view.within(WATER))
     strong = float(np.percentile(away[closer.mask], 90))
     half = closer.mask & (away > max(numbers["change"], numbers["edge"] * strong))
     mask = smoothed(half, closer.view.px(numbers["smooth_m"]))

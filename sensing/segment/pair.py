@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensing.bands import Role
-from sensing.features import Floats, brightness, greenness, majority, saturation, wetness
+from sensing.features import Floats, box_sum, brightness, greenness, majority, saturation, wetness
 from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment import surfaces
@@ -57,9 +57,14 @@ def burnt(view: View, numbers: Numbers) -> Planes:
     dark = brightness(view.after) < view.survey.light
     dry = (wetness(view.after) < numbers["wet"]) & (wetness(before) < numbers["wet"]) & ~view.within(WATER)
     plain = saturation(view.after)
-    member = fallen & dark & dry & (kept < numbers["nir_kept"]) & (plain < numbers["neutral"]) & view.valid
+    dull = fallen & dark & dry & view.valid
+    member = dull & (kept < numbers["nir_kept"]) & (plain < numbers["neutral"])
     lost = greenness(before) - greenness(view.after) > numbers["green_loss"]
-    return Planes(member, member & lost & (kept < numbers["sure_nir_kept"]) & (plain < numbers["sure_neutral"]))
+    sure = member & lost & (kept < numbers["sure_nir_kept"]) & (plain < numbers["sure_neutral"])
+    # Half-burnt rims and islands between the ashes are dull too, but on their own they could be anything.
+    rim = dull & (kept < numbers["rim_nir_kept"]) & (plain < numbers["rim_neutral"])
+    near = box_sum(majority(member, 1).astype(np.int64), numbers["rim_px"]) > 0
+    return Planes(member | (rim & near), sure)
 
 
 def water_change(view: View) -> Floats:
