@@ -139,15 +139,15 @@ class Work(AbstractContextManager["Work"]):
         return self.rulebook.at_place(rule_shape(self.session, subject), self.now)
 
     def _lock(self, subject: Stated, expected_version: int | None) -> None:
+        """Locks the row and refuses (409) one that changed since it was read; pending changes stay pending."""
+        kind = type(subject)
         seen = subject.version if expected_version is None else expected_version
-        self.session.refresh(subject, with_for_update=True)
-        if subject.version != seen:
+        with self.session.no_autoflush:
+            locked = select(kind.version).where(kind.id == subject.id).with_for_update()
+            version = self.session.execute(locked).scalar_one()
+        if version != seen:
             raise conflict(
-                "state.stale",
-                "machine.stale",
-                subject=subject.public_id,
-                measured=subject.version,
-                required=seen,
+                "state.stale", "machine.stale", subject=subject.public_id, measured=version, required=seen
             )
 
     def _append(  # noqa: PLR0913

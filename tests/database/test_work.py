@@ -1,0 +1,105 @@
+"""The unit of work: one command, one event; refusals leave theirs; nothing is lost or half done."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from schemas.refusals import Kind, RuleViolation
+from schemas.store.work import LedgerDiscipline
+from schemas.tables import Device, InspectionPlan
+
+
+def events(services) -> list[tuple[str, str]]:
+    with services.session() as session:
+        return session.execute(text("SELECT action, actor FROM ledger.event ORDER BY id")).all()
+
+
+def cancel(work, reason="no longer needed") -> None:
+    plan = work.get(InspectionPlan, "IP-2025-1")
+    work.apply(plan, "cancel", reason=reason)
+
+
+def test_a_command__one_state_one_event(services, work) -> None:
+    with work("H1") as unit:
+        cancel(unit)
+        unit.commit()
+    (event,) = events(services)
+    assert event[0] == "inspection_plan.cancel"
+    assert event[1].startswith("person:")
+
+
+def test_leaving_without_commit__nothing_happened(services, work) -> None:
+    with work("H1") as unit:
+        cancel(unit)
+    assert events(services) == []
+    with work("H1") as unit:
+        assert unit.get(InspectionPlan, "IP-2025-1").state == "approved"
+
+
+def test_a_refused_command__leaves_an_event_that_names_the_rules(services, work) -> None:
+    with pytest.raises(RuleViolation), work("H1") as unit:
+        cancel(unit, reason=" ")
+    with services.session() as session:
+        action, body = session.execute(text("SELECT action, convert_from(body, 'UTF8') FROM ledger.event")).one()
+    assert action == "refused"
+    assert '"state.reason"' in body
+
+
+def test_no_event__is_a_fault_of_ours(work) -> None:
+    with pytest.raises(LedgerDiscipline), work("H1") as unit:
+        unit.commit()
+
+
+def test_two_events__are_a_fault_of_ours(work) -> None:
+    with pytest.raises(LedgerDiscipline), work("H1") as unit:
+        cancel(unit)
+        unit.record("something", "device", unit.get(Device, "DV-DV1").id, {})
+        unit.commit()
+
+
+def test_what_a_command_set_before_the_transition__is_kept(services, work) -> None:
+    with work("H1") as unit:
+        plan = unit.get(InspectionPlan, "IP-2025-1")
+        plan.title_en = "Set before the transition"
+        unit.apply(plan, "cancel", reason="no longer needed")
+        unit.commit()
+    with work("H1") as unit:
+        assert unit.get(InspectionPlan, "IP-2025-1").title_en == "Set before the transition"
+
+
+def test_two_tabs__the_second_is_told(work) -> None:
+    with work("H1") as first:
+        cancel(first)
+        first.commit()
+    with pytest.raises(RuleViolation) as refused, work("H1") as second:
+        plan = second.get(InspectionPlan, "IP-2025-1")
+        second.apply(plan, "cancel", expected_version=1, reason="again")
+    assert refused.value.kind is Kind.CONFLICT
+    assert refused.value.refusals[0].rule == "state.stale"
+
+
+def test_a_subject_changed_while_it_was_looked_at__is_stale(work) -> None:
+    with work("H1") as slow:
+        plan = slow.get(InspectionPlan, "IP-2025-1")
+        slow.session.rollback()
+        with work("H1") as fast:
+            cancel(fast)
+            fast.commit()
+        slow.session.expunge_all()
+        slow.session.add(plan)
+        with pytest.raises(RuleViolation):
+            slow.apply(plan, "cancel", expected_version=1, reason="too late")
+
+
+def test_unknown_subject__404(work) -> None:
+    with pytest.raises(RuleViolation) as refused, work("H1") as unit:
+        unit.get(InspectionPlan, "IP-NOWHERE")
+    assert refused.value.kind is Kind.NOT_FOUND
+
+
+def test_acting_for_somebody__only_on_sample_data(services, admin) -> None:
+    admin.execute("DELETE FROM core.installation")
+    with pytest.raises(RuleViolation) as refused:
+        services.actor("H1")
+    assert refused.value.kind is Kind.FORBIDDEN
