@@ -130,6 +130,9 @@ def test_new_finding__taken_on__is_the_officers(signed_in, findings, services, a
     assert "Take it on" in client.get(f"/review/{findings[1]}", headers=HTML).text
     assert decide(client, findings[1], "assign", "").headers["Location"] == f"/review/{findings[1]}"
     assert state_of(services, findings[1])[0] == "assigned"
+    # It stands first in the officer's own queue, before the older ones of others.
+    page = client.get("/review", headers=HTML).text
+    assert page.index(findings[1]) < page.index(findings[0])
 
 
 def test_pictures__before_and_after__lie_on_one_grid(signed_in, findings):

@@ -48,8 +48,8 @@ def look(
     return scene
 
 
-def compare(services: Services, story: Story, scene: str, truth: Path) -> Evaluation:
-    """Tells how well the findings of a scene match the district's ground truth; misses are told, not hidden."""
+def compare(services: Services, story: Story, scene: str, truth: Path) -> tuple[Evaluation, int]:
+    """Tells how well findings match the ground truth, and of how many look-alikes; misses are told, not hidden."""
     known = json.loads(truth.read_text(encoding="utf-8"))["features"]
     outlines = [
         (Outline(f["properties"]["kind"], shape(f["geometry"]), f["properties"]["reason"]), f["properties"]["expect"])
@@ -68,7 +68,9 @@ def compare(services: Services, story: Story, scene: str, truth: Path) -> Evalua
         "none reported" if not result.hits else f"{len(result.hits)} reported by mistake",
         f"{len(silent)} in the scene, {len(result.false_alarms)} other false alarms",
     )
-    return result
+    for missed in result.misses:
+        story.tell(f"  missed: {missed.kind}", missed.reason)
+    return result, len(silent)
 
 
 def assign_all(services: Services) -> int:

@@ -128,26 +128,24 @@ def _headline(waiting: list[Row]) -> str:
 
 
 def _sides(found: Finding) -> list[dict[str, Any]]:
-    sides = [("before", gettext("Before"), found.before), ("after", gettext("After"), found.after)]
+    """The images there are: before and after, or the one that exists."""
+    what = words.finding(found.kind)
+    sides = [
+        (found.before, gettext("Before"), gettext("%(what)s, before", what=what)),
+        (found.after, gettext("After"), gettext("%(what)s, after", what=what)),
+    ]
     return [
         {
-            "name": name,
-            "label": label,
-            "url": f"/review/{found.public_id}/{name}.png" if side else None,
-            "alt": _alt(found, name, side is not None),
-            "taken": side.taken if side else None,
-            "sensor": side.sensor if side else None,
-            "gsd": f"{side.gsd_m:.2g} m" if side and side.gsd_m else "",
+            "url": f"/review/{found.public_id}/{side.name}.png",
+            "label": label if found.before else gettext("Taken"),
+            "alt": alt,
+            "taken": side.taken,
+            "sensor": side.sensor,
+            "gsd": f"{side.gsd_m:.2g} m" if side.gsd_m else "",
         }
-        for name, label, side in sides
+        for side, label, alt in sides
+        if side is not None
     ]
-
-
-def _alt(found: Finding, name: str, there: bool) -> str:
-    if not there:
-        return gettext("There is no earlier image of this place.")
-    what = words.finding(found.kind)
-    return gettext("%(what)s, before", what=what) if name == "before" else gettext("%(what)s, after", what=what)
 
 
 def _config(found: Finding, waiting: list[Row]) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""Every route and method against every role: who gets in is written down here, and nowhere else decides (P12, P32)."""
+
+import pytest
+
+from schemas.roles import Role
+from tests.web.conftest import HTML, SAME_ORIGIN
+from tests.world import PEOPLE
+
+EVERYONE = "everyone"
+SIGNED_IN = "signed in"
+CHECKERS = {Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}
+MATRIX = {
+    ("/", "GET"): EVERYONE,
+    ("/list", "GET"): EVERYONE,
+    ("/rules", "GET"): EVERYONE,
+    ("/privacy", "GET"): EVERYONE,
+    ("/data", "GET"): EVERYONE,
+    ("/data/<name>.geojson", "GET"): EVERYONE,
+    ("/<any(device, area, route, zone):branch>/<public_id>", "GET"): EVERYONE,
+    ("/tiles/<layer>/<z>/<x>/<y>.mvt", "GET"): EVERYONE,
+    ("/static/<path:name>", "GET"): EVERYONE,
+    ("/account/sign-in", "GET"): EVERYONE,
+    ("/account/sign-in", "POST"): EVERYONE,
+    ("/account/sign-out", "POST"): SIGNED_IN,
+    ("/account", "GET"): SIGNED_IN,
+    ("/pilot", "GET"): CHECKERS,
+    ("/pilot/check", "POST"): CHECKERS,
+    ("/pilot/file", "POST"): {Role.PILOT},
+    ("/pilot/flight/<public_id>", "GET"): {Role.PILOT},
+    ("/review", "GET"): {Role.OFFICER},
+    ("/review/<public_id>", "GET"): {Role.OFFICER},
+    ("/review/<public_id>", "POST"): {Role.OFFICER},
+    ("/review/<public_id>/<any(before, after):side>.png", "GET"): {Role.OFFICER},
+}
+SAMPLES = {
+    "<name>.geojson": "devices.geojson",
+    "<any(device, area, route, zone):branch>": "device",
+    "<public_id>": "DV-DV1",
+    "<layer>/<z>/<x>/<y>.mvt": "devices/1/1/1.mvt",
+    "<path:name>": "mark.svg",
+    "<any(before, after):side>": "after",
+}
+PERSON_OF = {Role(role): code for code, role in reversed(PEOPLE.items())} | {Role.PROVINCIAL_APPROVER: "P1"}
+# Signing out ends the session that the other cells of this table use.
+LEFT_OUT = {("/account/sign-out", "POST")}
+
+
+def path_of(rule):
+    for placeholder, sample in SAMPLES.items():
+        rule = rule.replace(placeholder, sample)
+    return rule
+
+
+def test_matrix__covers_every_route_and_method(shared_app):
+    declared = {(rule, method) for (rule, _), needs in shared_app.needs.items() for method in needs.methods}
+    assert declared == set(MATRIX)
+
+
+@pytest.mark.parametrize("cell", sorted(MATRIX.keys() - LEFT_OUT), ids=str)
+def test_route__for_nobody__is_open_or_asks_to_sign_in(reader, cell):
+    rule, method = cell
+    status = reader.open(path_of(rule), method=method, headers={**SAME_ORIGIN, **HTML}).status_code
+    # A sign-in without a name is refused too, but as a wrong pair, and it is not the permission that refuses.
+    if MATRIX[cell] == EVERYONE:
+        assert (status in (200, 304)) or cell == ("/account/sign-in", "POST")
+    else:
+        assert status == 401
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.PUBLIC])
+def test_routes__for_a_role__exactly_what_is_written(reading_as, role):
+    client = reading_as(PERSON_OF[role])
+    for (rule, method), allowed in MATRIX.items():
+        if (rule, method) in LEFT_OUT or rule == "/account/sign-in":
+            continue
+        status = client.open(path_of(rule), method=method, headers={**SAME_ORIGIN, **HTML}).status_code
+        forbidden = allowed not in (EVERYONE, SIGNED_IN) and role not in allowed
+        assert (status == 403) == forbidden, (rule, method, status)
+        assert status != 401
+        assert status < 500
