@@ -12,7 +12,7 @@ from shapely.geometry import MultiLineString, MultiPoint
 from flights.case import Case, metres, place_of
 from flights.situation import Residential
 from flights.walk import listed
-from geo.zones import Zone, ZoneHit, distance_m, hits
+from geo.zones import Zone, ZoneHit, distance_m, distances_m, hits
 from schemas.refusals import Refusal, refuse
 
 
@@ -32,14 +32,11 @@ class ZoneClearance:
 
 def clearances(case: Case) -> tuple[ZoneClearance, ...]:
     """The clearance of every zone in force that the situation holds, the nearest first."""
-    found = [
-        ZoneClearance(
-            zone.public_id,
-            distance_m(case.line, zone.geom),
-            None if case.footprint is None else distance_m(case.footprint, zone.geom),
-        )
-        for zone in case.zones
-    ]
+    displayed = np.array([zone.geom for zone in case.zones], dtype=object)
+    line_m = distances_m(case.line, displayed).tolist()
+    none = [None] * len(displayed)
+    footprint_m = none if case.footprint is None else distances_m(case.footprint, displayed).tolist()
+    found = map(ZoneClearance, (zone.public_id for zone in case.zones), line_m, footprint_m)
     return tuple(sorted(found, key=lambda c: (c.line_m, c.zone)))
 
 

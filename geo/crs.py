@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import shapely
@@ -20,7 +20,8 @@ _UTM_SOUTH_EPSG = 32700
 _UTM_ZONES = 60
 _UTM_ZONE_WIDTH_DEG = 6
 
-G = TypeVar("G", bound=BaseGeometry)
+# One geometry, or an array of them.
+G = TypeVar("G", bound=BaseGeometry | NDArray[np.object_])
 
 
 def utm_epsg(at: LonLat) -> int:
@@ -53,11 +54,13 @@ def _transform(geom: G, source_epsg: int, target_epsg: int) -> G:
         # Without errcheck a place outside the projection becomes infinity, and every test says "far away".
         return np.column_stack(change.transform(xy[:, 0], xy[:, 1], errcheck=True))
 
-    return shapely.transform(geom, moved)
+    either: Any = geom  # shapely declares one geometry and an array of them apart
+    changed: G = shapely.transform(either, moved)
+    return changed
 
 
 def to_metric(geom: G, epsg: int) -> G:
-    """A geometry of EPSG:4326 in a metric grid; heights are dropped.
+    """A geometry, or an array of them, of EPSG:4326 in a metric grid; heights are dropped.
 
     Raises pyproj.exceptions.ProjError where the grid cannot hold it.
     """

@@ -6,27 +6,25 @@ import math
 from datetime import datetime
 
 from geoalchemy2 import functions as gis
-from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, or_, select
+from sqlalchemy import LargeBinary, func, or_, select
 from sqlalchemy.orm import Session
 
+from geo import shapes
 from geo.zones import SHORTEST_DEGREE_M, Zone
 from schemas.tables import SRID, PrivacyZone
 
-
-def zone_of(row: PrivacyZone) -> Zone:
-    """A row as the zone that the pure checks know."""
-    return Zone(
-        id=row.id,
-        public_id=row.public_id,
-        kind=row.kind,
-        geom=to_shape(row.geom),
-        buffer_m=row.buffer_m,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        exact_geom=None if row.exact_geom is None else to_shape(row.exact_geom),
-    )
+# Columns and not rows of the mapping: near a long route there are thousands of zones.
+_COLUMNS = (
+    PrivacyZone.id,
+    PrivacyZone.public_id,
+    PrivacyZone.kind,
+    gis.ST_AsEWKB(PrivacyZone.geom, type_=LargeBinary),
+    PrivacyZone.buffer_m,
+    PrivacyZone.valid_from,
+    PrivacyZone.valid_to,
+    gis.ST_AsEWKB(PrivacyZone.exact_geom, type_=LargeBinary),
+)
 
 
 def zones_near(
@@ -49,13 +47,17 @@ def zones_near(
     window = gis.ST_MakeEnvelope(
         west - margin_lon_deg, south - margin_deg, east + margin_lon_deg, north + margin_deg, SRID
     )
-    rows = session.scalars(
-        select(PrivacyZone)
+    rows = session.execute(
+        select(*_COLUMNS)
         .where(
             or_(PrivacyZone.geom.bool_op("&&")(window), PrivacyZone.exact_geom.bool_op("&&")(window)),
             PrivacyZone.valid_from <= (end or start),
             or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > start),
         )
         .order_by(PrivacyZone.public_id)
-    )
-    return tuple(map(zone_of, rows))
+    ).all()
+    if not rows:
+        return ()
+    ids, names, kinds, displayed, buffers_m, begins, ends, exact = zip(*rows, strict=True)
+    geoms, exact_geoms = shapes.from_database(displayed), shapes.from_database(exact)
+    return tuple(map(Zone, ids, names, kinds, geoms, buffers_m, begins, ends, exact_geoms))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
+import shapely
 from geoalchemy2.shape import from_shape, to_shape
+from numpy.typing import NDArray
 from shapely.geometry import LineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 
@@ -34,6 +38,14 @@ def line(column: Shape) -> LineString:
 def polygon(column: Shape) -> Polygon:
     """The polygon of a POLYGON column; raises TypeError for any other shape."""
     return _expect(column, Polygon)
+
+
+def from_database(values: Sequence[bytes | None]) -> NDArray[np.object_]:
+    """The shapes of a column that was selected as ST_AsEWKB, at one go; None where the column is null.
+
+    Binary shapes are read from our own database alone: what users hand in is GeoJSON, a layer or a table.
+    """
+    return shapely.from_wkb(np.array(values, dtype=object))
 
 
 def _expect(column: Shape, kind: type[G]) -> G:

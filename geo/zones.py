@@ -15,11 +15,15 @@ from uuid import UUID
 
 import numpy as np
 import shapely
-from shapely.geometry import mapping
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
 from geo import crs, measure
-from geo.types import LonLat
+
+Shapes = NDArray[np.object_]
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 # A degree of latitude has at least this many metres anywhere on the ellipsoid.
 SHORTEST_DEGREE_M = 110_000.0
@@ -74,11 +78,16 @@ def hits(geom: BaseGeometry, zones: Sequence[Zone], *, extra_buffer_m: float = 0
 
     `extra_buffer_m` is what the rule pack adds to every zone's own buffer. Touching counts as reaching.
     """
-    return tuple(
-        _hit(geom, zones[index])
-        for index in _near(geom, zones, extra_buffer_m)
-        if _reaches(geom, zones[index], extra_buffer_m)
-    )
+    if not zones:
+        return ()
+    shapely.prepare(geom)
+    checked = _array(zone.checked for zone in zones)
+    buffer_m = np.array([zone.buffer_m for zone in zones]) + extra_buffer_m
+    near = _near(geom, checked, buffer_m)
+    reached = near[_reaches(geom, checked[near], buffer_m[near])]
+    displayed = _array(zones[index].geom for index in reached)
+    found = zip(reached, distances_m(geom, displayed), _places(geom, displayed), strict=True)
+    return tuple(ZoneHit(zones[index], float(apart_m), dict(mapping(place))) for index, apart_m, place in found)
 
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -87,36 +96,54 @@ def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
     The nearest points are found in the UTM zone of the first, which is exact enough for places up to some
     hundred kilometres apart.
     """
-    if shapely.intersects(one, other):
-        return 0.0
-    epsg = crs.utm_epsg_of(one)
-    link = crs.to_wgs84(shapely.shortest_line(crs.to_metric(one, epsg), crs.to_metric(other, epsg)), epsg)
-    start, end = (LonLat(*position) for position in link.coords)
-    return measure.distance_m(start, end)
+    return float(distances_m(one, _array([other]))[0])
 
 
-def _near(geom: BaseGeometry, zones: Sequence[Zone], extra_buffer_m: float) -> list[int]:
-    """Indices of the zones whose bounding box, grown by the buffer, meets that of the geometry."""
-    if not zones:
-        return []
+def distances_m(one: BaseGeometry, others: Shapes) -> Floats:
+    """`distance_m` from one geometry to each of many, which costs little more than a single one."""
+    found = np.zeros(len(others))
+    shapely.prepare(one)
+    apart = np.flatnonzero(~shapely.intersects(one, others))
+    if apart.size:
+        epsg = crs.utm_epsg_of(one)
+        # Shapes apart are nearest at their rims, and to a prepared line GEOS finds the nearest point by an index.
+        rim = crs.to_metric(one.boundary if isinstance(one, Polygon | MultiPolygon) else one, epsg)
+        shapely.prepare(rim)
+        links = crs.to_wgs84(shapely.shortest_line(rim, crs.to_metric(others[apart], epsg)), epsg)
+        ends = shapely.get_coordinates(links).reshape(-1, 4)
+        _, _, found[apart] = measure.WGS84.inv(*ends.T)
+    return found
+
+
+def _array(geoms: Iterable[BaseGeometry]) -> Shapes:
+    return np.array(list(geoms), dtype=object)
+
+
+def _near(geom: BaseGeometry, checked: Shapes, buffer_m: Floats) -> Indices:
+    """Indices of the shapes whose bounding box, grown by the buffer, meets that of the geometry."""
     west, south, east, north = geom.bounds
-    boxes = shapely.bounds(np.array([zone.checked for zone in zones], dtype=object))
-    margin_deg = np.array([(zone.buffer_m + extra_buffer_m) for zone in zones]) / SHORTEST_DEGREE_M
+    boxes = shapely.bounds(checked)
+    margin_deg = buffer_m / SHORTEST_DEGREE_M
     highest_lat = np.minimum(np.maximum(np.abs(boxes[:, [1, 3]]).max(axis=1), max(-south, north)), 89.0)
     margin_lon_deg = margin_deg / np.cos(np.radians(highest_lat))
     meets = (boxes[:, 0] - margin_lon_deg <= east) & (boxes[:, 2] + margin_lon_deg >= west)
     meets &= (boxes[:, 1] - margin_deg <= north) & (boxes[:, 3] + margin_deg >= south)
-    return [int(index) for index in np.flatnonzero(meets)]
+    return np.flatnonzero(meets)
 
 
-def _reaches(geom: BaseGeometry, zone: Zone, extra_buffer_m: float) -> bool:
-    if shapely.intersects(geom, zone.checked):
-        return True
-    buffer_m = zone.buffer_m + extra_buffer_m
-    return buffer_m > 0 and distance_m(geom, zone.checked) <= buffer_m
+def _reaches(geom: BaseGeometry, checked: Shapes, buffer_m: Floats) -> NDArray[np.bool_]:
+    reaches: NDArray[np.bool_] = shapely.intersects(geom, checked)
+    beside = np.flatnonzero(~reaches & (buffer_m > 0))
+    reaches[beside] = distances_m(geom, checked[beside]) <= buffer_m[beside]
+    return reaches
 
 
-def _hit(geom: BaseGeometry, zone: Zone) -> ZoneHit:
-    common = geom.intersection(zone.geom)
-    place = zone.geom if common.is_empty else common
-    return ZoneHit(zone, distance_m(geom, zone.geom), dict(mapping(place)))
+def _places(geom: BaseGeometry, displayed: Shapes) -> Shapes:
+    """What each displayed shape has in common with the geometry; the whole shape where that is nothing."""
+    places = displayed.copy()
+    # Most of what a wide footprint reaches lies inside it: then the shape itself is what both share.
+    parted = np.flatnonzero(~shapely.covers(geom, displayed))
+    common = shapely.intersection(geom, displayed[parted])
+    some = ~shapely.is_empty(common)
+    places[parted[some]] = common[some]
+    return places

@@ -50,7 +50,7 @@ class Device(Stated, Base):
     purpose_zh: Mapped[str]
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
     item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
-    site_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device_site.id"))
+    site_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device_site.id"), index=True)
     owner_type: Mapped[str] = mapped_column(default="authority")  # authority | department | enterprise
     model: Mapped[str | None]
     serial_no: Mapped[str | None]  # restricted

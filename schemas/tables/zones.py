@@ -25,7 +25,7 @@ class PrivacyZone(Identified, Recorded, Base):
     geom_3857: Mapped[Shape] = mercator("POLYGON")
     exact_geom: Mapped[Shape | None] = geometry("POLYGON", nullable=True)
     sensitive: Mapped[bool] = mapped_column(default=False)
-    buffer_m: Mapped[float] = mapped_column(default=0.0)
+    buffer_m: Mapped[float] = mapped_column(default=0.0, index=True)  # every search asks for the largest
     source: Mapped[str]  # legal | request | survey
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]

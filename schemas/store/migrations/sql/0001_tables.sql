@@ -124,6 +124,7 @@ CREATE TABLE core.privacy_zone (
 CREATE INDEX gist_privacy_zone_geom ON core.privacy_zone USING gist (geom);
 CREATE INDEX gist_privacy_zone_geom_3857 ON core.privacy_zone USING gist (geom_3857);
 CREATE INDEX gist_privacy_zone_exact_geom ON core.privacy_zone USING gist (exact_geom);
+CREATE INDEX ix_privacy_zone_buffer_m ON core.privacy_zone (buffer_m);
 
 CREATE TABLE core.publication (
     subject_kind TEXT NOT NULL,
@@ -423,6 +424,7 @@ CREATE TABLE core.device (
     CONSTRAINT fk_device_import_id_import_batch FOREIGN KEY(import_id) REFERENCES core.import_batch (id),
     CONSTRAINT uq_device_public_id UNIQUE (public_id)
 );
+CREATE INDEX ix_device_site_id ON core.device (site_id);
 
 CREATE TABLE core.patrol_route (
     code TEXT NOT NULL,
