@@ -74,6 +74,11 @@ def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
     return str(_ngettext(singular, plural, num, **values))
 
 
+def joined(*sentences: str) -> str:
+    """Sentences as one text: with spaces between them in English, without in Chinese."""
+    return ("" if current_language() == "zh" else " ").join(sentences)
+
+
 def register(app: Flask) -> None:
     """Installs the languages, the words and the date formats in `app` and its templates."""
     PoBabel(app, locale_selector=current_language)

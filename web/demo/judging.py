@@ -59,8 +59,8 @@ class Judgement:
         lines = [
             "# What the detectors find, and what they miss",
             "",
-            f"Written by `./run skywarden sample judge`; seeds {', '.join(map(str, seeds))}, none of them used while the",
-            "detectors were made. A miss counts as an overlap of zero; it is listed below, not hidden.",
+            f"Written by `./run skywarden sample judge`; seeds {', '.join(map(str, seeds))}, none of them used",
+            "while the detectors were made. A miss counts as an overlap of zero; it is listed below, not hidden.",
             "",
             "| Imagery | Kind | Things | Found | Median IoU | Lowest |",
             "|---|---|---|---|---|---|",
@@ -70,7 +70,8 @@ class Judgement:
             lines.append(
                 f"| {imagery} | {kind} | {len(values)} | {found} | {median(values):.2f} | {min(values):.2f} |"
             )
-        lines += ["", "| Imagery | Lawful look-alikes | Reported by mistake | Other false alarms |", "|---|---|---|---|"]
+        lines += ["", "| Imagery | Lawful look-alikes | Reported by mistake | Other false alarms |"]
+        lines += ["|---|---|---|---|"]
         for imagery, count in sorted(self.silent.items()):
             wrong = sum(imagery in mistake for mistake in self.mistakes)
             lines.append(f"| {imagery} | {count} | {wrong} | {self.false_alarms[imagery]} |")

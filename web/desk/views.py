@@ -124,7 +124,9 @@ def _headline(waiting: list[Row]) -> str:
     head = ngettext(
         "%(num)d possible finding waits for a decision", "%(num)d possible findings wait for a decision", len(waiting)
     )
-    return "; ".join((head, ngettext("%(num)d is late", "%(num)d are late", late))) if late else head
+    if not late:
+        return head
+    return gettext("%(head)s; %(late)s", head=head, late=ngettext("%(num)d is late", "%(num)d are late", late))
 
 
 def _sides(found: Finding) -> list[dict[str, Any]]:

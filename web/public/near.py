@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from schemas.refusals import invalid, not_found
-from web.i18n import gettext, ngettext
+from web.i18n import gettext, joined, ngettext
 from web.public import records
 from web.public.layers import DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES
 from web.public.records import Record
@@ -60,7 +60,7 @@ class Answer:
                 radius=int(DEVICE_RADIUS_M),
                 near=devices[0].far,
             )
-            return " ".join((stand, gettext("Drones may patrol here."))) if patrolled else stand
+            return joined(stand, gettext("Drones may patrol here.")) if patrolled else stand
         if patrolled:
             return gettext("No device stands within %(radius)d m; drones may patrol here.", radius=int(DEVICE_RADIUS_M))
         return gettext("Nothing that is published watches this place.")

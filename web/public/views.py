@@ -15,7 +15,7 @@ from schemas.rules import RulePack
 from schemas.rules.registry import registry
 from schemas.rules.values import KEYS
 from web import words
-from web.i18n import current_language, days_left, gettext, ngettext
+from web.i18n import current_language, days_left, gettext, joined, ngettext
 from web.identity.request_identity import EXPIRY, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
@@ -97,7 +97,7 @@ def _headlines(overview: Overview) -> dict[str, str]:
     if overview.paused:
         more.append(ngettext("%(num)d is paused.", "%(num)d are paused.", overview.paused))
     more.append(gettext("Click on anything to see who, why and under which law."))
-    return {"headline": head, "subline": " ".join(more)}
+    return {"headline": head, "subline": joined(*more)}
 
 
 @section.page("/list", GET=Permission.BROWSE)
