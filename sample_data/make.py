@@ -39,6 +39,7 @@ AERIAL_SUN = (150.0, 40.0)
 OVERPASS = time(3, 0)
 SINCE_LAST_PASS = timedelta(days=30)
 BETWEEN_PASSES = timedelta(days=365)
+SINCE_SURVEY = timedelta(days=2)
 NOTICE = "Fictional: made from a seed for demonstration; no place, person or event in it is real."
 MANIFEST = "manifest.json"
 
@@ -59,7 +60,7 @@ def make(
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = []
         if IMAGERY in wanted:
-            jobs = [pool.submit(_satellite, seed, out, today), pool.submit(_aerial, seed, out)]
+            jobs = [pool.submit(_satellite, seed, out, today), pool.submit(_aerial, seed, out, today)]
         if VECTORS in wanted:
             progress("registers, maps and terrain")
             files += _vectors(make_landscape(seed), out, today)
@@ -93,11 +94,12 @@ def _satellite(seed: int, out: Path, today: date) -> list[Path]:
     return [*files, _truth(out / "truth_satellite.geojson", sites)]
 
 
-def _aerial(seed: int, out: Path) -> list[Path]:
+def _aerial(seed: int, out: Path, today: date) -> list[Path]:
     land = make_landscape(seed)
     sites, _permits = drone_sites(land, AERIAL_SUN)
     path = out / "drone_orthophoto.tif"
-    _write_raster(path, render_aerial(land, sites, AERIAL_SUN), aerial_grid(), nodata=None)
+    at = datetime.combine(today - SINCE_SURVEY, OVERPASS, UTC)
+    _write_raster(path, render_aerial(land, sites, AERIAL_SUN), aerial_grid(), nodata=None, captured_at=at)
     return [path, _truth(out / "truth_drone.geojson", sites)]
 
 

@@ -15,6 +15,7 @@ from geo.terrain import Terrain
 from geo.types import LonLat
 from sample_data.load import Account, CompileRoute, load
 from sample_data.make import MANIFEST, make
+from schemas.clock import SystemClock
 from web.cli.common import pass_services
 from web.identity.passwords import Passwords
 from web.wiring import Services
@@ -89,3 +90,21 @@ def load_command(services: Services, seed: int) -> None:
 
 def _day(services: Services, given: datetime | None) -> date:
     return given.date() if given else services.clock.now().date()
+
+
+@sample.command("judge")
+@click.option("--first", type=int, default=101, show_default=True, help="First of the seeds.")
+@click.option("--count", type=click.IntRange(1, 100), default=10, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures to this page.")
+def judge_command(first: int, count: int, out: Path | None) -> None:
+    """Judges the detectors on districts of seeds that they were not made on; ends with 1 where they fall short."""
+    from web.demo.judging import judge_seeds
+
+    seeds = range(first, first + count)
+    judgement = judge_seeds(seeds, SystemClock().now().date(), click.echo)
+    page = judgement.page(seeds)
+    click.echo(page)
+    if out:
+        out.write_text(page, encoding="utf-8")
+    if not judgement.is_good:
+        raise SystemExit(1)
