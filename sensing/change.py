@@ -101,8 +101,8 @@ def shift_between(before: Tile, after: Tile, role: Role) -> tuple[float, float]:
     if near[row, column] < _CLEAR_PEAK * surface.std() or not 0 < row < 2 * reach or not 0 < column < 2 * reach:
         return (0.0, 0.0)
     return (
-        column - reach + _parabola(near[row, column - 1 : column + 2]),
-        row - reach + _parabola(near[row - 1 : row + 2, column]),
+        float(column - reach + _parabola(near[row, column - 1 : column + 2])),
+        float(row - reach + _parabola(near[row - 1 : row + 2, column])),
     )
 
 

@@ -6,7 +6,7 @@ Every function takes a unit of work and leaves the commit to the edge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -198,6 +198,7 @@ class Analysis:
     verdicts: tuple[Verdict, ...]
     rules_sha256: str
     runtime_s: float
+    coverage: Mapping[str, float]
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:

@@ -84,19 +84,10 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         parameters_sha256=found.parameters_sha256,
         rules_sha256=analysis.rules_sha256,
         labels_sha256=found.labels_sha256,
-        coverage=_coverage_km2(analysis),
+        coverage=dict(analysis.coverage),
         refused_kinds=dict(found.refused),
         runtime_s=round(analysis.runtime_s, 3),
     )
-
-
-def _coverage_km2(analysis: Analysis) -> dict[str, float]:
-    """How much ground was looked at, was private, and had no data: "nothing found" is said of the first alone."""
-    copy, found = analysis.derivative, analysis.segmentation
-    pixel_km2 = found.pixel_m**2 / 1e6
-    void_px = max(copy.width * copy.height - found.analysed_px - copy.masked_pixels, 0)
-    shares = {"analysed": found.analysed_px, "private": copy.masked_pixels, "void": void_px}
-    return {name: round(pixels * pixel_km2, 6) for name, pixels in shares.items()}
 
 
 def detection(

@@ -14,6 +14,7 @@ from sensing.segment.looks import PROTECTED, WATER, Closer, Find, Numbers, Plane
 from sensing.segment.survey import Survey
 
 EXCAVATION, BUILDING, BURN_SCAR, DISCOLOURED_WATER = "excavation", "building", "burn_scar", "discoloured_water"
+VEGETATION_LOSS = "vegetation_loss"
 PAIR, SINGLE = "pair", "single"
 _RGB = frozenset({Role.RED, Role.GREEN, Role.BLUE})
 
@@ -29,8 +30,9 @@ class Detector:
 
     def halo_px(self, gsd_m: float) -> int:
         """How far around a pixel its answer depends on other pixels."""
-        reach_m = max(self.numbers.get("slope_m", 0.0), self.numbers.get("field_m", 0.0))
-        return int(self.numbers["settle_px"]) + int(self.numbers.get("rim_px", 0)) + math.ceil(reach_m / gsd_m) + 2
+        reach_m: float = max(self.numbers.get("slope_m", 0.0), self.numbers.get("field_m", 0.0))
+        grain_px = int(self.numbers["settle_px"]) + int(self.numbers.get("rim_px", 0))
+        return grain_px + math.ceil(reach_m / gsd_m) + 2
 
     def planes(self, view: View) -> Planes:
         """The painted planes without lone pixels and with small gaps closed."""
@@ -52,6 +54,7 @@ _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         BUILDING: (pair.built, examine.building),
         BURN_SCAR: (pair.burnt, examine.burn_scar),
         DISCOLOURED_WATER: (pair.plume, _water(pair.water_change)),
+        VEGETATION_LOSS: (pair.cleared, examine.vegetation_loss),
     },
     SINGLE: {
         EXCAVATION: (single.dug, examine.excavation),
@@ -61,8 +64,8 @@ _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     },
 }
 KINDS = tuple(_WAYS[PAIR])
-# Without these layers a kind has no meaning: water has no bounds, and buildings are lawful everywhere else.
-_NEEDED_LAYER = {DISCOLOURED_WATER: WATER, BUILDING: PROTECTED}
+# Without these layers a kind has no meaning: water has no bounds, and outside protected zones nobody asks.
+_NEEDED_LAYER = {DISCOLOURED_WATER: WATER, BUILDING: PROTECTED, VEGETATION_LOSS: PROTECTED}
 _FEWEST_PIXELS = 200
 # No natural scene is twice as green as it is red and blue: then the bands are not in the order that was assumed.
 _GREENEST = 1.8
@@ -88,13 +91,19 @@ class Facts:
 def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, str]]:
     """The detectors that a scene allows, and for every other kind the reason why not."""
     numbers = parameters[facts.way]
-    chosen, refused = [], {}
-    for kind, (paint, look) in _WAYS[facts.way].items():
+    chosen: list[Detector] = []
+    refused: dict[str, str] = {}
+    for kind in KINDS:
+        paint, look = _WAYS[facts.way].get(kind, (None, None))
         reason = _against(facts, kind, parameters)
         if reason:
             refused[kind] = reason
+        elif paint is None or look is None:
+            refused[kind] = "needs an earlier scene, and near infrared in both"
         else:
-            chosen.append(Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look))
+            chosen.append(
+                Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look)
+            )
     return chosen, refused
 
 

@@ -53,11 +53,12 @@ def _disc(radius: int) -> Mask:
 def outline(mask: Mask, simplify_px: float = 0.0) -> shapely.Polygon | None:
     """The outline of a mask's largest part in its own pixels; None where the mask is empty."""
     found = [shape(geometry) for geometry, _ in shapes(mask.astype(np.uint8), mask=mask, connectivity=4)]
-    if not found:
+    polygons = [polygon for polygon in found if isinstance(polygon, shapely.Polygon)]
+    if not polygons:
         return None
-    polygon = max(found, key=lambda one: one.area)
-    smooth = polygon.simplify(simplify_px) if simplify_px else polygon
-    return smooth if isinstance(smooth, shapely.Polygon) and not smooth.is_empty else polygon
+    largest_one = max(polygons, key=lambda one: one.area)
+    smooth = largest_one.simplify(simplify_px)
+    return smooth if isinstance(smooth, shapely.Polygon) and not smooth.is_empty else largest_one
 
 
 def share(part: Mask, whole: Mask) -> float:
@@ -138,7 +139,7 @@ def _tilled(measures: Mapping[str, float], numbers: Numbers) -> bool:
     With near infrared, topsoil tells itself by the roots and litter in it: its NDVI is above that of subsoil.
     """
     rooted = measures.get("ndvi", 0.0) > numbers["rooted"]
-    return measures["unevenness"] < (numbers["uneven_rooted"] if rooted else numbers["uneven"])
+    return measures["unevenness"] < float(numbers["uneven_rooted" if rooted else "uneven"])
 
 
 def building(closer: Closer, numbers: Numbers) -> Find | None:
@@ -191,6 +192,18 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
         f"no building beside it that would cast a shade ({measures['built_contact']:.0%} of its rim)",
     )
     return Find("burn_scar", mask, _score(measures["sure_share"], 0.1, 0.8), measures, words)
+
+
+def vegetation_loss(closer: Closer, numbers: Numbers) -> Find | None:
+    """Cleared ground; what took the plants' place is another detector's business."""
+    view = closer.view
+    mask = smoothed(closer.mask, view.px(numbers["smooth_m"]))
+    if view.before is None or not mask.any():
+        return None
+    loss = greenness(view.before) - greenness(view.after)
+    measures = {"green_loss": middle(loss, mask), "ndvi": middle(greenness(view.after), mask)}
+    words = (f"NDVI fell by {measures['green_loss']:.2f} to {measures['ndvi']:.2f}",)
+    return Find("vegetation_loss", mask, _score(measures["green_loss"], 0.1, 0.7), measures, words)
 
 
 def _calmed(plane: Floats, where: Mask) -> Floats:

@@ -9,7 +9,7 @@ from sensing.features import Floats, box_sum, brightness, greenness, majority, s
 from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment import surfaces
-from sensing.segment.looks import WATER, Numbers, Planes, View
+from sensing.segment.looks import FARMLAND, PROTECTED, WATER, Numbers, Planes, View
 
 # A sensor's own noise: no scene varies less, in ten-thousandths.
 _LEAST_SPREAD = 40.0
@@ -26,7 +26,9 @@ def risen(view: View, numbers: Numbers) -> Mask:
     """Where the ground became clearly brighter than it was."""
     now, then = brightness(view.after), brightness(earlier(view))
     spread = max((view.survey.change or {}).get("light", 0.0), _LEAST_SPREAD)
-    return (now - then > numbers["light_spreads"] * spread) & (now > numbers["light_gain"] * then) & view.valid
+    found: Mask = now - then > numbers["light_spreads"] * spread
+    found &= (now > numbers["light_gain"] * then) & view.valid
+    return found
 
 
 def dug(view: View, numbers: Numbers) -> Planes:
@@ -67,6 +69,14 @@ def burnt(view: View, numbers: Numbers) -> Planes:
     return Planes(member | (rim & near), sure)
 
 
+def cleared(view: View, numbers: Numbers) -> Planes:
+    """Ground in a protected zone, outside fields, that lost its plants."""
+    now, loss = greenness(view.after), greenness(earlier(view)) - greenness(view.after)
+    here = view.within(PROTECTED) & ~view.within(FARMLAND) & ~view.within(WATER) & view.valid
+    member = here & (loss > numbers["green_loss"]) & (now < view.survey.green_cut)
+    return Planes(member, member & (loss > numbers["sure_green_loss"]))
+
+
 def water_change(view: View) -> Floats:
     """How far each water pixel's change is from what its body of water did as a whole, in deviations."""
     before = earlier(view)
@@ -80,9 +90,3 @@ def plume(view: View, numbers: Numbers) -> Planes:
     away = water_change(view)
     here = view.within(WATER) & view.valid
     return Planes(here & (away > numbers["change"]), here & (away > numbers["sure_change"]))
-
-
-def settled(planes: Planes, radius: int) -> Planes:
-    """Planes without lone pixels and with small gaps closed."""
-    member = majority(planes.member, radius)
-    return Planes(member, planes.sure & member)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from sensing.features import Floats, box_sum, brightness, excess_green, saturation, warmth
 from sensing.mask import Mask
@@ -57,8 +56,3 @@ def plume(view: View, numbers: Numbers) -> Planes:
     leaves = excess_green(view.after) > numbers["leaves"]
     here = view.within(WATER) & view.valid & ~leaves
     return Planes(here & (away > numbers["change"]), here & (away > numbers["sure_change"]))
-
-
-def thickness(mask: Mask) -> float:
-    """The largest distance of a pixel of the mask from its rim, in pixels."""
-    return float(ndimage.distance_transform_edt(np.pad(mask, 1)).max())

@@ -33,7 +33,7 @@ from sensing.grid import WGS84, moved
 from sensing.picture import Picture, open_picture
 from sensing.segment import surfaces
 from sensing.segment.areas import areas
-from sensing.segment.detectors import BUILDING, EXCAVATION, SINGLE, Detector, Facts, choose
+from sensing.segment.detectors import BUILDING, EXCAVATION, SINGLE, VEGETATION_LOSS, Detector, Facts, choose
 from sensing.segment.examine import outline, to_ground
 from sensing.segment.looks import LAYERS, Closer, Find, View
 from sensing.segment.model import Candidate, Job, Progress, Segmentation
@@ -48,7 +48,7 @@ _SIMPLIFY_PX = 0.8
 _PART = 0.5
 # Cleaning an outline may take this share of the smallest area.
 _SHRINKS = 0.5
-_LEAST_SHIFT_PX = 0.1
+_LEAST_SHIFT_PX = 0.25
 _SHIFT_ROLES = (Role.NIR, Role.GREEN, Role.RED)
 _BEFORE, _LAYERS = "before.tif", "layers.tif"
 
@@ -231,15 +231,22 @@ def _drawn(find: Find, window: Window, scene: Scene) -> _Drawn | None:
 
 
 def _without_parts(found: list[_Drawn]) -> list[_Drawn]:
-    """Finds without those that are part of another: the grey floor of a pit is no building."""
-    pits = [one.rim for one in found if one.find.kind == EXCAVATION]
-    tree = shapely.STRtree(pits)
+    """Finds without those that another find explains: the grey floor of a pit, the plants that a pit took."""
+    tree = shapely.STRtree([one.rim for one in found])
+    near = {number: tree.query(one.rim, predicate="intersects") for number, one in enumerate(found)}
+    return [
+        one
+        for number, one in enumerate(found)
+        if not any(_explains(found[i], one) for i in near[number] if i != number)
+    ]
 
-    def is_part(one: _Drawn) -> bool:
-        near = [pits[i] for i in tree.query(one.rim, predicate="intersects")]
-        return any(shapely.intersection(pit, one.rim).area > _PART * one.rim.area for pit in near)
 
-    return [one for one in found if one.find.kind != BUILDING or not is_part(one)]
+def _explains(other: _Drawn, one: _Drawn) -> bool:
+    if one.find.kind == VEGETATION_LOSS:
+        return other.find.kind != VEGETATION_LOSS
+    if one.find.kind != BUILDING or other.find.kind != EXCAVATION:
+        return False
+    return bool(shapely.intersection(other.rim, one.rim).area > _PART * one.rim.area)
 
 
 def _candidate(one: _Drawn, scene: Scene) -> Candidate:

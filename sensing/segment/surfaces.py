@@ -13,7 +13,6 @@ from sensing.picture import Tile
 from sensing.segment.looks import WATER, Numbers, View
 
 
-
 def smooth(tile: Tile, radius: int) -> Tile:
     """A tile without grain: the mean over valid neighbours, in whole numbers."""
     bands = {
@@ -34,23 +33,29 @@ def soil(view: View, numbers: Numbers) -> Mask:
 
 def bright_soil(view: View, numbers: Numbers, gain: float) -> Mask:
     """Soil that is brighter than ordinary bare soil of this scene: subsoil, sand, fresh rock."""
-    return soil(view, numbers) & (brightness(view.after) > gain * view.survey.soil_light)
+    bright: Mask = brightness(view.after) > gain * view.survey.soil_light
+    return bright & soil(view, numbers)
 
 
 def grey(view: View, numbers: Numbers) -> Mask:
     """Bright surfaces without colour: concrete, metal, plastic, pale rock."""
-    colourless = saturation(view.after) < numbers["neutral"]
-    return colourless & (brightness(view.after) > numbers["neutral_light"] * view.survey.light)
+    found: Mask = saturation(view.after) < numbers["neutral"]
+    found &= brightness(view.after) > numbers["neutral_light"] * view.survey.light
+    return found
 
 
 def blue(view: View, numbers: Numbers) -> Mask:
     """Blue sheet roofs; water is darker."""
-    return (warmth(view.after) < numbers["blue"]) & (brightness(view.after) > view.survey.light)
+    found: Mask = warmth(view.after) < numbers["blue"]
+    found &= brightness(view.after) > view.survey.light
+    return found
 
 
 def brick(view: View, numbers: Numbers) -> Mask:
     """Red that soils do not have: tiles, rust, paint."""
-    return (excess_green(view.after) < numbers["brick"]) & (warmth(view.after) > numbers["brick_warmth"])
+    found: Mask = excess_green(view.after) < numbers["brick"]
+    found &= warmth(view.after) > numbers["brick_warmth"]
+    return found
 
 
 def made(view: View, numbers: Numbers) -> Mask:
@@ -60,8 +65,9 @@ def made(view: View, numbers: Numbers) -> Mask:
 
 def roofs(view: View, numbers: Numbers) -> Mask:
     """What may stand high enough to cast a shade: made colours, and anything pale without plants."""
-    pale = brightness(view.after) > numbers["pale"] * view.survey.light
-    return made(view, numbers) | (pale & (excess_green(view.after) < numbers["soil_green"]))
+    pale: Mask = brightness(view.after) > numbers["pale"] * view.survey.light
+    pale &= excess_green(view.after) < numbers["soil_green"]
+    return pale | made(view, numbers)
 
 
 def away_from_water(view: View, planes: Mapping[Role, Floats]) -> Floats:

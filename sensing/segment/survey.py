@@ -41,7 +41,11 @@ class Water:
         away = [planes[role] - level for role, level in zip(self.roles, self.level, strict=True)]
         # Sums of products one by one: a matrix product may round differently for another window.
         square = sum(
-            (p * one * other for row, one in zip(self.precision, away, strict=True) for p, other in zip(row, away, strict=True)),
+            (
+                p * one * other
+                for row, one in zip(self.precision, away, strict=True)
+                for p, other in zip(row, away, strict=True)
+            ),
             start=np.zeros_like(away[0]),
         )
         distance: Floats = np.sqrt(np.maximum(square / len(self.roles), 0.0))
@@ -85,7 +89,7 @@ def survey(after: Picture, before: Picture | None, water: DatasetReader | None, 
         bare &= greenness(sample) < cut
     soil = light[bare & (bodies == 0)]
     middle = float(np.median(light)) if light.size else 0.0
-    facts = {
+    facts: dict[str, Any] = {
         "count": int(light.size),
         "green_cut": cut,
         "light": middle,
