@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy import make_url
 
 from web.cli.common import pass_services
 from web.wiring import Services
@@ -17,4 +18,5 @@ def db() -> None:
 @pass_services
 def migrate(services: Services) -> None:
     """Brings the database to the newest version; every start does this too."""
-    click.echo(f"The database {services.database.admin_url.split('?')[0]} is up to date.")
+    shown = make_url(services.database.admin_url).render_as_string(hide_password=True)
+    click.echo(f"The database {shown} is up to date.")

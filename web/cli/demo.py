@@ -14,14 +14,13 @@ from sample_data.load import Account, is_loaded
 from sample_data.make import MANIFEST, make
 from schemas.store import ledger
 from schemas.store.sealer import seal_pending
-from web.app import create_app
 from web.cli.common import pass_services
 from web.cli.sample import DEFAULT_SEED, directory_of, load_sample
+from web.cli.serve import serve_pages
 from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, file_flight, fly
 from web.demo.looking import assign_all, compare, look
 from web.demo.story import Story
-from web.server import refuse_plain_http, run_server
 from web.wiring import Services
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -44,10 +43,8 @@ def demo(services: Services, once: bool, seed: int) -> None:
     _print_accounts(services.data_dir)
     if once:
         return
-    host, port = services.settings.host, services.settings.port
-    refuse_plain_http(host, behind_tls_proxy=services.settings.behind_tls_proxy)
-    click.echo(f"\nThe pages: http://{host}:{port}/   (Ctrl-C ends)")
-    run_server(create_app(services), host=host, port=port, workers=2)
+    click.echo()
+    serve_pages(services, services.settings.host, services.settings.port)
 
 
 def _run(services: Services, story: Story, seed: int) -> None:

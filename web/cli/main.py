@@ -6,11 +6,14 @@ import sys
 from importlib import import_module
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from schemas.refusals import RuleViolation
 from schemas.store.cluster import ClusterError
 from web.cli.common import State, tell_and_exit
 from web.logs import configure_logs
+
+MISSING = 3
 
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
@@ -57,7 +60,7 @@ def main() -> None:
     """Runs the command line; ends with 0 done, 1 refused, 2 wrong usage, 3 something is missing."""
     configure_logs()
     try:
-        skywarden.main(standalone_mode=False)
+        skywarden.main(prog_name="skywarden", standalone_mode=False)
     except RuleViolation as error:
         arguments = sys.argv[1:]
         language = "zh" if "--lang" in arguments and "zh" in arguments else "en"
@@ -70,4 +73,8 @@ def main() -> None:
         sys.exit(130)
     except ClusterError as error:
         click.echo(str(error), err=True)
-        sys.exit(3)
+        sys.exit(MISSING)
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[-1]
+        click.echo(f"The database cannot be reached: {reason}. See docs/operations.md, SKYWARDEN_DATABASE_URL.", err=True)
+        sys.exit(MISSING)

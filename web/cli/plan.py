@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +20,7 @@ from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import PatrolRoute
+from web.checks import judged
 from web.cli.common import (
     REFUSED,
     Instant,
@@ -31,7 +32,6 @@ from web.cli.common import (
     lang,
     pass_services,
 )
-from web.checks import judged
 from web.wiring import Services
 
 WORDS = {

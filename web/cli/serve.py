@@ -6,6 +6,7 @@ import click
 
 from web.app import create_app
 from web.cli.common import pass_services
+from web.security import UnsafeBinding
 from web.server import refuse_plain_http, run_server
 from web.wiring import Services
 
@@ -17,8 +18,14 @@ from web.wiring import Services
 @pass_services
 def serve(services: Services, host: str | None, port: int | None, workers: int) -> None:
     """Serves the pages until interrupted."""
-    host = host or services.settings.host
-    port = port or services.settings.port
-    refuse_plain_http(host, behind_tls_proxy=services.settings.behind_tls_proxy)
-    click.echo(f"http://{host}:{port}/")
+    serve_pages(services, host or services.settings.host, port or services.settings.port, workers=workers)
+
+
+def serve_pages(services: Services, host: str, port: int, *, workers: int = 2) -> None:
+    """Serves until interrupted; refuses, in one line, plain http on anything but loopback."""
+    try:
+        refuse_plain_http(host, behind_tls_proxy=services.settings.behind_tls_proxy)
+    except UnsafeBinding as unsafe:
+        raise click.ClickException(str(unsafe)) from unsafe
+    click.echo(f"The pages: http://{host}:{port}/   (Ctrl-C ends)")
     run_server(create_app(services), host=host, port=port, workers=workers)
