@@ -10,6 +10,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from geo.crs import to_metric, utm_epsg_of
+from geo.geojson import parse_document, parse_geometry
+from schemas.refusals import invalid
 
 # Below this overlap two drawings do not mean the same thing on the ground.
 _SAME_THING_IOU = 0.1
@@ -52,6 +54,27 @@ class Evaluation:
         """The median intersection over union per kind; a miss counts as zero."""
         kinds = sorted({match.truth.kind for match in self.matches})
         return {kind: median(m.iou for m in self.matches if m.truth.kind == kind) for kind in kinds}
+
+
+def read_truth(data: bytes, name: str) -> tuple[list[Outline], list[Outline]]:
+    """Things that must be found and things that must stay silent, from a GeoJSON file (EPSG:4326).
+
+    Raises RuleViolation `truth.unreadable`, and those of `geo.geojson` for documents and shapes that are none.
+    """
+    document = parse_document(data)
+    features = document.get("features")
+    if not isinstance(features, list):
+        raise invalid("truth.unreadable", "truth.unreadable", name=name, measured="no list of features")
+    wanted: list[Outline] = []
+    silent: list[Outline] = []
+    for number, feature in enumerate(features, start=1):
+        facts = feature.get("properties") if isinstance(feature, dict) else None
+        if not isinstance(facts, dict) or facts.get("expect") not in ("finding", "none") or "kind" not in facts:
+            raise invalid("truth.unreadable", "truth.unreadable", name=name, measured=f"feature {number}")
+        geom = parse_geometry(feature.get("geometry"), allow={"Polygon", "MultiPolygon"})
+        thing = Outline(str(facts["kind"]), geom, str(facts.get("reason", "")))
+        (wanted if facts["expect"] == "finding" else silent).append(thing)
+    return wanted, silent
 
 
 def evaluate(findings: Sequence[Outline], truth: Sequence[Outline], silent: Sequence[Outline]) -> Evaluation:

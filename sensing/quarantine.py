@@ -73,7 +73,10 @@ class Quarantine:
         self._directory = directory
 
     def admit(self, source: Path, file_name: str | None = None) -> Guest:
-        """Copy one file in, hashing on the way. Raises RuleViolation `raster.magic`, `raster.corrupt`, `file.reference`."""
+        """Copy one file in, hashing on the way.
+
+        Raises RuleViolation `file.reference` for what is no file, `raster.magic` or `raster.corrupt` for its first bytes.
+        """
         name = file_name or source.name
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)

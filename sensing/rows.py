@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from geoalchemy2.shape import from_shape
 from pyproj import CRS
+from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from schemas import tables
@@ -107,6 +108,7 @@ def detection(
         context={
             "violation": verdict.violation.code if verdict.violation else None,
             "measures": {name: round(value, 4) for name, value in seen.measures.items()},
+            "alternative": mapping(seen.alternative) if seen.alternative is not None else None,
             "places": [
                 {"layer": one.place.layer, "id": one.place.public_id, "share": round(one.share, 3)}
                 for one in verdict.places

@@ -121,7 +121,8 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
         return None
     words = (
         f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
-        f"{measures['soil_share']:.0%} of it has the colour of soil; uneven by {measures['unevenness']:.0%}, a field is even",
+        f"{measures['soil_share']:.0%} of it has the colour of soil",
+        f"its brightness varies by {measures['unevenness']:.0%}, more than a tilled field",
     )
     return Find("excavation", mask, _score(measures["light_over_soil"], 1.1, 2.2), measures, words)
 

@@ -36,7 +36,8 @@ class Job:
 class Candidate:
     """An area of the ground that looks like `kind`; EPSG:4326.
 
-    `measures` are the numbers that decided, `trace` says in words what was seen.
+    `measures` are the numbers that decided, `trace` says in words what was seen, `alternative` is another
+    engine's outline of the same thing.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Candidate:
     score: float
     measures: Mapping[str, float]
     trace: tuple[str, ...]
+    alternative: shapely.Polygon | None = None
 
 
 @dataclass(frozen=True)

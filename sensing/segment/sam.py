@@ -58,8 +58,12 @@ class Sam:
         found = _sha256(checkpoint)
         if found != sha256:
             raise invalid("segment.checkpoint", "segment.checkpoint_hash", measured=found, required=sha256)
-        sam_compat.install()
-        torch = importlib.import_module("torch")
+        try:
+            torch = importlib.import_module("torch")
+            sam_compat.install()
+            importlib.import_module("segment_anything")
+        except ImportError as error:
+            raise invalid("segment.checkpoint", "segment.torch", measured=error.name or "torch") from error
         registry = importlib.import_module("segment_anything").sam_model_registry
         model = registry[architecture]()
         try:

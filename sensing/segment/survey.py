@@ -57,9 +57,10 @@ class Survey:
     """Facts of one scene, or of a pair, from a fixed sample of its pixels.
 
     `green_cut` parts plants from bare ground by NDVI; `light` is the median brightness, `soil_light` that of
-    ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of each body of water by its number in the layer, 0 for all
-    together. For pairs, `toning` says how the earlier scene is toned, and `change` how much brightness and
-    near infrared differ between the dates where nothing has happened (robust standard deviations).
+    ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of
+    each body of water by its number in the layer, 0 for all together. For pairs, `toning` says how the earlier
+    scene is toned, and `change` how much brightness and near infrared differ between the dates where nothing has
+    happened (robust standard deviations).
     """
 
     count: int

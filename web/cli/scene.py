@@ -73,7 +73,7 @@ WORDS = {
 }
 
 
-class Offset(click.ParamType):
+class Offset(click.ParamType):  # type: ignore[type-arg]
     """A distance from UTC such as +08:00."""
 
     name = "offset"

@@ -1,0 +1,97 @@
+"""What is known about scenes and findings, as frozen rows."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from schemas.refusals import not_found
+from schemas.tables import Derivative, Detection, Flight, Scene, SegmentationRun
+from sensing.evaluate import Outline
+
+
+@dataclass(frozen=True)
+class SceneRow:
+    """One scene: what it is, from where and when, and what became of it."""
+
+    public_id: str
+    file_name: str
+    sensor: str
+    captured_at: datetime | None
+    gsd_m: float | None
+    crs: str
+    flight: str | None
+    quarantine: tuple[str, ...]
+    band_roles: tuple[str, ...]
+    masked_pixels: int | None
+    runs: int
+    detections: int
+
+
+def scenes(session: Session) -> list[SceneRow]:
+    """All scenes, the newest first."""
+    runs = dict(
+        session.execute(
+            select(Derivative.scene_id, func.count(SegmentationRun.id))
+            .join(SegmentationRun, SegmentationRun.derivative_id == Derivative.id)
+            .group_by(Derivative.scene_id)
+        ).all()
+    )
+    found = dict(session.execute(select(Detection.scene_id, func.count()).group_by(Detection.scene_id)).all())
+    rows = session.execute(
+        select(Scene, Derivative, Flight.public_id)
+        .outerjoin(Derivative, Derivative.scene_id == Scene.id)
+        .outerjoin(Flight, Flight.id == Scene.flight_id)
+        .order_by(Scene.recorded_at.desc(), Derivative.recorded_at.desc())
+    )
+    seen: dict[uuid.UUID, SceneRow] = {}
+    for scene, copy, flight in rows:
+        # The newest masked copy comes first and stands for the scene.
+        seen.setdefault(scene.id, _row(scene, copy, flight, (runs.get(scene.id, 0), found.get(scene.id, 0))))
+    return list(seen.values())
+
+
+def _row(scene: Scene, copy: Derivative | None, flight: str | None, counts: tuple[int, int]) -> SceneRow:
+    return SceneRow(
+        public_id=scene.public_id,
+        file_name=scene.file_name,
+        sensor=scene.sensor,
+        captured_at=scene.captured_at,
+        gsd_m=scene.gsd_m,
+        crs=scene.crs,
+        flight=flight,
+        quarantine=tuple(scene.quarantine or ()),
+        band_roles=tuple(copy.band_roles) if copy else (),
+        masked_pixels=copy.masked_pixels if copy else None,
+        runs=counts[0],
+        detections=counts[1],
+    )
+
+
+def findings(session: Session, scene_id: str) -> list[Outline]:
+    """The detections of the newest pass over a scene, whatever was decided about them."""
+    scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
+    if scene is None:
+        raise not_found("scene.unknown", "store.not_found", subject="scene", measured=scene_id)
+    newest = (
+        select(SegmentationRun.id)
+        .join(Derivative, SegmentationRun.derivative_id == Derivative.id)
+        .where(Derivative.scene_id == scene.id)
+        .order_by(SegmentationRun.recorded_at.desc())
+        .limit(1)
+    )
+    run_id = session.scalars(newest).one_or_none()
+    if run_id is None:
+        return []
+    rows = session.scalars(select(Detection).where(Detection.run_id == run_id).order_by(Detection.ordinal))
+    return [Outline(row.kind, _shape(row), row.public_id) for row in rows]
+
+
+def _shape(row: Detection) -> BaseGeometry:
+    return to_shape(row.geom)
