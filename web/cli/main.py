@@ -76,5 +76,5 @@ def main() -> None:
         sys.exit(MISSING)
     except OperationalError as error:
         reason = str(error.orig).strip().splitlines()[-1]
-        click.echo(f"The database cannot be reached: {reason}. See docs/operations.md, SKYWARDEN_DATABASE_URL.", err=True)
+        click.echo(f"The database cannot be reached: {reason}. See docs/operations.md.", err=True)
         sys.exit(MISSING)
