@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -15,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from flights.case import Case, metres, place_of
 from flights.model import Command
 from flights.situation import Clearance
+from geo.periods import months_after
 from schemas.refusals import Refusal, refuse
 from schemas.rules import QuietHours, RulePack
 
@@ -93,12 +93,6 @@ def mark_refusals(pack: RulePack, name: str, marked_on: date | None, on: date) -
     elif not marked_on <= on < months_after(marked_on, months):
         measured = marked_on.isoformat()
         yield refuse("GD-16.4", "flight.mark_old", name=name, measured=measured, required=months)
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day `months` later, or the last day of a month that is shorter."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def aircraft_is_usable(case: Case) -> Iterator[Refusal]:

@@ -14,8 +14,9 @@ from sqlalchemy import func, select
 
 from flights import queries
 from flights.canonical import fence_digest
-from flights.checks_air import mark_refusals, months_after
+from flights.checks_air import mark_refusals
 from flights.precheck import Verdict
+from geo.periods import months_after
 from schemas.machine import Context, Guard, label
 from schemas.refusals import Refusal, refuse
 from schemas.tables import (

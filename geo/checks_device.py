@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterable
 from datetime import date
 
@@ -14,17 +13,12 @@ from geo import queries, shapes, zones
 from geo.checks_common import siting_plan_refusals
 from geo.content import siting_sha256
 from geo.footprint import sector
+from geo.periods import months_after
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
 from schemas.tables import Device, DeviceReview, DeviceSite, Signage
 
 REVIEW_KINDS = ("legal", "technical")
-
-
-def months_after(day: date, months: int) -> date:
-    """The same day so many months later, or the last day of a month that is too short."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def secret_is_documented(context: Context) -> Iterable[Refusal]:

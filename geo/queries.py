@@ -14,17 +14,8 @@ from geo import shapes
 from geo.zones import SHORTEST_DEGREE_M, Zone
 from schemas.tables import SRID, PrivacyZone
 
-# Columns and not rows of the mapping: near a long route there are thousands of zones.
-_COLUMNS = (
-    PrivacyZone.id,
-    PrivacyZone.public_id,
-    PrivacyZone.kind,
-    gis.ST_AsEWKB(PrivacyZone.geom, type_=LargeBinary),
-    PrivacyZone.buffer_m,
-    PrivacyZone.valid_from,
-    PrivacyZone.valid_to,
-    gis.ST_AsEWKB(PrivacyZone.exact_geom, type_=LargeBinary),
-)
+# Columns of the table and not rows of the mapping: near a long route there are thousands of zones.
+_ZONE = PrivacyZone.__table__.c
 
 
 def zones_near(
@@ -40,7 +31,7 @@ def zones_near(
     A superset for `geo.zones.hits`: bounding boxes grown by the largest buffer there is, ordered by
     public id. `geom` is in EPSG:4326.
     """
-    widest_m = (session.scalar(select(func.max(PrivacyZone.buffer_m))) or 0.0) + extra_buffer_m
+    widest_m = (session.scalar(select(func.max(_ZONE.buffer_m))) or 0.0) + extra_buffer_m
     west, south, east, north = geom.bounds
     margin_deg = widest_m / SHORTEST_DEGREE_M
     margin_lon_deg = margin_deg / max(math.cos(math.radians(min(max(-south, north, 0.0), 89.0))), 1e-9)
@@ -48,13 +39,22 @@ def zones_near(
         west - margin_lon_deg, south - margin_deg, east + margin_lon_deg, north + margin_deg, SRID
     )
     rows = session.execute(
-        select(*_COLUMNS)
-        .where(
-            or_(PrivacyZone.geom.bool_op("&&")(window), PrivacyZone.exact_geom.bool_op("&&")(window)),
-            PrivacyZone.valid_from <= (end or start),
-            or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > start),
+        select(
+            _ZONE.id,
+            _ZONE.public_id,
+            _ZONE.kind,
+            gis.ST_AsEWKB(_ZONE.geom, type_=LargeBinary),
+            _ZONE.buffer_m,
+            _ZONE.valid_from,
+            _ZONE.valid_to,
+            gis.ST_AsEWKB(_ZONE.exact_geom, type_=LargeBinary),
         )
-        .order_by(PrivacyZone.public_id)
+        .where(
+            or_(_ZONE.geom.bool_op("&&")(window), _ZONE.exact_geom.bool_op("&&")(window)),
+            _ZONE.valid_from <= (end or start),
+            or_(_ZONE.valid_to.is_(None), _ZONE.valid_to > start),
+        )
+        .order_by(_ZONE.public_id)
     ).all()
     if not rows:
         return ()

@@ -57,15 +57,21 @@ class Zone:
 
 @dataclass(frozen=True)
 class ZoneHit:
-    """A zone that a geometry reaches.
-
-    `distance_m` is the distance to the displayed shape, 0 where they meet; `place` a GeoJSON geometry
-    of where.
-    """
+    """A zone that a geometry of EPSG:4326 reaches; how near and where is worked out when it is asked for."""
 
     zone: Zone
-    distance_m: float
-    place: dict[str, Any]
+    geom: BaseGeometry
+
+    @cached_property
+    def distance_m(self) -> float:
+        """The distance to the displayed shape, 0 where they meet."""
+        return distance_m(self.geom, self.zone.geom)
+
+    @cached_property
+    def place(self) -> dict[str, Any]:
+        """What the geometry and the displayed shape have in common, or that shape, as a GeoJSON geometry."""
+        common = self.geom.intersection(self.zone.geom)
+        return dict(mapping(self.zone.geom if common.is_empty else common))
 
 
 def in_force(zones: Iterable[Zone], start: datetime, end: datetime | None = None) -> tuple[Zone, ...]:
@@ -85,9 +91,7 @@ def hits(geom: BaseGeometry, zones: Sequence[Zone], *, extra_buffer_m: float = 0
     buffer_m = np.array([zone.buffer_m for zone in zones]) + extra_buffer_m
     near = _near(geom, checked, buffer_m)
     reached = near[_reaches(geom, checked[near], buffer_m[near])]
-    displayed = _array(zones[index].geom for index in reached)
-    found = zip(reached, distances_m(geom, displayed), _places(geom, displayed), strict=True)
-    return tuple(ZoneHit(zones[index], float(apart_m), dict(mapping(place))) for index, apart_m, place in found)
+    return tuple(ZoneHit(zones[index], geom) for index in reached)
 
 
 def distance_m(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -136,14 +140,3 @@ def _reaches(geom: BaseGeometry, checked: Shapes, buffer_m: Floats) -> NDArray[n
     beside = np.flatnonzero(~reaches & (buffer_m > 0))
     reaches[beside] = distances_m(geom, checked[beside]) <= buffer_m[beside]
     return reaches
-
-
-def _places(geom: BaseGeometry, displayed: Shapes) -> Shapes:
-    """What each displayed shape has in common with the geometry; the whole shape where that is nothing."""
-    places = displayed.copy()
-    # Most of what a wide footprint reaches lies inside it: then the shape itself is what both share.
-    parted = np.flatnonzero(~shapely.covers(geom, displayed))
-    common = shapely.intersection(geom, displayed[parted])
-    some = ~shapely.is_empty(common)
-    places[parted[some]] = common[some]
-    return places
