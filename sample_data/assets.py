@@ -1,0 +1,262 @@
+"""Devices, patrol areas, routes and plans of the district as rows, with their publications."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from shapely.geometry import LineString, Point, shape
+from sqlalchemy import select
+
+from geo.content import content_sha256, siting_sha256
+from sample_data.writer import Writer, day, wkb
+from schemas import tables as t
+
+ZONE = ZoneInfo("Asia/Shanghai")
+PUBLISHED_AT = time(10, 0)
+CHANNELS = ("official_disclosure", "platform_map")
+LEAD_DAYS = 30
+
+# line, true height, home, speed, photo spacing -> the stored mission, its digest, height of home above sea level
+CompileRoute = Callable[[LineString, float, Point, float, float], tuple[dict[str, Any], str, float]]
+
+
+def _siting_plan(w: Writer) -> t.SitingPlan:
+    return w.add(
+        t.SitingPlan,
+        "SP",
+        authority_id=w.by_code(t.Authority, "A1").id,
+        approval_no="SAMPLE-2025-001",
+        approved_on=date(2025, 5, 20),
+        approver_authority_id=w.by_code(t.Authority, "P0").id,
+    )
+
+
+def devices(w: Writer, data: dict[str, Any], today: date) -> None:
+    """The devices with their sites, papers and publications."""
+    plan = _siting_plan(w)
+    authority = w.by_code(t.Authority, "A1")
+    people = {code: w.by_code(t.Person, code).id for code in ("L1", "T1", "O1")}
+    for row in data["devices"]:
+        site = w.add(
+            t.DeviceSite,
+            "ST",
+            geom=wkb(Point(row["lon"], row["lat"])),
+            place_text=f"Site of {row['code']} (fictional) {row['code']}点位（虚构）",
+            siting_plan_id=plan.id,
+        )
+        device = _device(w, row, (authority, site), today)
+        w.session.flush()
+        _papers(w, row, device, people, today)
+        device.active_sha256 = siting_sha256(w.session, device)
+        _publish(w, device, date.fromisoformat(row["published_on"]))
+
+
+def _device(w: Writer, row: dict[str, Any], place: tuple[t.Authority, t.DeviceSite], today: date) -> t.Device:
+    authority, site = place
+    blocked, gone = row["state"] == "blocked", row["state"] == "discontinued"
+    measures = row["is_measuring_instrument"]
+    reasons = {
+        "blocked": "calibration lapsed" if measures else "tamper alarm",
+        "maintenance": "lens exchange",
+        "discontinued": "site no longer needed",
+    }
+    in_use = row["state"] in ("active", "maintenance", "blocked", "discontinued")
+    return w.add(
+        t.Device,
+        "DV",
+        name=row["code"],
+        platform=row["platform"],
+        category=row["category"],
+        device_type=row["kind"],
+        purpose_en=row["purpose_en"],
+        purpose_zh=row["purpose_zh"],
+        authority=authority,
+        authority_id=authority.id,
+        item_id=w.by_code(t.SupervisionItem, row["item"]).id,
+        site=site,
+        site_id=site.id,
+        model="Model S (fictional)",
+        quality_certificate_no=f"QC-SAMPLE-{row['code']}",
+        is_measuring_instrument=measures,
+        calibration_valid_to=(today + timedelta(days=-20 if blocked else 200)) if measures else None,
+        hfov_deg=70.0 if row["kind"] == "video" else None,
+        state=row["state"],
+        activated_on=date.fromisoformat(row["activated_on"]) if in_use else None,
+        discontinued_on=today - timedelta(days=12) if gone else None,
+        state_reason=reasons.get(row["state"]),
+        state_since=datetime.combine(today - timedelta(days=12), time(2), UTC),
+        pause_ends_on=today + timedelta(days=9) if row["state"] == "maintenance" else None,
+    )
+
+
+def _papers(w: Writer, row: dict[str, Any], device: t.Device, people: dict[str, uuid.UUID], today: date) -> None:
+    """Reviews, the sign or mark, the aircraft's own record, and the announcement of an end."""
+    published = date.fromisoformat(row["published_on"])
+    for kind, reviewer in (("legal", "L1"), ("technical", "T1")):
+        w.add(
+            t.DeviceReview,
+            "RV",
+            device_id=device.id,
+            kind=kind,
+            reviewer_id=people[reviewer],
+            passed=True,
+            items={"all": "pass"},
+            reviewed_on=published - timedelta(days=7),
+        )
+    flies = "registration_no" in row
+    # The mark of an aircraft is checked anew every year, and counts from the first check on.
+    for verified_on in (published + timedelta(days=10), *([today - timedelta(days=60)] if flies else [])):
+        w.add(
+            t.Signage,
+            "SG",
+            device_id=device.id,
+            text=row.get("registration_no", f"QH-{row['code']}"),
+            verified_on=verified_on,
+            verified_by=people["O1"],
+        )
+    if flies:
+        width, height = row["image_px"]
+        w.session.add(
+            t.Drone(
+                device_id=device.id,
+                registration_no=row["registration_no"],
+                camera_hfov_deg=row["camera_hfov_deg"],
+                camera_image_width_px=width,
+                camera_image_height_px=height,
+                max_takeoff_mass_kg=4.0,
+            )
+        )
+    if row["state"] == "discontinued":
+        w.add(
+            t.Announcement,
+            "AN",
+            subject_kind="device",
+            subject_id=device.id,
+            kind="discontinued",
+            announced_at=datetime.combine(today - timedelta(days=12), time(2), UTC),
+            text_en=f"Device {row['code']} has been taken out of service (fictional).",
+            text_zh=f"设备{row['code']}已停止使用（虚构）。",
+        )
+
+
+def _publish(w: Writer, subject: t.Device | t.PatrolArea | t.PatrolRoute, published_on: date) -> None:
+    w.session.flush()
+    content = content_sha256(w.session, subject)
+    for channel in CHANNELS:
+        w.add(
+            t.Publication,
+            "PB",
+            subject_kind=subject.__tablename__,
+            subject_id=subject.id,
+            channel=channel,
+            published_at=datetime.combine(published_on, PUBLISHED_AT, ZONE),
+            published_on=published_on,
+            lead_days=LEAD_DAYS,
+            receipt_id=f"SAMPLE-{subject.public_id}-{channel}",
+            content_sha256=content,
+        )
+
+
+def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> None:
+    """Patrol areas, routes, the clearance and the inspection plans."""
+    authority = w.by_code(t.Authority, "A1")
+    item = w.by_code(t.SupervisionItem, "ECO-01")
+    author, head = w.by_code(t.Person, "N1"), w.by_code(t.Person, "H1")
+    plan = w.session.scalars(select(t.SitingPlan)).first()
+    areas: dict[str, t.PatrolArea] = {}
+    for row in data["areas"]:
+        areas[row["code"]] = w.add(
+            t.PatrolArea,
+            "PA",
+            code=row["code"],
+            name_en=row["name_en"],
+            name_zh=row["name_zh"],
+            purpose_en="Pollution patrol by drone",
+            purpose_zh="无人机污染巡查",
+            authority=authority,
+            authority_id=authority.id,
+            author_id=author.id,
+            item_id=item.id,
+            siting_plan_id=plan.id if plan else None,
+            geom=wkb(shape(row["geometry"])),
+            alt_min_agl_m=row["alt_min_agl_m"],
+            alt_max_agl_m=row["alt_max_agl_m"],
+            state="effective",
+            effective_from=date.fromisoformat(row["effective_from"]),
+        )
+        _publish(w, areas[row["code"]], date.fromisoformat(row["published_on"]))
+    for row in data["routes"]:
+        _route(w, row, (areas[row["area"]], authority, author), compile_route)
+    for row in data["clearances"]:
+        w.add(
+            t.AirspaceClearance,
+            "AC",
+            kind=row["kind"],
+            number=row["number"],
+            issuing_body=row["issuing_body"],
+            authority_id=authority.id,
+            geom=wkb(shape(row["geometry"])),
+            alt_max_agl_m=row["alt_max_agl_m"],
+            valid_from=datetime.fromisoformat(row["valid_from"]),
+            valid_to=datetime.fromisoformat(row["valid_to"]),
+        )
+    for row in data["inspection_plans"]:
+        w.add(
+            t.InspectionPlan,
+            "IP",
+            number=row["number"],
+            title_en=f"Patrol plan {row['number']} (fictional)",
+            title_zh=f"巡查计划{row['number']}（虚构）",
+            authority_id=authority.id,
+            item_id=item.id,
+            area_ids=[str(area.id) for area in areas.values()],
+            entity_ids=[],
+            author_id=author.id,
+            approver_id=head.id,
+            approved_at=datetime.combine(date.fromisoformat(row["approved_on"]), time(2), UTC),
+            valid_from=date.fromisoformat(row["valid_from"]),
+            valid_to=date.fromisoformat(row["valid_to"]),
+            state="approved",
+        )
+
+
+def _route(
+    w: Writer,
+    row: dict[str, Any],
+    belongs: tuple[t.PatrolArea, t.Authority, t.Person],
+    compile_route: CompileRoute,
+) -> None:
+    area, authority, author = belongs
+    line, home = LineString(row["geometry"]["coordinates"]), Point(row["home"])
+    mission, digest, home_amsl_m = compile_route(
+        line, row["alt_agl_m"], home, row["speed_m_s"], row["trigger_distance_m"]
+    )
+    route = w.add(
+        t.PatrolRoute,
+        "RT",
+        code=row["code"],
+        name_en=row["name_en"],
+        name_zh=row["name_zh"],
+        area=area,
+        area_id=area.id,
+        authority=authority,
+        authority_id=authority.id,
+        author_id=author.id,
+        geom=wkb(line),
+        alt_agl_m=row["alt_agl_m"],
+        camera_hfov_deg=row["camera_hfov_deg"],
+        home=wkb(home),
+        home_amsl_m=home_amsl_m,
+        speed_m_s=row["speed_m_s"],
+        trigger_distance_m=row["trigger_distance_m"],
+        mission=mission,
+        mission_digest=digest,
+        state=row["state"],
+        effective_from=day(row["effective_from"]),
+    )
+    if row["published_on"]:
+        _publish(w, route, date.fromisoformat(row["published_on"]))
