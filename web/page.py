@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext
 from markupsafe import Markup
 
 from schemas.actors import ActorKind
+from schemas.rules.registry import registry
 from web import words
 from web.i18n import ZONE
 from web.identity.request_identity import current_actor, services
@@ -46,7 +47,13 @@ def register(app: Flask) -> None:
     """Installs the helpers in the templates of `app`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(
-        navigation=navigation, signed_in=signed_in, sample_data=sample_data, today=today, words=words, may=allowed
+        navigation=navigation,
+        signed_in=signed_in,
+        sample_data=sample_data,
+        today=today,
+        words=words,
+        may=allowed,
+        is_law=is_law,
     )
     app.jinja_env.filters.update(attribute=attribute, anchor=anchor)
 
@@ -84,3 +91,8 @@ def attribute(value: Mapping[str, Any] | list[Any]) -> Markup:
 def anchor(rule: str) -> str:
     """The fragment of the rules page that explains a rule id: `gd-14-2` for GD-14.2."""
     return rule.lower().replace(".", "-")
+
+
+def is_law(rule: str) -> bool:
+    """Whether a rule id is explained on the rules page; ids of our own checks are not."""
+    return rule in registry()

@@ -39,7 +39,7 @@ def said(answer):
 
 
 def rules(answer):
-    return re.findall(r'href="/rules#[^"]+" class="mono">([^<]+)<', answer.text)
+    return re.findall(r'class="mono(?: quiet)?">([^<]+)</(?:a|span)>\s*(?:<button|</p>)', answer.text)
 
 
 def places(answer):
