@@ -28,8 +28,11 @@ _MERCATOR_EPSG = 3857
 _MERCATOR_HALF_M = math.pi * 6_378_137.0
 _TILE_PX = 256
 _THUMB_PX = 512
-# The same cut at both ends for the whole scene: two windows of one scene are comparable by eye.
-_LOW, _HIGH = 2, 98
+# The same cut at both ends for the whole scene and all its colours: two windows of one scene are comparable by
+# eye, and grass stays green. Photos are shown as they were taken.
+_LOW, _HIGH = 0.5, 99.7
+# Reflectance is linear in light, the eye is not.
+_GAMMA = 1.8
 _LARGEST_PX = 2048
 _MAX_ZOOM = 24
 
@@ -71,7 +74,7 @@ def tile(path: Path, roles: Sequence[Role], zoom: int, column: int, row: int) ->
 
 
 def _draw(path: Path, roles: Sequence[Role], transform: Affine, size: tuple[int, int]) -> bytes:
-    bands, levels = _look(path, tuple(roles))
+    bands, tone = _look(path, tuple(roles))
     width, height = size
     with (
         open_derivative(path) as source,
@@ -86,14 +89,24 @@ def _draw(path: Path, roles: Sequence[Role], transform: Affine, size: tuple[int,
         ) as warped,
     ):
         planes = warped.read([*bands, warped.count])
-    return _png(planes[:-1], planes[-1] > 0, levels)
+    return _png(planes[:-1], planes[-1] > 0, tone)
 
 
-def _png(planes: NDArray[np.generic], shown: NDArray[np.bool_], levels: tuple[tuple[float, float], ...]) -> bytes:
-    colours = [
-        np.clip((plane.astype(np.float64) - low) / (high - low) * 255, 0, 255)
-        for plane, (low, high) in zip(planes, levels, strict=True)
-    ]
+@dataclass(frozen=True)
+class _Tone:
+    """Which values are shown black and white, and how bright the ones between."""
+
+    low: float
+    high: float
+    gamma: float = 1.0
+
+    def shown(self, plane: NDArray[np.generic]) -> NDArray[np.float64]:
+        share = np.clip((plane.astype(np.float64) - self.low) / (self.high - self.low), 0.0, 1.0)
+        return np.asarray(255.0 * share ** (1.0 / self.gamma))
+
+
+def _png(planes: NDArray[np.generic], shown: NDArray[np.bool_], tone: _Tone) -> bytes:
+    colours = [tone.shown(plane) for plane in planes]
     rgb = colours if len(colours) == len(_RGB) else colours[:1] * len(_RGB)
     pixels = np.stack([*(np.where(shown, plane, 0) for plane in rgb), shown * 255.0], axis=-1)
     out = io.BytesIO()
@@ -102,19 +115,21 @@ def _png(planes: NDArray[np.generic], shown: NDArray[np.bool_], levels: tuple[tu
 
 
 @lru_cache(maxsize=64)
-def _look(path: Path, roles: tuple[Role, ...]) -> tuple[tuple[int, ...], tuple[tuple[float, float], ...]]:
-    """Which bands to show, and the values shown black and white; a stored copy never changes, so this is kept."""
+def _look(path: Path, roles: tuple[Role, ...]) -> tuple[tuple[int, ...], _Tone]:
+    """Which bands to show, and in which tones; a stored copy never changes, so this is kept."""
     with open_derivative(path) as source:
         known = set(_RGB) <= set(roles)
         bands = tuple(roles.index(role) + 1 for role in _RGB) if known else (1,)
-        return bands, tuple(_levels(source, band) for band in bands)
+        if known and source.dtypes[0] == "uint8":
+            return bands, _Tone(0.0, 255.0)
+        return bands, _tone(source, bands, _GAMMA if known else 1.0)
 
 
-def _levels(source: DatasetReader, band: int) -> tuple[float, float]:
+def _tone(source: DatasetReader, bands: tuple[int, ...], gamma: float) -> _Tone:
     shape = (min(source.height, _THUMB_PX), min(source.width, _THUMB_PX))
-    plane = source.read(band, out_shape=shape)
+    planes = source.read(list(bands), out_shape=(len(bands), *shape))
     shown = source.dataset_mask(out_shape=shape) > 0
     if not shown.any():
-        return (0.0, 1.0)
-    low, high = np.percentile(plane[shown], (_LOW, _HIGH))
-    return (float(low), float(high) if high > low else float(low) + 1.0)
+        return _Tone(0.0, 1.0)
+    low, high = (float(value) for value in np.percentile(planes[:, shown], (_LOW, _HIGH)))
+    return _Tone(low, high if high > low else low + 1.0, gamma)
