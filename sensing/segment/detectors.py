@@ -30,7 +30,7 @@ class Detector:
 
     def halo_px(self, gsd_m: float) -> int:
         """How far around a pixel its answer depends on other pixels."""
-        reach_m: float = max(self.numbers.get("slope_m", 0.0), self.numbers.get("field_m", 0.0))
+        reach_m: float = max(self.numbers.get(name, 0.0) for name in ("slope_m", "field_m", "bank_m"))
         grain_px = int(self.numbers["settle_px"]) + int(self.numbers.get("rim_px", 0))
         return grain_px + math.ceil(reach_m / gsd_m) + 2
 

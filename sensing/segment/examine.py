@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -12,7 +12,7 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from sensing.bands import Role
-from sensing.features import Floats, brightness, greenness, local_deviation, warmth
+from sensing.features import Floats, brightness, greenness, local_deviation, local_mean, warmth
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
@@ -72,11 +72,11 @@ def middle(plane: Floats, where: Mask) -> float:
     return float(np.median(plane[where])) if where.any() else 0.0
 
 
-def unevenness(plane: Floats, where: Mask) -> float:
-    """How much a plane varies inside a mask, away from its rim: the range of its middle 80 % over its median."""
-    inner = ndimage.binary_erosion(where)
-    values = plane[inner if inner.any() else where]
-    low, centre, high = np.percentile(values, (10, 50, 90))
+def unevenness(view: View, where: Mask) -> float:
+    """How much brightness varies inside a mask, away from its rim: the range of its middle 80 % over its median."""
+    calm = local_mean(brightness(view.after), view.valid, 1)
+    inner = next((m for m in (ndimage.binary_erosion(where, iterations=n) for n in (2, 1)) if m.any()), where)
+    low, centre, high = np.percentile(calm[inner], (10, 50, 90))
     return float((high - low) / max(centre, 1.0))
 
 
@@ -109,7 +109,7 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
         "warmth": middle(warmth(view.after), mask),
         "elongation": elongation(rim),
         "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
-        "unevenness": unevenness(light, mask),
+        "unevenness": unevenness(view, mask),
         "rectangularity": rectangularity(rim),
         "farmland": share(view.within(FARMLAND), mask),
     }
@@ -117,14 +117,15 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
         measures["ndvi"] = middle(greenness(view.after), mask)
     if measures["soil_share"] < numbers["soil_share"] or measures["elongation"] > numbers["max_elongation"]:
         return None
-    if _tilled(measures, numbers):
+    measures["evidence"] = evidence(measures, numbers["evidence"])
+    if measures["evidence"] <= 0:
         return None
     words = (
         f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
         f"{measures['soil_share']:.0%} of it has the colour of soil",
-        f"its brightness varies by {measures['unevenness']:.0%}, more than a tilled field",
+        f"its brightness varies by {measures['unevenness']:.0%}; tilled fields are even",
     )
-    return Find("excavation", mask, _score(measures["light_over_soil"], 1.1, 2.2), measures, words)
+    return Find("excavation", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
 
 def texture(view: View, mask: Mask) -> float:
@@ -134,13 +135,13 @@ def texture(view: View, mask: Mask) -> float:
     return middle(rough, mask) / max(middle(light.astype(np.float64), mask), 1.0)
 
 
-def _tilled(measures: Mapping[str, float], numbers: Numbers) -> bool:
-    """Whether bare ground is as even as a tilled field; diggings have floors, slopes and heaps.
+def evidence(measures: Mapping[str, float], numbers: Mapping[str, Sequence[float]]) -> float:
+    """How far measures speak for a thing: each from -1 to 1, by how far it lies from where it speaks for neither.
 
-    With near infrared, topsoil tells itself by the roots and litter in it: its NDVI is above that of subsoil.
+    `numbers` gives for each measure that value and the distance (its sign is the direction) that settles it.
     """
-    rooted = measures.get("ndvi", 0.0) > numbers["rooted"]
-    return measures["unevenness"] < float(numbers["uneven_rooted" if rooted else "uneven"])
+    known = {name: measures[name] for name in numbers if name in measures}
+    return float(sum(np.clip((value - numbers[name][0]) / numbers[name][1], -1, 1) for name, value in known.items()))
 
 
 def building(closer: Closer, numbers: Numbers) -> Find | None:
@@ -183,9 +184,13 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
         "built_contact": share(surfaces.roofs(view, numbers), ring(mask, 0, view.px(numbers["contact_m"]))),
         "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
     }
+    if view.before is not None and Role.NIR in view.after.bands:
+        measures["green_loss"] = middle(greenness(view.before) - greenness(view.after), mask)
     even = measures["texture"] < numbers["shade_texture"]
     shade = measures["built_contact"] > numbers["shade_contact_even" if even else "shade_contact"]
     weak = measures["sure_share"] < numbers["sure_share"]
+    # Under shade the plants are still there, and NDVI shows them.
+    weak |= measures.get("green_loss", 1.0) < numbers.get("least_green_loss", 0.0)
     if shade or weak or measures["elongation"] > numbers["max_elongation"]:
         return None
     words = (

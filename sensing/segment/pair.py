@@ -89,4 +89,6 @@ def plume(view: View, numbers: Numbers) -> Planes:
     """Water that changed its colour while the rest of its body did not."""
     away = water_change(view)
     here = view.within(WATER) & view.valid
-    return Planes(here & (away > numbers["change"]), here & (away > numbers["sure_change"]))
+    # Pixels on a bank are part land, whose changes are none of the water's.
+    open_water = surfaces.inside(here, view.px(numbers["bank_m"]))
+    return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))

@@ -55,4 +55,5 @@ def plume(view: View, numbers: Numbers) -> Planes:
     away = water_colour(view)
     leaves = excess_green(view.after) > numbers["leaves"]
     here = view.within(WATER) & view.valid & ~leaves
-    return Planes(here & (away > numbers["change"]), here & (away > numbers["sure_change"]))
+    open_water = surfaces.inside(here, view.px(numbers["bank_m"]))
+    return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))
