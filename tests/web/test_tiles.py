@@ -54,6 +54,19 @@ def test_tile__known_etag__304(reader):
     assert again.headers["ETag"] == tag
 
 
+def test_tile__etag_of_another_tile_or_revision__drawn(reader):
+    address = tile_address(113.27, 23.13, 11)
+    first = get(reader, "devices", address)
+    other = get(reader, "privacy_zones", address).headers["ETag"]
+    for tag in (other, '"devices-11-1668-887-20000101-0"', '"devices-"', "W/"):
+        answer = get(reader, "devices", address, **{"If-None-Match": tag})
+        assert (answer.status_code, answer.data) == (200, first.data)
+
+
+def test_tile__any_etag__304(reader):
+    assert get(reader, "devices", tile_address(113.27, 23.13, 11), **{"If-None-Match": "*"}).status_code == 304
+
+
 def test_tile__after_a_recorded_change__is_drawn_anew(client, admin, work):
     address = tile_address(113.27, 23.13, 11)
     before = get(client, "devices", address)
@@ -114,5 +127,12 @@ def test_tile__query__uses_the_spatial_index(services, layer):
 def test_tile_cache__above_its_size__forgets_the_oldest():
     cache = TileCache(2)
     for key in "abc":
-        cache.put(key, key.encode())
-    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (None, b"b", b"c")
+        cache.put(key, "r1", key.encode())
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (None, ("r1", b"b"), ("r1", b"c"))
+
+
+def test_tile_cache__drawn_anew__keeps_the_newer_one():
+    cache = TileCache(2)
+    cache.put("a", "r1", b"old")
+    cache.put("a", "r2", b"new")
+    assert cache.get("a") == ("r2", b"new")

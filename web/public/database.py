@@ -12,9 +12,13 @@ from web.identity.request_identity import services
 
 @contextmanager
 def public_connection() -> Iterator[Connection]:
-    """A connection of the role that can read nothing but what anyone may see."""
+    """A connection of the role that can read nothing but what anyone may see; each statement stands for itself.
+
+    Nothing is ever written here, so a transaction around the statements would only cost: its end is one more
+    trip to the server, and with a rollback psycopg forgets every plan that the server had prepared.
+    """
     with services().public_engine.connect() as connection:
-        yield connection
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def revision(public: Connection) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from schemas.refusals import invalid, not_found
 from web.permissions import Audience, Permission, Section
-from web.public.database import public_connection, revision
+from web.public.database import public_connection
 from web.public.layers import LAYERS
 
 section = Section("tiles", __name__, Audience.PUBLIC)
@@ -47,6 +47,9 @@ STATEMENTS = {
     name: _TILE.format(columns=_THEME, source=layer.select, condition="r.state <> 'retired'")
     for name, layer in LAYERS.items()
 } | {"basemap": _TILE.format(columns=_BASE_COLUMNS, source=_BASE_SOURCE, condition=_BASE_CONDITION)}
+# The revision and the tile come from one snapshot, in one trip; what the asker knows already is not drawn.
+_ASK = "SELECT now.revision, CASE WHEN now.revision <> ALL (:known) THEN ({tile}) END FROM public_map.revision AS now"
+_ASKED = {name: text(_ASK.format(tile=tile)) for name, tile in STATEMENTS.items()}
 
 
 @section.page("/tiles/<layer>/<z>/<x>/<y>.mvt", GET=Permission.BROWSE)
@@ -55,13 +58,13 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
     if layer not in STATEMENTS:
         raise not_found("layer.unknown", "web.layer_unknown", measured=layer[:40], required=", ".join(STATEMENTS))
     address = _address(z, x, y)
+    prefix = f"{layer}-{'-'.join(map(str, address))}-"
+    tags = request.if_none_match.as_set(include_weak=True)
+    held = [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
     with public_connection() as public:
-        version = revision(public)
-        tag = f"{layer}-{'-'.join(map(str, address))}-{version}"
-        if request.if_none_match.contains_weak(tag):
-            response = Response(status=304)
-        else:
-            response = _body(_packed(public, layer, address, version))
+        version, packed = _current(public, layer, address, held)
+    tag = prefix + version
+    response = Response(status=304) if request.if_none_match.contains_weak(tag) else _body(packed)
     response.set_etag(tag)
     response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
     response.headers["Vary"] = "Accept-Encoding"
@@ -83,24 +86,25 @@ def _body(packed: bytes) -> Response:
 
 
 class TileCache:
-    """The packed tiles that were asked for last; a new revision has new keys, so nothing stale is served."""
+    """The packed tiles that were asked for last, each with the revision that it was drawn from."""
 
     def __init__(self, size: int = CACHED_TILES) -> None:
         self._size = size
-        self._tiles: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._tiles: OrderedDict[Hashable, tuple[str, bytes]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: Hashable) -> bytes | None:
-        """The tile of that key, or None."""
+    def get(self, key: Hashable) -> tuple[str, bytes] | None:
+        """The tile of that key with its revision, or None."""
         with self._lock:
             if key in self._tiles:
                 self._tiles.move_to_end(key)
             return self._tiles.get(key)
 
-    def put(self, key: Hashable, packed: bytes) -> None:
+    def put(self, key: Hashable, version: str, packed: bytes) -> None:
         """Keeps a tile; the one that was asked for longest ago goes when there is no more room."""
         with self._lock:
-            self._tiles[key] = packed
+            self._tiles[key] = version, packed
+            self._tiles.move_to_end(key)
             while len(self._tiles) > self._size:
                 self._tiles.popitem(last=False)
 
@@ -108,24 +112,26 @@ class TileCache:
 _cache = TileCache()
 
 
-def _packed(public: Connection, layer: str, address: tuple[int, int, int], version: str) -> bytes:
-    key = (public.engine.url.database, layer, address, version)
-    packed = _cache.get(key)
-    if packed is None:
-        packed = gzip.compress(draw(public, layer, *address), 6)
-        _cache.put(key, packed)
-    return packed
+def _current(public: Connection, layer: str, address: tuple[int, int, int], held: list[str]) -> tuple[str, bytes]:
+    """The present revision and the packed tile; the tile counts only where the reader does not hold that revision."""
+    key = (public.engine.url.database, layer, address)
+    kept_version, kept = _cache.get(key) or ("", b"")
+    version, drawn = _drawn(public, layer, address, [*held, kept_version])
+    if drawn is None:
+        return version, kept
+    packed = gzip.compress(drawn, 6)
+    _cache.put(key, version, packed)
+    return version, packed
 
 
-def draw(public: Connection, layer: str, z: int, x: int, y: int) -> bytes:
-    """The tile as Mapbox Vector Tile bytes; empty where nothing lies."""
-    values = {
-        "z": z,
-        "x": x,
-        "y": y,
+def _drawn(public: Connection, layer: str, address: tuple[int, int, int], known: list[str]) -> tuple[str, bytes | None]:
+    """The present revision and the tile as Mapbox Vector Tile bytes; None for a revision that is known."""
+    values = dict(zip("zxy", address, strict=True)) | {
         "layer": layer,
         "extent": EXTENT,
         "buffer": BUFFER_PX * EXTENT // 512,
         "margin": BUFFER_PX / 512,
+        "known": known,
     }
-    return bytes(public.execute(text(STATEMENTS[layer]), values).scalar_one())
+    version, drawn = public.execute(_ASKED[layer], values).one()
+    return version, None if drawn is None else bytes(drawn)
