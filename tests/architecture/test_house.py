@@ -112,7 +112,6 @@ def test_every_package_is_listed_explicitly() -> None:
     import tomllib
 
     listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
-    there = {
-        ".".join(path.parent.relative_to(ROOT).parts) for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")
-    }
+    inits = [path for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")]
+    there = {".".join(path.parent.relative_to(ROOT).parts) for path in inits}
     assert there <= listed

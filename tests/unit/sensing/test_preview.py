@@ -13,7 +13,7 @@ from pyproj import Transformer
 from schemas.refusals import RuleViolation
 from sensing.bands import Role
 from sensing.preview import Box, render, tile
-from tests.unit.sensing.pictures import CORNER, noise, north_up, write_tif
+from tests.unit.sensing.pictures import CORNER, noise, write_tif
 
 RGB = (Role.RED, Role.GREEN, Role.BLUE)
 

@@ -131,7 +131,7 @@ SQUARE = shapely.box(113.0, 23.0, 113.01, 23.01)
 
 
 def moved(east_deg: float) -> shapely.Polygon:
-    return shapely.transform(SQUARE, lambda c: c + [east_deg, 0])
+    return shapely.transform(SQUARE, lambda c: np.add(c, (east_deg, 0)))
 
 
 def test_iou__half_moved__one_third():
