@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,24 +29,39 @@ _CLEAR_PEAK = 8.0
 _TOLERANCE_PX = 0.01
 _ROUNDS = 12
 _FEWEST_PIXELS = 200
+_VISIBLE = (Role.RED, Role.GREEN, Role.BLUE)
 
 
 @dataclass(frozen=True)
 class Toning:
-    """What turns the earlier scene's numbers into the later one's: per band gain, offset and remaining noise."""
+    """What turns one scene's numbers into another's: per band gain and offset."""
 
-    gain: dict[Role, float]
-    offset: dict[Role, float]
-    noise: dict[Role, float]
+    gain: Mapping[Role, float]
+    offset: Mapping[Role, float]
 
-    def apply(self, before: Tile) -> Tile:
-        """The earlier tile in the later scene's tone."""
+    def apply(self, tile: Tile) -> Tile:
+        """The tile in the other scene's tone; bands that only one scene has are left out."""
         bands = {
             role: np.rint(plane * self.gain[role] + self.offset[role]).astype(np.int32)
-            for role, plane in before.bands.items()
+            for role, plane in tile.bands.items()
             if role in self.gain
         }
-        return Tile(before.window, bands, before.valid)
+        return Tile(tile.window, bands, tile.valid)
+
+
+@dataclass(frozen=True)
+class Tones:
+    """How two dates come into one tone: that of the clearer one, because haze hides what colours mean."""
+
+    after: Toning | None
+    before: Toning | None
+
+    def apply(self, after: Tile, before: Tile) -> tuple[Tile, Tile]:
+        """Both tiles in the common tone."""
+        return (
+            self.after.apply(after) if self.after else after,
+            self.before.apply(before) if self.before else before,
+        )
 
 
 def align(before: Picture, grid: Grid, shift_px: tuple[float, float], target: Path) -> None:
@@ -128,30 +144,37 @@ def middle(picture: Picture) -> Tile:
     return picture.tile(rasterio.windows.Window(left, top, size[1], size[0]))
 
 
-def tone(before: dict[Role, Floats], after: dict[Role, Floats]) -> Toning:
-    """Fit the earlier scene's bands to the later one's on what did not change.
+def common_tone(before: dict[Role, Floats], after: dict[Role, Floats]) -> Tones:
+    """The tone that brings two dates together, fitted on the same pixels in the same order.
 
-    Iteratively reweighted least squares: a pixel counts the less the worse any of its bands fits. Both
-    arguments hold the same pixels in the same order. With too few of them, nothing is changed.
+    Of two dates, the one in which dark ground is darker is the clearer one.
     """
-    roles = [role for role in after if role in before]
-    count = len(next(iter(after.values()))) if after else 0
+    onto_after = tone(before, after)
+    added = sum(onto_after.offset[role] for role in _VISIBLE if role in onto_after.offset)
+    return Tones(after=tone(after, before), before=None) if added > 0 else Tones(after=None, before=onto_after)
+
+
+def tone(source: dict[Role, Floats], target: dict[Role, Floats]) -> Toning:
+    """Fit one date's bands to the other's on what did not change.
+
+    Iteratively reweighted least squares: a pixel counts the less the worse any of its bands fits. With too few
+    pixels, nothing is changed.
+    """
+    roles = [role for role in target if role in source]
+    count = len(next(iter(target.values()))) if target else 0
     if count < _FEWEST_PIXELS:
-        same = dict.fromkeys(roles, 1.0)
-        return Toning(same, dict.fromkeys(roles, 0.0), dict.fromkeys(roles, 1.0))
+        return Toning(dict.fromkeys(roles, 1.0), dict.fromkeys(roles, 0.0))
     weight = np.ones(count)
-    fitted = dict.fromkeys(roles, (1.0, 0.0))
-    noise = dict.fromkeys(roles, 1.0)
+    fitted = {role: (1.0, 0.0) for role in roles}
     for _ in range(_ROUNDS):
         badness = np.zeros(count)
         for role in roles:
-            fitted[role] = _line(before[role], after[role], weight)
-            residual = after[role] - fitted[role][0] * before[role] - fitted[role][1]
-            noise[role] = max(float(np.median(np.abs(residual))) * 1.4826, 1.0)
-            badness = np.maximum(badness, np.abs(residual) / noise[role])
+            fitted[role] = _line(source[role], target[role], weight)
+            residual = np.abs(target[role] - fitted[role][0] * source[role] - fitted[role][1])
+            badness = np.maximum(badness, residual / max(1.4826 * float(np.median(residual)), 1.0))
         weight = 1.0 / (1.0 + (badness / 2.0) ** 4)
     gain = {role: line[0] for role, line in fitted.items()}
-    return Toning(gain, {role: line[1] for role, line in fitted.items()}, noise)
+    return Toning(gain, {role: line[1] for role, line in fitted.items()})
 
 
 def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:

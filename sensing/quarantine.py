@@ -75,7 +75,7 @@ class Quarantine:
     def admit(self, source: Path, file_name: str | None = None) -> Guest:
         """Copy one file in, hashing on the way.
 
-        Raises RuleViolation `file.reference` for what is no file, `raster.magic` or `raster.corrupt` by its first bytes.
+        Raises RuleViolation `file.reference` for what is no file, `raster.magic` or `raster.corrupt` by its bytes.
         """
         name = file_name or source.name
         if not source.is_file():

@@ -118,7 +118,7 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
     if measures["soil_share"] < numbers["soil_share"] or measures["elongation"] > numbers["max_elongation"]:
         return None
     measures["evidence"] = evidence(measures, numbers["evidence"])
-    if measures["evidence"] <= 0:
+    if measures["evidence"] <= numbers["least_evidence"]:
         return None
     words = (
         f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
@@ -188,16 +188,16 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
         measures["green_loss"] = middle(greenness(view.before) - greenness(view.after), mask)
     even = measures["texture"] < numbers["shade_texture"]
     shade = measures["built_contact"] > numbers["shade_contact_even" if even else "shade_contact"]
-    weak = measures["sure_share"] < numbers["sure_share"]
-    # Under shade the plants are still there, and NDVI shows them.
-    weak |= measures.get("green_loss", 1.0) < numbers.get("least_green_loss", 0.0)
+    # Under shade the plants are still there, and NDVI shows them; ashes are surely ashes only here and there.
+    measures["evidence"] = evidence(measures, numbers["evidence"])
+    weak = measures["evidence"] <= numbers["least_evidence"]
     if shade or weak or measures["elongation"] > numbers["max_elongation"]:
         return None
     words = (
         f"dark ground without colour, {measures['light']:.2f} times as bright as the scene",
         f"no building beside it that would cast a shade ({measures['built_contact']:.0%} of its rim)",
     )
-    return Find("burn_scar", mask, _score(measures["sure_share"], 0.1, 0.8), measures, words)
+    return Find("burn_scar", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
 
 def vegetation_loss(closer: Closer, numbers: Numbers) -> Find | None:

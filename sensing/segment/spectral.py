@@ -90,8 +90,8 @@ class Scene:
         """A window with `halo` pixels around it, the earlier date in the tone of the later one."""
         after = self.after.tile(window, halo)
         before = self.before.tile(window, halo) if self.before else None
-        if before is not None and self.survey.toning is not None:
-            before = self.survey.toning.apply(before)
+        if before is not None and self.survey.tones is not None:
+            after, before = self.survey.tones.apply(after, before)
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after, 1)

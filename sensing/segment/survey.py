@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
 from sensing.bands import Role
-from sensing.change import Toning, tone
+from sensing.change import Tones, common_tone
 from sensing.features import Floats, brightness, excess_green, greenness, warmth
 from sensing.picture import Picture, Tile
 
@@ -58,8 +58,8 @@ class Survey:
 
     `green_cut` parts plants from bare ground by NDVI; `light` is the median brightness, `soil_light` that of
     ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of
-    each body of water by its number in the layer, 0 for all together. For pairs, `toning` says how the earlier
-    scene is toned, and `change` how much brightness and near infrared differ between the dates where nothing has
+    each body of water by its number in the layer, 0 for all together. For pairs, `tones` brings both dates
+    into one tone, and `change` how much brightness and near infrared differ between the dates where nothing has
     happened (robust standard deviations).
     """
 
@@ -69,7 +69,7 @@ class Survey:
     soil_light: float
     green_excess: float
     waters: Mapping[int, Water]
-    toning: Toning | None = None
+    tones: Tones | None = None
     change: Mapping[str, float] | None = None
 
     def water(self, number: int) -> Water | None:
@@ -82,30 +82,34 @@ def survey(after: Picture, before: Picture | None, water: DatasetReader | None, 
     sample, earlier, bodies = after.sample(before, water)
     if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
         return Survey(int(bodies.size), 0.0, 0.0, 0.0, 0.0, {})
+    if earlier is None:
+        return Survey(**_facts(sample, bodies, numbers), waters=_waters(_floats(sample), bodies))
+    tones = common_tone(_floats(earlier), _floats(sample))
+    sample, toned = tones.apply(sample, earlier)
+    change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
+    spread = {"light": _spread(brightness(sample) - brightness(toned))}
+    if Role.NIR in change:
+        spread["nir"] = _spread(change[Role.NIR])
+    facts = _facts(sample, bodies, numbers)
+    return Survey(**facts, waters=_waters(change, bodies), tones=tones, change=spread)
+
+
+def _facts(sample: Tile, bodies: NDArray[np.uint8], numbers: Mapping[str, Any]) -> dict[str, Any]:
     light = brightness(sample).astype(np.float64)
-    has_nir = Role.NIR in sample.bands
-    cut = threshold(greenness(sample), numbers["green_cut"]) if has_nir else 0.0
     bare = (excess_green(sample) < numbers["soil_green"]) & (warmth(sample) > numbers["soil_warmth"])
-    if has_nir:
+    cut = 0.0
+    if Role.NIR in sample.bands:
+        cut = threshold(greenness(sample), numbers["green_cut"])
         bare &= greenness(sample) < cut
     soil = light[bare & (bodies == 0)]
     middle = float(np.median(light)) if light.size else 0.0
-    facts: dict[str, Any] = {
+    return {
         "count": int(light.size),
         "green_cut": cut,
         "light": middle,
         "green_excess": _ratio(sample),
         "soil_light": float(np.median(soil)) if soil.size >= _FEWEST_PIXELS else middle,
     }
-    if earlier is None:
-        return Survey(**facts, waters=_waters(_floats(sample), bodies))
-    toning = tone(_floats(earlier), _floats(sample))
-    toned = toning.apply(earlier)
-    change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
-    spread = {"light": _spread(light - brightness(toned))}
-    if has_nir:
-        spread["nir"] = _spread(change[Role.NIR])
-    return Survey(**facts, waters=_waters(change, bodies), toning=toning, change=spread)
 
 
 def _waters(planes: Mapping[Role, Floats], bodies: NDArray[np.uint8]) -> dict[int, Water]:
