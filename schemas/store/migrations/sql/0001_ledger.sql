@@ -32,17 +32,17 @@ CREATE TABLE ledger.seal (
     digest    bytea       NOT NULL CONSTRAINT ck_seal_digest CHECK (octet_length(digest) = 32)
 );
 
+-- The two functions below have no search path of their own and are not strict, so that they are planned as part of
+-- the statement that uses them, once for each connection. Their names are bound when they are created.
 CREATE FUNCTION ledger.instant(at timestamptz) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 COMMENT ON FUNCTION ledger.instant IS 'How the ledger writes an instant: UTC with microseconds.';
 
 -- JSON as RFC 8785 writes it: keys in order, no blanks. to_json escapes a text exactly as RFC 8785 asks.
 -- `body` is such a text already. The id is a string because it may exceed 2^53.
 CREATE FUNCTION ledger.line(e ledger.event) RETURNS text
-    LANGUAGE sql STABLE STRICT
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE
 RETURN '{"action":' || to_json(e.action)
     || ',"actor":' || to_json(e.actor)
     || ',"body":' || convert_from(e.body, 'UTF8')
