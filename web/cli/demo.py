@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -21,9 +25,11 @@ from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, file_flight, fly
 from web.demo.looking import assign_all, compare, look
 from web.demo.story import Story
+from web.settings import ROOT
 from web.wiring import Services
 
 ZONE = ZoneInfo("Asia/Shanghai")
+STOP_TIMEOUT_S = 20.0
 SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
 
 
@@ -44,7 +50,20 @@ def demo(services: Services, once: bool, seed: int) -> None:
     if once:
         return
     click.echo()
-    serve_pages(services, services.settings.host, services.settings.port)
+    with _worker():
+        serve_pages(services, services.settings.host, services.settings.port)
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """The worker beside the pages, so that what people do in the demo is sealed as well."""
+    command = [sys.executable, "-m", "web.cli", "worker"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=STOP_TIMEOUT_S)
 
 
 def _run(services: Services, story: Story, seed: int) -> None:
