@@ -30,11 +30,6 @@ _TOLERANCE_PX = 0.01
 _ROUNDS = 12
 _FEWEST_PIXELS = 200
 _VISIBLE = (Role.RED, Role.GREEN, Role.BLUE)
-_BRIGHT_PERCENT = 97
-_PALE_PERCENT = 25
-_PALE_SATURATION = 0.15
-_FEWEST_PALE = 100
-_MOST_TINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,14 +53,14 @@ class Toning:
 class Tones:
     """How two dates come into one tone: that of the clearer one, because haze hides what colours mean."""
 
-    after: Toning | None = None
-    before: Toning | None = None
+    after: Toning | None
+    before: Toning | None
 
-    def apply(self, after: Tile, before: Tile | None) -> tuple[Tile, Tile | None]:
+    def apply(self, after: Tile, before: Tile) -> tuple[Tile, Tile]:
         """Both tiles in the common tone."""
         return (
             self.after.apply(after) if self.after else after,
-            self.before.apply(before) if self.before and before else before,
+            self.before.apply(before) if self.before else before,
         )
 
 
@@ -157,27 +152,6 @@ def common_tone(before: dict[Role, Floats], after: dict[Role, Floats]) -> Tones:
     onto_after = tone(before, after)
     added = sum(onto_after.offset[role] for role in _VISIBLE if role in onto_after.offset)
     return Tones(after=tone(after, before), before=None) if added > 0 else Tones(after=None, before=onto_after)
-
-
-def white_balance(sample: Tile) -> Toning | None:
-    """What makes the palest bright surfaces of a scene grey; None where there are too few of them.
-
-    Roofs, roads and plastic are grey in truth; where a camera shows them tinted, it tints everything.
-    """
-    planes = np.stack([sample[role] for role in _VISIBLE]).astype(np.float64)
-    if planes.shape[1] < _FEWEST_PIXELS:
-        return None
-    light = planes.mean(axis=0)
-    bright = planes[:, light > np.percentile(light, _BRIGHT_PERCENT)]
-    colour = (bright.max(axis=0) - bright.min(axis=0)) / np.maximum(bright.max(axis=0), 1.0)
-    palest = bright[:, colour <= np.percentile(colour, _PALE_PERCENT)] if colour.size else bright
-    tint = np.median(palest, axis=1) if palest.shape[1] >= _FEWEST_PALE else np.zeros(len(_VISIBLE))
-    if not tint.min() > 0 or (tint.max() - tint.min()) / tint.max() > _PALE_SATURATION:
-        return None
-    gain = np.clip(tint.mean() / np.maximum(tint, 1.0), 1 - _MOST_TINT, 1 + _MOST_TINT)
-    gains = {role: float(one) for role, one in zip(_VISIBLE, gain, strict=True)}
-    others = {role: 1.0 for role in sample.bands if role not in _VISIBLE}
-    return Toning(gains | others, dict.fromkeys(sample.bands, 0.0))
 
 
 def tone(source: dict[Role, Floats], target: dict[Role, Floats]) -> Toning:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,21 +71,21 @@ _FEWEST_PIXELS = 200
 _GREENEST = 1.8
 
 
-def way_of(roles: Collection[Role], before_roles: Collection[Role] | None) -> str:
-    """Two dates with near infrared, or one in plain colour."""
-    needed = _RGB | {Role.NIR}
-    return PAIR if before_roles is not None and needed <= set(roles) & set(before_roles) else SINGLE
-
-
 @dataclass(frozen=True)
 class Facts:
-    """What decides which kinds a scene allows: its bands, the way of looking, pixel size, layers and survey."""
+    """What decides which kinds a scene allows: its bands (of both dates), pixel size, layers and survey."""
 
     roles: frozenset[Role]
-    way: str
+    before_roles: frozenset[Role] | None
     gsd_m: float
     layers: frozenset[str]
     survey: Survey
+
+    @property
+    def way(self) -> str:
+        """Two dates with near infrared, or one in plain colour."""
+        needed = _RGB | {Role.NIR}
+        return PAIR if self.before_roles is not None and needed <= self.roles & self.before_roles else SINGLE
 
 
 def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, str]]:
@@ -101,7 +101,9 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
         elif paint is None or look is None:
             refused[kind] = "needs an earlier scene, and near infrared in both"
         else:
-            chosen.append(Detector(kind, {**parameters["surface"], **numbers["colours"], **numbers[kind]}, paint, look))
+            chosen.append(
+                Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look)
+            )
     return chosen, refused
 
 

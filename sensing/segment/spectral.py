@@ -33,17 +33,7 @@ from sensing.grid import WGS84, moved
 from sensing.picture import Picture, open_picture
 from sensing.segment import surfaces
 from sensing.segment.areas import areas
-from sensing.segment.detectors import (
-    BUILDING,
-    EXCAVATION,
-    PAIR,
-    SINGLE,
-    VEGETATION_LOSS,
-    Detector,
-    Facts,
-    choose,
-    way_of,
-)
+from sensing.segment.detectors import BUILDING, EXCAVATION, SINGLE, VEGETATION_LOSS, Detector, Facts, choose
 from sensing.segment.examine import outline, to_ground
 from sensing.segment.looks import LAYERS, Closer, Find, View
 from sensing.segment.model import Candidate, Job, Progress, Segmentation
@@ -100,7 +90,8 @@ class Scene:
         """A window with `halo` pixels around it, the earlier date in the tone of the later one."""
         after = self.after.tile(window, halo)
         before = self.before.tile(window, halo) if self.before else None
-        after, before = self.survey.tones.apply(after, before)
+        if before is not None and self.survey.tones is not None:
+            after, before = self.survey.tones.apply(after, before)
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after, 1)
@@ -144,21 +135,19 @@ class Spectral:
 @contextmanager
 def _opened(job: Job, parameters: Parameters) -> Iterator[Scene]:
     """The scene with everything that a pass needs, made in the job's directory."""
-    way = way_of(job.after.roles, job.before.roles if job.before else None)
     with ExitStack() as stack:
         before, shift_px = None, (0.0, 0.0)
-        if job.before is not None and way == PAIR:
+        if job.before is not None:
             shift_px = _aligned(job, job.before)
             before = stack.enter_context(open_picture(job.workdir / _BEFORE, job.before.roles))
         _layers(job)
         layers = stack.enter_context(rasterio.open(job.workdir / _LAYERS, driver="GTiff"))
-        colours = {**parameters.values["surface"], **parameters.values[way]["colours"]}
         facts = Facts(
             roles=frozenset(job.after.roles),
-            way=way,
+            before_roles=frozenset(before.roles) if before else None,
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if job.context.has(name)),
-            survey=survey(job.after, before, layers, colours),
+            survey=survey(job.after, before, layers, parameters.values["survey"]),
         )
         yield Scene(job.after, before, layers, facts, shift_px)
 
