@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,21 +71,21 @@ _FEWEST_PIXELS = 200
 _GREENEST = 1.8
 
 
+def way_of(roles: Collection[Role], before_roles: Collection[Role] | None) -> str:
+    """Two dates with near infrared, or one in plain colour; then an earlier scene has nothing to say."""
+    needed = _RGB | {Role.NIR}
+    return PAIR if before_roles is not None and needed <= set(roles) & set(before_roles) else SINGLE
+
+
 @dataclass(frozen=True)
 class Facts:
-    """What decides which kinds a scene allows: its bands (of both dates), pixel size, layers and survey."""
+    """What decides which kinds a scene allows: its bands, the way of looking, pixel size, layers and survey."""
 
     roles: frozenset[Role]
-    before_roles: frozenset[Role] | None
+    way: str
     gsd_m: float
     layers: frozenset[str]
     survey: Survey
-
-    @property
-    def way(self) -> str:
-        """Two dates with near infrared, or one in plain colour."""
-        needed = _RGB | {Role.NIR}
-        return PAIR if self.before_roles is not None and needed <= self.roles & self.before_roles else SINGLE
 
 
 def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, str]]:
@@ -94,13 +94,11 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
     chosen: list[Detector] = []
     refused: dict[str, str] = {}
     for kind in KINDS:
-        paint, look = _WAYS[facts.way].get(kind, (None, None))
         reason = _against(facts, kind, parameters)
         if reason:
             refused[kind] = reason
-        elif paint is None or look is None:
-            refused[kind] = "needs an earlier scene, and near infrared in both"
         else:
+            paint, look = _WAYS[facts.way][kind]
             chosen.append(
                 Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look)
             )
@@ -114,12 +112,11 @@ def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> str | No
         return f"only {facts.survey.count} pixels could be compared"
     if facts.survey.green_excess > _GREENEST:
         return "its bands are not in the order red, green, blue that was assumed; name them with --bands"
+    if kind not in _WAYS[facts.way]:
+        return "needs an earlier scene, and near infrared in both"
     coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]
     if facts.gsd_m > coarsest_m:
-        return f"pixels of {facts.gsd_m:.1f} m are too coarse ({coarsest_m} m{_hint(facts)})"
+        more = "" if facts.way == PAIR else "; with an earlier scene and near infrared in both, coarser ones will do"
+        return f"pixels of {facts.gsd_m:.1f} m are too coarse, {coarsest_m} m would do{more}"
     layer = _NEEDED_LAYER.get(kind)
     return f"no {layer} layer is known here" if layer and layer not in facts.layers else None
-
-
-def _hint(facts: Facts) -> str:
-    return "; coarser ones need an earlier scene and near infrared" if facts.way == SINGLE else ""

@@ -33,7 +33,17 @@ from sensing.grid import WGS84, moved
 from sensing.picture import Picture, open_picture
 from sensing.segment import surfaces
 from sensing.segment.areas import areas
-from sensing.segment.detectors import BUILDING, EXCAVATION, SINGLE, VEGETATION_LOSS, Detector, Facts, choose
+from sensing.segment.detectors import (
+    BUILDING,
+    EXCAVATION,
+    PAIR,
+    SINGLE,
+    VEGETATION_LOSS,
+    Detector,
+    Facts,
+    choose,
+    way_of,
+)
 from sensing.segment.examine import outline, to_ground
 from sensing.segment.looks import LAYERS, Closer, Find, View
 from sensing.segment.model import Candidate, Job, Progress, Segmentation
@@ -135,16 +145,17 @@ class Spectral:
 @contextmanager
 def _opened(job: Job, parameters: Parameters) -> Iterator[Scene]:
     """The scene with everything that a pass needs, made in the job's directory."""
+    way = way_of(job.after.roles, job.before.roles if job.before else None)
     with ExitStack() as stack:
         before, shift_px = None, (0.0, 0.0)
-        if job.before is not None:
+        if job.before is not None and way == PAIR:
             shift_px = _aligned(job, job.before)
             before = stack.enter_context(open_picture(job.workdir / _BEFORE, job.before.roles))
         _layers(job)
         layers = stack.enter_context(rasterio.open(job.workdir / _LAYERS, driver="GTiff"))
         facts = Facts(
             roles=frozenset(job.after.roles),
-            before_roles=frozenset(before.roles) if before else None,
+            way=way,
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if job.context.has(name)),
             survey=survey(job.after, before, layers, parameters.values["survey"]),
