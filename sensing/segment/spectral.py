@@ -223,6 +223,8 @@ def _finds(path: Path, scene: Scene, detectors: Sequence[Detector]) -> list[_Dra
     """What the connected areas of the painted planes turn out to be."""
     found: list[_Drawn] = []
     pixel_m2 = scene.after.gsd_m**2
+    # Outlines are in units of the grid, which may be degrees.
+    cell = abs(scene.after.grid.transform.determinant)
     with rasterio.open(path, driver="GTiff") as planes:
         for number, detector in enumerate(detectors):
             fewest_px = detector.numbers["min_m2"] / pixel_m2
@@ -230,7 +232,7 @@ def _finds(path: Path, scene: Scene, detectors: Sequence[Detector]) -> list[_Dra
             for area in areas(planes, 2 * number + 1, 2 * number + 2, fewest_px=fewest_px, fewest_sure_px=sure_px):
                 find = detector.examine(Closer(scene.view(area.window, 0), area), detector.numbers)
                 drawn = find and _drawn(find, area.window, scene)
-                if drawn and drawn.rim.area >= fewest_px * pixel_m2 * _SHRINKS:
+                if drawn and drawn.rim.area >= fewest_px * _SHRINKS * cell:
                     found.append(drawn)
     return _without_parts(found)
 
