@@ -6,9 +6,10 @@ from tests.browser.conftest import wait_for_map
 
 
 def test_officer__keyboard__through_the_queue_to_a_decision(sign_in, site):
-    first, second, third = site.findings
+    first, second, _ = site.findings
     page = sign_in("O1")
     expect(page).to_have_url(f"{site.url}/review")
+    waiting = page.locator("#queue a").count()
     expect(page.locator("#queue a[aria-current=true]")).to_contain_text(first)
     page.keyboard.press("j")
     page.wait_for_url(f"**/review/{second}")
@@ -24,9 +25,8 @@ def test_officer__keyboard__through_the_queue_to_a_decision(sign_in, site):
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/review?done={first}")
     expect(page.get_by_role("status")).to_contain_text(f"{first} is now “Rejected”")
-    expect(page.locator("#queue a")).to_have_count(2)
+    expect(page.locator("#queue a")).to_have_count(waiting - 1)
     expect(page.locator("#queue a[aria-current=true]")).to_contain_text(second)
-    assert third
 
 
 def test_officer__images__are_drawn_side_by_side_and_over_each_other(sign_in, site):
@@ -45,7 +45,8 @@ def test_officer__images__are_drawn_side_by_side_and_over_each_other(sign_in, si
 
 
 def test_officer__somebody_was_faster__is_told_and_nothing_changes(sign_in, site):
-    finding = site.findings[1]
+    # The last of the queue: tests run in any order, and the walk through the queue needs the first two.
+    finding = site.findings[2]
     slow, fast = sign_in("O1"), sign_in("O2")
     for page in (slow, fast):
         page.goto(f"/review/{finding}")
