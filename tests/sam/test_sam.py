@@ -8,10 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 
 from schemas.refusals import RuleViolation
+from sensing.bands import Role
+from sensing.context import Context
+from sensing.picture import open_picture
 from sensing.segment import sam_compat
-from sensing.segment.sam import Sam, prompts, same_thing
+from sensing.segment.model import Candidate, Job, Segmentation
+from sensing.segment.refined import Refined
+from sensing.segment.sam import Redrawn, Sam, prompts, same_thing
+from tests.unit.sensing.ground import Ground
+from tests.unit.sensing.pictures import noise, write_tif
 
 torch = pytest.importorskip("torch", reason="torch is not installed: ./run test tells how to get a CPU build")
 pytestmark = [
@@ -110,15 +118,19 @@ def test_load__file_missing__refused(tmp_path):
 
 
 class _Bomb:
+    """An object whose reading back would touch a file."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
     def __reduce__(self):
-        return (Path.touch, (Path("/tmp/must-not-exist"),))
+        return (Path.touch, (self.marker,))
 
 
-def test_load__checkpoint_that_carries_code__refused_and_not_run(tmp_path, monkeypatch):
+def test_load__checkpoint_that_carries_code__refused_and_not_run(tmp_path):
     marker = tmp_path / "ran"
-    monkeypatch.setattr(_Bomb, "__reduce__", lambda self: (Path.touch, (marker,)))
     path = tmp_path / "bomb.pth"
-    torch.save({"x": _Bomb()}, path)
+    torch.save({"x": _Bomb(marker)}, path)
     with pytest.raises(RuleViolation) as refused:
         Sam.load(path, hashlib.sha256(path.read_bytes()).hexdigest())
     assert refused.value.refusals[0].rule == "segment.checkpoint"
@@ -182,3 +194,59 @@ def test_prompts__single_pixel__one_point_inside():
 )
 def test_same_thing__size_and_place__decide(mask, same):
     assert same_thing(mask, disc()) is same
+
+
+class _Found:
+    """An engine that finds one square, and an adapter that answers with a slightly larger one."""
+
+    name = "spectral"
+    version = "1"
+
+    def __init__(self, candidate, tmp_path):
+        self._candidate, self._path = candidate, tmp_path
+
+    def segment(self, job, progress):
+        progress(1.0)
+        return Segmentation((self._candidate,), {}, self._path, "0" * 64, "1" * 64, 100, 10.0)
+
+
+@pytest.fixture
+def refined(tmp_path, model, monkeypatch):
+    path = write_tif(tmp_path / "a.tif", noise(3, 120, 140, high=3000))
+    square = Ground().to_map(shapely.box(40, 40, 70, 70))
+    candidate = Candidate("excavation", square, 90_000.0, 0.8, {}, ("seen",))
+    sam = Sam(model, "2" * 64)
+
+    def run(answer):
+        monkeypatch.setattr(sam, "redraw", answer)
+        with open_picture(path, (Role.RED, Role.GREEN, Role.BLUE)) as picture:
+            job = Job(picture, None, Context([]), None, tmp_path)
+            return candidate, Refined(_Found(candidate, tmp_path), sam).segment(job, lambda _: None)
+
+    return run
+
+
+def test_refined__sam_agrees__outline_beside_the_pixel_one(refined):
+    from scipy import ndimage
+
+    before, found = refined(lambda crop, mask: Redrawn(ndimage.binary_dilation(mask, iterations=2), 0.9))
+    (after,) = found.candidates
+    assert after.geom == before.geom
+    assert after.alternative.contains(before.geom.buffer(-1e-5))
+    assert "SAM agrees" in after.trace[-1]
+    assert found.parameters_sha256 == f"{'1' * 64}+{'2' * 64}"
+
+
+def test_refined__sam_means_something_else__candidate_as_it_was(refined):
+    before, found = refined(lambda crop, mask: None)
+    assert found.candidates == (before,)
+
+
+def test_refined__crop__is_rgb_bytes_with_the_candidate_inside(refined):
+    seen = []
+
+    def look(crop, mask):
+        seen.append((crop.dtype, crop.shape[2], mask.shape == crop.shape[:2], int(mask.sum())))
+
+    refined(look)
+    assert seen == [(np.dtype("uint8"), 3, True, 900)]
