@@ -18,6 +18,8 @@ from sensing.picture import Picture, Tile
 _BINS = 128
 _FEWEST_PIXELS = 200
 _ROUNDS = 6
+# Ordinary soil is no more than this many times as bright as the middle of a scene.
+_PALEST_SOIL = 2.5
 # Colours up to some three deviations from the middle are usual; the median square of four bands is about 3.4.
 _USUAL_RANGE = 3.0
 # A sensor's own noise over water, in ten-thousandths: no water varies less.
@@ -103,12 +105,14 @@ def _facts(sample: Tile, bodies: NDArray[np.uint8], numbers: Mapping[str, Any]) 
         bare &= greenness(sample) < cut
     soil = light[bare & (bodies == 0)]
     middle = float(np.median(light)) if light.size else 0.0
+    # Where there is no ordinary bare soil, what is bare may be the very digging that is looked for.
+    usual = min(float(np.median(soil)), _PALEST_SOIL * middle) if soil.size >= _FEWEST_PIXELS else middle
     return {
         "count": int(light.size),
         "green_cut": cut,
         "light": middle,
         "green_excess": _ratio(sample),
-        "soil_light": float(np.median(soil)) if soil.size >= _FEWEST_PIXELS else middle,
+        "soil_light": usual,
     }
 
 

@@ -1,0 +1,234 @@
+"""From a scene to a decision: proposed with provenance, assigned, confirmed or rejected by a qualified officer."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+from click.testing import CliRunner
+from geoalchemy2.shape import from_shape, to_shape
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from schemas import tables as t
+from schemas.refusals import RuleViolation
+from sensing.commands import propose, record_run
+from sensing.pipeline import Source, source_of
+from tests.database.digging import PIT, add_item, ground, ingest_pair
+from web import scenes
+from web.cli.common import State
+from web.cli.scene import scene as scene_group
+
+
+@pytest.fixture
+def item(database):
+    """The supervision item under which excavations fall."""
+    add_item(database)
+
+
+@pytest.fixture
+def pair(services, tmp_path):
+    """Two scenes over the area of A1, between which a pit was dug; their public ids."""
+    return ingest_pair(services, tmp_path)
+
+
+@pytest.fixture
+def found(services, pair, item):
+    return scenes.segment(services, pair[1], before=pair[0])
+
+
+def test_segment__new_pit__one_detection_with_its_whole_provenance(found, services, session, pair):
+    assert found.refusals == ()
+    (detection_id,) = found.detections
+    row = session.scalars(select(t.Detection).where(t.Detection.public_id == detection_id)).one()
+    scene = session.scalars(select(t.Scene).where(t.Scene.public_id == pair[1])).one()
+    assert (row.kind, row.state, row.ordinal) == ("excavation", "new", 1)
+    assert row.item.code == "illegal_excavation"
+    assert row.authority.code == "A1"
+    assert to_shape(row.geom).intersects(ground(dug=True).to_map(PIT))
+    assert row.provenance["scene_sha256"] == scene.sha256
+    for name in ("derivative_sha256", "zone_hash", "parameters_sha256", "rules_sha256", "labels_sha256"):
+        assert len(row.provenance[name]) == 64, name
+    assert row.rule_trace
+    assert row.context["violation"] == "illegal_excavation"
+
+
+def test_segment__run__says_what_was_looked_at_and_what_could_not_be_judged(found):
+    covered = found.run.coverage
+    assert covered["analysed"] + covered["private"] == pytest.approx(160 * 150 * 1e-4, rel=0.02)
+    assert covered["private"] == pytest.approx(0.0185, rel=0.2)
+    assert set(found.run.refused_kinds) == {"building", "discoloured_water", "vegetation_loss"}
+
+
+def test_segment__one_ledger_event_for_the_run_and_one_for_each_detection(found, session):
+    actions = [row[0] for row in session.execute(text("SELECT action FROM ledger.event ORDER BY id"))]
+    assert actions == ["scene.ingest", "scene.ingest", "scene.segment", "detection.propose"]
+
+
+def test_segment__again__same_labels(found, services, pair):
+    assert scenes.segment(services, pair[1], before=pair[0]).run.labels_sha256 == found.run.labels_sha256
+
+
+def test_segment__permit_in_force__no_detection(services, pair, item, database):
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        session.add(
+            t.ContextFeature(
+                public_id="CF-P1",
+                layer="permits",
+                name="Quarry (fictional)",
+                kind="quarry",
+                number="P-1",
+                valid_from=date(2025, 1, 1),
+                geom=from_shape(ground(dug=True).to_map(PIT.buffer(4)), srid=4326),
+            )
+        )
+        session.commit()
+    engine.dispose()
+    outcome = scenes.segment(services, pair[1], before=pair[0])
+    assert outcome.detections == ()
+    assert "P-1" in outcome.verdicts[0].trace[-1]
+
+
+def test_segment__later_scene_as_before__refused(services, pair):
+    with pytest.raises(RuleViolation) as caught:
+        scenes.segment(services, pair[0], before=pair[1])
+    assert caught.value.refusals[0].rule == "scene.pair"
+
+
+def test_segment__unknown_scene__refused(services):
+    with pytest.raises(RuleViolation) as caught:
+        scenes.segment(services, "SC-NONE")
+    assert caught.value.status == 404
+
+
+def test_GD_36_1__quarantined_scene__is_never_segmented(services, pair, database):
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        session.execute(text("UPDATE core.scene SET quarantine = '[\"GD-36.1\"]'"))
+        session.commit()
+    engine.dispose()
+    with services.session() as session, pytest.raises(RuleViolation) as caught:
+        source_of(session, pair[1])
+    assert caught.value.refusals[0].rule == "GD-36.1"
+
+
+# -- what must hold before a detection exists -----------------------------------------------------
+
+
+@pytest.fixture
+def proposing(services, pair, work, monkeypatch):
+    """An analysis whose first lead is proposed after something about it was changed."""
+    from sensing.pipeline import Bench, analyse, surroundings
+    from sensing.segment.spectral import Spectral
+
+    bench = Bench(scenes.shelf_of(services), services.rulebook, Spectral(), services.clock.now())
+    with services.session() as session:
+        later, earlier = source_of(session, pair[1]), source_of(session, pair[0])
+        context = surroundings(session, later)
+    analysis = analyse(bench, context, later, earlier, lambda _: None)
+    with work() as unit:
+        run = record_run(unit, analysis)
+        unit.commit()
+    lead = next(verdict for verdict in analysis.verdicts if verdict.is_lead)
+
+    def rules() -> set[str]:
+        with work() as unit, pytest.raises(RuleViolation) as caught:
+            propose(unit, run, lead, 1)
+        return {refusal.rule for refusal in caught.value.refusals}
+
+    return rules
+
+
+def change(database, statement: str) -> None:
+    engine = database.admin_engine()
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_IR_1__no_item_of_the_public_list__refused(proposing):
+    assert proposing() == {"IR-1"}
+
+
+def test_GD_05_2__unregistered_engine__refused(proposing, item, database):
+    change(database, "UPDATE core.segmentation_run SET engine = 'oracle'")
+    assert proposing() == {"GD-05.2"}
+
+
+def test_GD_05_2__unregistered_version__refused(proposing, item, database):
+    change(database, "UPDATE core.segmentation_run SET engine_version = '99'")
+    assert proposing() == {"GD-05.2"}
+
+
+def test_GD_36_1__time_of_capture_unknown__refused(proposing, item, database):
+    change(database, "UPDATE core.scene SET captured_at = NULL")
+    assert proposing() == {"GD-36.1"}
+
+
+def test_several_faults__all_named(proposing, database):
+    change(database, "UPDATE core.segmentation_run SET engine = 'oracle'")
+    change(database, "UPDATE core.scene SET captured_at = NULL")
+    assert proposing() == {"IR-1", "GD-05.2", "GD-36.1"}
+
+
+# -- the command line -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(services):
+    state = State("en")
+    state._services = services
+
+    def run(*arguments: str):
+        return CliRunner().invoke(scene_group, list(arguments), obj=state, catch_exceptions=False)
+
+    return run
+
+
+def test_cli__ingest_segment_list_evaluate__one_line(cli, tmp_path, item):
+    ids = []
+    for number, dug in enumerate((False, True)):
+        path = ground(dug=dug).satellite(tmp_path / f"{number}.tif", seed=number + 2)
+        told = cli("ingest", str(path), "--captured-at", f"2025-06-{1 + 20 * number:02d}T11:00+08:00", "--json")
+        assert told.exit_code == 0, told.output
+        ids.append(json.loads(told.output)["scene"])
+    outcome = json.loads(cli("segment", ids[1], "--before", ids[0], "--json").output)
+    assert len(outcome["detections"]) == 1
+    assert "excavation" in cli("segment", ids[1], "--before", ids[0]).output
+    listed = json.loads(cli("list", "--json").output)
+    assert [row["public_id"] for row in listed] == list(reversed(ids))
+    assert listed[0]["runs"] == 2
+    assert ids[0] in cli("list").output
+    pit = ground(dug=True).to_map(PIT)
+    truth = tmp_path / "truth.geojson"
+    feature = {
+        "type": "Feature",
+        "geometry": pit.__geo_interface__,
+        "properties": {"kind": "excavation", "expect": "finding", "reason": "unlawful"},
+    }
+    truth.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    compared = json.loads(cli("evaluate", ids[1], "--truth", str(truth), "--json").output)
+    assert compared["median_iou"]["excavation"] > 0.6
+    assert compared["misses"] == compared["false_alarms"] == []
+    assert "1 of 1 found" in cli("evaluate", ids[1], "--truth", str(truth)).output
+
+
+def test_cli__same_file_again__says_so(cli, tmp_path):
+    path = str(ground(dug=False).satellite(tmp_path / "a.tif"))
+    assert cli("ingest", path).exit_code == 0
+    assert "known already" in cli("ingest", path).output
+
+
+def test_cli__bands_named__are_taken(cli, tmp_path, session):
+    path = str(ground(dug=False).satellite(tmp_path / "a.tif"))
+    cli("ingest", path, "--bands", "nir,red,green,other", "--sensor", "aerial")
+    copy = session.scalars(select(t.Derivative)).one()
+    assert copy.band_roles == ["nir", "red", "green", "other"]
+
+
+def test_source__roles__are_those_of_the_copy(services, pair):
+    with services.session() as session:
+        assert isinstance(source_of(session, pair[0]), Source)
+        assert [role.value for role in source_of(session, pair[0]).roles] == ["red", "green", "blue", "nir"]
