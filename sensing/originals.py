@@ -8,9 +8,11 @@ import tempfile
 from pathlib import Path
 
 from schemas.refusals import invalid
+from sensing.scratch import sweep
 
 _CHUNK = 1 << 20
 _READ_ONLY = 0o440
+_ARRIVING = "arriving-"
 
 
 class ContentStore:
@@ -26,8 +28,9 @@ class ContentStore:
     def put(self, source: Path) -> str:
         """Keep a copy of a file and give its SHA-256; the same bytes twice are one file."""
         self._root.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="arriving-", dir=self._root)
+        handle, name = tempfile.mkstemp(prefix=_ARRIVING, dir=self._root)
         arriving, digest = Path(name), hashlib.sha256()
+        sweep(self._root, _ARRIVING, arriving)
         try:
             with os.fdopen(handle, "wb") as writer, source.open("rb") as reader:
                 while chunk := reader.read(_CHUNK):

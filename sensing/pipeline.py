@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
@@ -26,6 +23,7 @@ from sensing.intake import Shelf
 from sensing.picture import Picture, open_picture
 from sensing.places import context_near
 from sensing.quarantine import Progress
+from sensing.scratch import private_directory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
 from sensing.violations import Verdict, judge, rules_sha256
 
@@ -81,7 +79,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
-    with _workdir(bench.shelf) as workdir, ExitStack() as stack:
+    with private_directory(bench.shelf.root, "analysis-") as workdir, ExitStack() as stack:
         later = stack.enter_context(_picture(bench.shelf, after))
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
         found = bench.engine.segment(Job(later, earlier, context, on, workdir), progress)
@@ -144,13 +142,3 @@ def _check_pair(after: Scene, before: Scene) -> None:
     late = after.captured_at and before.captured_at and before.captured_at >= after.captured_at
     if after.id == before.id or not same_ground or late:
         raise conflict("scene.pair", "scene.pair", measured=before.public_id, required=after.public_id)
-
-
-@contextmanager
-def _workdir(shelf: Shelf) -> Iterator[Path]:
-    shelf.root.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="analysis-", dir=shelf.root))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

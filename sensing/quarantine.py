@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from schemas.refusals import RuleViolation, invalid, too_large
 from sensing.frames import Placement
 from sensing.grid import Grid
 from sensing.header import MAGIC_BYTES, Driver, HeaderReport, driver_of
+from sensing.scratch import private_directory
 
 Progress = Callable[[float], None]
 
@@ -160,12 +160,8 @@ class Quarantine:
 @contextmanager
 def quarantine(parent: Path) -> Iterator[Quarantine]:
     """A fresh quarantine below `parent`, mode 0700, removed with all its content at the end."""
-    parent.mkdir(parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="guest-", dir=parent))
-    try:
+    with private_directory(parent, "guest-") as directory:
         yield Quarantine(directory)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _files(guests: Sequence[Guest]) -> list[dict[str, str]]:

@@ -87,9 +87,7 @@ def test_align__masked_pixels__stay_void_and_lend_nothing(tmp_path):
     mask[80:120, 80:120] = 0
     data = np.where(mask, 3000, 0)[None].astype(np.uint16)
     path = write_tif(tmp_path / "before.tif", data, mask=mask)
-    grid = Grid(
-        rasterio.crs.CRS.from_epsg(32649).to_wkt(), north_up(7.0, (CORNER[0] + 3, CORNER[1] - 5)), 250, 250
-    )
+    grid = Grid(rasterio.crs.CRS.from_epsg(32649).to_wkt(), north_up(7.0, (CORNER[0] + 3, CORNER[1] - 5)), 250, 250)
     with open_picture(path, (Role.RED,)) as before:
         align(before, grid, (0.4, -0.3), tmp_path / "aligned.tif")
     with rasterio.open(tmp_path / "aligned.tif") as aligned:

@@ -68,9 +68,7 @@ def test_pose__everything_missing__all_named_at_once():
 
 def test_pose__local_time_without_offset__refused_and_taken_with_one():
     assert "OffsetTimeOriginal" in refusals(taken="2025-07-02T10:00:00")[0]
-    pose = pose_of(
-        report(taken="2025-07-02T10:00:00"), "a.jpg", hfov_deg=70.0, utc_offset=timedelta(hours=8)
-    )
+    pose = pose_of(report(taken="2025-07-02T10:00:00"), "a.jpg", hfov_deg=70.0, utc_offset=timedelta(hours=8))
     assert pose.captured_at == datetime(2025, 7, 2, 2, tzinfo=UTC)
 
 

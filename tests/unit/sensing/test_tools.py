@@ -217,9 +217,7 @@ def test_context__two_places_over_one_another__count_once():
     assert context.covered("protected", SQUARE) == pytest.approx(0.5, abs=1e-3)
 
 
-@pytest.mark.parametrize(
-    ("on", "share"), [(date(2025, 1, 1), 1.0), (date(2025, 12, 31), 1.0), (date(2026, 1, 1), 0.0)]
-)
+@pytest.mark.parametrize(("on", "share"), [(date(2025, 1, 1), 1.0), (date(2025, 12, 31), 1.0), (date(2026, 1, 1), 0.0)])
 def test_context__permit_that_has_ended__does_not_count(on, share):
     permit = place("permits", SQUARE, valid_from=date(2025, 1, 1), valid_to=date(2025, 12, 31))
     assert Context([permit]).covered("permits", SQUARE, on) == pytest.approx(share)
@@ -227,3 +225,29 @@ def test_context__permit_that_has_ended__does_not_count(on, share):
 
 def test_area__of_an_outline_in_degrees__is_in_square_metres():
     assert area_m2(SQUARE) == pytest.approx(1_134_600, rel=0.01)
+
+
+def test_scratch__left_by_a_killed_process__swept_after_an_hour_and_not_before(tmp_path):
+    from sensing.scratch import private_directory
+
+    old, young = tmp_path / "guest-old", tmp_path / "guest-young"
+    for left in (old, young):
+        left.mkdir()
+        (left / "data").write_bytes(b"x")
+    hour = 3600
+    os.utime(old, (old.stat().st_atime, old.stat().st_mtime - hour - 60))
+    with private_directory(tmp_path, "guest-") as fresh:
+        assert not old.exists()
+        assert young.exists()
+        assert stat.S_IMODE(fresh.stat().st_mode) == 0o700
+    assert not fresh.exists()
+
+
+def test_store__torn_arrival__swept_by_a_later_one(tmp_path):
+    store, source, torn = ContentStore(tmp_path / "store"), tmp_path / "a", tmp_path / "store" / "arriving-torn"
+    source.write_bytes(b"original")
+    torn.parent.mkdir()
+    torn.write_bytes(b"orig")
+    os.utime(torn, (0, torn.stat().st_mtime - 7200))
+    store.put(source)
+    assert not torn.exists()

@@ -1,0 +1,38 @@
+"""Touches the disk: private directories that leave nothing behind, not even when a process was killed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# No single step takes this long; what is older belongs to a process that is no more.
+_STALE_S = 3600.0
+
+
+@contextmanager
+def private_directory(parent: Path, prefix: str) -> Iterator[Path]:
+    """A fresh directory (mode 0700) below `parent`, removed at the end; those that killed processes left go too."""
+    parent.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    sweep(parent, prefix, directory)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def sweep(parent: Path, prefix: str, fresh: Path) -> None:
+    """Remove what begins with `prefix` in `parent` and is an hour older than `fresh`, by the disk's own clock."""
+    now_s = fresh.stat().st_mtime
+    for left in parent.glob(f"{prefix}*"):
+        try:
+            stale = now_s - left.stat().st_mtime > _STALE_S
+        except FileNotFoundError:
+            continue
+        if stale and left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif stale:
+            left.unlink(missing_ok=True)
