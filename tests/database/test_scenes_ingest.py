@@ -210,9 +210,7 @@ def test_GD_36_1__taken_outside_the_published_area__quarantined(ingest, flight, 
 
 @pytest.mark.parametrize("taken", ["2025:07:02 09:59:00", "2025:07:02 10:21:00", "2025:07:03 10:05:00"])
 def test_GD_36_1__taken_outside_the_time_in_the_air__quarantined(ingest, flight, tmp_path, taken):
-    assert rules(ingest(photo(tmp_path / "a.jpg", taken=taken), flight=flight, hfov_deg=70.0)) == [
-        "scene.outside_time"
-    ]
+    assert rules(ingest(photo(tmp_path / "a.jpg", taken=taken), flight=flight, hfov_deg=70.0)) == ["scene.outside_time"]
 
 
 def test_GD_36_1__wrong_time_and_place__both_reasons(ingest, flight, tmp_path):
