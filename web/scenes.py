@@ -16,7 +16,7 @@ from sensing.commands import Ingested, ingest_scene, propose, record_run
 from sensing.intake import Shelf, Told
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
-from sensing.segment.spectral import Spectral
+from sensing.segment.engines import engine
 from sensing.violations import Verdict
 from web.wiring import Services
 
@@ -63,7 +63,9 @@ def segment(
 
     A lead that may not become a detection is told with its reasons; it does not take the others along.
     """
-    bench = Bench(shelf_of(services), services.rulebook, Spectral(), services.clock.now())
+    settings = services.settings
+    chosen = engine(settings.sam_checkpoint, settings.sam_checkpoint_sha256)
+    bench = Bench(shelf_of(services), services.rulebook, chosen, services.clock.now())
     with services.session() as session:
         later = source_of(session, scene)
         earlier = source_of(session, before) if before else None
