@@ -7,6 +7,7 @@ import threading
 import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
@@ -88,6 +89,18 @@ def test_seal__events_of_a_running_transaction__wait(engine):
         assert seal_all(engine) == 2
         running.rollback()
     assert seal_all(engine) == 0
+
+
+def test_seal__transaction_in_another_database__only_delays(engine, root):
+    """The horizon is the whole server's: tests that run side by side hold each other's seals back."""
+    elsewhere = psycopg.connect(root.info.dsn, password=root.info.password, dbname="postgres")
+    elsewhere.execute("SELECT pg_current_xact_id()")
+    add_committed(engine, 3)
+    assert seal_pending(engine) == 0
+    ending = threading.Timer(0.3, elsewhere.close)
+    ending.start()
+    assert seal_all(engine) == 3
+    ending.join()
 
 
 def test_seal__batches_are_bounded(engine, root, monkeypatch):

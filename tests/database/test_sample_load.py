@@ -20,8 +20,7 @@ from schemas import tables as t
 from schemas.clock import FixedClock
 from schemas.store import ledger
 from schemas.store.engine import PUBLIC
-from schemas.store.sealer import seal_pending
-from tests.database.plain import connect
+from tests.database.plain import connect, seal_all
 from web.cli.sample import load_sample
 from web.identity.passwords import Passwords
 from web.settings import Settings
@@ -159,7 +158,7 @@ def test_ledger__holds_the_import_as_one_sample_event_and_verifies_once_sealed(l
     assert [(event.action, event.origin) for event in events] == [("sample.load", "sample")]
     manifest = json.loads((loaded.folder / "manifest.json").read_text(encoding="utf-8"))
     assert json.loads(bytes(events[0].body))["files"] == manifest["files"]
-    seal_pending(loaded.services.engine)
+    seal_all(loaded.services.engine)
     state = ledger.verify(loaded.services.engine)
     assert (state.sealed.events, state.unsealed) == (1, 0)
 
