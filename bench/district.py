@@ -133,5 +133,3 @@ def _publication(device: uuid.UUID, channel: str) -> dict[str, Any]:
         "content_sha256": "0" * 64,
         "origin": "sample",
     }
-
-

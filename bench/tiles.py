@@ -127,9 +127,7 @@ def _addresses() -> list[tuple[int, int, int]]:
     found = []
     for zoom in ZOOMS:
         (left, right), (bottom, top) = places.tile_places(np.array([west, east]), np.array([south, north]), zoom)
-        found += [
-            (zoom, x, y) for x in range(int(left), int(right) + 1) for y in range(int(top), int(bottom) + 1)
-        ]
+        found += [(zoom, x, y) for x in range(int(left), int(right) + 1) for y in range(int(top), int(bottom) + 1)]
     return found
 
 

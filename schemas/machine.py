@@ -60,9 +60,7 @@ class StateTable:
 
     def allowed(self, state: str) -> tuple[str, ...]:
         """The names of the transitions that leave `state`."""
-        return tuple(
-            t.name for t in self.transitions if state in t.sources or (ANY in t.sources and state != NEW)
-        )
+        return tuple(t.name for t in self.transitions if state in t.sources or (ANY in t.sources and state != NEW))
 
 
 @cache

@@ -226,9 +226,7 @@ def reviews(world: World, subject: object, people: dict[str, object]) -> None:
         )
 
 
-def fixed_camera(
-    world: World, authority: object, item: object, plan: object, people: dict[str, object]
-) -> None:
+def fixed_camera(world: World, authority: object, item: object, plan: object, people: dict[str, object]) -> None:
     """DV1, published on 2025-06-01 and not yet active."""
     site = site_at(world, Point(113.26, 23.13), plan, "DV1")
     dv1 = device(

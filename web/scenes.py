@@ -38,9 +38,7 @@ def ingest(
     """Takes one scene in: a georeferenced image, or the photos of a flight. Raises RuleViolation with the reasons."""
     with _terrain(services) as terrain, services.work(actor) as work:
         about = replace(told or Told(), terrain=terrain)
-        taken = ingest_scene(
-            work, shelf_of(services), files, told=about, flight_id=flight_id, progress=progress
-        )
+        taken = ingest_scene(work, shelf_of(services), files, told=about, flight_id=flight_id, progress=progress)
         if not taken.known:
             work.commit()
     return taken

@@ -16,8 +16,7 @@ import shapely
 from sqlalchemy import Engine, create_engine
 
 ALL = (
-    "SELECT public_id, geom FROM core.privacy_zone"
-    " WHERE valid_from <= now() AND (valid_to IS NULL OR valid_to > now())"
+    "SELECT public_id, geom FROM core.privacy_zone WHERE valid_from <= now() AND (valid_to IS NULL OR valid_to > now())"
 )
 BOUNDS = f"{ALL} AND geom && ST_MakeEnvelope(%(west)s, %(south)s, %(east)s, %(north)s, 4326)"
 

@@ -37,9 +37,7 @@ class LedgerDiscipline(RuntimeError):
 class Work(AbstractContextManager["Work"]):
     """One transaction as the application role, on behalf of one actor."""
 
-    def __init__(
-        self, engine: Engine, *, actor: Actor, clock: Clock, machine: Machine, rulebook: Rulebook
-    ) -> None:
+    def __init__(self, engine: Engine, *, actor: Actor, clock: Clock, machine: Machine, rulebook: Rulebook) -> None:
         self._engine = engine
         self.session = Session(engine, expire_on_commit=False)
         self.actor = actor
@@ -94,9 +92,7 @@ class Work(AbstractContextManager["Work"]):
 
     def check(self, subject: Stated, guards: Iterable[str], **params: Any) -> list[Refusal]:  # noqa: ANN401
         """The refusals that `guards` would give now, without changing anything."""
-        context = Context(
-            self.session, subject, self.actor, self.now, self.pack_for(subject), params
-        )
+        context = Context(self.session, subject, self.actor, self.now, self.pack_for(subject), params)
         return self.machine.evaluate(context, guards)
 
     def record(
@@ -146,9 +142,7 @@ class Work(AbstractContextManager["Work"]):
             locked = select(kind.version).where(kind.id == subject.id).with_for_update()
             version = self.session.execute(locked).scalar_one()
         if version != seen:
-            raise conflict(
-                "state.stale", "machine.stale", subject=subject.public_id, measured=version, required=seen
-            )
+            raise conflict("state.stale", "machine.stale", subject=subject.public_id, measured=version, required=seen)
 
     def _append(  # noqa: PLR0913
         self,

@@ -27,9 +27,7 @@ class Publication(Identified, Recorded, Base):
     published_at: Mapped[datetime]
     published_on: Mapped[date]
     lead_days: Mapped[int]
-    earliest_activation: Mapped[date] = mapped_column(
-        Date, Computed("published_on + lead_days", persisted=True)
-    )
+    earliest_activation: Mapped[date] = mapped_column(Date, Computed("published_on + lead_days", persisted=True))
     receipt_id: Mapped[str]
     content_sha256: Mapped[str]
     withdrawn_at: Mapped[datetime | None]

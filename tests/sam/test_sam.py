@@ -165,9 +165,7 @@ def test_automatic_masks__with_the_stand_in__run(model):
     from segment_anything import SamAutomaticMaskGenerator
 
     crop = np.random.default_rng(5).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    generator = SamAutomaticMaskGenerator(
-        model, points_per_side=2, pred_iou_thresh=-10, stability_score_thresh=-10
-    )
+    generator = SamAutomaticMaskGenerator(model, points_per_side=2, pred_iou_thresh=-10, stability_score_thresh=-10)
     for mask in generator.generate(crop):
         assert mask["segmentation"].shape == (64, 64)
 

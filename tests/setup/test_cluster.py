@@ -133,9 +133,7 @@ def test_cluster__of_root__belongs_to_an_unprivileged_account(cluster: Cluster) 
     assert cluster.home.parent == Path("/var/lib/skywarden")
 
 
-def test_cluster__checkout_in_0700_directory__starts(
-    make_cluster: Callable[[Path], Cluster], tmp_path: Path
-) -> None:
+def test_cluster__checkout_in_0700_directory__starts(make_cluster: Callable[[Path], Cluster], tmp_path: Path) -> None:
     (tmp_path / "private").mkdir(mode=0o700)
     cluster = make_cluster(tmp_path / "private" / "checkout")
     assert cluster.start()
@@ -152,18 +150,14 @@ def test_cluster__checkout_path_of_150_characters__starts(
 
 
 @pytest.mark.parametrize("where", ["short", "150 characters"])
-def test_cluster__of_an_unprivileged_account__serves_it(
-    account: Account, home_of_account: Path, where: str
-) -> None:
+def test_cluster__of_an_unprivileged_account__serves_it(account: Account, home_of_account: Path, where: str) -> None:
     checkout = home_of_account / "checkout" if where == "short" else long_checkout(home_of_account)
     module = home_of_account.parent / "cluster.py"
     shutil.copy(ROOT / "schemas/store/cluster.py", module)
     module.chmod(0o644)
 
     def do(*arguments: str) -> str:
-        done = account.run(
-            account.python, str(module), "--root", str(checkout), *arguments, cwd=home_of_account.parent
-        )
+        done = account.run(account.python, str(module), "--root", str(checkout), *arguments, cwd=home_of_account.parent)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -15,9 +15,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 def run_script(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(ROOT / "run"), *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([str(ROOT / "run"), *arguments], cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def program(directory: Path, name: str, body: str) -> None:
@@ -103,9 +101,7 @@ def test_setup__apt_fails__one_line_with_the_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 2  # what it began, and the one line that ends it
-    assert done.stderr.endswith(
-        "get it with: apt-get update && apt-get install -y --no-install-recommends fonts-x\n"
-    )
+    assert done.stderr.endswith("get it with: apt-get update && apt-get install -y --no-install-recommends fonts-x\n")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +118,7 @@ def test_setup__postgresql_installed__debian_makes_no_cluster_unless_asked_to(
     defaults = tmp_path / "createcluster.conf"
     defaults.write_text(before)
     line = (
-        f"{setup_copy(tmp_path)}; CLUSTER_DEFAULTS={defaults}; need() {{ :; }}; has_postgis() {{ :; }}; "
-        "install_postgis"
+        f"{setup_copy(tmp_path)}; CLUSTER_DEFAULTS={defaults}; need() {{ :; }}; has_postgis() {{ :; }}; install_postgis"
     )
     subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True)
     assert defaults.read_text() == after

@@ -67,9 +67,7 @@ class Judgement:
         ]
         for (imagery, kind), values in sorted(self.ious.items()):
             found = sum(value > 0 for value in values)
-            lines.append(
-                f"| {imagery} | {kind} | {len(values)} | {found} | {median(values):.2f} | {min(values):.2f} |"
-            )
+            lines.append(f"| {imagery} | {kind} | {len(values)} | {found} | {median(values):.2f} | {min(values):.2f} |")
         lines += ["", "| Imagery | Lawful look-alikes | Reported by mistake | Other false alarms |"]
         lines += ["|---|---|---|---|"]
         for imagery, count in sorted(self.silent.items()):
