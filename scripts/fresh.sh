@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Proves both commands of the README on a minimal Debian: debootstrap, a clean clone of what is committed here,
-# `./run demo --once` and `./run test`, and the time of each. As root; called by `./run fresh [SUITE]`.
+# Proves both commands of the README on a minimal Debian (bookworm) or Ubuntu (noble): debootstrap, a clean clone of
+# what is committed here, `./run demo --once` and `./run test`, and the time of each. As root; called by
+# `./run fresh [SUITE]`.
 #
 # The root sees nothing of this machine's Python, node_modules or databases. It is lent what a network behind a
 # proxy or a mirror needs: name servers, apt's sources, pip's and npm's settings, this machine's own certificates.
@@ -42,8 +43,11 @@ minutes() { printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); }
 
 host_is_suite() { grep -qsx "VERSION_CODENAME=$SUITE" /etc/os-release; }
 
+is_ubuntu() { [[ $SUITE == noble ]]; }
+
 mirror() {
     local uri=""
+    ! is_ubuntu || { printf 'http://archive.ubuntu.com/ubuntu' && return; }
     ! host_is_suite || uri=$(grep -ohE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
     printf '%s' "${uri:-http://deb.debian.org/debian}"
 }
@@ -52,7 +56,11 @@ make_base() {
     [[ -s $BASE ]] && return
     printf '== debootstrap %s\n' "$SUITE"
     rm -rf --one-file-system "$WORK/base"
-    debootstrap --variant=minbase "$SUITE" "$WORK/base" "$(mirror)" >"$WORK/debootstrap.log" 2>&1 ||
+    local options=(--variant=minbase) recipe=()
+    # PostGIS and Node.js lie in universe. All of Ubuntu's suites share one recipe, and an older debootstrap than the
+    # suite knows it by the first one's name only.
+    ! is_ubuntu || { options+=(--components=main,universe) && recipe=(/usr/share/debootstrap/scripts/gutsy); }
+    debootstrap "${options[@]}" "$SUITE" "$WORK/base" "$(mirror)" "${recipe[@]}" >"$WORK/debootstrap.log" 2>&1 ||
         stop_with "debootstrap failed, see $WORK/debootstrap.log; try again with: ./run fresh $SUITE"
     tar -C "$WORK/base" -cf "$BASE.part" .
     mv "$BASE.part" "$BASE"
