@@ -141,6 +141,13 @@ def test_login_throttle__account_in_another_case__is_the_same_account(client, wi
     assert sign_in(client).status_code == 429
 
 
+def test_login_throttle__account_with_spaces__is_the_same_account(client, with_password):
+    with_password("O1")
+    for count in range(limit("login.per_account")):
+        assert sign_in(client, " " * count + "O1" + "\u3000" * count, "wrong").status_code == 401
+    assert sign_in(client, "O1 ").status_code == 429
+
+
 def test_login_throttle__window_over__admitted(client, with_password, clock):
     with_password("O1")
     for _ in range(limit("login.per_account") + 1):

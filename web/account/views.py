@@ -53,12 +53,13 @@ def sign_in() -> Response:
 def _start_session(login: str, password: str) -> tuple[str, Actor]:
     house = request_identity.services()
     now = house.clock.now()
-    sizes = throttle.buckets(login, request.remote_addr or "", _salt())
+    name = people.login_name(login)
+    sizes = throttle.buckets(name, request.remote_addr or "", _salt())
     with Session(house.engine) as db:
         throttle.take(db, sizes, now)
         # Committed before the password is looked at: parallel guesses must see each other.
         db.commit()
-        person = people.by_login(db, login)
+        person = people.by_login(db, name)
         if not passwords().verify(person.password_hash if person else None, password) or person is None:
             raise RuleViolation(Kind.UNAUTHENTICATED, [refuse("login.failed", "web.login_failed")])
         throttle.forgive(db, sizes)

@@ -10,10 +10,14 @@ from sqlalchemy.orm import Session
 from schemas.tables import Person
 
 
-def by_login(db: Session, login: str) -> Person | None:
-    """The person with this login name, whatever its case; None when there is none or it is disabled."""
-    wanted = login.strip().lower()
-    return db.scalar(select(Person).where(func.lower(Person.code) == wanted, Person.disabled_at.is_(None)))
+def login_name(typed: str) -> str:
+    """The one spelling of a login name, whatever the case and the spaces around it."""
+    return typed.strip().lower()
+
+
+def by_login(db: Session, name: str) -> Person | None:
+    """The person with this `login_name`; None when there is none or it is disabled."""
+    return db.scalar(select(Person).where(func.lower(Person.code) == name, Person.disabled_at.is_(None)))
 
 
 def enabled(db: Session, person_id: UUID) -> Person | None:

@@ -20,9 +20,12 @@ from schemas.tables import LoginAttempt
 
 
 def buckets(account: str, address: str, salt: str) -> dict[str, int]:
-    """The buckets that an attempt falls into, with their sizes; names are salted hashes, not addresses."""
+    """The buckets that an attempt falls into, with their sizes; names are salted hashes, not addresses.
+
+    `account` is the one spelling of a login name: two spellings would be two buckets.
+    """
     return {
-        _name("account", account.casefold(), salt): limit("login.per_account"),
+        _name("account", account, salt): limit("login.per_account"),
         _name("network", network_of(address), salt): limit("login.per_network"),
     }
 
