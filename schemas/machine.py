@@ -41,6 +41,10 @@ class Transition:
     who: tuple[str, ...]
     guards: tuple[str, ...]
 
+    def leaves(self, state: str) -> bool:
+        """Whether it leads out of `state`; from anywhere is from every state but the target, and not from nothing."""
+        return state in self.sources or (ANY in self.sources and state not in (NEW, self.target))
+
 
 @dataclass(frozen=True)
 class StateTable:
@@ -54,13 +58,13 @@ class StateTable:
     def find(self, name: str, state: str) -> Transition | None:
         """The transition `name` out of `state`, or None."""
         for transition in self.transitions:
-            if transition.name == name and (state in transition.sources or ANY in transition.sources):
+            if transition.name == name and transition.leaves(state):
                 return transition
         return None
 
     def allowed(self, state: str) -> tuple[str, ...]:
         """The names of the transitions that leave `state`."""
-        return tuple(t.name for t in self.transitions if state in t.sources or (ANY in t.sources and state != NEW))
+        return tuple(t.name for t in self.transitions if t.leaves(state))
 
 
 @cache

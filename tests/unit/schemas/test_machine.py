@@ -114,6 +114,15 @@ def test_unknown_transition__refused_with_what_is_allowed() -> None:
     assert "break" in refused.value.refusals[0].fix("en")
 
 
+@pytest.mark.parametrize("state", ["", "broken"])
+def test_from_anywhere__neither_from_nothing_nor_once_more(state) -> None:
+    machine = Machine({"lamp": table()}, {})
+    with pytest.raises(RuleViolation) as refused:
+        machine.change(context(Lamp(state=state), SYSTEM), "break")
+    assert refused.value.refusals[0].rule == "state.machine"
+    assert "break" not in table().allowed(state)
+
+
 @pytest.mark.parametrize("actor", [officer(A2), HOST, SYSTEM], ids=["other authority", "host", "system"])
 def test_wrong_actor__forbidden_and_no_guard_is_asked(actor) -> None:
     lamp = Lamp()
