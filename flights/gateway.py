@@ -27,7 +27,7 @@ from flights.gateway_orders import Fixes, RouteSpan, orders_of
 from flights.gateway_record import House, Track
 from flights.ground import open_ground
 from flights.link import sequence
-from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.errors import CalledOff, LinkLost, VehicleRefused
 from flights.link.recorder import Recorder
 from flights.link.sequence import End, Orders, Outcome, Prepared
 from flights.link.telemetry import Sample
@@ -44,6 +44,8 @@ from schemas.tables import Flight
 # A vehicle's own time (GPS) is used where it agrees with ours to this; else the time of receipt.
 MAX_CLOCK_OFFSET = timedelta(minutes=5)
 TELL_EVERY_S = 1.0
+ARM_TRIES = 5
+ARM_PAUSE_S = 10.0  # of the vehicle's time
 log = logging.getLogger(__name__)
 
 
@@ -99,8 +101,9 @@ def fly(
 ) -> Flown:
     """Flies a cleared flight on the vehicle at `url`, as `pilot`, until it has landed.
 
-    `stop` is asked all the time; the reason that it returns brings the aircraft back. Raises RuleViolation with
-    every rule that stands against the flight (nothing has been sent then), VehicleRefused, LinkLost.
+    `stop` is asked all the time; the reason that it returns keeps the aircraft on the ground, or brings it back.
+    Raises RuleViolation with every rule that stands against the flight (nothing has been sent then), CalledOff,
+    VehicleRefused, LinkLost.
     """
     with open_ground(house.data_dir) as ground:
         brief = _rehearse(house, flight_id, pilot, ground)
@@ -109,10 +112,12 @@ def fly(
         with _recorder(house, brief) as recorder:
             with VehicleLink.connect(url, house.clock, recorder=recorder) as link:
                 tell(Step.CONNECTED, {"url": url})
-                sortie = _Sortie(house, brief, link, recorder, ground=ground, pilot=pilot, tell=tell)
+                sortie = _Sortie(
+                    house, brief, link, recorder, ground=ground, pilot=pilot, tell=tell, stop=stop or (lambda: None)
+                )
                 prepared = sortie.upload()
                 sortie.take_off(prepared)
-                end = sortie.follow(stop or (lambda: None))
+                end = sortie.follow()
             return sortie.report(end)
 
 
@@ -181,6 +186,7 @@ class _Sortie:
     ground: Ground = field(kw_only=True)
     pilot: Actor = field(kw_only=True)
     tell: Tell = field(kw_only=True)
+    stop: Stop = field(kw_only=True)
     track: Track = field(init=False)
     _in_vehicle_time: bool = field(default=False, init=False)
     _told_at: float = field(default=0.0, init=False)
@@ -194,6 +200,7 @@ class _Sortie:
 
     def upload(self) -> Prepared:
         """Puts fence, parameters and mission on board, reads all back, and has the law look again."""
+        self._still_wanted()
         with self._vehicle_may_refuse():
             prepared = sequence.prepare(self.link, self.brief.orders)
         read_back = commands.ReadBack(
@@ -208,11 +215,26 @@ class _Sortie:
         return prepared
 
     def take_off(self, prepared: Prepared) -> None:
-        """Arms in the same transaction in which every rule passed, and starts when that is committed."""
-        with self._vehicle_may_refuse():
-            sequence.wait_ready(self.link)
-            self.tell(Step.READY, {"battery_pct": self.link.telemetry.battery_pct})
-            sequence.verify(self.link, prepared)
+        """Has the vehicle armed; its own checks may fail for a moment after they passed, so it is tried a few times.
+
+        Each time the vehicle is read and the rules are asked anew: minutes may lie between two tries.
+        """
+        for tries_left in reversed(range(ARM_TRIES)):
+            with self._vehicle_may_refuse():
+                sequence.wait_ready(self.link, self._still_wanted)
+                self.tell(Step.READY, {"battery_pct": self.link.telemetry.battery_pct})
+                sequence.verify(self.link, prepared)
+            self._still_wanted()
+            try:
+                self._arm()
+                return
+            except VehicleRefused:
+                if not tries_left:
+                    raise
+                self.link.pause(ARM_PAUSE_S)
+
+    def _arm(self) -> None:
+        """Arms in the same transaction in which every rule passed; what cannot be recorded is disarmed."""
         with self.house.work(self.pilot) as work:
             flight = work.get(Flight, self.brief.public_id)
             commands.mark_airborne(work, flight, self.ground)
@@ -226,6 +248,11 @@ class _Sortie:
                 sequence.disarm(self.link)
                 raise
         self.tell(Step.AIRBORNE, {})
+
+    def _still_wanted(self) -> None:
+        """Raises CalledOff when somebody has stopped the flight."""
+        if (reason := self.stop()) is not None:
+            raise CalledOff.because(reason)
 
     @contextlib.contextmanager
     def _vehicle_may_refuse(self) -> Iterator[None]:
@@ -241,11 +268,14 @@ class _Sortie:
 
     # -- in the air ---------------------------------------------------------------------------------
 
-    def follow(self, stop: Stop) -> End:
+    def follow(self) -> End:
         """Starts the mission and follows it down; whatever goes wrong, the flight does not stay airborne."""
         try:
+            if (reason := self.stop()) is not None:
+                sequence.disarm(self.link)
+                return End(Outcome.ABORTED, reason, 0)
             sequence.start(self.link)
-            return sequence.follow(self.link, self.brief.orders, self._take, stop)
+            return sequence.follow(self.link, self.brief.orders, self._take, self.stop)
         except LinkLost:
             self._abort("link_lost")
             raise

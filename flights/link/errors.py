@@ -22,6 +22,15 @@ class LinkLost(RuleViolation):
         return cls(Kind.UNAVAILABLE, [refuse("link.lost", "link.lost", measured=f"{silence_s:.0f} s")])
 
 
+class CalledOff(RuleViolation):
+    """Somebody stopped the flight while the aircraft still stood (409)."""
+
+    @classmethod
+    def because(cls, reason: str) -> Self:
+        """Called off for `reason`."""
+        return cls(Kind.CONFLICT, [refuse("link.called_off", "link.called_off", measured=reason)])
+
+
 class VehicleRefused(RuleViolation):
     """The vehicle said no, or did not do in time what was asked of it (409)."""
 

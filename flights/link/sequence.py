@@ -26,8 +26,6 @@ from schemas.refusals import RuleViolation
 
 READY_LIMIT_S = 240.0
 MODE_LIMIT_S = 20.0
-ARM_TRIES = 5
-ARM_PAUSE_S = 10.0
 RETURN_LIMIT_S = 1_800.0
 
 # Seconds between two messages of a kind; ArduPilot sends none of them until it is asked.
@@ -136,10 +134,12 @@ def request_streams(link: VehicleLink) -> None:
 def prepare(link: VehicleLink, orders: Orders) -> Prepared:
     """Uploads fence, parameters and mission and reads all of them back.
 
-    Raises VehicleRefused when anything reads back differently; the vehicle stays disarmed.
+    Raises VehicleRefused when the vehicle is armed, which comes before anything is written, or when anything
+    reads back differently; the vehicle stays disarmed.
     """
     record = identify(link)
     request_streams(link)
+    _require_disarmed(link)
     fence = link.missions.put(ListKind.FENCE, orders.fence)
     parameters = {name: link.set_parameter(name, value) for name, value in orders.parameters.items()}
     mission = link.missions.put(ListKind.MISSION, orders.mission)
@@ -153,19 +153,34 @@ def verify(link: VehicleLink, prepared: Prepared) -> None:
             raise VehicleRefused.because("mission.mismatch", kind=kind.label, measured="changed since upload")
 
 
-def wait_ready(link: VehicleLink) -> None:
-    """Waits until the vehicle knows where it is and its own checks pass; raises `link.not_ready`."""
-    telemetry = link.telemetry
-    link.wait(lambda: telemetry.has_position and telemetry.prearm_ok, READY_LIMIT_S, "link.not_ready")
+def wait_ready(link: VehicleLink, still_wanted: Callable[[], None] = lambda: None) -> None:
+    """Waits until the vehicle knows where it is and its own checks pass; raises `link.not_ready`.
+
+    `still_wanted` is called all the time and raises to end the waiting.
+    """
+
+    def is_ready() -> bool:
+        still_wanted()
+        return link.telemetry.has_position and link.telemetry.prearm_ok
+
+    link.wait(is_ready, READY_LIMIT_S, "link.not_ready")
 
 
 def arm(link: VehicleLink) -> None:
-    """Arms in GUIDED, in which the aircraft stays where it is (ArduCopter refuses to arm in AUTO)."""
+    """Arms in GUIDED, in which the aircraft stays where it is (ArduCopter refuses to arm in AUTO).
+
+    Where it is not certain that the vehicle armed, it is disarmed, and the fault is raised.
+    """
+    _require_disarmed(link)
     _rewind(link)
     _set_mode(link, "GUIDED")
     link.telemetry.forget_samples()
-    _arm(link)
-    link.wait(lambda: bool(link.vehicle.armed), MODE_LIMIT_S, "link.not_armed")
+    try:
+        link.vehicle.armed = True
+        link.wait(lambda: bool(link.vehicle.armed), MODE_LIMIT_S, "link.not_armed")
+    except BaseException:
+        disarm(link)
+        raise
 
 
 def disarm(link: VehicleLink) -> None:
@@ -192,17 +207,10 @@ def _set_mode(link: VehicleLink, name: str) -> None:
     link.wait(lambda: link.vehicle.mode.name == name, MODE_LIMIT_S, "link.not_started")
 
 
-def _arm(link: VehicleLink) -> None:
-    """Arms; the checks may fail for a moment after they passed, so it is tried a few times."""
-    for attempt in range(ARM_TRIES):
-        try:
-            link.vehicle.armed = True
-            return
-        except VehicleRefused:
-            if attempt == ARM_TRIES - 1:
-                raise
-            link.pause(ARM_PAUSE_S)
-            wait_ready(link)
+def _require_disarmed(link: VehicleLink) -> None:
+    """Refuses a vehicle that somebody else has armed: its mission would change in the air (`link.armed`)."""
+    if link.vehicle.armed:
+        raise VehicleRefused.because("link.armed")
 
 
 def return_home(link: VehicleLink) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from geoalchemy2.shape import to_shape
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from sqlalchemy import func, select
 
 from flights import gateway
@@ -18,6 +19,7 @@ from flights.gateway import Step
 from flights.gateway_frames import read_folder, register_frames
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.sequence import Outcome
+from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults
 from schemas import tables as t
 from schemas.clock import FixedClock, ScaledClock
@@ -130,9 +132,104 @@ def test_take_off__vehicle_will_not_arm__stays_uploaded_and_can_fly_later(house,
     assert "low capacity" in str(refused.value) or "Battery" in str(refused.value) or "no reason" in str(refused.value)
     assert state(house, cleared) == "uploaded"
     running.autopilot.battery.percent = 100.0
-    flown = gateway.fly(house, cleared, url, pilot=house.actor("F1"), stop=lambda: "operator")
+    flown = gateway.fly(
+        house,
+        cleared,
+        url,
+        pilot=house.actor("F1"),
+        stop=lambda: "operator" if running.autopilot.height_m > 5 else None,
+    )
     assert flown.outcome is Outcome.ABORTED
     assert state(house, cleared) == "aborted"
+
+
+@pytest.mark.parametrize(
+    ("step", "left"), [(Step.CONNECTED, "cleared"), (Step.PREPARED, "uploaded"), (Step.READY, "uploaded")]
+)
+def test_stop__before_take_off__never_armed_and_can_fly_later(house, cleared, simulated, step, left):
+    """Ctrl-C while the mission is uploaded must not be kept for later and start the aircraft first."""
+    running, url = simulated(speed_up=SPEED)
+    armed, seen = watch_arming(running), []
+    with pytest.raises(RuleViolation) as refused:
+        gateway.fly(
+            house, cleared, url, pilot=house.actor("F1"),
+            tell=lambda told, _facts: seen.append(told), stop=lambda: "operator" if step in seen else None,
+        )  # fmt: skip
+    assert refused_rules(refused) == {"link.called_off"}
+    assert armed == []
+    assert state(house, cleared) == left
+
+
+def watch_arming(running):
+    """The list of all times at which the vehicle was asked to arm."""
+    asked, arm = [], running.autopilot.arm
+
+    def noted():
+        asked.append(running.autopilot.now_s)
+        return arm()
+
+    running.autopilot.arm = noted
+    return asked
+
+
+def test_stop__between_arming_and_the_start__disarmed_on_the_ground(house, cleared, simulated):
+    running, url = simulated(speed_up=SPEED)
+    flown = gateway.fly(
+        house, cleared, url, pilot=house.actor("F1"), stop=lambda: "operator" if running.autopilot.armed else None
+    )
+    assert (flown.outcome, flown.reason) == (Outcome.ABORTED, "operator")
+    assert running.autopilot.mode is not Mode.AUTO
+    assert not running.autopilot.armed
+    assert state(house, cleared) == "aborted"
+
+
+def test_DC_1__vehicle_that_somebody_flies__nothing_is_written_to_it(house, cleared, simulated):
+    """ArduPilot drops its mission at the first message of an upload, in the air as well."""
+    running, url = simulated(speed_up=1.0)
+    running.autopilot.armed = True
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert refused_rules(refused) == {"link.armed"}
+    assert running.autopilot.mission.is_empty
+    assert running._fence.items == []
+    assert running.autopilot.armed
+    assert state(house, cleared) == "cleared"
+
+
+def test_take_off__vehicle_arms_and_says_that_it_did_not__disarmed_and_not_airborne(house, cleared, simulated):
+    running, url = simulated(speed_up=SPEED)
+    arm = running.autopilot.arm
+
+    def lying():
+        arm()
+        return int(mavlink.MAV_RESULT_FAILED)
+
+    running.autopilot.arm = lying
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert refused_rules(refused) == {"link.command_refused"}
+    assert not running.autopilot.armed
+    assert state(house, cleared) == "uploaded"
+
+
+def test_take_off__vehicle_refuses_at_first__the_rules_are_asked_again_before_the_next_try(
+    house, cleared, simulated, database
+):
+    """Minutes may pass between two tries; what was lawful at the first may not be at the second."""
+    running, url = simulated(speed_up=SPEED)
+
+    def refusing_once():
+        running.autopilot.arm = type(running.autopilot).arm.__get__(running.autopilot)
+        with psycopg.connect(_url(database.admin_url), autocommit=True) as admin:
+            admin.execute("SET session_replication_role = replica")
+            admin.execute("UPDATE core.device SET state = 'blocked' WHERE name = 'DR1'")
+        return int(mavlink.MAV_RESULT_FAILED)
+
+    running.autopilot.arm = refusing_once
+    with pytest.raises(RuleViolation) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert "GD-14.2" in refused_rules(refused)
+    assert not running.autopilot.armed
 
 
 def test_take_off__rules_changed_while_waiting__not_armed(house, cleared, simulated, database):

@@ -30,7 +30,7 @@ WORDS = {
         "off route {lateral_m:.1f} m  battery {battery_pct} %  pictures {pictures}",
         "deviating": "DEVIATING: {lateral_m:.1f} m from the route at {lon:.5f} {lat:.5f}.",
         "ended": "Ended: {outcome}.",
-        "stopping": "Calling it back; press Ctrl-C again to let go of the line.",
+        "stopping": "Stopping: it stays on the ground, or comes back. Press Ctrl-C again to let go of the line.",
         "flown": "Flight {flight}: {outcome}",
         "strayed": "strayed {lateral_m} m sideways, {vertical_m} m in height (allowed {tolerance_m:g} m)",
         "inside": "inside its area {inside:.1%} of the time, {flown:.1%} of the route flown",
@@ -48,7 +48,7 @@ WORDS = {
         "偏离 {lateral_m:.1f} 米  电量 {battery_pct}%  照片 {pictures}",
         "deviating": "偏离航线：{lon:.5f} {lat:.5f} 处 {lateral_m:.1f} 米。",
         "ended": "结束：{outcome}。",
-        "stopping": "正在召回；再次按 Ctrl-C 将断开链路。",
+        "stopping": "正在停止：未起飞则不再起飞，已起飞则召回。再次按 Ctrl-C 将断开链路。",
         "flown": "飞行 {flight}：{outcome}",
         "strayed": "水平偏离 {lateral_m} 米，高度偏离 {vertical_m} 米（允许 {tolerance_m:g} 米）",
         "inside": "{inside:.1%} 的时间在区域内，已飞完航线的 {flown:.1%}",
@@ -133,8 +133,8 @@ def cancel(services: Services, flight_id: str, reason: str, person: str | None) 
 def fly(services: Services, flight_id: str, url: str, **given: Any) -> None:  # noqa: ANN401
     """Uploads the published mission, reads it back, arms, and follows the flight to its landing.
 
-    Nothing is sent for a flight that may not fly now. Ctrl-C brings the aircraft back. With --frames the photos
-    are handed in after landing.
+    Nothing is sent for a flight that may not fly now. Ctrl-C keeps the aircraft on the ground, or brings it back.
+    With --frames the photos are handed in after landing.
     """
     from flights import gateway
 
@@ -208,7 +208,7 @@ def _tell(step: str, facts: dict[str, Any]) -> None:
 
 @contextmanager
 def _stop_on_interrupt() -> Iterator[Callable[[], str | None]]:
-    """Ctrl-C asks for the return once; a second one ends the command."""
+    """Ctrl-C stops the flight once, on the ground or in the air; a second one ends the command."""
     asked: list[str] = []
     words = WORDS[lang()]
 
