@@ -51,17 +51,21 @@ class Toning:
 
 @dataclass(frozen=True)
 class Tones:
-    """How two dates come into one tone: that of the clearer one, because haze hides what colours mean."""
+    """How two dates come into one tone: that of the clearer one, because haze hides what colours mean.
 
-    after: Toning | None
-    before: Toning | None
+    For a single date, `after` takes off the tint of its camera.
+    """
 
-    def apply(self, after: Tile, before: Tile) -> tuple[Tile, Tile]:
-        """Both tiles in the common tone."""
-        return (
-            self.after.apply(after) if self.after else after,
-            self.before.apply(before) if self.before else before,
-        )
+    after: Toning | None = None
+    before: Toning | None = None
+
+    def later(self, tile: Tile) -> Tile:
+        """A tile of the later or only date in the common tone."""
+        return self.after.apply(tile) if self.after else tile
+
+    def earlier(self, tile: Tile) -> Tile:
+        """A tile of the earlier date in the common tone."""
+        return self.before.apply(tile) if self.before else tile
 
 
 def align(before: Picture, grid: Grid, shift_px: tuple[float, float], target: Path) -> None:

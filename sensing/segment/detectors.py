@@ -99,9 +99,7 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
             refused[kind] = reason
         else:
             paint, look = _WAYS[facts.way][kind]
-            chosen.append(
-                Detector(kind, {**parameters["surface"], "brick": numbers["brick"], **numbers[kind]}, paint, look)
-            )
+            chosen.append(Detector(kind, {**parameters["surface"], **numbers["colours"], **numbers[kind]}, paint, look))
     return chosen, refused
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from sensing.bands import Role
-from sensing.features import Floats, brightness, greenness, local_deviation, local_mean, warmth
+from sensing.features import Floats, brightness, excess_green, greenness, local_deviation, local_mean, warmth
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
@@ -181,6 +181,7 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
         "solidity": solidity(rim),
         "elongation": elongation(rim),
         "texture": texture(view, mask),
+        "green_share": share(excess_green(view.after) > numbers["green"], mask),
         "built_contact": share(surfaces.roofs(view, numbers), ring(mask, 0, view.px(numbers["contact_m"]))),
         "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
     }

@@ -97,11 +97,10 @@ class Scene:
         return self.facts.survey
 
     def view(self, window: Window, halo: int) -> View:
-        """A window with `halo` pixels around it, the earlier date in the tone of the later one."""
-        after = self.after.tile(window, halo)
-        before = self.before.tile(window, halo) if self.before else None
-        if before is not None and self.survey.tones is not None:
-            after, before = self.survey.tones.apply(after, before)
+        """A window with `halo` pixels around it, both dates in one tone, or a single one without its tint."""
+        tones = self.survey.tones
+        after = tones.later(self.after.tile(window, halo))
+        before = tones.earlier(self.before.tile(window, halo)) if self.before else None
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after, 1)
@@ -153,12 +152,13 @@ def _opened(job: Job, parameters: Parameters) -> Iterator[Scene]:
             before = stack.enter_context(open_picture(job.workdir / _BEFORE, job.before.roles))
         _layers(job)
         layers = stack.enter_context(rasterio.open(job.workdir / _LAYERS, driver="GTiff"))
+        colours = {**parameters.values["surface"], **parameters.values[way]["colours"]}
         facts = Facts(
             roles=frozenset(job.after.roles),
             way=way,
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if job.context.has(name)),
-            survey=survey(job.after, before, layers, parameters.values["survey"]),
+            survey=survey(job.after, before, layers, colours),
         )
         yield Scene(job.after, before, layers, facts, shift_px)
 

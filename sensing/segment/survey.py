@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sensing.bands import Role
 from sensing.change import Tones, common_tone
 from sensing.features import Floats, brightness, excess_green, greenness, warmth
 from sensing.picture import Picture, Tile
+from sensing.tint import white_balance
 
 _BINS = 128
 _FEWEST_PIXELS = 200
@@ -60,9 +61,9 @@ class Survey:
 
     `green_cut` parts plants from bare ground by NDVI; `light` is the median brightness, `soil_light` that of
     ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of
-    each body of water by its number in the layer, 0 for all together. For pairs, `tones` brings both dates
-    into one tone, and `change` how much brightness and near infrared differ between the dates where nothing has
-    happened (robust standard deviations).
+    each body of water by its number in the layer, 0 for all together. `tones` brings both dates into one tone, or
+    takes the tint off a single one. For pairs, `change` says how much brightness and near infrared differ between
+    the dates where nothing has happened (robust standard deviations).
     """
 
     count: int
@@ -71,7 +72,7 @@ class Survey:
     soil_light: float
     green_excess: float
     waters: Mapping[int, Water]
-    tones: Tones | None = None
+    tones: Tones = field(default_factory=Tones)
     change: Mapping[str, float] | None = None
 
     def water(self, number: int) -> Water | None:
@@ -85,9 +86,11 @@ def survey(after: Picture, before: Picture | None, water: DatasetReader | None, 
     if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
         return Survey(int(bodies.size), 0.0, 0.0, 0.0, 0.0, {})
     if earlier is None:
-        return Survey(**_facts(sample, bodies, numbers), waters=_waters(_floats(sample), bodies))
+        tones = Tones(after=white_balance(sample))
+        sample = tones.later(sample)
+        return Survey(**_facts(sample, bodies, numbers), waters=_waters(_floats(sample), bodies), tones=tones)
     tones = common_tone(_floats(earlier), _floats(sample))
-    sample, toned = tones.apply(sample, earlier)
+    sample, toned = tones.later(sample), tones.earlier(earlier)
     change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
     spread = {"light": _spread(brightness(sample) - brightness(toned))}
     if Role.NIR in change:
