@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
+from geo.commands.zones import MOST_BUFFER_M
 from schemas.refusals import Refusal, conflict, invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import (
@@ -30,7 +32,7 @@ from schemas.tables import (
 )
 from sensing import rows
 from sensing.intake import Placed, Shelf, Told, receive
-from sensing.mask import Zone, grown
+from sensing.mask import Zone, grown, within_reach
 from sensing.places import authority_at, item_for
 from sensing.quarantine import Progress, Quarantine, quarantine
 from sensing.segment.model import Segmentation
@@ -67,7 +69,7 @@ def ingest_scene(
 ) -> Ingested:
     """Take one georeferenced image, or the photos of one flight, into the house.
 
-    Privacy zones in force at capture are burnt into the pixels of the copy before anything but the write-once
+    Privacy zones in force at capture or now are burnt into the pixels of the copy before anything but the write-once
     original is stored. With a flight, capture must lie within its time in the air and its published area,
     else the scene is kept in quarantine (GD-36.1). Raises RuleViolation with every reason for a refusal.
     """
@@ -134,16 +136,23 @@ def _masked(
 
 
 def _zones(work: Work, placed: Placed) -> list[Zone]:
-    """The privacy zones near the image that were in force at capture; all of them where its time is unknown."""
-    near = shapely.buffer(shapely.box(*placed.shown.bounds), 0.02)
-    query = select(PrivacyZone).where(
-        func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID)), PrivacyZone.buffer_m >= 0
-    )
+    """The privacy zones that may reach into the image and were in force at capture, or are in force now.
+
+    Now as well, because whoever is protected today may not be shown today, whatever time an image claims; and all
+    of them, past and future, where its time is unknown.
+    """
+    near = within_reach(placed.shown, MOST_BUFFER_M + (placed.position_error_m or 0.0))
+    query = select(PrivacyZone).where(func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID)))
     if placed.captured_at is not None:
-        ended = or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > placed.captured_at)
-        query = query.where(PrivacyZone.valid_from <= (placed.captured_until or placed.captured_at), ended)
+        times = ((placed.captured_at, placed.captured_until or placed.captured_at), (work.now, work.now))
+        query = query.where(or_(*(_in_force(start, end) for start, end in times)))
     found = work.session.scalars(query.order_by(PrivacyZone.public_id))
     return [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in found]
+
+
+def _in_force(start: datetime, end: datetime) -> ColumnElement[bool]:
+    """Whether a zone is in force at any moment of a period."""
+    return and_(PrivacyZone.valid_from <= end, or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > start))
 
 
 def _unlawful(work: Work, placed: Placed, flight: Flight) -> Iterable[Refusal]:

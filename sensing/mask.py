@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,6 +24,7 @@ from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geo import crs as metric
+from geo.zones import SHORTEST_DEGREE_M
 from sensing.grid import WGS84, Grid, moved
 
 Mask = NDArray[np.bool_]
@@ -32,11 +34,13 @@ _EDGE_STEP_DEG = 0.001
 # Every pixel that a zone touches is burnt, and its eight neighbours too: what lies on the rim is blurred across it.
 _DILATION_PX = 1
 _HALO_PX = _DILATION_PX + 1
+# Nearer to a pole than this, a metre is any number of degrees of longitude.
+_POLAR_DEG = 89.0
 
 
 @dataclass(frozen=True)
 class Zone:
-    """A privacy zone as it was in force at capture: public id, version, and everything it covers (EPSG:4326)."""
+    """A privacy zone that applies to an image: public id, version, and everything it covers (EPSG:4326)."""
 
     public_id: str
     version: int
@@ -86,6 +90,17 @@ def grown(zone: Zone, margin_m: float) -> BaseGeometry:
         return zone.geom
     epsg = metric.utm_epsg_of(zone.geom)
     return metric.to_wgs84(metric.to_metric(zone.geom, epsg).buffer(reach_m), epsg)
+
+
+def within_reach(shape: BaseGeometry, reach_m: float) -> shapely.Polygon:
+    """A box around a shape (EPSG:4326) that holds every place within a distance of it; rather too large."""
+    west, south, east, north = shape.bounds
+    high_deg = reach_m / SHORTEST_DEGREE_M
+    furthest_lat = min(max(abs(south - high_deg), abs(north + high_deg)), _POLAR_DEG)
+    wide_deg = high_deg / math.cos(math.radians(furthest_lat))
+    return shapely.box(
+        max(west - wide_deg, -180), max(south - high_deg, -90), min(east + wide_deg, 180), min(north + high_deg, 90)
+    )
 
 
 class ZoneBurner:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from geoalchemy2.shape import from_shape, to_shape
 from pyproj import Transformer
+from shapely.geometry import box
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
@@ -122,9 +124,49 @@ def test_ingest__tiny_image__is_taken(ingest, tmp_path, shape):
     assert ingest(write_tif(tmp_path / "a.tif", noise(*shape))).derivative is not None
 
 
-def test_ingest__zone_not_in_force_at_capture__is_not_burnt(ingest, satellite):
-    before = ingest(satellite, captured_at=datetime(2025, 4, 1, tzinfo=UTC))
-    assert before.derivative.masked_pixels == 0
+def end_zone(database, at: datetime):
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        session.scalars(select(t.PrivacyZone)).one().valid_to = at
+        session.commit()
+    engine.dispose()
+
+
+def test_GD_43__zone_made_after_capture_and_in_force_now__is_burnt(ingest, satellite):
+    assert ingest(satellite, captured_at=datetime(2025, 4, 1, tzinfo=UTC)).derivative.masked_pixels > 100
+
+
+def test_GD_43__zone_that_ended_after_capture__is_burnt(ingest, satellite, database):
+    end_zone(database, datetime(2025, 6, 1, tzinfo=UTC))
+    assert ingest(satellite, captured_at=datetime(2025, 5, 15, tzinfo=UTC)).derivative.masked_pixels > 100
+
+
+def test_ingest__zone_that_ended_before_capture__is_not_burnt(ingest, satellite, database):
+    end_zone(database, datetime(2025, 6, 1, tzinfo=UTC))
+    assert ingest(satellite, captured_at=datetime(2025, 6, 2, tzinfo=UTC)).derivative.masked_pixels == 0
+
+
+def test_GD_43__buffer_of_a_zone_beside_the_image_far_north__is_burnt(ingest, tmp_path, database):
+    """At 75 degrees north, the widest buffer reaches over 0.035 degrees of longitude."""
+    engine = database.admin_engine()
+    with Session(engine) as session:
+        session.add(
+            t.PrivacyZone(
+                public_id="PZ-NORTH",
+                kind="toilet",
+                name_en="North (fictional)",
+                name_zh="北（虚构）",
+                geom=from_shape(box(20.0, 75.0, 20.001, 75.001), srid=4326),
+                buffer_m=1000.0,
+                source="survey",
+                valid_from=datetime(2025, 5, 1, tzinfo=UTC),
+            )
+        )
+        session.commit()
+    engine.dispose()
+    transform = Affine.translation(20.031, 75.002) @ Affine.scale(2e-5, -1e-5)
+    path = write_tif(tmp_path / "a.tif", noise(3, 300, 300), crs="EPSG:4326", transform=transform)
+    assert ingest(path, captured_at=TAKEN).derivative.masked_pixels > 0
 
 
 def test_ingest__time_unknown__every_zone_is_burnt(ingest, tmp_path):
