@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import LengthRequired
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from schemas.limits import limit
@@ -42,7 +45,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 
 class UnsafeBinding(Exception):
-    """The server would speak plain http to a network; the message is the line that start-up prints."""
+    """The pages cannot, or must not, be served there; the message is the line that start-up prints."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,25 @@ def register(app: Flask, edge: Edge) -> None:
     )
     if edge.behind_tls_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = _whole_bodies(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["edge"] = edge
     app.before_request(lambda: check_host(edge))
     app.before_request(check_origin)
+    app.before_request(check_length)
     app.before_request(check_text)
     app.after_request(set_headers)
+
+
+def _whole_bodies(wsgi_app: Callable[..., Any]) -> Callable[..., Any]:
+    """Has a body that ends before its declared length refused, where it would be read as if it were all."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> Any:  # noqa: ANN401
+        if environ.get("CONTENT_LENGTH"):
+            # With this flag werkzeug takes any end of the stream for the end of the body.
+            environ.pop("wsgi.input_terminated", None)
+        return wsgi_app(environ, start_response)
+
+    return call
 
 
 def check_host(edge: Edge) -> None:
@@ -119,6 +136,12 @@ def check_origin() -> None:
     # Every browser sends one of the two headers with a POST. A program without a cookie acts for nobody else.
     if request.cookies:
         raise forbidden("origin.foreign", "web.origin_foreign")
+
+
+def check_length() -> None:
+    """Refuses a body without a length: werkzeug takes what fits under the limit for all of it."""
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
 
 
 def check_text() -> None:
@@ -150,5 +173,7 @@ def set_headers(response: Response) -> Response:
         response.headers["Strict-Transport-Security"] = HSTS
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store" if request.cookies else "no-cache"
-    response.headers.add("Vary", "Cookie, Accept-Language")
+    # What caches may share is the same for every reader.
+    if not response.cache_control.public:
+        response.vary.update(("Cookie", "Accept-Language"))
     return response

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import selectors
+import socket
+import time
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
-from web.security import UnsafeBinding, refuse_plain_http
+from web.security import UnsafeBinding
 
-__all__ = ["UnsafeBinding", "refuse_plain_http", "run_server"]
-
-THREADS = 4
-REQUEST_TIMEOUT_S = 60
+THREADS = 8
+# A process that does not even turn its own loop for so long is replaced.
+HUNG_PROCESS_S = 60
+# From the first byte of a request to the last of its answer; a proxy in front of us buffers slower readers.
+SLOWEST_REQUEST_S = 30.0
 LARGEST_LINE_BYTES = 4094
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raises UnsafeBinding, with the line that start-up prints, when nobody can listen there."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise UnsafeBinding(
+            f"Nothing can be served on {host}:{port}: {error.strerror}. Choose another port with SKYWARDEN_PORT."
+        ) from error
 
 
 def run_server(app: Flask, *, host: str, port: int, workers: int = 2) -> None:
@@ -23,14 +43,17 @@ def run_server(app: Flask, *, host: str, port: int, workers: int = 2) -> None:
         bind=f"{_bracketed(host)}:{port}",
         workers=workers,
         threads=THREADS,
-        worker_class="gthread",
-        timeout=REQUEST_TIMEOUT_S,
+        worker_class=f"{__name__}.Worker",
+        timeout=HUNG_PROCESS_S,
         graceful_timeout=5,
         keepalive=15,
         limit_request_line=LARGEST_LINE_BYTES,
         limit_request_fields=64,
         limit_request_field_size=16_380,
-        forwarded_allow_ips="127.0.0.1,::1",
+        # Who is asking, and by which scheme, is settled in web/security.py and nowhere else.
+        forwarded_allow_ips="",
+        forwarder_headers="",
+        secure_scheme_headers={},
         accesslog=None,
         loglevel="warning",
         post_fork=lambda _arbiter, _worker: _forget_connections(app),
@@ -45,6 +68,40 @@ def _forget_connections(app: Flask) -> None:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+class Worker(ThreadWorker):
+    """Threads are for requests: a silent connection waits outside, and a request that never ends is ended."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self._begun_at: dict[Any, float] = {}
+
+    def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401
+        """Gives a connection to a thread once it has something to say; browsers open some in advance."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def handle(self, conn: Any) -> Any:  # noqa: ANN401
+        """One request, with the time at which it began."""
+        self._begun_at[conn] = time.monotonic()
+        try:
+            return super().handle(conn)
+        finally:
+            del self._begun_at[conn]
+
+    def murder_pending(self) -> None:
+        """Ends what says nothing and what never ends; called by the loop every second."""
+        super().murder_pending()
+        earliest = time.monotonic() - SLOWEST_REQUEST_S
+        for conn, begun_at in list(self._begun_at.items()):
+            if begun_at < earliest:
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Server(BaseApplication):

@@ -1,0 +1,150 @@
+"""The server itself, on a real socket: what no test client sends (promises P19, P21)."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.conftest import free_port
+from web import server as module
+
+ROOT = Path(__file__).resolve().parents[2]
+SAME_ORIGIN = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded"
+# Read by the process that serves: a slow client is ended after one second instead of half a minute.
+SERVE = (
+    "import sys, web.server as s; s.SLOWEST_REQUEST_S = 1.0; sys.argv[0] = 'skywarden'; import web.cli; web.cli.main()"
+)
+
+
+class Live:
+    """A server process and the ways to speak with it."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def status(self, request: str) -> int:
+        """The status of the answer to a request as it is written, byte by byte."""
+        with self.connect() as talk:
+            talk.sendall(request.encode("latin-1"))
+            answer = b""
+            while b"\r\n" not in answer and (piece := talk.recv(4096)):
+                answer += piece
+        return int(answer.split()[1]) if answer else 0
+
+    def answers(self) -> float:
+        """How long an honest request takes, in seconds."""
+        began = time.monotonic()
+        talk = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        talk.request("GET", "/privacy")
+        assert talk.getresponse().status == 200
+        talk.close()
+        return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def environment(server, world_template, tmp_path_factory) -> Iterator[dict[str, str]]:
+    name = server.clone(world_template)
+    settings = {"DATABASE_URL": server.database(name).admin_url, "DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    yield os.environ | {f"SKYWARDEN_{key}": value for key, value in settings.items()}
+    server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def live(environment) -> Iterator[Live]:
+    port = free_port()
+    command = [sys.executable, "-c", SERVE, "serve", "--port", str(port), "--workers", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        made = Live(port)
+        for _ in range(300):
+            with contextlib.suppress(ConnectionError):
+                made.answers()
+                break
+            time.sleep(0.1)
+        yield made
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def form(body: str, *headers: str) -> str:
+    lines = "\r\n".join(["POST /account/sign-in HTTP/1.1", "Host: localhost", SAME_ORIGIN, *headers])
+    return f"{lines}\r\n\r\n{body}"
+
+
+def test_server__odd_requests__stated_and_never_5xx(live):
+    chunked = "Transfer-Encoding: chunked"
+    for request, status in (
+        (form("name=a", "Content-Length: 6"), 401),
+        (form("", "Content-Length: 0"), 401),
+        (form(""), 401),
+        (form("6\r\nname=a\r\n0\r\n\r\n", chunked), 411),
+        (form("zz\r\nname=\r\n0\r\n\r\n", chunked), 411),
+        (form("name=", "Content-Length: -1"), 400),
+        (form("0\r\n\r\n", chunked, "Content-Length: 5"), 400),
+        (form("name=", "Content-Length: 99999999999999999999"), 413),
+        # Only a proxy that the operator named may speak for somebody else, and none was.
+        ("GET /privacy HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /evil\r\n\r\n", 200),
+        ("GET /privacy HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n\r\n", 200),
+    ):
+        assert live.status(request) == status, request[:200]
+
+
+def test_server__body_cut_short__is_not_taken_for_the_whole(live):
+    with live.connect() as talk:
+        talk.sendall(form("name=nobody&password=half-a-pass", "Content-Length: 40").encode())
+        talk.shutdown(socket.SHUT_WR)
+        assert talk.recv(100).split()[1] == b"400"
+
+
+def test_server__scheme_said_by_a_stranger__not_believed(live):
+    talk = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+    talk.request("GET", "/privacy", headers={"X-Forwarded-Proto": "https"})
+    assert talk.getresponse().getheader("Strict-Transport-Security") is None
+    talk.close()
+
+
+def test_server__connections_that_say_nothing__hold_nobody_up(live):
+    with contextlib.ExitStack() as silent:
+        for _ in range(3 * module.THREADS):
+            silent.enter_context(live.connect())
+        time.sleep(0.2)
+        assert live.answers() < 3
+
+
+@pytest.mark.parametrize("begun", ["GET / HTTP/1.1\r\nHost: loc", form("name=", "Content-Length: 1000")])
+def test_server__requests_that_never_end__are_ended(live, begun):
+    with contextlib.ExitStack() as slow:
+        for _ in range(module.THREADS):
+            slow.enter_context(live.connect()).sendall(begun.encode())
+        time.sleep(0.2)
+        assert live.answers() < 8
+
+
+def test_serve__port_taken__said_in_a_line(environment):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "web.cli", "serve", "--port", port]
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.count("\n") == 1
+    assert f"127.0.0.1:{port}" in ended.stderr
+    assert "SKYWARDEN_PORT" in ended.stderr
