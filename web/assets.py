@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,7 +48,8 @@ def static(name: str) -> Response:
     """One file of the bundle; chunks carry a hash in their name, entries in their query."""
     inside = safe_join(str(FOLDER), name)
     kind = KINDS.get(Path(name).suffix)
-    if inside is None or kind is None or not Path(inside).is_file():
+    # `os.path.isfile` answers for a name of any length, where `Path.is_file` raises.
+    if inside is None or kind is None or not os.path.isfile(inside):
         raise not_found("page.unknown", "web.page_unknown")
     found = _load(inside, Path(inside).stat().st_mtime_ns)
     packed = request.accept_encodings.quality("gzip") > 0

@@ -22,6 +22,14 @@ def test_every_answer__carries_the_security_headers(reader, path):
     assert "Server" not in headers or "Werkzeug" not in headers["Server"]
 
 
+def test_private_pages__are_kept_by_no_cache(reading_as, reader):
+    for code, path in (("F1", "/pilot"), ("O1", "/review"), ("O1", "/account"), ("O1", "/nowhere")):
+        headers = reading_as(code).get(path, headers=HTML).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert {"Cookie", "Accept-Language"} <= set(headers["Vary"].split(", "))
+    assert reader.get("/list", headers=HTML).headers["Cache-Control"] == "no-cache"
+
+
 @pytest.mark.parametrize("path", ["/", "/list", "/rules", "/account/sign-in"])
 def test_pages__hold_no_inline_script_or_style(reader, path):
     body = reader.get(path, headers=HTML).text

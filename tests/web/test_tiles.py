@@ -79,6 +79,22 @@ def test_tile__after_a_recorded_change__is_drawn_anew(client, admin, work):
     assert "DV-DV1" not in str(decode(after.data))
 
 
+def test_tile__of_a_zone_that_ends_while_nothing_is_recorded__is_drawn_anew(client, admin):
+    address = tile_address(113.27, 23.13, 11)
+    before = get(client, "privacy_zones", address)
+    assert before.data
+    admin.execute("UPDATE core.privacy_zone SET valid_to = now() - interval '1 second'")
+    after = get(client, "privacy_zones", address, **{"If-None-Match": before.headers["ETag"]})
+    assert (after.status_code, after.data) == (200, b"")
+
+
+def test_tile__headers__let_any_cache_share_it(reader):
+    answer = get(reader, "devices", tile_address(113.27, 23.13, 11))
+    assert answer.headers.getlist("Vary") == ["Accept-Encoding"]
+    assert answer.headers["ETag"].startswith("W/")
+    assert "public" in answer.headers["Cache-Control"]
+
+
 def test_tile__asked_packed__is_packed(reader):
     address = tile_address(113.27, 23.13, 11)
     packed = get(reader, "devices", address, **{"Accept-Encoding": "gzip"})

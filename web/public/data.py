@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, json, render_template
+from flask import Response, json, render_template, request
 from sqlalchemy import Connection, text
 
 from schemas.refusals import not_found
@@ -12,7 +12,7 @@ from web import words
 from web.page import sample_data
 from web.permissions import Audience, Permission, Section
 from web.public import records
-from web.public.database import public_connection, revision
+from web.public.database import public_connection
 from web.public.layers import LAYERS
 from web.public.records import Record
 
@@ -33,15 +33,16 @@ def layer_file(name: str) -> Response:
     if name not in LAYERS:
         raise not_found("layer.unknown", "web.layer_unknown", measured=name[:40], required=", ".join(LAYERS))
     with public_connection() as public:
-        tag = revision(public)
         features = [feature(record) for record in records.every(public, LAYERS[name])]
     body: dict[str, Any] = {"type": "FeatureCollection", "name": name, "features": features}
     if sample_data():
         body["notice"] = "Sample data: Qinghe District and everything in it is fictional."
     response = Response(json.dumps(body, ensure_ascii=False), mimetype="application/geo+json")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.geojson"'
-    response.set_etag(f"{name}-{tag}")
-    return response
+    response.headers["Cache-Control"] = "public, no-cache"
+    # From the bytes themselves: words and dates in them change when no record does.
+    response.add_etag()
+    return response.make_conditional(request)  # type: ignore[return-value]
 
 
 def feature(record: Record) -> dict[str, Any]:

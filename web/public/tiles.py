@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from schemas.refusals import invalid, not_found
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
-from web.public.layers import LAYERS
+from web.public.layers import LAYERS, PRIVACY_ZONES
 
 section = Section("tiles", __name__, Audience.PUBLIC)
 
@@ -48,8 +48,16 @@ STATEMENTS = {
     for name, layer in LAYERS.items()
 } | {"basemap": _TILE.format(columns=_BASE_COLUMNS, source=_BASE_SOURCE, condition=_BASE_CONDITION)}
 # The revision and the tile come from one snapshot, in one trip; what the asker knows already is not drawn.
-_ASK = "SELECT now.revision, CASE WHEN now.revision <> ALL (:known) THEN ({tile}) END FROM public_map.revision AS now"
-_ASKED = {name: text(_ASK.format(tile=tile)) for name, tile in STATEMENTS.items()}
+_ASK = "SELECT now.revision, CASE WHEN now.revision <> ALL (:known) THEN ({tile}) END FROM {now} AS now"
+# A zone begins and ends at its own hour, when nothing is recorded and no day begins.
+_ZONES_NOW = (
+    "(SELECT r.revision || (SELECT format('-%s-%s', count(*), count(*) FILTER (WHERE z.valid_from <= now())) "
+    "FROM public_map.privacy_zones z) AS revision FROM public_map.revision r)"
+)
+_ASKED = {
+    name: text(_ASK.format(tile=tile, now=_ZONES_NOW if name == PRIVACY_ZONES.name else "public_map.revision"))
+    for name, tile in STATEMENTS.items()
+}
 
 
 @section.page("/tiles/<layer>/<z>/<x>/<y>.mvt", GET=Permission.BROWSE)
@@ -65,7 +73,8 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
         version, packed = _current(public, layer, address, held)
     tag = prefix + version
     response = Response(status=304) if request.if_none_match.contains_weak(tag) else _body(packed)
-    response.set_etag(tag)
+    # Weak: packed and plain are two sequences of bytes of one tile.
+    response.set_etag(tag, weak=True)
     response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
     response.headers["Vary"] = "Accept-Encoding"
     return response
