@@ -257,12 +257,23 @@ def _refuse_numbers(position: Sequence[object], path: str) -> None:
             raise invalid("geometry.not_a_number", path=f"{path}[{index}]", measured=_shown(value))
         if not _is_finite(value):
             raise invalid("geometry.not_finite", path=f"{path}[{index}]")
-    lon, lat = position[0], position[1]
-    if -180 <= lon <= 180 and -90 <= lat <= 90:  # type: ignore[operator]
+    refuse_off_earth(position[0], position[1], path)  # type: ignore[arg-type]
+
+
+def refuse_off_earth(lon: float, lat: float, path: str) -> None:
+    """Raise RuleViolation where a finite position is out of range, and say so where the two were exchanged."""
+    if -180 <= lon <= 180 and -90 <= lat <= 90:
         return
-    swapped = -90 <= lon <= 90 and -180 <= lat <= 180  # type: ignore[operator]
+    swapped = -90 <= lon <= 90 and -180 <= lat <= 180
     text = "geometry.swapped" if swapped else "geometry.out_of_range"
     raise invalid("geometry.out_of_range", text, path=path, measured=f"{_shown(lon)}, {_shown(lat)}")
+
+
+def refuse_jump(lons: Sequence[float], path: str) -> None:
+    """Raise RuleViolation where the positions of a line or ring go round the globe in one step."""
+    for index, (here, there) in enumerate(itertools.pairwise(lons), start=1):
+        if abs(there - here) > 180:
+            raise invalid("geometry.antimeridian", path=f"{path}[{index}]")
 
 
 def _refuse_run(run: list[list[float]], path: str, *, closed: bool) -> None:
@@ -276,8 +287,7 @@ def _refuse_run(run: list[list[float]], path: str, *, closed: bool) -> None:
     for index, (here, there) in enumerate(itertools.pairwise(run), start=1):
         if here[:2] == there[:2]:
             raise invalid("geometry.degenerate", "geometry.repeated", path=f"{path}[{index}]")
-        if abs(there[0] - here[0]) > 180:
-            raise invalid("geometry.antimeridian", path=f"{path}[{index}]")
+    refuse_jump([position[0] for position in run], path)
 
 
 def _refuse_shape(geom: BaseGeometry, path: str, min_area_m2: float) -> None:

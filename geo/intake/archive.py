@@ -6,7 +6,9 @@ it finds next to a file.
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +24,17 @@ TAKEN = (*NEEDED, ".prj", ".cpg")
 
 _MOST_ENTRIES = 200
 _CHUNK = 1 << 20
+# What unpacking raises for archives that are damaged, or packed in a way that nobody uses for maps.
+_CORRUPT = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _ENCRYPTED = 0x1
 
 
@@ -69,7 +82,7 @@ def _stage_zip(path: Path, wanted: str | None, target: Path) -> None:
             for part, info in members.items():
                 with archive.open(info) as source:
                     room -= _copy(source, target.with_suffix(part), room)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:
+    except _CORRUPT as error:
         raise invalid("layer.archive", "layer.archive_corrupt") from error
 
 
@@ -93,6 +106,8 @@ def _members(archive: zipfile.ZipFile, wanted: str | None) -> dict[str, zipfile.
     layers = {stem: parts for stem, parts in found.items() if ".shp" in parts}
     if wanted is not None:
         layers = {stem: parts for stem, parts in layers.items() if PurePosixPath(stem).name == wanted}
+    if not layers and wanted is None:
+        raise invalid("layer.archive", "layer.archive_empty")
     if len(layers) != 1:
         names = ", ".join(sorted(PurePosixPath(stem).name for stem in layers)) or "—"
         raise invalid("layer.choose", "layer.choose", measured=len(layers), required=names[:300])

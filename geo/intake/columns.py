@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 from geo.intake.table import Value
@@ -50,25 +51,44 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _YES, _NO = frozenset({"1", "true", "yes", "y", "是"}), frozenset({"0", "false", "no", "n", "否"})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LONGEST_TEXT = 1_000
+# Nothing that is supervised today goes back further; what is older is a slip of the pen.
+_EARLIEST = date(1900, 1, 1)
 
 
 def _norm(name: str) -> str:
     return re.sub(r"[\s\-]+", "_", name.strip().lstrip("\ufeff").lower())
 
 
-def match(columns: Iterable[str], fields: Iterable[str]) -> dict[str, str]:
-    """For each field the column that carries it, where there is one; no column carries two fields."""
+def match(columns: Iterable[str], fields: Iterable[str], kept: Callable[[str], str] = str) -> dict[str, str]:
+    """For each field the column that carries it, where there is one; no column carries two fields.
+
+    `kept` gives a name as the file's format keeps it. Raises RuleViolation where what is left of a name that was
+    cut could mean one field or another.
+    """
+    fields = tuple(fields)
     by_name: dict[str, str] = {}
     for column in columns:
         by_name.setdefault(_norm(column), column)
+    _refuse_ambiguous(by_name, fields, kept)
     found: dict[str, str] = {}
     for field in fields:
         for name in SYNONYMS[field]:
-            carrier = by_name.get(name)
+            carrier = by_name.get(kept(name))
             if carrier is not None and carrier not in found.values():
                 found[field] = carrier
                 break
     return found
+
+
+def _refuse_ambiguous(by_name: Mapping[str, str], fields: Iterable[str], kept: Callable[[str], str]) -> None:
+    meant: dict[str, set[str]] = {}
+    for field in fields:
+        for name in SYNONYMS[field]:
+            if kept(name) != name:
+                meant.setdefault(kept(name), set()).add(field)
+    for part, could_be in meant.items():
+        if part in by_name and len(could_be) > 1:
+            raise invalid("layer.format", "layer.name_cut", measured=part, required=" / ".join(sorted(could_be)))
 
 
 class Cells:
@@ -112,7 +132,9 @@ class Cells:
             return None
         if found := _DATE.fullmatch(text):
             with contextlib.suppress(ValueError):  # such as a 30th of February
-                return date(*(int(part) for part in found.groups() if part))
+                day = date(*(int(part) for part in found.groups() if part))
+                if day >= _EARLIEST:
+                    return day
         self._wrong(field, text, "2025-06-01")
         return None
 
@@ -146,6 +168,7 @@ class Cells:
             name[:100]: value
             for name, value in kept.items()
             if not (isinstance(value, str) and (len(value) > _LONGEST_TEXT or _UNSTORABLE.search(value)))
+            and not (isinstance(value, float) and not math.isfinite(value))
             and not _UNSTORABLE.search(name)
         }
 

@@ -23,13 +23,21 @@ from schemas.refusals import invalid
 
 CGCS2000_EPSG = 4490
 
+# Names in which people say that numbers are GCJ-02 or BD-09. Initials that bureaus use for other things must not
+# count (GCJSDW is the builder of a project), nor the house of a company whose map is offset (百度大厦).
+_COORDINATE = r"(?:lng|lon|lat|coord)"
+_MAPS_EN, _MAPS_ZH = r"(?:baidu|amap|autonavi|tencent)(?:map)?", r"(?:高德|百度|腾讯|火星)(?:地图)?"
 _OFFSET = re.compile(
-    r"gcj|\bbd[-_ ]?09|\bbd_?(?:lng|lon|lat|x|y)\b|mars[-_ ]?(?:lng|lon|lat|coord)"
-    r"|火星|高德|百度|腾讯|baidu|amap|autonavi|tencent",
+    rf"gcj[-_ ]?0?2|gcj[-_ ]?{_COORDINATE}|(?<![a-z])gcj(?![a-z])"
+    rf"|(?<![a-z])bd[-_ ]?09|(?<![a-z])bd[-_]?{_COORDINATE}|(?<![a-z])bd[-_][xy](?![a-z])|mars[-_ ]?{_COORDINATE}"
+    rf"|(?<![a-z]){_MAPS_EN}(?:[-_ ]?{_COORDINATE}|[-_ ]?[xy](?![a-z])|(?![a-z]|[-_ ][a-z]))"
+    rf"|{_MAPS_ZH}(?:[-_ ]?(?:坐标|经度|纬度|经纬|poi|[xy](?![a-z]))|(?=[-_ .\d]|\Z))",
     re.IGNORECASE,
 )
 _EPSG = re.compile(r"(?:EPSG:)?(\d{4,6})", re.IGNORECASE)
 _NAMED = {"cgcs2000": CGCS2000_EPSG, "wgs84": WGS84_EPSG, "crs84": WGS84_EPSG}
+# Data of one zone of a grid reaches into the next ones; no further than this is anything still meant.
+_BEYOND_DEG = 6.0
 _WKT_START = re.compile(r"\s*[A-Z0-9_]+\s*\[")
 _LONGEST_WKT = 32_768
 
@@ -39,12 +47,14 @@ class Placement:
     """How the coordinates of a file become WGS 84.
 
     `accuracy_m` is what the transformation promises, None where it does not say; 0.0 means no change of datum.
+    `area` is where the system is meant to be used (west, south, east, north in degrees), None where it does not say.
     """
 
     name: str
     is_geographic: bool
     accuracy_m: float | None
     transformer: Transformer
+    area: tuple[float, float, float, float] | None = None
 
     def place(self, geoms: Sequence[BaseGeometry | None]) -> NDArray[np.object_]:
         """The geometries in EPSG:4326, without heights; positions that cannot be placed become infinite."""
@@ -54,6 +64,29 @@ class Placement:
 
         made: NDArray[np.object_] = shapely.transform(np.array(geoms, dtype=object), moved)
         return made
+
+    def refuse_misplaced(self, written: BaseGeometry, placed: BaseGeometry, path: str) -> None:
+        """Raise RuleViolation where the numbers of a shape are sound, but not those of the system they are said to be.
+
+        Far outside the area for which the system is made lie numbers of another grid, or degrees taken for metres.
+        """
+        numbers = shapely.get_coordinates(written)
+        off_earth = self.is_geographic and (np.abs(numbers) > (180, 90)).any()
+        if not len(numbers) or not np.isfinite(numbers).all() or off_earth or self._holds(placed):
+            return  # a shape of unsound numbers is refused for what they are
+        x, y = numbers[0]
+        raise invalid("geometry.crs", "layer.outside_area", path=path, measured=f"{x:.6f}, {y:.6f}", system=self.name)
+
+    def _holds(self, placed: BaseGeometry) -> bool:
+        """Whether a shape in EPSG:4326 lies where the system is used, or at least not far from there."""
+        west, south, east, north = placed.bounds
+        if not np.isfinite(placed.bounds).all():
+            return False
+        if self.area is None or self.area[0] > self.area[2]:
+            return True
+        low_lon, low_lat, high_lon, high_lat = self.area
+        beyond = max(low_lon - east, west - high_lon, low_lat - north, south - high_lat)
+        return beyond <= _BEYOND_DEG
 
 
 def refuse_offset(names: Iterable[str]) -> None:
@@ -85,7 +118,8 @@ def placement(declared: str | None, wanted: str | None) -> Placement:
     accuracy_m = 0.0 if same_datum else change.accuracy
     code = crs.to_epsg()
     name = f"EPSG:{code} {crs.name}" if code else crs.name
-    return Placement(name, crs.is_geographic, accuracy_m if accuracy_m >= 0 else None, change)
+    area = crs.area_of_use.bounds if crs.area_of_use else None
+    return Placement(name, crs.is_geographic, accuracy_m if accuracy_m >= 0 else None, change, area)
 
 
 def _read(named: str) -> CRS:

@@ -7,21 +7,20 @@ row keeps all of them out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
-from geo.geojson import refuse_invalid, refuse_sliver
+from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.intake.archive import TAKEN
 from geo.intake.columns import Cells, match
-from geo.intake.coordinates import placement, refuse_offset
+from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.layers import LAYERS, Intake, Layer
 from geo.intake.table import Row, Table
 from geo.intake.texts import read_csv, read_geojson
@@ -38,8 +37,6 @@ IMPORTED, REFUSED = "imported", "refused"
 
 _IMPORTERS = {"zones": (Role.DATA_ADMIN, Role.UNIT_HEAD), "devices": (Role.DATA_ADMIN, Role.PLANNER, Role.OFFICER)}
 _CHUNK = 5_000
-
-Place = Callable[[Sequence[BaseGeometry | None]], NDArray[np.object_]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +137,14 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
     sha256 = _sha256(path)
     _refuse_twice(work, options.layer, sha256)
     table = read_table(path, layer, options)
+    if not table.rows:
+        raise invalid("layer.empty")
     refuse_offset(table.names)
     way = placement(table.crs, options.crs)
-    columns = match(table.columns, layer.fields)
+    columns = match(table.columns, layer.fields, table.kept)
     batch = _batch(options.layer, path, sha256, way.name)
-    intake = Intake(work, batch.id, *_named(work, options))
-    outcomes, made = _judge(table, layer, columns, way.place, intake)
+    intake = Intake(work, batch.id, way, *_named(work, options))
+    outcomes, made = _judge(table, layer, columns, intake)
     refused = sum(bool(outcome.refusals) for outcome in outcomes)
     written = bool(made) and not (options.strict and refused)
     if written:
@@ -247,14 +246,13 @@ def _judge(
     table: Table,
     layer: Layer,
     columns: Mapping[str, str],
-    place: Place,
     intake: Intake,
 ) -> tuple[list[RowOutcome], list[Base]]:
     outcomes: list[RowOutcome] = []
     made: list[Base] = []
     for start in range(0, len(table.rows), _CHUNK):
         chunk = table.rows[start : start + _CHUNK]
-        for row, geom in zip(chunk, _placed(chunk, place), strict=True):
+        for row, geom in zip(chunk, _placed(chunk, intake.way), strict=True):
             cells = Cells(row.values, columns)
             records = _records(row, geom, layer, cells, intake)
             if cells.refusals:
@@ -266,12 +264,12 @@ def _judge(
     return outcomes, made
 
 
-def _placed(rows: Sequence[Row], place: Place) -> list[BaseGeometry | None]:
+def _placed(rows: Sequence[Row], way: Placement) -> list[BaseGeometry | None]:
     """The shapes of some rows in EPSG:4326; a shape that is refused anyway stays None."""
     found = [index for index, row in enumerate(rows) if row.geom is not None]
     geoms: list[BaseGeometry | None] = [None] * len(rows)
     if found:
-        moved = place([rows[index].geom for index in found])
+        moved = way.place([rows[index].geom for index in found])
         for index, geom in zip(found, moved, strict=True):
             geoms[index] = geom
     return geoms
@@ -281,7 +279,8 @@ def _records(row: Row, geom: BaseGeometry | None, layer: Layer, cells: Cells, in
     """The records of a row; where there are faults, `cells.refusals` holds all of them."""
     cells.refusals.extend(row.refusals)
     try:
-        if geom is not None:
+        if row.geom is not None and geom is not None:
+            intake.way.refuse_misplaced(row.geom, geom, f"row {row.number}")
             refuse_shape(geom, layer.allow, f"row {row.number}")
     except RuleViolation as error:
         cells.refusals.extend(error.refusals)
@@ -309,9 +308,10 @@ def refuse_shape(geom: BaseGeometry, allow: frozenset[str], path: str) -> None:
         raise invalid("geometry.too_many_vertices", measured=len(positions), required=most)
     if not np.isfinite(positions).all():
         raise invalid("geometry.not_finite", path=path)
-    if (np.abs(positions) > (180, 90)).any():
-        lon, lat = positions[(np.abs(positions) > (180, 90)).any(axis=1)][0]
-        raise invalid("geometry.out_of_range", path=path, measured=f"{lon:.6f}, {lat:.6f}")
+    for lon, lat in positions[(np.abs(positions) > (180, 90)).any(axis=1)]:
+        refuse_off_earth(lon, lat, path)
+    for ring in shapely.get_rings(shapely.get_parts(geom)):
+        refuse_jump(shapely.get_coordinates(ring)[:, 0].tolist(), path)
     refuse_invalid(geom, path)
     if geom.geom_type.endswith("Polygon"):
         for part in getattr(geom, "geoms", (geom,)):

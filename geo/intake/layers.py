@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from shapely.geometry import Point, Polygon
 from shapely.geometry.base import BaseGeometry
@@ -15,6 +16,7 @@ from geo import shapes
 from geo.commands.devices import DEVICE_TYPES, PLATFORMS, NewDevice, new_device
 from geo.commands.zones import ZONE_SOURCES, NewZone, new_zone
 from geo.intake.columns import Cells
+from geo.intake.coordinates import Placement
 from schemas.ids import new_id, public_id
 from schemas.machine import NEW
 from schemas.refusals import refuse
@@ -61,6 +63,7 @@ class Intake:
 
     work: Work
     batch_id: uuid.UUID
+    way: Placement
     authority: Authority | None = None
     item: SupervisionItem | None = None
     codes: set[str] | None = None
@@ -153,13 +156,19 @@ def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
             buffer_m=buffer_m,
             source=source or "survey",
             valid_from=datetime.combine(first, time(), zone).astimezone(UTC) if first else None,
-            # A last day of validity counts to its end.
-            valid_to=datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC) if last else None,
+            valid_to=_after(last, zone),
         )
         row = new_zone(new, now=intake.work.now)
         row.origin = Origin.LEGACY.value
         made.append(row)
     return list(made)
+
+
+def _after(last: date | None, zone: ZoneInfo) -> datetime | None:
+    """The moment after a last day of validity, or None where it has none; registers write 9999 for "without end"."""
+    if last is None or last.year == date.max.year:
+        return None
+    return datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
 def _device(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from shapely.geometry.base import BaseGeometry
@@ -31,7 +32,8 @@ class Table:
     """A whole file: its columns, its rows, the coordinate system it declares and how its text was read.
 
     `crs` is an authority code such as `EPSG:4490`, a WKT, or None where the file declares none. `names` are
-    all names in which a hidden offset may be confessed.
+    all names in which a hidden offset may be confessed. `name_bytes` is how much of a column's name the format
+    keeps, None where it keeps all.
     """
 
     format: str
@@ -40,7 +42,25 @@ class Table:
     crs: str | None
     encoding: str
     names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    name_bytes: int | None = None
+
+    def kept(self, name: str) -> str:
+        """The name of a column as this format would keep it."""
+        if self.name_bytes is None:
+            return name
+        return read_name(name.encode(self.encoding, "ignore")[: self.name_bytes], self.encoding)
+
+
+def read_name(written: bytes, encoding: str) -> str:
+    """The name of a column whose last character may have been cut in two; what is left of it stands as `~e8`.
+
+    Raises UnicodeDecodeError for bytes that are not of that encoding.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    text = decoder.decode(written)
+    rest, _ = decoder.getstate()
+    return f"{text}~{rest.hex()}" if rest else text
 
 
 def plain(value: Any) -> Value:  # noqa: ANN401

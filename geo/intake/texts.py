@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from geo.geojson import parse_document, parse_geometry
+from geo.geojson import parse_document, parse_geometry, refuse_foreign_crs
 from geo.intake.columns import match, position
 from geo.intake.coordinates import placement
 from geo.intake.table import Row, Table, Value, plain
@@ -64,6 +64,7 @@ def _feature(index: int, feature: Any, allow: Collection[str]) -> Row:  # noqa: 
     properties = feature.get("properties")
     values = {key: _cell(value) for key, value in properties.items()} if isinstance(properties, dict) else {}
     try:
+        refuse_foreign_crs(feature)
         geom = parse_geometry(feature.get("geometry"), allow=allow, path=f"{path}.geometry")
     except RuleViolation as error:
         return Row(index + 1, values, None, error.refusals)

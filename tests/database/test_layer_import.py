@@ -155,7 +155,57 @@ def test_context__what_no_field_carries__is_kept(bring, gpkg, session):
 def test_placed_far_outside_the_earth__its_row_is_refused(bring, gpkg):
     path = gpkg([box(1e12, 1e12, 2e12, 2e12), PIT], crs="EPSG:4547", name=["a", "b"])
     report = bring(path, "protected")
-    assert report.rows[0].refusals[0].rule in {"geometry.not_finite", "geometry.out_of_range"}
+    assert report.rows[0].refusals[0].text == "layer.outside_area"
+
+
+@pytest.mark.parametrize(
+    ("geom", "really", "said"),
+    [
+        (PIT, "EPSG:4526", "EPSG:4547"),  # eastings with the number of their zone, said to be without it
+        (PIT, "EPSG:4547", "EPSG:4526"),  # and the other way round
+        (PIT, "EPSG:4490", "EPSG:4547"),  # degrees taken for metres
+        (box(23.13, 80.0, 23.132, 80.002), "EPSG:4490", "EPSG:4490"),  # latitude first, in the west of the country
+        (box(0.0, 0.0, 0.01, 0.01), "EPSG:4490", "EPSG:4490"),
+    ],
+)
+def test_numbers_of_another_system_than_the_file_says__refused(bring, gpkg, geom, really, said):
+    written = geopandas.GeoSeries([geom], crs="EPSG:4490").to_crs(really)
+    (row,) = bring(gpkg(written, crs=said, name=["a"]), "protected").rows
+    assert [(one.rule, one.text) for one in row.refusals] == [("geometry.crs", "layer.outside_area")]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4547", "EPSG:32650", "EPSG:3857", "EPSG:4490"])
+def test_a_place_beside_the_zone_of_its_grid__taken(bring, gpkg, crs):
+    written = geopandas.GeoSeries([PIT], crs="EPSG:4326").to_crs(crs)
+    assert bring(gpkg(written, crs=crs, name=["a"]), "protected").imported == 1
+
+
+def test_a_shape_across_the_180th_meridian__refused_whole_and_taken_split(bring, gpkg):
+    whole = Polygon([(179.9, 10), (-179.9, 10), (-179.9, 10.1), (179.9, 10.1)])
+    split = MultiPolygon([box(179.9, 10, 180, 10.1), box(-180, 10, -179.9, 10.1)])
+    report = bring(gpkg([whole, split], crs="EPSG:4326", name=["a", "b"]), "protected")
+    assert [[one.rule for one in row.refusals] for row in report.rows] == [["geometry.antimeridian"], []]
+
+
+def test_latitude_first__told_as_such(bring, gpkg):
+    report = bring(gpkg([box(23.13, 113.26, 23.14, 113.27)], crs="EPSG:4326", name=["a"]), "protected")
+    assert [one.text for one in report.rows[0].refusals] == ["geometry.swapped"]
+
+
+def test_a_file_without_rows__refused(bring, csv):
+    with pytest.raises(RuleViolation) as caught:
+        bring(csv("registration_code,name,lon,lat\n"), "entities", crs="EPSG:4326")
+    assert caught.value.refusals[0].rule == "layer.empty"
+
+
+def test_a_number_without_end_in_a_column__left_out(bring, gpkg, session):
+    bring(gpkg([PIT], name=["a"], depth=[float("inf")], width=[2.5]), "water")
+    assert session.scalars(select(ContextFeature.attributes)).one() == {"width": 2.5}
+
+
+def test_zones__without_end_as_registers_write_it__hold_for_ever(bring, gpkg, session):
+    assert bring(gpkg([PIT], name=["a"], kind=["toilet"], valid_to=["9999-12-31"]), "zones").imported == 1
+    assert session.scalars(select(PrivacyZone.valid_to).where(PrivacyZone.name_en == "a")).all() == [None]
 
 
 def test_a_sliver_and_too_many_parts_and_vertices__refused(bring, gpkg):
@@ -216,6 +266,7 @@ def test_zones__a_feature_of_two_parts__two_zones(bring, gpkg, session):
 def test_zones__where_no_rules_apply_or_that_contradict_themselves__refused(bring, gpkg):
     path = gpkg(
         [box(0, 50, 0.1, 50.1), PIT, PIT],
+        crs="EPSG:4326",
         name=["a", "b", "c"],
         kind=["toilet"] * 3,
         buffer=[0.0, 5_000.0, 0.0],
@@ -244,7 +295,7 @@ def test_devices__judged_by_the_guards_of_registration(bring, csv, session):
     rows = (
         "甲,视频,用途,河边,NOPE,113.262,23.131\n乙,视频,用途,河边,,113.262,23.131\n丙,视频,用途,河边,ECO-01,0.0,50.0\n"
     )
-    report = bring(csv(DEVICES + rows), "devices", crs="EPSG:4490", authority="A1")
+    report = bring(csv(DEVICES + rows), "devices", crs="EPSG:4326", authority="A1")
     assert [{r.rule for r in row.refusals} for row in report.rows] == [{"IR-1"}, {"IR-1"}, {"GD-02.1"}]
     assert session.scalars(select(Device).where(Device.origin == "legacy")).all() == []
 

@@ -1,13 +1,16 @@
 """Layer files of every kind, read without a database."""
 
+import contextlib
 import json
 import shutil
 import sqlite3
+import struct
 import zipfile
 from datetime import date
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pytest
 import shapely
 from shapely.geometry import Point, Polygon, box
@@ -15,7 +18,7 @@ from shapely.geometry import Point, Polygon, box
 from geo.intake.columns import Cells, match, position
 from geo.intake.coordinates import placement, refuse_offset
 from geo.intake.texts import read_csv, read_geojson
-from geo.intake.vector import known_encoding, read_geopackage, read_shapefile
+from geo.intake.vector import SHP_MAGIC, known_encoding, read_geopackage, read_shapefile
 from schemas.limits import LIMITS
 from schemas.refusals import RuleViolation
 
@@ -92,7 +95,92 @@ def test_shapefile__text_that_is_not_in_the_code_page_it_claims__refused(tmp_pat
     path.with_suffix(".cpg").write_text("UTF-8")
     with pytest.raises(RuleViolation) as caught:
         read_shapefile(path, None, None)
-    assert refusal(caught).rule == "layer.format"
+    assert refusal(caught).text == "layer.encoding_wrong"
+
+
+def test_shapefile__one_cell_in_another_code_page__its_row_alone_is_refused(tmp_path):
+    path = shapefile(tmp_path, frame(geoms=(FIELD, FIELD), name=["Quarry", "甲采石场"]), encoding="GBK")
+    path.with_suffix(".cpg").write_text("UTF-8")
+    rows = read_shapefile(path, None, None).rows
+    assert (rows[0].values, rows[0].refusals) == ({"name": "Quarry"}, ())
+    assert [one.text for one in rows[1].refusals] == ["layer.encoding_cell"]
+    for lang in ("en", "zh"):
+        assert "utf-8" in rows[1].refusals[0].render(lang)["message"]
+
+
+def test_shapefile__a_text_cut_off_within_a_character__its_row_is_refused(tmp_path):
+    path = shapefile(tmp_path, frame(geoms=(FIELD, FIELD), name=["甲" * 84, "乙"]), encoding="UTF-8")
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace("甲".encode() * 84, "甲".encode() * 83 + b"\xe7\x94 "))
+    first, second = read_shapefile(path, None, None).rows
+    assert [one.text for one in first.refusals] == ["layer.encoding_cell"]
+    assert second.values == {"name": "乙"}
+
+
+def dbf(path, encoding, **columns):
+    """Gives the shapefile at `path` a table of one row, written byte by byte as other programs write it."""
+    names, cells = list(columns), [text.encode(encoding).ljust(60) for text in columns.values()]
+    head = struct.pack("<B3xIHH20x", 3, 1, 33 + 32 * len(names), 1 + 60 * len(names))
+    fields = [struct.pack("<11sc4xB15x", name.encode(encoding)[:10], b"C", 60) for name in names]
+    path.with_suffix(".dbf").write_bytes(head + b"".join(fields) + b"\r " + b"".join(cells) + b"\x1a")
+    path.with_suffix(".cpg").write_text(encoding)
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8", "big5", "gb18030"])
+def test_shapefile__every_byte_of_a_code_page__is_read_as_it_was_written(tmp_path, encoding):
+    codes = "".join(map(chr, range(0x4E00, 0x9FA5)))
+    rare = [c for c in codes if c.encode(encoding, "ignore")[-1:] in (b"\x85", b"\xa0", b"\x80", b"|", b"\\")]
+    path = shapefile(tmp_path, frame())
+    for text in ("".join(rare[:10]), "".join(rare[-10:]), "鬼"):
+        dbf(path, encoding, name=text)
+        assert read_shapefile(path, None, None).rows[0].values == {"name": text}
+
+
+PERMIT = {"统一社会信用代码": "91A", "许可证编号": "粤1", "有效期开始": "2025-01-01", "有效期止": "2026-01-01"}
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "utf-8"])
+def test_shapefile__names_cut_after_ten_bytes__known_by_what_is_left(tmp_path, encoding):
+    path = shapefile(tmp_path, frame())
+    dbf(path, encoding, **PERMIT)
+    table = read_shapefile(path, None, None)
+    found = match(table.columns, ("registration_code", "number", "valid_from", "valid_to"), table.kept)
+    assert [table.rows[0].values[column] for column in found.values()] == list(PERMIT.values())
+    dbf(path, encoding, registration_code="91A", entity_type="mill")
+    table = read_shapefile(path, None, None)
+    found = match(table.columns, ("registration_code", "entity_type"), table.kept)
+    assert found == {"registration_code": "registrati", "entity_type": "entity_typ"}
+
+
+def test_shapefile__a_name_cut_so_that_it_could_be_two__refused(tmp_path):
+    path = shapefile(tmp_path, frame())
+    dbf(path, "utf-8", 有效期至="2026-01-01")  # of 起, the first day, the same byte is left
+    table = read_shapefile(path, None, None)
+    with pytest.raises(RuleViolation) as caught:
+        match(table.columns, ("valid_from", "valid_to"), table.kept)
+    assert refusal(caught).required == "valid_from / valid_to"
+
+
+def test_names_that_no_format_cuts__must_be_whole():
+    assert match(("registrati",), ("registration_code",)) == {}
+
+
+def test_shapefile__parts_of_different_exports__refused(tmp_path):
+    path = shapefile(tmp_path, frame(geoms=(FIELD, FIELD), name=["a", "b"]))
+    other = shapefile(tmp_path, frame(name=["c"]), name="other")
+    shutil.copy(other.with_suffix(".shx"), path.with_suffix(".shx"))
+    with pytest.raises(RuleViolation) as caught:
+        read_shapefile(path, None, None)
+    assert refusal(caught).text == "layer.torn"
+
+
+def test_shapefile__a_coordinate_that_is_no_number__told_by_its_row_and_not_on_the_console(tmp_path):
+    path = tmp_path / "nan.gpkg"
+    with np.errstate(invalid="ignore"):
+        hole = Polygon([(113.26, 23.13), (float("nan"), 23.14), (113.27, 23.13)])
+        frame(geoms=(hole,), name=["a"]).to_file(path, driver="GPKG", engine="pyogrio")
+    (row,) = read_geopackage(path, None).rows
+    assert not row.geom.is_empty
 
 
 @pytest.mark.parametrize("part", [".shx", ".dbf"])
@@ -119,12 +207,22 @@ def test_shapefile__a_vrt_or_garbage_behind_the_name__refused(tmp_path):
         assert refusal(caught).text == "layer.corrupt"
 
 
-def test_shapefile__garbage_after_the_first_bytes__no_shape_is_taken(tmp_path):
+def test_shapefile__garbage_after_the_first_bytes_or_cut_off__refused(tmp_path):
     path = shapefile(tmp_path, frame())
-    for content in (b"\x00\x00\x27\x0a" + b"\xff" * 200, path.read_bytes()[:120]):
+    whole = path.read_bytes()
+    for content in (SHP_MAGIC + b"\xff" * 200, whole[:120], whole[:-1]):
         path.write_bytes(content)
-        (row,) = read_shapefile(path, None, None).rows
-        assert row.refusals[0].rule == "geometry.empty"
+        with pytest.raises(RuleViolation) as caught:
+            read_shapefile(path, None, None)
+        assert refusal(caught).text == "layer.torn"
+
+
+def test_shapefile__garbage_in_place_of_the_shapes__no_shape_is_taken(tmp_path):
+    path = shapefile(tmp_path, frame())
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
+    (row,) = read_shapefile(path, None, None).rows
+    assert row.refusals[0].rule == "geometry.empty"
 
 
 def test_zip__two_shapefiles__one_must_be_named(tmp_path):
@@ -145,7 +243,7 @@ def test_zip__that_is_none_or_holds_none__refused(tmp_path):
     empty = tmp_path / "empty.zip"
     with zipfile.ZipFile(empty, "w") as archive:
         archive.writestr("readme.txt", "nothing here")
-    for path, text in ((broken, "layer.archive_corrupt"), (empty, "layer.choose")):
+    for path, text in ((broken, "layer.archive_corrupt"), (empty, "layer.archive_empty")):
         with pytest.raises(RuleViolation) as caught:
             read_shapefile(path, None, None)
         assert refusal(caught).text == text
@@ -159,6 +257,20 @@ def test_zip__a_cut_off_member__refused(tmp_path):
     with pytest.raises(RuleViolation) as caught:
         read_shapefile(path, None, None)
     assert refusal(caught).text in {"layer.archive_corrupt", "layer.corrupt"}
+
+
+def test_zip__packed_bytes_that_are_damaged__refused(tmp_path):
+    path = shapefile(tmp_path, frame())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in (".shp", ".shx", ".dbf"):
+            archive.write(path.with_suffix(part), f"a{part}")
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    for at in range(35, len(data), 7):
+        damaged = bytearray(data)
+        damaged[at] ^= 0xFF
+        (tmp_path / "b.zip").write_bytes(damaged)
+        with contextlib.suppress(RuleViolation):
+            read_shapefile(tmp_path / "b.zip", None, "GBK")
 
 
 def test_zip__names_that_climb_out__written_nowhere(tmp_path):
@@ -320,6 +432,12 @@ def test_geojson__an_old_crs_member_of_longitude_and_latitude__taken(tmp_path, n
     assert placement(table.crs, None).is_geographic
 
 
+def test_geojson__a_feature_that_names_a_system_of_its_own__refused(tmp_path):
+    own = feature() | {"crs": {"type": "name", "properties": {"name": "GCJ-02"}}}
+    rows = read_geojson(geojson(tmp_path, collection(own, feature())), ANY, None).rows
+    assert [[one.rule for one in row.refusals] for row in rows] == [["geometry.crs"], []]
+
+
 @pytest.mark.parametrize("text", ["[]", '{"type":"Feature"}', '{"type":"FeatureCollection","features":{}}', "", "<x/>"])
 def test_geojson__anything_else__refused(tmp_path, text):
     with pytest.raises(RuleViolation):
@@ -472,6 +590,33 @@ def test_offset__ordinary_names__pass():
     refuse_offset(["lon", "lat", "名称", "abd", "mars", "bd", "高度", "permits_2025.zip"])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GCJSDW",
+        "gcjd",
+        "BDX",
+        "bdlx",
+        "chinamap.shp",
+        "roadmap.geojson",
+        "百度大厦.shp",
+        "高德置地广场",
+        "火星村",
+        "amap_id",
+    ],
+)
+def test_offset__initials_and_names_that_only_look_alike__pass(name):
+    refuse_offset([name])
+
+
+@pytest.mark.parametrize(
+    "name", ["gcj_lng", "GCJ02MC", "baidu_x", "百度.csv", "高德poi.csv", "百度地图坐标", "poi_gcj.shp"]
+)
+def test_offset__in_the_ways_in_which_people_name_their_files__refused(name):
+    with pytest.raises(RuleViolation):
+        refuse_offset([name])
+
+
 # -- cells ------------------------------------------------------------------------------------------------
 
 
@@ -496,7 +641,9 @@ def test_cells__a_day_in_any_usual_form(text):
     assert cells(valid_from=text).day("valid_from") == date(2025, 6, 1)
 
 
-@pytest.mark.parametrize("text", ["2025-02-30", "01/06/2025", "June", "2025061", "25-6-1", "20250632"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01", "1025-06-01", "2025-02-30", "01/06/2025", "June", "2025061", "25-6-1", "20250632"]
+)
 def test_cells__a_day_that_is_none__refused(text):
     row = cells(valid_from=text)
     assert row.day("valid_from") is None
@@ -520,7 +667,8 @@ def test_cells__a_code_kept_in_a_column_of_numbers__loses_its_decimals():
 
 
 def test_cells__what_no_field_carries__is_kept_where_it_can_be_stored():
-    row = Cells({"name": "a", "height": 3.5, "blank": None, "bad": "a\x00b", "long": "x" * 2000}, {"name": "name"})
+    unstorable = {"bad": "a\x00b", "long": "x" * 2000, "endless": float("inf")}
+    row = Cells({"name": "a", "height": 3.5, "blank": None} | unstorable, {"name": "name"})
     assert row.others() == {"height": 3.5}
 
 
