@@ -152,12 +152,16 @@ def outline(grid: Grid) -> shapely.Polygon:
 
 
 def ground_resolution_m(grid: Grid) -> float:
-    """The ground size of the pixel at the centre: the root of its geodesic area, metres."""
+    """The ground size of the pixel at the centre: the root of its area on the ellipsoid, metres.
+
+    From two sides and the angle between them: the area of a polygon on the ellipsoid is blind below some millimetres.
+    """
     change = Transformer.from_crs(CRS.from_wkt(grid.crs_wkt), 4326, always_xy=True)
     middle = grid.transform @ Affine.translation(grid.width / 2 - 0.5, grid.height / 2 - 0.5)
-    corners = [middle @ corner for corner in ((0, 0), (1, 0), (1, 1), (0, 1))]
-    lons, lats = change.transform([x for x, _ in corners], [y for _, y in corners])
+    corner, right, below = (middle @ place for place in ((0, 0), (1, 0), (0, 1)))
+    lons, lats = change.transform([corner[0], right[0], below[0]], [corner[1], right[1], below[1]])
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
         raise invalid("raster.transform", "raster.off_earth")
-    area_m2, _ = WGS84.polygon_area_perimeter(lons, lats)
-    return math.sqrt(abs(float(area_m2)))
+    bearings_deg, _, sides_m = WGS84.inv([lons[0]] * 2, [lats[0]] * 2, lons[1:], lats[1:])
+    angle = math.radians(bearings_deg[1] - bearings_deg[0])
+    return math.sqrt(abs(sides_m[0] * sides_m[1] * math.sin(angle)))

@@ -116,5 +116,7 @@ def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> str | No
     if facts.gsd_m > coarsest_m:
         more = "" if facts.way == PAIR else "; with an earlier scene and near infrared in both, coarser ones will do"
         return f"pixels of {facts.gsd_m:.1f} m are too coarse, {coarsest_m} m would do{more}"
+    if facts.gsd_m < parameters["surface"]["finest_m"]:
+        return f"pixels of {facts.gsd_m:.3f} m show too little ground at once"
     layer = _NEEDED_LAYER.get(kind)
     return f"no {layer} layer is known here" if layer and layer not in facts.layers else None

@@ -18,6 +18,7 @@ from schemas.store.cluster import Cluster
 from schemas.store.engine import Database
 from schemas.store.migrate import migrate
 from sensing.evaluate import Evaluation
+from sensing.segment.spectral import Parameters, Spectral
 from web.demo.looking import compare, look
 from web.demo.story import Say, Story
 from web.settings import ROOT, Settings
@@ -61,6 +62,8 @@ class Judgement:
             "",
             f"Written by `./run skywarden sample judge`; seeds {', '.join(map(str, seeds))}, none of them used",
             "while the detectors were made. A miss counts as an overlap of zero; it is listed below, not hidden.",
+            "",
+            f"Engine: {Spectral.name} {Spectral.version}, parameters {Parameters.load().sha256[:12]}.",
             "",
             "| Imagery | Kind | Things | Found | Median IoU | Lowest |",
             "|---|---|---|---|---|---|",

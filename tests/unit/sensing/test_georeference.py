@@ -8,7 +8,8 @@ import rasterio
 from rasterio.control import GroundControlPoint
 
 from schemas.refusals import RuleViolation
-from sensing.georeference import locate
+from sensing.georeference import ground_resolution_m, locate
+from sensing.grid import Grid
 from sensing.header import GroundPoint, HeaderReport, judge
 from sensing.quarantine import quarantine
 from tests.unit.sensing.pictures import CORNER, noise, north_up, write_tif
@@ -42,6 +43,17 @@ def test_locate__utm__footprint_and_resolution():
 def test_locate__degrees__resolution_in_metres():
     place = locate(header(crs_wkt=wkt(4326), transform=(0.001, 0, -74.7, 0, -0.001, -8.3)))
     assert place.gsd_m == pytest.approx(110.3, rel=1e-2)
+
+
+@pytest.mark.parametrize("pixel_m", [1e-5, 1e-4])
+def test_locate__pixels_smaller_than_a_millimetre__refused(pixel_m):
+    assert refused(crs_wkt=wkt(32649), transform=tuple(north_up(pixel_m))[:6]) == "raster.resolution"
+
+
+@pytest.mark.parametrize("pixel_m", [0.002, 0.25, 10.0, 300.0])
+def test_ground_resolution__any_size__to_a_thousandth(pixel_m):
+    grid = Grid(wkt(32649), north_up(pixel_m), 20, 20)
+    assert ground_resolution_m(grid) == pytest.approx(pixel_m, rel=1e-3)
 
 
 def test_locate__south_up__is_taken():

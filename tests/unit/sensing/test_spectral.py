@@ -281,6 +281,12 @@ def test_constant_image__nothing_found(tmp_path, value):
     assert "excavation" not in refused(tmp_path, np.full((3, 300, 300), value, np.uint8))
 
 
+def test_pixels_of_a_centimetre__refused_without_reading_around_them(tmp_path):
+    """What looks twelve metres around each pixel would ask for gigabytes here."""
+    reasons = refused(tmp_path, noise(3, 40, 40, high=200, dtype="uint8"), pixel_m=0.01)
+    assert "too little ground" in reasons["excavation"]
+
+
 def test_void_image__too_few_pixels(tmp_path):
     data = np.zeros((3, 300, 300), np.uint8)
     assert "only 0 pixels" in refused(tmp_path, data, profile={"nodata": 0})["excavation"]
