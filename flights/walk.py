@@ -110,7 +110,7 @@ def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
 def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
     """The items in the order of flight with their numbers from 1, jumps followed."""
     runs = dict.fromkeys(range(len(items)), 0)
-    index = 0
+    index = last_jump = 0
     for _step in range(MAX_STEPS):
         if index >= len(items):
             return
@@ -124,8 +124,9 @@ def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
         target, times = int(item.params[0] or 0), item.params[1] or 0.0
         again = times < 0 or runs[index] < int(times)
         runs[index] += 1
+        last_jump = index + 1
         index = target - 1 if again else index + 1
-    raise invalid("plan.endless", path="", name="MAV_CMD_DO_JUMP")
+    raise invalid("plan.endless", path=last_jump, name=Command.DO_JUMP.mavlink_name)
 
 
 def _carry_out(state: _State, number: int, item: PlanItem) -> None:

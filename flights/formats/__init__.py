@@ -58,7 +58,8 @@ def _checked(plan: Plan) -> Plan:
 
 def _refuse_jump(number: int, target: float | None, count: int) -> None:
     if target is None or target != int(target) or not 1 <= target <= count:
-        raise invalid("plan.jump_target", path=number, measured=target, required=count)
+        shown = None if target is None else f"{target:g}"
+        raise invalid("plan.jump_target", path=number, measured=shown, required=count)
 
 
 def _decoded(data: bytes) -> str:

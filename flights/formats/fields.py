@@ -73,7 +73,8 @@ def array(value: object, path: str, size: int | None = None) -> list[Any]:
 def number(value: object, path: str, most: float = MAX_PARAM) -> float:
     """`value` as a finite number of at most `most` either way."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong(path, value, "a number")
+        # In quotes, or the text "23.1" would seem to be the number that is asked for.
+        raise wrong(path, f'"{shown(value)}"' if isinstance(value, str) else value, "a number")
     if not -most <= value <= most:
         raise wrong(path, value, f"a number from {-most:g} to {most:g}")
     return float(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from flights.formats import commands, fields
 from flights.formats.fields import Faults
@@ -31,6 +32,7 @@ def read(text: str) -> Plan:
         raise invalid("plan.version", path="line 1", measured=fields.shown(header), required=known)
     faults = Faults()
     home: Home | None = None
+    begins_with_home = False
     items: list[PlanItem] = []
     for index, (line_number, line) in enumerate(lines):
         fields.refuse_many(index, "plan.items", "plan.too_many_items")
@@ -39,11 +41,14 @@ def read(text: str) -> Plan:
         if row is None:
             continue
         if index == 0 and _is_home(row):
+            begins_with_home = True
             home = faults.attempt(_home, row, path)
         else:
             item = faults.attempt(commands.item, row[3], row[2], row[4:11], path)
             items.extend([item] if item else [])
     faults.raise_any()
+    if not begins_with_home:
+        items = [_jump_from_one(item) for item in items]
     return Plan(tuple(items), home, source="QGC WPL 110")
 
 
@@ -78,6 +83,13 @@ def _value(word: str, path: str) -> float:
 def _is_home(row: list[float]) -> bool:
     """Line 0 is home when it is a plain absolute waypoint; PX4 files begin with their first item."""
     return row[3] == Command.NAV_WAYPOINT and row[2] in (Frame.GLOBAL, Frame.GLOBAL_INT)
+
+
+def _jump_from_one(item: PlanItem) -> PlanItem:
+    """A jump names a line by its index; without a home in line 0 the item of index 0 is the first, number 1."""
+    if item.command is not Command.DO_JUMP or item.params[0] is None:
+        return item
+    return replace(item, params=(item.params[0] + 1, *item.params[1:]))
 
 
 def _home(row: list[float], path: str) -> Home | None:

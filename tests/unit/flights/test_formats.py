@@ -100,6 +100,10 @@ class TestQgc:
         assert found[0].rule == "geometry.out_of_range"
         assert "latitude comes first" in found[0].fix()
 
+    def test_number_as_text__refused_in_quotes(self):
+        found = refused(qgc(qgc_item(params=(0, 0, 0, None, "23.1", 113.2, 50)))).refusals
+        assert [r.measured for r in found] == ['"23.1"']
+
     def test_missing_height__read_as_missing(self):
         plan = read_plan(qgc(qgc_item(params=(0, 0, 0, None, 23.1, 113.2, None))))
         assert plan.items[0].alt_m is None
@@ -158,6 +162,14 @@ class TestWpl:
         plan = read_plan(wpl("0\t1\t3\t22\t0\t0\t0\t0\t23.125\t113.255\t20\t1"))
         assert plan.home is None
         assert len(plan.items) == 1
+
+    def test_jump__means_the_line_with_that_index_with_home_and_without(self):
+        places = [f"3\t16\t0\t0\t0\t0\t23.12{n}\t113.255\t20\t1" for n in (5, 6)]
+        jump = "3\t177\t1\t2\t0\t0\t0\t0\t0\t1"
+        with_home = read_plan(wpl(HOME, f"1\t0\t{places[0]}", f"2\t0\t{places[1]}", f"3\t0\t{jump}"))
+        assert with_home.items[int(with_home.items[2].params[0]) - 1].at.lat == 23.125
+        without = read_plan(wpl(f"0\t0\t{places[0]}", f"1\t0\t{places[1]}", f"2\t0\t{jump}"))
+        assert without.items[int(without.items[2].params[0]) - 1].at.lat == 23.126
 
     def test_bom_blank_lines_comments_and_crlf__read(self):
         data = b"\xef\xbb\xbf" + wpl("# made by hand", "", HOME, "1 0 3 16 0 0 0 0 23 113 50 1").replace(b"\n", b"\r\n")
