@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiLineString, MultiPoint
 
-from flights.case import Case, metres, place_of
+from flights.case import Case, farthest_m, metres, place_of
 from flights.situation import Residential
 from flights.walk import listed
 from geo.zones import Zone, ZoneHit, distance_m, distances_m, hits
@@ -71,20 +71,12 @@ def inside_published_area(case: Case) -> Iterator[Refusal]:
     if area is None:
         yield refuse("GD-16.3", "flight.no_area", place=place_of(case.line))
         return
-    outside = shapely.difference(case.line, area.geom)
-    text = "flight.line_outside"
-    if outside.is_empty and case.footprint is not None:
-        outside = shapely.difference(case.footprint, area.geom)
-        text = "flight.footprint_outside"
-    if not outside.is_empty:
-        yield refuse(
-            "GD-16.3",
-            text,
-            area=area.code,
-            measured=metres(case.outside_m(area)),
-            required="0 m",
-            place=place_of(outside),
-        )
+    for part, text in ((case.line, "flight.line_outside"), (case.footprint, "flight.footprint_outside")):
+        outside = None if part is None else shapely.difference(part, area.geom)
+        if outside is not None and not outside.is_empty:
+            measured = metres(farthest_m(outside, area.geom))
+            yield refuse("GD-16.3", text, area=area.code, measured=measured, required="0 m", place=place_of(outside))
+            return
 
 
 def clear_of_private_places(case: Case) -> Iterator[Refusal]:

@@ -6,7 +6,7 @@ the rules or the places may have changed since. A check that cannot be carried o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from flights.case import Case
 from flights.checks_place import ZoneClearance
 from flights.model import Assumed, Frame, Plan, PlanItem
 from flights.profile import Profile, profile
-from flights.situation import Options, Situation
+from flights.situation import Aircraft, Options, Situation
 from geo.footprint import Camera
 from schemas.refusals import Refusal, RuleViolation, invalid, refuse
 
@@ -50,6 +50,9 @@ _UNDER_RULES: tuple[tuple[str, Check], ...] = (
     ("GD-16.5", checks_air.outside_quiet_hours),
     ("GD-16.5", checks_place.high_over_homes),
 )
+
+LONGEST_FLIGHT = timedelta(hours=24)
+"""What takes longer is refused unchecked: what is in force is looked up for this time and no longer."""
 
 _MAX_HFOV_DEG = 150.0
 _SLOWEST_MPS = 1.0
@@ -107,9 +110,9 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
     try:
         path = profile(plan, situation.ground)
         camera, more = _camera(plan, situation, options)
+        end, timed = _landing(path, situation, at, options)
     except RuleViolation as violation:
         return Verdict(violation.refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
-    end, timed = _landing(path, situation, at, options)
     assumed = (*path.assumed, *assumed, *more, *timed)
     case = Case(plan, digest, path, situation, options, at, end, camera)
     refusals = tuple(_judged(case))
@@ -174,15 +177,24 @@ def _filled(plan: Plan, options: Options) -> tuple[Plan, tuple[Assumed, ...]]:
 
 def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera | None, tuple[Assumed, ...]]:
     aircraft = situation.aircraft
-    hfov_deg, assumed = options.hfov_deg or plan.hfov_deg, ()
+    hfov_deg = options.hfov_deg or plan.hfov_deg
     if hfov_deg is None and aircraft is not None:
         hfov_deg = aircraft.hfov_deg
         return aircraft.camera(hfov_deg), (Assumed("hfov_deg", hfov_deg, f"aircraft {aircraft.public_id}"),)
     if hfov_deg is None:
-        return None, assumed
+        return None, ()
     if not 0 < hfov_deg <= _MAX_HFOV_DEG:
         raise invalid("flight.camera_angle", measured=f"{hfov_deg:g}°", required=f"{_MAX_HFOV_DEG:g}°")
+    assumed = tuple(_other_cameras(plan, aircraft, hfov_deg))
     return (aircraft.camera(hfov_deg) if aircraft else Camera(hfov_deg)), assumed
+
+
+def _other_cameras(plan: Plan, aircraft: Aircraft | None, hfov_deg: float) -> Iterator[Assumed]:
+    """Says where the file or the aircraft has another camera than the one that was asked about."""
+    if plan.hfov_deg not in (None, hfov_deg):
+        yield Assumed("hfov_deg", hfov_deg, f"the option; the file says {plan.hfov_deg:g}")
+    if aircraft is not None and aircraft.hfov_deg != hfov_deg:
+        yield Assumed("hfov_deg", hfov_deg, f"as asked; aircraft {aircraft.public_id} has {aircraft.hfov_deg:g}")
 
 
 def _landing(
@@ -194,5 +206,8 @@ def _landing(
     speed = Assumed("speed_mps", aircraft.cruise_speed_mps if aircraft else _SLOWEST_MPS, source)
     highest_m = max((float(t.alt_agl_m.max()) for t in path.tracks if path.heights_known), default=0.0)
     flown_s = path.duration_s(float(speed.value)) + 2 * max(highest_m, 0.0) / _CLIMB_MPS
+    longest_s = LONGEST_FLIGHT.total_seconds()
+    if flown_s > longest_s:
+        raise invalid("plan.too_slow", measured=f"{flown_s / 3600:,.0f} h", required=f"{longest_s / 3600:.0f} h")
     unsaid = any(mps is None for mps, _metres in path.timed_m)
     return max(options.until or at, at + timedelta(seconds=flown_s)), (speed,) if unsaid else ()

@@ -20,6 +20,7 @@ from shapely.geometry import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
 from flights import spline
+from flights.conformance import MAX_SPEED_M_S
 from flights.model import Assumed, Command, Plan, Reference
 from flights.walk import Stop, Walk, walk
 from geo import crs, measure
@@ -134,8 +135,8 @@ class _Leg:
 def profile(plan: Plan, ground: Ground) -> Profile:
     """The path of `plan` over `ground`.
 
-    Raises RuleViolation 422 for a plan that never ends, that is longer than the limit `plan.length`, or
-    that crosses the 180th meridian.
+    Raises RuleViolation 422 for a plan that never ends, that is longer than the limit `plan.length`, faster
+    than any aircraft, or that crosses the 180th meridian.
     """
     way = walk(plan)
     stops = _with_return(way)
@@ -144,6 +145,7 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     if not legs:
         raise invalid("plan.no_way")
     flown = [leg for leg in legs if leg.flown]
+    _refuse_fast(flown)
     assumed = way.assumed
     if way.ends_with is None:
         assumed = (*assumed, Assumed("return", "straight to home", "the plan ends without one"))
@@ -181,6 +183,13 @@ def _refuse_far(stops: Sequence[Stop]) -> None:
         total_m += there.circle_m * 2 * np.pi * max(there.turns, 1.0)
     if total_m > limit("plan.length"):
         raise invalid("plan.too_long", measured=round(total_m), required=limit("plan.length"))
+
+
+def _refuse_fast(flown: Sequence[_Leg]) -> None:
+    """Refuses speeds that no aircraft has: the time of landing would be wrong."""
+    fastest_m_s = max(leg.end.speed_mps or 0.0 for leg in flown)
+    if fastest_m_s > MAX_SPEED_M_S:
+        raise invalid("plan.too_fast", measured=f"{fastest_m_s:g} m/s", required=f"{MAX_SPEED_M_S:g} m/s")
 
 
 def _legs(way: Walk, stops: Sequence[Stop]) -> Iterator[_Leg]:

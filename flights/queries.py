@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from flights.canonical import items_of
 from flights.formats import read_plan
 from flights.mission import Mission, compile_fence
 from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
-from flights.precheck import Verdict, check_plan
+from flights.precheck import LONGEST_FLIGHT, Verdict, check_plan
 from flights.profile import Ground, profile
 from flights.situation import (
     Aircraft,
@@ -53,7 +53,6 @@ from schemas.tables import (
 
 PUBLIC_STATES = ("published", "effective", "suspended")
 
-_LONGEST_FLIGHT = timedelta(hours=24)
 _NEIGHBOURHOOD_M = 1_000.0  # zones this near belong to the proof even when nothing reaches them
 _STEEPEST = math.tan(math.radians(75.0))  # of the widest camera that is checked, flights/precheck.py
 
@@ -84,7 +83,7 @@ def rules_for(rulebook: Rulebook, plan: Plan, at: datetime) -> RulePack | None:
 def situation_of(session: Session, pack: RulePack | None, ground: Ground, plan: Plan, asked: Asked) -> Situation:
     """Everything near `plan` that it is judged against, found by the spatial indexes."""
     extent, reach_m = _extent(plan, ground, asked.options)
-    until = max(asked.options.until or asked.at, asked.at + _LONGEST_FLIGHT)
+    until = max(asked.options.until or asked.at, asked.at + LONGEST_FLIGHT)
     near = box(*_grown(extent, reach_m))
     return Situation(
         pack=pack,

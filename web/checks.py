@@ -10,7 +10,11 @@ from flights.ground import open_ground
 from flights.model import Assumed, Plan
 from flights.precheck import Verdict
 from flights.situation import Options
+from schemas.refusals import invalid
 from web.wiring import Services
+
+YEARS = range(1970, 3000)
+"""When a take-off can be checked; nearer to the ends of the calendar, time zones and notice periods leave it."""
 
 
 def judged(
@@ -19,7 +23,10 @@ def judged(
     """The verdict on a plan for a take-off at `at`, and the time zone in which its times are told.
 
     Without `drone` the first aircraft in use is assumed, and the verdict says so.
+    Raises RuleViolation 404 for an aircraft that nobody knows, 422 for a time that no calendar reaches.
     """
+    if at.year not in YEARS:
+        raise invalid("plan.time", measured=at.isoformat(), required=f"{YEARS[0]}-{YEARS[-1]}")
     with services.session() as session, open_ground(services.data_dir) as ground:
         aircraft = queries.drone_named(session, drone) if drone else queries.usual_drone(session)
         pack = queries.rules_for(services.rulebook, drawn, at)

@@ -115,7 +115,26 @@ def test_check__no_plan__same_shape_of_answer(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check"], ["check", "/nowhere"], ["check", "{file}", "--at", "2025-07-02"], ["nothing"]]
+    ("options", "rule"),
+    [(("--drone", "NOPE"), "store.unknown"), (("--at", "9999-12-31T23:59:59+00:00"), "plan.time")],
+)
+def test_check__nothing_to_judge_by__same_shape_of_answer(run, file, options, rule):
+    result = run("check", file(), "--json", *options)
+    assert result.exit_code == 1
+    assert [r["rule"] for r in body(result)["refusals"]] == [rule]
+    assert body(result).keys() >= {"ok", "refusals", "digest", "items", "length_m", "assumed"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check"],
+        ["check", "/nowhere"],
+        ["check", "{file}", "--at", "2025-07-02"],
+        ["check", "{file}", "--alt-agl-m", "nan"],
+        ["check", "{file}", "--hfov-deg", "nan"],
+        ["nothing"],
+    ],
 )
 def test_wrong_usage__exit_2(run, file, arguments):
     assert run(*(a.format(file=file()) for a in arguments)).exit_code == 2

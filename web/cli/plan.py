@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -48,7 +49,7 @@ WORDS = {
         "camera": "camera",
         "ok": "May be flown.",
         "refused": "May not be flown",
-        "unread": "Cannot be read",
+        "unjudged": "Cannot be checked",
         "filed": "Flight filed",
         "failed": "Flight filed, but it did not pass its check",
         "mission": "published mission that will be flown",
@@ -67,7 +68,7 @@ WORDS = {
         "camera": "相机",
         "ok": "可以飞行。",
         "refused": "不得飞行",
-        "unread": "无法读取",
+        "unjudged": "无法检查",
         "filed": "飞行已申报",
         "failed": "飞行已申报，但未通过检查",
         "mission": "将执行的已公示任务",
@@ -75,13 +76,25 @@ WORDS = {
     },
 }
 
+
+def _finite(_context: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuses nan, which lies in every range that click checks."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number.", param=param)
+    return value
+
+
 plan_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 height = click.option(
-    "--alt-agl-m", type=click.FloatRange(0, 20_000, min_open=True), help="Height where the file gives none."
+    "--alt-agl-m",
+    type=click.FloatRange(0, 20_000, min_open=True),
+    callback=_finite,
+    help="Height where the file gives none.",
 )
 camera = click.option(
     "--hfov-deg",
     type=click.FloatRange(0, 150, min_open=True),
+    callback=_finite,
     help="Full horizontal angle of the camera; without it that of the file or of the drone.",
 )
 
@@ -109,9 +122,9 @@ def check(services: Services, file: Path, as_json: bool, drone: str | None, **as
     options = Options(alt_agl_m=asked["alt_agl_m"], hfov_deg=asked["hfov_deg"], route=asked["route"])
     try:
         drawn = read_plan(_content(file), file.name)
+        verdict, zone = judged(services, drawn, at, options, drone)
     except RuleViolation as violation:
-        _tell_unread(violation, as_json=as_json)
-    verdict, zone = judged(services, drawn, at, options, drone)
+        _tell_unjudged(violation, as_json=as_json)
     if as_json:
         echo_json(verdict.render(lang()))
     else:
@@ -125,13 +138,13 @@ def _content(file: Path) -> bytes:
         return source.read(limit("plan.bytes") + 1)
 
 
-def _tell_unread(violation: RuleViolation, *, as_json: bool) -> NoReturn:
-    """Ends the run with the refusals of a file that is no plan, in the shape of every other answer."""
+def _tell_unjudged(violation: RuleViolation, *, as_json: bool) -> NoReturn:
+    """Ends the run with why nothing could be judged (no plan, no such drone), in the shape of every other answer."""
     if as_json:
         empty: dict[str, Any] = {"digest": None, "items": 0, "length_m": 0.0, "assumed": []}
         echo_json({"ok": False, "refusals": violation.render(lang())} | empty)
     else:
-        click.echo(f"{WORDS[lang()]['unread']}:")
+        click.echo(f"{WORDS[lang()]['unjudged']}:")
         echo_refusals(violation.refusals, lang())
     sys.exit(REFUSED)
 
