@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import collections.abc
 import importlib
+import logging
 import os
 import sys
 import types
@@ -47,6 +48,8 @@ def load() -> Any:  # noqa: ANN401
     missing = not hasattr(collections, "MutableMapping")
     if missing:
         collections.MutableMapping = collections.abc.MutableMapping  # type: ignore[attr-defined]
+    # It logs an error for every parameter that it has to send again; set_parameter reads them all back.
+    logging.getLogger("dronekit").setLevel(logging.CRITICAL)
     try:
         return importlib.import_module("dronekit")
     finally:

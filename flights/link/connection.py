@@ -244,6 +244,7 @@ class Connection:
             try:
                 listener(message)
             except Exception:
-                # A listener's fault must not stop the line: the heartbeat and the abort depend on it.
+                # A listener's fault must not stop the line: the heartbeat and the abort depend on it. dronekit
+                # raises at every heartbeat of an aircraft whose modes it does not know.
                 self.counts["listener.error"] += 1
-                log.exception("listener failed on %s", kind)
+                log.debug("listener failed on %s", kind, exc_info=True)

@@ -25,6 +25,7 @@ MAX_READ_BYTES = 65_536
 CONNECT_TIMEOUT_S = 5.0
 SERIAL_DEFAULT_BAUD = 57_600
 
+_CLOSED = -1
 _HOST_PORT = re.compile(r"^(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})$")
 _SERIAL = re.compile(r"^(?P<path>/dev/[^,:\s]+)(?:[,:](?P<baud>[0-9]+))?$")
 
@@ -261,9 +262,11 @@ class SerialPipe:
 
     def reopen(self) -> None:
         """Opens the port again, as after a cable was pulled."""
-        os.close(self._fd)
+        self.close()
         self._fd = self._open()
 
     def close(self) -> None:
-        """Ends the port."""
-        os.close(self._fd)
+        """Ends the port, once: its number may be another file's by the next call."""
+        fd, self._fd = self._fd, _CLOSED
+        if fd != _CLOSED:
+            os.close(fd)

@@ -109,7 +109,7 @@ class VehicleLink:
         """
         try:
             pipe = open_pipe(url)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no name that a resolver or the disk could look up
             raise VehicleRefused.because("link.unreachable", url=url, measured=str(error)) from error
         connection = Connection(pipe, recorder)
         try:

@@ -68,7 +68,10 @@ class Orders:
 
     def _carry_out(self, message: Any, params: tuple[float, ...]) -> None:  # noqa: ANN401
         order = self._orders.get(message.command)
-        result = UNSUPPORTED if order is None else order(params)
+        try:
+            result = UNSUPPORTED if order is None else order(params)
+        except (ValueError, OverflowError):  # NaN or infinity where a number of something is meant
+            result = DENIED
         station = (message.get_srcSystem(), message.get_srcComponent())
         self._send(mavlink.MAVLink_command_ack_message(message.command, result, 0, 0, *station))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
@@ -69,8 +70,8 @@ class Parameters:
         self._values[name] = value
 
     def request(self, name: str, value: float) -> None:
-        """Sets a value for a ground station; an unknown or read-only name is passed over."""
-        if name in self._values and name not in _READ_ONLY:
+        """Sets a value for a ground station; what it does not know or cannot be is passed over."""
+        if name in self._values and name not in _READ_ONLY and math.isfinite(value):
             self._values[name] = value
 
     def name_at(self, index: int) -> str | None:

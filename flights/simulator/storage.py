@@ -110,6 +110,10 @@ FENCE_POLYGONS = frozenset(
 FENCE_CIRCLES = frozenset({mavlink.MAV_CMD_NAV_FENCE_CIRCLE_INCLUSION, mavlink.MAV_CMD_NAV_FENCE_CIRCLE_EXCLUSION})
 
 
+# What 24 bits of centimetres hold, which is what an autopilot has for a height.
+_HIGHEST_M = 83_886.0
+
+
 def is_placed(command: int) -> bool:
     """Whether a mission command is stored with a place."""
     return command in _PLACED
@@ -122,8 +126,9 @@ def store_mission_item(message: Any) -> Stored:  # noqa: ANN401
     keeps = _PLACED.get(command, _UNPLACED.get(command))
     if keeps is None:
         raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED)
-    for number, value in enumerate(raw[:3]):
-        if math.isnan(value):
+    for number, value in enumerate(raw):
+        # Only the heading may be NaN, which leaves it to the autopilot.
+        if math.isinf(value) or (math.isnan(value) and number < 3):
             raise ItemRefused(mavlink.MAV_MISSION_INVALID_PARAM1 + number)
     params = tuple(keep(0.0 if math.isnan(value) else value) for keep, value in zip(keeps, raw, strict=False))
     four: Any = (*params, *([0.0] * (4 - len(params))))
@@ -139,7 +144,7 @@ def _placed(message: Any, params: tuple[float, float, float, float]) -> Stored: 
     if frame is None:
         raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED_FRAME)
     _check_place(message)
-    if not math.isfinite(message.z):
+    if not abs(message.z) <= _HIGHEST_M:
         raise ItemRefused(mavlink.MAV_MISSION_INVALID_PARAM7)
     alt_cm = int(_f32(_f32(message.z) * 100.0))
     return Stored(message.command, frame, params, message.x, message.y, alt_cm / 100.0)
@@ -159,6 +164,8 @@ def store_fence_item(message: Any) -> Stored:  # noqa: ANN401
     if message.frame not in _PLAIN_FRAME:
         raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED_FRAME)
     _check_place(message)
+    if not math.isfinite(message.param1):
+        raise ItemRefused(mavlink.MAV_MISSION_INVALID_PARAM1)
     first = message.param1 if message.command in FENCE_CIRCLES else _u8(message.param1)
     return Stored(message.command, mavlink.MAV_FRAME_GLOBAL, (first, 0.0, 0.0, 0.0), message.x, message.y, 0.0)
 

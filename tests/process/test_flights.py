@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import ExifTags, Image
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from rasterio.transform import Affine
 
 from flights.link import sequence
@@ -232,3 +233,13 @@ def test_recorder__flight__readable_as_tlog(simulated, tmp_path):
     finally:
         log.close()
     assert {"HEARTBEAT", "COMMAND_LONG", "COMMAND_ACK", "AUTOPILOT_VERSION"} <= kinds
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_simulator__number_that_is_none__denied_and_it_lives_on(connected, number):
+    _, link = connected()
+    with pytest.raises(VehicleRefused) as refused:
+        link.commands.run(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, number, 1.0)
+    assert refused.value.refusals[0].measured == "DENIED"
+    link.connection.codec.param_set_send(0, 0, b"FENCE_TYPE", number, mavlink.MAV_PARAM_TYPE_REAL32)
+    assert link.read_parameter("FENCE_TYPE") == 7

@@ -12,7 +12,10 @@ import sys
 import pytest
 
 from flights.link import _dronekit_compat
+from flights.link.errors import VehicleRefused
 from flights.link.transport import Address, PipeClosed, open_pipe, parse_url
+from flights.link.vehicle import VehicleLink
+from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
 
 
@@ -38,6 +41,30 @@ def test_url__anything_else__refused(url):
     with pytest.raises(RuleViolation) as refused:
         parse_url(url)
     assert refused.value.status == 422
+
+
+@pytest.mark.parametrize("url", [f"tcp:{'a' * 300}:5760", "udpout:a..b:5760", "/dev/tty\0", "/dev/null"])
+def test_connect__name_that_nothing_can_look_up__refused(url):
+    with pytest.raises(VehicleRefused) as refused:
+        VehicleLink.connect(url, SystemClock())
+    assert refused.value.refusals[0].rule == "link.unreachable"
+
+
+def test_serial__cable_pulled__closes_its_own_file_and_no_other(monkeypatch, tmp_path):
+    ours, theirs = pty.openpty()
+    pipe = open_pipe(f"{os.ttyname(theirs)},57600")
+    freed = pipe.fileno()
+    monkeypatch.setattr(pipe, "_open", lambda: (_ for _ in ()).throw(OSError("no such port")))
+    with pytest.raises(OSError, match="no such port"):
+        pipe.reopen()
+    spare = os.open(tmp_path / "database", os.O_CREAT | os.O_RDWR)
+    os.dup2(spare, freed)
+    with pytest.raises(OSError, match="no such port"):
+        pipe.reopen()
+    pipe.close()
+    assert os.write(freed, b"still open") == 10
+    for fd in {spare, freed, ours, theirs}:
+        os.close(fd)
 
 
 def test_serial__pseudo_terminal__carries_bytes_both_ways():
