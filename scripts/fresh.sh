@@ -114,6 +114,7 @@ lend_package_folders() {
 mount_system() {
     mount -t proc proc "$TARGET/proc"
     mount --bind /dev "$TARGET/dev"
+    mount -t devpts -o newinstance,ptmxmode=0666 devpts "$TARGET/dev/pts"
     mount -t tmpfs tmpfs "$TARGET/dev/shm"
 }
 

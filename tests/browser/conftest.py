@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +23,8 @@ from web.app import create_app
 from web.settings import Settings
 from web.wiring import Services
 
-CHROMIUM = Path("/usr/bin/chromium")
+# `./run test` names the browser that it found or installed; without it, the one on the path serves.
+CHROMIUM = os.environ.get("SKYWARDEN_CHROMIUM") or shutil.which("chromium")
 SCREENSHOTS = Path(__file__).resolve().parent.parent / "screenshots"
 # WebGL without a graphics card, and none of the calls home that a desktop browser makes.
 FLAGS = [
@@ -87,10 +90,10 @@ def site(server, world_template, tmp_path_factory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium at /usr/bin/chromium")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: ./run test finds or installs one")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
         launched.close()
 
