@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from geoalchemy2 import Geography
 from geoalchemy2 import functions as gis
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import LargeBinary, func, or_, select
+from sqlalchemy import LargeBinary, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from geo import shapes
-from geo.zones import SHORTEST_DEGREE_M, Zone
-from schemas.tables import SRID, PrivacyZone
+from geo.zones import MOST_BUFFER_M, SHORTEST_DEGREE_M, Zone
+from schemas.tables import SRID, Device, DeviceSite, PrivacyZone
 
 # Columns of the table and not rows of the mapping: near a long route there are thousands of zones.
 _ZONE = PrivacyZone.__table__.c
@@ -61,3 +62,22 @@ def zones_near(
     ids, names, kinds, displayed, buffers_m, begins, ends, exact = zip(*rows, strict=True)
     geoms, exact_geoms = shapes.from_database(displayed), shapes.from_database(exact)
     return tuple(map(Zone, ids, names, kinds, geoms, buffers_m, begins, ends, exact_geoms))
+
+
+def active_devices_near_zones(session: Session, at: datetime) -> tuple[str, ...]:
+    """The public ids of the devices in use that a zone in force could reach, or that could see into one.
+
+    A superset for the guard of GD-15: whatever a zone's buffer and a rule pack's together, within the device's range.
+    """
+    reach_m = 2 * MOST_BUFFER_M + func.coalesce(Device.range_m, 0.0)
+    site = cast(DeviceSite.geom, Geography)
+    near = (
+        select(Device.public_id)
+        .join(DeviceSite, DeviceSite.id == Device.site_id)
+        .join(PrivacyZone, gis.ST_DWithin(cast(PrivacyZone.geom, Geography), site, reach_m))
+        .where(Device.state == "active", PrivacyZone.valid_from <= at)
+        .where(or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > at))
+        .distinct()
+        .order_by(Device.public_id)
+    )
+    return tuple(session.scalars(near))

@@ -27,6 +27,8 @@ Indices = NDArray[np.intp]
 
 # A degree of latitude has at least this many metres anywhere on the ellipsoid.
 SHORTEST_DEGREE_M = 110_000.0
+# The database finds the zones near a device with an index that relies on this bound.
+MOST_BUFFER_M = 1000.0
 
 
 @dataclass(frozen=True)

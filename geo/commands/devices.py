@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 
 from shapely.geometry import Point
 
-from geo import notices, shapes
+from geo import notices, queries, shapes
 from geo.commands.common import local_today, move, refuse_unknown, require
 from geo.commands.publications import stop
 from geo.content import siting_sha256
+from schemas.actors import SYSTEM
 from schemas.ids import new_id, public_id
+from schemas.machine import label
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 from schemas.roles import Role
-from schemas.store.work import Work
+from schemas.store.work import Work, WorkFactory
 from schemas.tables import (
     Authority,
     Device,
@@ -31,6 +33,7 @@ REVIEWERS = {"legal": Role.LEGAL_REVIEWER, "technical": Role.TECHNICAL_REVIEWER}
 PLATFORMS = ("fixed", "uav", "ugv", "usv")
 DEVICE_TYPES = ("video", "radar", "water_quality", "air", "noise", "satellite_ref")
 OWNERS = ("authority", "department", "enterprise")
+_CLEAR_OF_ZONES = "GD-15:outside_private_places"
 _INSPECTORS = (Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE)
 
 
@@ -204,6 +207,25 @@ def block_device(work: Work, device: Device, *, reason: str) -> None:
     """Stops an active device at once, for a cause that law names (GD-10.1, GD-15, GD-20.1, GD-22.2)."""
     move(work, device, "block", reason=reason)
     device.state_reason = reason
+
+
+def block_where_private(works: WorkFactory) -> Iterator[str]:
+    """Block every active device that a privacy zone has come to reach (GD-15), each in a work of its own.
+
+    Yields the labels of these devices, except of secret ones. A zone may be imported today and hold from next
+    month on, so this is asked again and again, like `take_effect_where_due`.
+    """
+    with works(SYSTEM) as looking:
+        near = queries.active_devices_near_zones(looking.session, looking.now)
+    for found in near:
+        with works(SYSTEM) as work:
+            device = work.get(Device, found)
+            refusals = work.check(device, [_CLEAR_OF_ZONES])
+            if refusals and device.state == "active":
+                block_device(work, device, reason="; ".join(f"{each.rule}: {each.message()}" for each in refusals))
+                work.commit()
+                if not device.secret:
+                    yield label(device)
 
 
 def unblock_device(work: Work, device: Device, *, reason: str) -> None:

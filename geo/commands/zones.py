@@ -9,14 +9,12 @@ from shapely.geometry import Polygon
 
 from geo import shapes
 from geo.commands.common import refuse_unknown, role_missing
+from geo.zones import MOST_BUFFER_M as MOST_BUFFER_M
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import PrivacyZone
-
-# The database finds the zones near a device with an index that relies on this bound.
-MOST_BUFFER_M = 1000.0
 
 ZONE_SOURCES = ("legal", "request", "survey")
 

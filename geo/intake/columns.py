@@ -115,15 +115,22 @@ class Cells:
             return None
         return text
 
-    def number(self, field: str) -> float | None:
-        """A finite number, or None where the cell is blank."""
+    def number(self, field: str, least: float = -math.inf, most: float = math.inf) -> float | None:
+        """A finite number from `least` to `most`, or None where the cell is blank."""
         text = self.text(field)
         if text is None:
             return None
-        if not _NUMBER.fullmatch(text):
+        number = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not math.isfinite(number):
             self._wrong(field, text, "1.5")
             return None
-        return float(text)
+        if not least <= number <= most:
+            required = f"{least:g} – {most:g}"
+            self.refusals.append(
+                refuse("layer.field", "layer.range", field=field, measured=text[:60], required=required)
+            )
+            return None
+        return number
 
     def day(self, field: str) -> date | None:
         """A date written year, month, day in any usual way, or None where the cell is blank."""

@@ -16,6 +16,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.intake.archive import TAKEN
@@ -30,6 +31,7 @@ from schemas.ids import new_id, public_id
 from schemas.limits import limit
 from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, too_large
 from schemas.roles import Role
+from schemas.store import judge
 from schemas.store.work import Work
 from schemas.tables import Authority, Base, ImportBatch, Origin, SupervisionItem
 
@@ -319,11 +321,16 @@ def refuse_shape(geom: BaseGeometry, allow: frozenset[str], path: str) -> None:
 
 
 def _write(work: Work, batch: ImportBatch, made: list[Base]) -> None:
-    work.session.add(batch)
-    work.session.flush()
-    for start in range(0, len(made), _CHUNK):
-        work.session.add_all(made[start : start + _CHUNK])
-        work.session.flush()
+    chunks: list[Sequence[Base]] = [made[start : start + _CHUNK] for start in range(0, len(made), _CHUNK)]
+    for rows in ([batch], *chunks):
+        work.session.add_all(rows)
+        try:
+            work.session.flush()
+        except DBAPIError as error:
+            refusal = judge.translate(error)
+            if refusal is None:
+                raise
+            raise refusal from error
     body = {
         "layer": batch.layer,
         "sha256": batch.sha256,

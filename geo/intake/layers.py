@@ -23,6 +23,9 @@ from schemas.refusals import refuse
 from schemas.store.work import Work
 from schemas.tables import Authority, Base, ContextFeature, Device, Origin, SupervisedEntity, SupervisionItem
 
+# As the database holds it (rule DC-4).
+_FURTHEST_VIEW_M = 1_000_000
+
 POLYGONS = frozenset({"Polygon", "MultiPolygon"})
 ANY_PLACE = POLYGONS | {"Point"}
 
@@ -180,7 +183,8 @@ def _device(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     device_type = cells.word("device_type", _words(DEVICE_WORDS))
     platform = cells.word("platform", {word: word for word in PLATFORMS}, default="fixed")
     model, serial_no, certificate_no = map(cells.text, ("model", "serial_no", "quality_certificate_no"))
-    azimuth_deg, hfov_deg, range_m = map(cells.number, ("sector_azimuth_deg", "hfov_deg", "range_m"))
+    azimuth_deg = cells.number("sector_azimuth_deg", 0, 360)
+    hfov_deg, range_m = cells.number("hfov_deg", 0.1, 360), cells.number("range_m", 0.1, _FURTHEST_VIEW_M)
     item = _item(cells, intake)
     measuring, calibrated = cells.flag("is_measuring_instrument"), cells.day("calibration_valid_to")
     if cells.refusals or intake.authority is None or not isinstance(geom, Point):

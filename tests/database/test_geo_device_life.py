@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from geoalchemy2.shape import from_shape
 from shapely.geometry import Point, box
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from geo import commands
 from schemas.store.work import find
@@ -24,8 +24,8 @@ from tests.database.acting import discontinue, refused, rules, show, show_on_bot
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
-def test_GD_14_4__purpose_changed_after_publishing__the_old_notice_does_not_count(work, services):
-    with services.housekeeping() as session:
+def test_GD_14_4__purpose_changed_after_publishing__the_old_notice_does_not_count(work, past_the_judge):
+    with past_the_judge() as session:
         find(session, Device, "DV-DV1").purpose_en = "Something else entirely"
     caught = refused(work, "H1", "DV-DV1", commands.activate_device)
     assert texts(caught) == {"notice.other_content"}
@@ -72,8 +72,8 @@ def test_GD_14_1__a_sign_seen_today__recorded_and_enough(work, admin):
         doing.commit()
 
 
-def test_GD_10_3__reviews_older_than_twelve_months__refused(work, services):
-    with services.housekeeping() as session:
+def test_GD_10_3__reviews_older_than_twelve_months__refused(work, past_the_judge):
+    with past_the_judge() as session:
         for row in session.scalars(select(DeviceReview)):
             row.reviewed_on = date(2024, 7, 1)
     caught = refused(work, "H1", "DV-DV1", commands.activate_device)
@@ -111,8 +111,8 @@ def test_GD_22_2__calibration_lapsed_yesterday__refused_until_renewed(work, serv
         doing.commit()
 
 
-def test_GD_16_4__an_aircraft_whose_mark_was_last_checked_long_ago__refused(work, services):
-    with services.housekeeping() as session:
+def test_GD_16_4__an_aircraft_whose_mark_was_last_checked_long_ago__refused(work, past_the_judge):
+    with past_the_judge() as session:
         device = find(session, Device, "DV-DV1")
         device.platform, device.category = "uav", "mobile"
         for row in session.scalars(select(Signage)):
@@ -157,15 +157,15 @@ def test_GD_14_5__maintenance_and_back_the_same_day__no_new_notice(work, service
 @pytest.mark.parametrize(
     "change", [{"sector_azimuth_deg": 10.0}, {"purpose_zh": "其他"}, {"range_m": 5.0}, {"hfov_deg": 1.0}]
 )
-def test_GD_14_5__something_moved_during_maintenance__refused(work, services, paused, change):
-    with services.housekeeping() as session:
+def test_GD_14_5__something_moved_during_maintenance__refused(work, past_the_judge, paused, change):
+    with past_the_judge() as session:
         for name, value in change.items():
             setattr(find(session, Device, paused), name, value)
     assert texts(refused(work, "C1", paused, commands.resume_device)) == {"device.moved"}
 
 
-def test_GD_14_5__moved_200_metres__refused(work, services, paused):
-    with services.housekeeping() as session:
+def test_GD_14_5__moved_200_metres__refused(work, past_the_judge, paused):
+    with past_the_judge() as session:
         site = DeviceSite(public_id="ST-NEW", geom=from_shape(Point(113.262, 23.13), srid=4326), place_text="elsewhere")
         session.add(site)
         session.flush()
@@ -199,6 +199,68 @@ def test_GD_22_2__blocked_and_taken_back_within_90_days(work, services, clock, a
         commands.unblock_device(doing, doing.get(Device, active), reason="put back")
         doing.commit()
     assert state(services, active) == "active"
+
+
+def zone_at(work, lon, lat, **change):
+    """A zone of some 20 m around a place, added by the unit head."""
+    square = box(lon - 1e-4, lat - 1e-4, lon + 1e-4, lat + 1e-4)
+    new = commands.NewZone(kind="requested", name_en="new", name_zh="新", geom=square, **change)
+    with work("H1") as doing:
+        commands.add_privacy_zone(doing, new)
+        doing.commit()
+
+
+def test_GD_15__a_new_zone_around_a_device_in_use__blocked_with_the_reason(work, services, active):
+    zone_at(work, 113.26, 23.13)
+    assert list(commands.block_where_private(services.work)) == [f"device {active}"]
+    with services.session() as session:
+        device = find(session, Device, active)
+        assert device.state == "blocked"
+        assert device.state_reason.startswith("GD-15: The device stands in")
+        (event,) = session.execute(text("SELECT action, actor FROM ledger.event WHERE action = 'device.block'")).all()
+        assert event.actor == "system"
+    assert list(commands.block_where_private(services.work)) == []
+    assert rules(refused(work, "H1", active, commands.unblock_device, reason="moved away")) == {"GD-15"}
+
+
+@pytest.mark.parametrize(
+    ("lon", "change", "blocked"),
+    [
+        (113.2630, {}, False),
+        (113.2630, {"buffer_m": 290.0}, False),
+        (113.2630, {"buffer_m": 310.0}, True),
+        (113.2700, {"buffer_m": 1_000.0}, False),
+        (113.2695, {"buffer_m": 1_000.0}, True),
+    ],
+)
+def test_GD_15__a_new_zone_beside_a_device__blocked_within_its_buffer(work, services, active, lon, change, blocked):
+    zone_at(work, lon, 23.13, **change)
+    assert bool(list(commands.block_where_private(services.work))) is blocked
+    assert state(services, active) == ("blocked" if blocked else "active")
+
+
+def test_GD_15__a_new_zone_in_view_of_a_device__blocked(work, services, active):
+    with services.housekeeping() as session:
+        device = find(session, Device, active)
+        device.sector_azimuth_deg, device.hfov_deg, device.range_m = 90.0, 20.0, 4_000.0
+    zone_at(work, 113.29, 23.13)
+    list(commands.block_where_private(services.work))
+    assert state(services, active) == "blocked"
+
+
+def test_GD_15__a_zone_that_begins_later_or_is_over__blocks_on_its_day_alone(work, services, clock, active):
+    zone_at(work, 113.26, 23.13, valid_from=clock.now() - timedelta(days=9), valid_to=clock.now() - timedelta(days=1))
+    zone_at(work, 113.26, 23.13, valid_from=clock.now() + timedelta(days=1))
+    assert list(commands.block_where_private(services.work)) == []
+    clock.advance(timedelta(days=1))
+    assert list(commands.block_where_private(services.work)) == [f"device {active}"]
+
+
+def test_GD_14_6__a_secret_device_that_is_blocked__is_not_told(work, services, admin, active):
+    admin.execute("UPDATE core.device SET secret = true, secret_document = 'doc' WHERE public_id = %s", [active])
+    zone_at(work, 113.26, 23.13)
+    assert list(commands.block_where_private(services.work)) == []
+    assert state(services, active) == "blocked"
 
 
 def test_GD_14_4__discontinued_with_an_announcement(work, services, active):

@@ -9,7 +9,8 @@ from geoalchemy2.shape import to_shape
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 from sqlalchemy import func, select, text
 
-from geo.intake import LAYERS, Options, import_layer
+from geo import commands
+from geo.intake import LAYERS, Options, import_layer, importer
 from schemas.refusals import RuleViolation
 from schemas.tables import ContextFeature, Device, ImportBatch, PrivacyZone, SupervisedEntity
 
@@ -316,6 +317,26 @@ def test_devices__nobody_s_or_of_an_unknown_item__refused(bring, csv, options, s
     assert caught.value.status == status
 
 
+SEEING = "name,device_type,purpose,place_text,item,lon,lat,azimuth,hfov,range\n"
+
+
+@pytest.mark.parametrize(
+    ("seen", "refused"), [("720,70,-5", 2), ("90,400,1e12", 2), ("90,0,50", 1), ("1e999,70,50", 1), ("0,360,50", 0)]
+)
+def test_devices__that_could_not_see_so__refused(bring, csv, seen, refused):
+    path = csv(f"{SEEING}a,video,p,t,ECO-01,113.262,23.131,{seen}\n")
+    (row,) = bring(path, "devices", crs="EPSG:4490", authority="A1").rows
+    assert [one.rule for one in row.refusals] == ["layer.field"] * refused
+
+
+def test_a_row_that_the_database_refuses__is_a_refusal_and_nothing_stays(bring, gpkg, session, monkeypatch):
+    monkeypatch.setattr(importer, "refuse_shape", lambda *_: None)
+    with pytest.raises(RuleViolation) as caught:
+        bring(gpkg([PIT, BOW_TIE], name=["a", "b"]), "protected")
+    assert caught.value.refusals[0].rule == "DC-4"
+    assert session.scalars(select(ContextFeature)).all() == []
+
+
 def test_devices__every_fault_of_a_row_is_told(bring, csv):
     path = csv(DEVICES + ",telescope,,,,113.262,23.131\n")
     report = bring(path, "devices", crs="EPSG:4490", authority="A1")
@@ -356,6 +377,15 @@ def run(services):
         return CliRunner().invoke(layer, ["import", *map(str, arguments)], obj=state)
 
     return call
+
+
+def test_command__a_zone_over_a_device_in_use__blocks_it_and_says_so(run, work, gpkg):
+    with work("H1") as doing:
+        commands.activate_device(doing, doing.get(Device, "DV-DV1"))
+        doing.commit()
+    path = gpkg([box(113.2595, 23.1295, 113.2605, 23.1305), PIT], name=["a", "b"], kind=["toilet", "toilet"])
+    report = json.loads(run(path, "--layer", "zones", "--json").output)
+    assert (report["imported"], report["blocked"]) == (2, ["device DV-DV1"])
 
 
 def test_command__json__the_whole_report(run, gpkg):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from geo.commands import block_where_private
 from geo.intake import LAYERS, Options, Report, import_layer
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.wiring import Services
@@ -20,6 +21,7 @@ WORDS = {
         "none": "nothing was imported; refused {refused} of {total}",
         "row": "row {row}:",
         "more": "... and {count} more refused rows; --json lists all of them",
+        "blocked": "{device} is out of use from now on: a privacy zone reaches it (GD-15)",
     },
     "zh": {
         "head": "{file}（{format}，{crs}，{encoding}）导入图层 {layer}",
@@ -27,6 +29,7 @@ WORDS = {
         "none": "未导入任何内容；{total} 行中拒绝 {refused} 行",
         "row": "第 {row} 行：",
         "more": "……另有 {count} 行被拒绝；使用 --json 查看全部",
+        "blocked": "{device} 即时停用：处于隐私区范围内（GD-15）",
     },
 }
 
@@ -59,16 +62,20 @@ def import_(
     """Imports FILE: shapefile (.shp or .zip), GeoPackage, GeoJSON, or CSV with longitude and latitude.
 
     CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Bad
-    rows are refused one by one with their reasons; nothing is repaired.
+    rows are refused one by one with their reasons; nothing is repaired. Devices in use that an imported zone
+    reaches are blocked at once.
     """
     with services.work(actor_for(services, person)) as work:
         report = import_layer(work, file, Options(layer=name, **options))  # type: ignore[arg-type]
         if report.batch is not None:
             work.commit()
+    blocked = list(block_where_private(services.work)) if name == "zones" and report.batch else []
     if as_json:
-        echo_json(report.render(lang()))
+        echo_json(report.render(lang()) | {"blocked": blocked})
     else:
         _tell(report, lang())
+        for device in blocked:
+            click.echo(WORDS[lang()]["blocked"].format(device=device))
     if report.batch is None:
         sys.exit(REFUSED)
 

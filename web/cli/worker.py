@@ -1,4 +1,4 @@
-"""`skywarden worker`: seals the ledger, and lets publications take effect when their day has come."""
+"""`skywarden worker`: seals the ledger, and lets publications and privacy zones take effect on their day."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import FrameType
 
 import click
 
-from geo.commands import take_effect_where_due
+from geo.commands import block_where_private, take_effect_where_due
 from schemas.store.sealer import seal_pending
 from web.cli.common import pass_services
 from web.wiring import Services
@@ -21,7 +21,7 @@ DUE_EVERY_S = 60.0
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 @pass_services
 def worker(services: Services, once: bool) -> None:
-    """Seals the ledger every second and makes published areas and routes effective on their day."""
+    """Seals the ledger every second; on their day, makes what is published effective and blocks what zones reach."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -38,6 +38,8 @@ def worker(services: Services, once: bool) -> None:
         if time.monotonic() >= due_at:
             for subject in take_effect_where_due(services.work, services.engine):
                 click.echo(f"{subject} took effect")
+            for device in block_where_private(services.work):
+                click.echo(f"{device} is blocked: a privacy zone reaches it")
             due_at = time.monotonic() + DUE_EVERY_S
         if once:
             return
