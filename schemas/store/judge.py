@@ -10,9 +10,11 @@ import re
 
 from sqlalchemy.exc import DBAPIError
 
-from schemas.refusals import RuleViolation, conflict
+from schemas.refusals import RuleViolation, conflict, invalid
 
-NAME = re.compile(r"rule__(?P<rule>[A-Z]{2}-\d+(?:\.\d+)?)__(?P<reason>\w+)")
+NAME = re.compile(r"rule__(?P<rule>[A-Z]{2}-\d+(?:\.\d+)?|state\.machine)__(?P<reason>\w+)")
+# The rule that shapes and numbers are sound; its reasons name a table and a column.
+SOUND = "DC-4"
 
 
 def translate(error: DBAPIError) -> RuleViolation | None:
@@ -22,4 +24,7 @@ def translate(error: DBAPIError) -> RuleViolation | None:
     found = NAME.search(name) or NAME.search(str(error.orig))
     if found is None:
         return None
-    return conflict(found["rule"], "store.judge", reason=found["reason"].replace("_", " "))
+    rule, reason = found["rule"], found["reason"]
+    if rule == SOUND:
+        return invalid(rule, "judge.unsound", measured=reason.replace("_", " "))
+    return conflict(rule, f"judge.{reason}")

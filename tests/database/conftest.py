@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from schemas.store.engine import Database
 from tests.database.plain import Plain, connect, connect_admin, rule_of
@@ -27,6 +30,21 @@ def plain(blank: Database) -> Iterator[Plain]:
 def root(blank: Database) -> Iterator[psycopg.Connection]:
     with connect_admin(blank) as connection:
         yield connection
+
+
+@pytest.fixture
+def past_the_judge(database: Database) -> Iterator[Callable[[], AbstractContextManager[Session]]]:
+    """`with past_the_judge() as session:` writes what the database refuses to everybody but its administrator."""
+    engine = database.admin_engine()
+
+    @contextmanager
+    def meddle() -> Iterator[Session]:
+        with Session(engine) as session, session.begin():
+            session.execute(text("SET LOCAL session_replication_role = replica"))
+            yield session
+
+    yield meddle
+    engine.dispose()
 
 
 @pytest.fixture

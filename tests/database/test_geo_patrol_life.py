@@ -49,6 +49,7 @@ def test_take_effect_where_due__nothing_is_due__nothing_happens_and_nothing_is_r
 
 
 def test_take_effect_where_due__area_first_then_its_route(services, admin, clock):
+    admin.execute("SET session_replication_role = replica")
     admin.execute("UPDATE core.patrol_area SET state = 'published', effective_from = NULL WHERE code = 'PA1'")
     admin.execute("UPDATE core.patrol_route SET state = 'published', effective_from = NULL WHERE code = 'R1'")
     made = list(commands.take_effect_where_due(services.work, services.engine))
@@ -60,6 +61,7 @@ def test_take_effect_where_due__area_first_then_its_route(services, admin, clock
 
 
 def test_take_effect_where_due__a_day_early__nothing(services, admin, clock):
+    admin.execute("SET session_replication_role = replica")
     admin.execute("UPDATE core.patrol_area SET state = 'published', effective_from = NULL WHERE code = 'PA1'")
     clock.at = datetime(2025, 6, 30, 23, 59, tzinfo=SHANGHAI)
     assert list(commands.take_effect_where_due(services.work, services.engine)) == []

@@ -103,6 +103,7 @@ def test_GD_14_4__resumption_on_the_old_publication__refused(plain, refused_by):
     device = publish_device(plain)
     plain.set_state("device", device, "active", activated_on=DAY_30)
     plain.set_state("device", device, "discontinued", discontinued_on=date(2025, 8, 1))
+    plain.set_state("device", device, "published")
     with refused_by("GD-14.3"):
         plain.set_state("device", device, "active", activated_on=date(2025, 9, 15))
     plain.publish(device, on=date(2025, 9, 1), round_no=2)

@@ -1,6 +1,6 @@
 """The database itself refuses private places (GD-15) and shapes that are no shapes (DC-4)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import psycopg
 import pytest
@@ -72,9 +72,9 @@ def test_GD_15__prohibited_kinds_come_from_the_pack(plain, refused_by):
 
 
 def test_GD_15__zone_drawn_later__device_cannot_come_back(plain, refused_by):
-    device = plain.device("reviewed", place=IN_Z1)
-    plain.publish(device)
-    plain.set_state("device", device, "maintenance")
+    with plain.connection.transaction():
+        device = plain.device("maintenance", place=IN_Z1, activated_on=date(2025, 7, 1))
+        plain.publish(device)
     plain.zone()
     with refused_by("GD-15"):
         plain.set_state("device", device, "active")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from schemas.machine import state_tables
+from schemas.machine import ANY, state_tables
 from schemas.tables import Base
 from tests.database.plain import Plain, connect_admin
 
@@ -34,7 +34,7 @@ def flights(plain):
     route = plain.route(plain.area())
     drones = [new_drone(plain, number) for number in (1, 2)]
 
-    def make(state, start_h, end_h, drone=0):
+    def make(state, start_h, end_h, drone=0, **values):
         return plain.insert(
             "flight",
             state=state,
@@ -45,13 +45,14 @@ def flights(plain):
             route_version=1,
             drone_id=drones[drone],
             pilot_id=person,
-            during=f"[{TEN + timedelta(hours=start_h)},{TEN + timedelta(hours=end_h)})",
+            during=values.pop("during", f"[{TEN + timedelta(hours=start_h)},{TEN + timedelta(hours=end_h)})"),
             precheck="{}",
             vehicle="{}",
             plan_name="p",
             plan_bytes=b"",
             plan_digest="0" * 64,
             mission_digest="0" * 64,
+            **values,
         )
 
     return make
@@ -85,6 +86,12 @@ def test_DC_1__one_after_the_other_or_another_aircraft__allowed(flights):
     flights("closed", 0, 1)
 
 
+def test_DC_1__in_the_air_twice_whatever_the_windows_say__refused(flights, refused_by):
+    flights("airborne", 0, 1)
+    with refused_by("DC-1"):
+        flights("airborne", 5, 6)
+
+
 def test_DC_1__second_becomes_active_by_update__refused(plain, flights, refused_by):
     flights("airborne", 0, 2)
     waiting = flights("cleared", 1, 3)
@@ -93,10 +100,10 @@ def test_DC_1__second_becomes_active_by_update__refused(plain, flights, refused_
 
 
 @pytest.mark.parametrize("during", ["empty", "(,)", "[2025-07-02,)", "[2025-07-02,infinity)"])
-def test_flight__window_without_ends__refused(plain, flights, during):
-    flight = flights("filed", 0, 1)
-    with pytest.raises(psycopg.errors.CheckViolation):
-        plain.run("UPDATE core.flight SET during = %s WHERE id = %s", during, flight)
+def test_flight__window_without_ends__refused(flights, during):
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        flights("filed", 0, 1, during=during)
+    assert refused.value.diag.constraint_name == "ck_flight_during"
 
 
 def stated_tables():
@@ -104,6 +111,20 @@ def stated_tables():
         machine = getattr(mapper.class_, "__machine__", None)
         if machine:
             yield mapper.local_table.name, machine
+
+
+@pytest.mark.parametrize(("table", "machine"), sorted(stated_tables()))
+def test_P9__steps_of_the_database_are_those_of_the_state_table(blank, table, machine):
+    with connect_admin(blank) as root:
+        rows = root.execute("SELECT source, target FROM law.step WHERE subject = %s", [table]).fetchall()
+    states = state_tables()[machine]
+    named = {
+        (source, row.target)
+        for row in states.transitions
+        for source in (states.states if row.sources == (ANY,) else row.sources)
+        if source != row.target
+    }
+    assert set(rows) == named
 
 
 @pytest.mark.parametrize(("table", "machine"), sorted(stated_tables()))

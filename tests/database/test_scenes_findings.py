@@ -88,7 +88,7 @@ def test_segment__permit_in_force__no_detection(services, pair, item, database):
     engine.dispose()
     outcome = scenes.segment(services, pair[1], before=pair[0])
     assert outcome.detections == ()
-    assert "P-1" in outcome.verdicts[0].trace[-1]
+    assert "P-1" in outcome.verdicts[0].trace[-1].render("zh")
 
 
 def test_segment__later_scene_as_before__refused(services, pair):
@@ -144,6 +144,7 @@ def proposing(services, pair, work, monkeypatch):
 def change(database, statement: str) -> None:
     engine = database.admin_engine()
     with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(statement))
     engine.dispose()
 

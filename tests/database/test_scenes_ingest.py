@@ -194,6 +194,7 @@ def flight(database):
         made = t.Flight(
             id=uuid.uuid4(),
             public_id="FL-TEST",
+            origin="sample",
             state="landed",
             authority_id=route.authority_id,
             inspection_plan_id=session.scalars(select(t.InspectionPlan.id)).one(),
@@ -268,6 +269,7 @@ def test_GD_36_1__image_without_a_time__quarantined(ingest, flight, tmp_path):
 def test_GD_36_1__flight_that_never_flew__quarantined(ingest, flight, tmp_path, database):
     engine = database.admin_engine()
     with Session(engine) as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE core.flight SET state = 'cleared'"))
         session.commit()
     engine.dispose()

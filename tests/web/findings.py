@@ -43,6 +43,9 @@ def make_findings(services, folder, *, officer="O1", count=3) -> list[str]:
         made = [_detection(db, run, officer, number) for number in range(count)]
         names = [row.public_id for row in made]
         db.add_all(made)
+        db.flush()
+        for row in made:
+            row.state = "assigned"
         db.commit()
     engine.dispose()
     return names
@@ -94,5 +97,5 @@ def _detection(db, run, officer, number):
         rule_trace=["Bare soil where there was green before", "No permit covers this place"],
         formed_at=FORMED + timedelta(hours=number) - timedelta(days=6 if number == 0 else 0),
         assigned_to=person.id,
-        state="assigned",
+        state="new",
     )

@@ -125,6 +125,7 @@ def test_decision__malformed__422(signed_in, findings, services):
 
 
 def test_new_finding__taken_on__is_the_officers(signed_in, findings, services, admin):
+    admin.execute("SET session_replication_role = replica")
     admin.execute("UPDATE core.detection SET state = 'new', assigned_to = NULL WHERE public_id = %s", (findings[1],))
     client = signed_in("O2")
     assert "Take it on" in client.get(f"/review/{findings[1]}", headers=HTML).text
