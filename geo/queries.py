@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 from geoalchemy2 import Geography
 from geoalchemy2 import functions as gis
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import LargeBinary, cast, func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from geo import shapes
-from geo.zones import MOST_BUFFER_M, SHORTEST_DEGREE_M, Zone
+from geo.zones import MOST_BUFFER_M, Zone, margins_deg
 from schemas.tables import SRID, Device, DeviceSite, PrivacyZone
 
 # Columns of the table and not rows of the mapping: near a long route there are thousands of zones.
@@ -33,12 +34,7 @@ def zones_near(
     public id. `geom` is in EPSG:4326.
     """
     widest_m = (session.scalar(select(func.max(_ZONE.buffer_m))) or 0.0) + extra_buffer_m
-    west, south, east, north = geom.bounds
-    margin_deg = widest_m / SHORTEST_DEGREE_M
-    margin_lon_deg = margin_deg / max(math.cos(math.radians(min(max(-south, north, 0.0), 89.0))), 1e-9)
-    window = gis.ST_MakeEnvelope(
-        west - margin_lon_deg, south - margin_deg, east + margin_lon_deg, north + margin_deg, SRID
-    )
+    windows = _windows(geom, widest_m)
     rows = session.execute(
         select(
             _ZONE.id,
@@ -51,7 +47,7 @@ def zones_near(
             gis.ST_AsEWKB(_ZONE.exact_geom, type_=LargeBinary),
         )
         .where(
-            or_(_ZONE.geom.bool_op("&&")(window), _ZONE.exact_geom.bool_op("&&")(window)),
+            or_(*(shape.bool_op("&&")(window) for window in windows for shape in (_ZONE.geom, _ZONE.exact_geom))),
             _ZONE.valid_from <= (end or start),
             or_(_ZONE.valid_to.is_(None), _ZONE.valid_to > start),
         )
@@ -62,6 +58,18 @@ def zones_near(
     ids, names, kinds, displayed, buffers_m, begins, ends, exact = zip(*rows, strict=True)
     geoms, exact_geoms = shapes.from_database(displayed), shapes.from_database(exact)
     return tuple(map(Zone, ids, names, kinds, geoms, buffers_m, begins, ends, exact_geoms))
+
+
+def _windows(geom: BaseGeometry, reach_m: float) -> list[ColumnElement[Any]]:
+    """The bounding box of a geometry, grown by some metres, and what of it lies beyond the 180th meridian."""
+    west, south, east, north = geom.bounds
+    (lon_deg,), (lat_deg,) = margins_deg(south, north, np.array([reach_m]))
+    west, east = west - lon_deg, east + lon_deg
+    turns_deg = [0.0, *([360.0] if west < -180 else []), *([-360.0] if east > 180 else [])]
+    return [
+        gis.ST_MakeEnvelope(west + turn_deg, south - lat_deg, east + turn_deg, north + lat_deg, SRID)
+        for turn_deg in turns_deg
+    ]
 
 
 def active_devices_near_zones(session: Session, at: datetime) -> tuple[str, ...]:

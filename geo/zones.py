@@ -121,6 +121,18 @@ def distances_m(one: BaseGeometry, others: Shapes) -> Floats:
     return found
 
 
+def margins_deg(south: float, north: float, reach_m: Floats) -> tuple[Floats, Floats]:
+    """By how many degrees of longitude and latitude a band between two latitudes grows, at most, by some metres.
+
+    Within reach of a pole that is the whole circle.
+    """
+    lat_deg = reach_m / SHORTEST_DEGREE_M
+    highest_deg = np.maximum(-south, north) + lat_deg
+    with np.errstate(divide="ignore"):
+        lon_deg = lat_deg / np.cos(np.radians(np.minimum(highest_deg, 90.0)))
+    return np.where(highest_deg < 90.0, np.minimum(lon_deg, 360.0), 360.0), lat_deg
+
+
 def _array(geoms: Iterable[BaseGeometry]) -> Shapes:
     return np.array(list(geoms), dtype=object)
 
@@ -129,12 +141,12 @@ def _near(geom: BaseGeometry, checked: Shapes, buffer_m: Floats) -> Indices:
     """Indices of the shapes whose bounding box, grown by the buffer, meets that of the geometry."""
     west, south, east, north = geom.bounds
     boxes = shapely.bounds(checked)
-    margin_deg = buffer_m / SHORTEST_DEGREE_M
-    highest_lat = np.minimum(np.maximum(np.abs(boxes[:, [1, 3]]).max(axis=1), max(-south, north)), 89.0)
-    margin_lon_deg = margin_deg / np.cos(np.radians(highest_lat))
-    meets = (boxes[:, 0] - margin_lon_deg <= east) & (boxes[:, 2] + margin_lon_deg >= west)
-    meets &= (boxes[:, 1] - margin_deg <= north) & (boxes[:, 3] + margin_deg >= south)
-    return np.flatnonzero(meets)
+    lon_deg, lat_deg = margins_deg(south, north, buffer_m)
+    beside = np.zeros(len(checked), dtype=np.bool_)
+    for turn_deg in (-360.0, 0.0, 360.0):  # the neighbour may lie on the other side of the 180th meridian
+        beside |= (boxes[:, 0] + turn_deg - lon_deg <= east) & (boxes[:, 2] + turn_deg + lon_deg >= west)
+    beside &= (boxes[:, 1] - lat_deg <= north) & (boxes[:, 3] + lat_deg >= south)
+    return np.flatnonzero(beside)
 
 
 def _reaches(geom: BaseGeometry, checked: Shapes, buffer_m: Floats) -> NDArray[np.bool_]:
