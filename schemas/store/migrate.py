@@ -17,6 +17,20 @@ SCHEMAS = ("core", "law", "ledger", "public_map")
 EXTENSIONS = ("postgis", "btree_gist")
 ROLES = (OWNER, APP, PUBLIC)
 OLDEST_SERVER = 150000
+# What every role may call at first, and what would let the public role see beside the views or write at all:
+# PostGIS tells extents, histograms and matches of any column without asking for the right to read it, and
+# large objects fill a disk.
+CLOSED_FUNCTIONS = (
+    "st_estimatedextent",
+    "st_estimated_extent",
+    "_postgis_index_extent",
+    "_postgis_join_selectivity",
+    "_postgis_selectivity",
+    "_postgis_stats",
+    "lo_creat",
+    "lo_create",
+    "lo_from_bytea",
+)
 # Roles belong to the whole server, so two databases that migrate at once may collide on them.
 ROLE_ATTEMPTS = 10
 
@@ -129,11 +143,22 @@ def _prepare(connection: Connection) -> None:
         connection.execute(text(f"CREATE EXTENSION IF NOT EXISTS {extension}"))
     name = connection.dialect.identifier_preparer.quote(connection.engine.url.database or "")
     connection.execute(text(f"GRANT CREATE ON DATABASE {name} TO {OWNER}"))
+    # A database that was upgraded from an older server still lets everybody create things in `public`.
+    connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    connection.execute(text(f"REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC"))
     if connection.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar():
         # Views that hide rows keep their spatial index only with an operator that can tell nothing about
         # those rows; comparing boxes tells nothing (reliability.md finding 8). Elsewhere they are slower.
         connection.execute(text("ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF"))
+        for function in connection.execute(_OPEN, {"names": list(CLOSED_FUNCTIONS)}).scalars().all():
+            connection.execute(text(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC"))
     connection.commit()
+
+
+_OPEN = text(
+    "SELECT p.oid::regprocedure::text FROM pg_proc p"
+    " WHERE p.proname = ANY (:names) AND p.pronamespace IN ('public'::regnamespace, 'pg_catalog'::regnamespace)"
+)
 
 
 def _run_migrations(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from schemas.rules import Rulebook
 from schemas.rules.rulebook import read_pack
 from schemas.store.cluster import ClusterError
-from schemas.store.engine import APP, Database
+from schemas.store.engine import APP, PUBLIC, Database
 from schemas.store.migrate import MIGRATIONS, head, migrate
 from schemas.store.migrations.env_filters import include_name, include_object
 from schemas.tables import SCHEMA, Base
@@ -69,6 +69,9 @@ def test_migrate__missing_database__created(server):
         migrate(database)
         with connect(database, APP) as connection:
             assert connection.execute("SELECT count(*) FROM core.device").fetchone() == (0,)
+            # Clones of a template do not take this over, so it is looked at here.
+            rights = "SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')"
+            assert connection.execute(rights, [PUBLIC]).fetchone() == (False,)
     finally:
         server.drop(name)
 

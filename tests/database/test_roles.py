@@ -79,6 +79,19 @@ def test_P11__public_has_no_right_on_anything_else(root):
         assert root.execute(query, [PUBLIC, name, checked]).fetchone() == (False,), name
 
 
+def test_P11__public_may_call_one_function_of_ours_and_not_by_its_name(root, public):
+    granted = root.execute(
+        "SELECT p.oid::regproc::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+        " WHERE n.nspname IN ('core', 'law', 'ledger', 'public_map') AND has_function_privilege(%s, p.oid, 'EXECUTE')",
+        [PUBLIC],
+    ).fetchall()
+    assert granted == [("core.earliest_use",)]
+    used = root.execute(
+        "SELECT nspname FROM pg_namespace WHERE has_schema_privilege(%s, oid, 'USAGE') AND nspname !~ '^pg_'", [PUBLIC]
+    ).fetchall()
+    assert {name for (name,) in used} == {"public", "public_map", "information_schema"}
+
+
 def test_P11__public_cannot_write_through_a_view(public):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         public.execute("UPDATE public_map.base_features SET kind = 'x'")
@@ -95,6 +108,17 @@ def test_P11__public_cannot_write_through_a_view(public):
         "SELECT * FROM law.pack",
         "SELECT core.earliest_use('device', gen_random_uuid(), NULL, NULL, false, now()::date)",
         "SELECT ledger.line(NULL)",
+        # What PostGIS tells about any column, and the exact shape of a sensitive zone is one.
+        "SELECT ST_EstimatedExtent('core', 'privacy_zone', 'exact_geom')",
+        "SELECT ST_EstimatedExtent('core', 'privacy_zone', 'exact_geom', true)",
+        "SELECT _postgis_index_extent(oid, 'exact_geom') FROM pg_class WHERE relname = 'privacy_zone'",
+        "SELECT _postgis_stats(oid, 'exact_geom') FROM pg_class WHERE relname = 'privacy_zone'",
+        "SELECT _postgis_selectivity(oid, 'exact_geom', ST_MakeEnvelope(113, 23, 114, 24, 4326))"
+        " FROM pg_class WHERE relname = 'privacy_zone'",
+        "SELECT _postgis_join_selectivity(oid, 'exact_geom', oid, 'geom') FROM pg_class WHERE relname = 'privacy_zone'",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
+        "SELECT set_config('session_replication_role', 'replica', false)",
         "CREATE TABLE public.mine (x int)",
         "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "SET ROLE skywarden_app",
@@ -120,6 +144,15 @@ def test_P11__public__refused(public, statement):
         "ALTER TABLE core.device DISABLE TRIGGER ALL",
         "DROP TRIGGER stamp ON core.device",
         "SET ROLE skywarden_owner",
+        "SET session_replication_role = replica",
+        "SET SESSION AUTHORIZATION postgres",
+        "INSERT INTO law.step VALUES ('device', 'registered', 'active')",
+        "INSERT INTO ledger.event SELECT * FROM ledger.event",
+        "INSERT INTO ledger.seal SELECT * FROM ledger.seal",
+        "SELECT setval('ledger.event_id', 1)",
+        "CREATE FUNCTION core.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TABLE public.mine (x int)",
+        "CREATE SCHEMA mine",
         "SELECT ledger.merkle_root('{}')",
     ],
 )
@@ -156,7 +189,9 @@ def rows(plain, public):
     ],
 )
 def test_5_3__devices__status_by_state(plain, rows, state, status):
-    plain.publish(plain.device(state))
+    with plain.connection.transaction():
+        used = {"activated_on": date(2025, 7, 1)} if state in ("maintenance", "blocked") else {}
+        plain.publish(plain.device(state, **used))
     assert rows("devices", "status") == ([(status,)] if status else [])
 
 
