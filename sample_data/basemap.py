@@ -16,6 +16,7 @@ from sample_data.landscape import SCENE_BOX, Landscape
 Feature = dict[str, Any]
 # What a map of the whole district need not show finer than this.
 DETAIL_M = 0.6
+NECK_M = 0.1
 ROAD_RANK = {"trunk": 0, "main": 1, "lane": 2, "street": 3}
 
 
@@ -27,8 +28,11 @@ def feature(shape: BaseGeometry, **properties: Any) -> Feature:  # noqa: ANN401
 def parts(shape: BaseGeometry, smallest_m2: float = 30.0) -> Iterable[BaseGeometry]:
     """The polygons of a shape, without crumbs, simplified as far as a map allows."""
     for piece in shapely.get_parts(shapely.simplify(shape, DETAIL_M)):
-        if piece.geom_type == "Polygon" and piece.area >= smallest_m2 and piece.is_valid:
-            yield piece
+        # A neck narrower than the last decimal would close when the shape is written, and the shape cross itself.
+        sound = [piece] if to_wgs84(piece).is_valid else shapely.get_parts(piece.buffer(-NECK_M).buffer(NECK_M))
+        for part in sound:
+            if part.geom_type == "Polygon" and part.area >= smallest_m2 and to_wgs84(part).is_valid:
+                yield part
 
 
 def base_map(land: Landscape) -> list[Feature]:

@@ -1,0 +1,33 @@
+"""Shapes of the base map are sound when they are written with seven decimals."""
+
+from __future__ import annotations
+
+import shapely
+
+from sample_data.basemap import parts
+from sample_data.frame import to_wgs84
+
+
+def test_parts__neck_narrower_than_the_last_decimal__two_sound_shapes():
+    neck_m = 0.004
+    left, right = shapely.box(0, 0, 100, 100), shapely.box(140, 0, 240, 100)
+    pinched = shapely.Polygon(
+        [
+            (0, 0),
+            (100, 0),
+            (120, 50 - neck_m),
+            (140, 0),
+            (240, 0),
+            (240, 100),
+            (140, 100),
+            (120, 50),
+            (100, 100),
+            (0, 100),
+        ]
+    )
+    assert pinched.is_valid
+    assert not to_wgs84(pinched).is_valid
+    made = list(parts(pinched))
+    assert len(made) == 2
+    assert all(to_wgs84(part).is_valid for part in made)
+    assert shapely.union_all(made).covers(shapely.union_all([left, right]).buffer(-1))
