@@ -26,6 +26,7 @@ from sensing.quarantine import Progress
 from sensing.scratch import private_directory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
 from sensing.violations import Verdict, judge, rules_sha256
+from sensing.words import say
 
 _NO_RULES = "0" * 64
 
@@ -113,8 +114,8 @@ def _rules(bench: Bench, scene: Scene) -> tuple[RulePack | None, date]:
 def _verdicts(candidates: Sequence[Candidate], pack: RulePack | None, context: Context, on: date) -> list[Verdict]:
     if pack is not None:
         return judge(candidates, pack, context, on)
-    word = f"no rule pack was in force here on {on.isoformat()}: nothing can be called a violation"
-    return [Verdict(one, None, False, (*one.trace, word)) for one in candidates]
+    sentence = say("law.no_pack", day=on.isoformat())
+    return [Verdict(one, None, False, (*one.trace, sentence)) for one in candidates]
 
 
 def _coverage(after: Source, found: Segmentation) -> dict[str, float]:

@@ -86,7 +86,7 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         rules_sha256=analysis.rules_sha256,
         labels_sha256=found.labels_sha256,
         coverage=dict(analysis.coverage),
-        refused_kinds=dict(found.refused),
+        refused_kinds={kind: reason.dump() for kind, reason in found.refused.items()},
         runtime_s=round(analysis.runtime_s, 3),
     )
 
@@ -104,7 +104,7 @@ def detection(
         score=round(seen.score, 4),
         area_m2=round(seen.area_m2, 1),
         geom=from_shape(seen.geom, srid=SRID),
-        rule_trace=list(verdict.trace),
+        rule_trace=[sentence.dump() for sentence in verdict.trace],
         context={
             "violation": verdict.violation.code if verdict.violation else None,
             "measures": {name: round(value, 4) for name, value in seen.measures.items()},

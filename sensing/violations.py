@@ -13,6 +13,7 @@ from schemas.rules import RulePack
 from schemas.rules.pack import ViolationType
 from sensing.context import Context, Overlap
 from sensing.segment.model import Candidate
+from sensing.words import Sentence, say
 
 PERMITS = "permits"
 # A candidate belongs to a place when most of it lies there; a border drawn some pixels off does not matter.
@@ -21,12 +22,12 @@ MOST = 0.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the law's layers say about a candidate: a lead or not, with every step in words."""
+    """What the law's layers say about a candidate: a lead or not, with every step as a sentence."""
 
     candidate: Candidate
     violation: ViolationType | None
     is_lead: bool
-    trace: tuple[str, ...]
+    trace: tuple[Sentence, ...]
     places: tuple[Overlap, ...] = ()
 
 
@@ -44,40 +45,41 @@ def judge(candidates: Iterable[Candidate], pack: RulePack, context: Context, on:
 def _judge(candidate: Candidate, catalogue: Sequence[ViolationType], context: Context, on: date) -> Verdict:
     entry = next((one for one in catalogue if candidate.kind in one.kinds), None)
     if entry is None:
-        return Verdict(candidate, None, False, (*candidate.trace, f"no rule names {candidate.kind}"))
+        return Verdict(candidate, None, False, (*candidate.trace, say("law.no_rule", kind=candidate.kind)))
     trace = list(candidate.trace)
+    size = {"area_m2": candidate.area_m2, "least_m2": entry.min_area_m2}
     if candidate.area_m2 < entry.min_area_m2:
-        trace.append(f"{candidate.area_m2:.0f} m2 is below the {entry.min_area_m2:.0f} m2 of {entry.code}")
+        trace.append(say("law.too_small", code=entry.code, **size))
         return Verdict(candidate, entry, False, tuple(trace))
-    trace.append(f"{candidate.area_m2:.0f} m2, at least {entry.min_area_m2:.0f} m2 ({entry.code})")
-    inside, places, word = _where(candidate, entry, context, on)
-    trace.append(word)
+    trace.append(say("law.large_enough", code=entry.code, **size))
+    inside, places, sentence = _where(candidate, entry, context, on)
+    trace.append(sentence)
     if not inside:
         return Verdict(candidate, entry, False, tuple(trace))
     permit = _permit(candidate, entry, context, on)
     if permit is not None:
         number = permit.place.number or permit.place.public_id
-        trace.append(f"{permit.share:.0%} lies under permit {number} ({permit.place.kind}): no finding")
+        trace.append(say("law.permitted", share=permit.share, number=number, kind=permit.place.kind or PERMITS))
         return Verdict(candidate, entry, False, tuple(trace), (*places, permit))
-    trace.append("no permit covers it" if context.has(PERMITS) else "no permits are known here")
+    trace.append(say("law.no_permit" if context.has(PERMITS) else "law.permits_unknown"))
     if entry.corroboration_required:
-        trace.append("an image alone decides nothing: corroboration required (GD-11.6)")
+        trace.append(say("law.corroboration"))
     return Verdict(candidate, entry, True, tuple(trace), places)
 
 
 def _where(
     candidate: Candidate, entry: ViolationType, context: Context, on: date
-) -> tuple[bool, tuple[Overlap, ...], str]:
+) -> tuple[bool, tuple[Overlap, ...], Sentence]:
     """Whether the candidate lies where the rule applies, the places that say so, and a sentence."""
     if not entry.only_within:
-        return True, (), "the rule applies everywhere"
+        return True, (), say("law.everywhere")
     for layer in entry.only_within:
         share = context.covered(layer, candidate.geom, on)
         if share >= MOST:
             places = tuple(context.overlaps(layer, candidate.geom, on))
             names = ", ".join(overlap.place.name for overlap in places[:3])
-            return True, places, f"{share:.0%} lies in {layer}: {names}"
-    return False, (), f"lies outside {' and '.join(entry.only_within)}, where the rule applies"
+            return True, places, say("law.within", share=share, layer=layer, places=names)
+    return False, (), say("law.outside", layers=list(entry.only_within))
 
 
 def _permit(candidate: Candidate, entry: ViolationType, context: Context, on: date) -> Overlap | None:

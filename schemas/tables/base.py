@@ -41,6 +41,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[str]: JSONB,
+        list[dict[str, Any]]: JSONB,
         uuid.UUID: UUID(as_uuid=True),
         str: Text,
     }

@@ -91,7 +91,7 @@ class Detection(Stated, Base):
     score: Mapped[float]
     area_m2: Mapped[float]
     geom: Mapped[Shape] = geometry("POLYGON")
-    rule_trace: Mapped[list[str]] = mapped_column(default=list)
+    rule_trace: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     context: Mapped[dict[str, Any]] = mapped_column(default=dict)
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict)
     formed_at: Mapped[datetime]

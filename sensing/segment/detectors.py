@@ -12,6 +12,7 @@ from sensing.features import Floats, majority
 from sensing.segment import examine, pair, single
 from sensing.segment.looks import PROTECTED, WATER, Closer, Find, Numbers, Planes, View
 from sensing.segment.survey import Survey
+from sensing.words import Sentence, say
 
 EXCAVATION, BUILDING, BURN_SCAR, DISCOLOURED_WATER = "excavation", "building", "burn_scar", "discoloured_water"
 VEGETATION_LOSS = "vegetation_loss"
@@ -88,11 +89,11 @@ class Facts:
     survey: Survey
 
 
-def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, str]]:
+def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, Sentence]]:
     """The detectors that a scene allows, and for every other kind the reason why not."""
     numbers = parameters[facts.way]
     chosen: list[Detector] = []
-    refused: dict[str, str] = {}
+    refused: dict[str, Sentence] = {}
     for kind in KINDS:
         reason = _against(facts, kind, parameters)
         if reason:
@@ -103,20 +104,20 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
     return chosen, refused
 
 
-def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> str | None:
+def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence | None:
     if not facts.roles >= _RGB:
-        return "red, green and blue are not known among its bands; name them with --bands"
+        return say("cannot.colours")
     if facts.survey.count < _FEWEST_PIXELS:
-        return f"only {facts.survey.count} pixels could be compared"
+        return say("cannot.few_pixels", count=facts.survey.count)
     if facts.survey.green_excess > _GREENEST:
-        return "its bands are not in the order red, green, blue that was assumed; name them with --bands"
+        return say("cannot.order")
     if kind not in _WAYS[facts.way]:
-        return "needs an earlier scene, and near infrared in both"
+        return say("cannot.one_date")
     coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]
     if facts.gsd_m > coarsest_m:
-        more = "" if facts.way == PAIR else "; with an earlier scene and near infrared in both, coarser ones will do"
-        return f"pixels of {facts.gsd_m:.1f} m are too coarse, {coarsest_m} m would do{more}"
+        key = "cannot.coarse" if facts.way == PAIR else "cannot.coarse_alone"
+        return say(key, gsd_m=facts.gsd_m, coarsest_m=coarsest_m)
     if facts.gsd_m < parameters["surface"]["finest_m"]:
-        return f"pixels of {facts.gsd_m:.3f} m show too little ground at once"
+        return say("cannot.fine", gsd_m=facts.gsd_m)
     layer = _NEEDED_LAYER.get(kind)
-    return f"no {layer} layer is known here" if layer and layer not in facts.layers else None
+    return say("cannot.no_layer", layer=layer) if layer and layer not in facts.layers else None

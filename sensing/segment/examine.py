@@ -17,6 +17,7 @@ from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
 from sensing.segment.looks import FARMLAND, WATER, Closer, Find, Numbers, View
+from sensing.words import say
 
 # How far an edge may be drawn from where the painted area ends.
 _EDGE_PX = 2
@@ -121,9 +122,9 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
     if measures["evidence"] <= numbers["least_evidence"]:
         return None
     words = (
-        f"bare ground {measures['light_over_soil']:.1f} times as bright as ordinary soil here",
-        f"{measures['soil_share']:.0%} of it has the colour of soil",
-        f"its brightness varies by {measures['unevenness']:.0%}; tilled fields are even",
+        say("seen.bare", times=measures["light_over_soil"]),
+        say("seen.soil", share=measures["soil_share"]),
+        say("seen.uneven", share=measures["unevenness"]),
     )
     return Find("excavation", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
@@ -163,8 +164,8 @@ def building(closer: Closer, numbers: Numbers) -> Find | None:
     if not shaped or measures["elongation"] > numbers["max_elongation"]:
         return None
     words = (
-        f"a surface of a made colour, {measures['light']:.1f} times as bright as the scene",
-        f"straight-sided: fills {measures['rectangularity']:.0%} of its rectangle",
+        say("seen.made", times=measures["light"]),
+        say("seen.straight", share=measures["rectangularity"]),
     )
     return Find("building", mask, _score(measures["rectangularity"] + measures["solidity"], 1.2, 1.9), measures, words)
 
@@ -195,8 +196,8 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
     if shade or weak or measures["elongation"] > numbers["max_elongation"]:
         return None
     words = (
-        f"dark ground without colour, {measures['light']:.2f} times as bright as the scene",
-        f"no building beside it that would cast a shade ({measures['built_contact']:.0%} of its rim)",
+        say("seen.char", times=measures["light"]),
+        say("seen.no_shade", share=measures["built_contact"]),
     )
     return Find("burn_scar", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
@@ -209,7 +210,7 @@ def vegetation_loss(closer: Closer, numbers: Numbers) -> Find | None:
         return None
     loss = greenness(view.before) - greenness(view.after)
     measures = {"green_loss": middle(loss, mask), "ndvi": middle(greenness(view.after), mask)}
-    words = (f"NDVI fell by {measures['green_loss']:.2f} to {measures['ndvi']:.2f}",)
+    words = (say("seen.cleared", loss=measures["green_loss"], ndvi=measures["ndvi"]),)
     return Find("vegetation_loss", mask, _score(measures["green_loss"], 0.1, 0.7), measures, words)
 
 
@@ -230,7 +231,7 @@ def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     if not mask.any():
         return None
     measures = {"change": strong, "warmth": middle(warmth(closer.view.after), mask)}
-    words = (f"{strong:.0f} times as far from the colour of its water as that water varies",)
+    words = (say("seen.plume", times=strong),)
     return Find(
         "discoloured_water", mask, _score(strong, numbers["change"], 3 * numbers["sure_change"]), measures, words
     )

@@ -13,6 +13,7 @@ from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment.areas import Area
 from sensing.segment.survey import Survey
+from sensing.words import Sentence
 
 WATER, FARMLAND, PROTECTED = "water", "farmland", "protected"
 LAYERS = (WATER, FARMLAND, PROTECTED)
@@ -75,4 +76,4 @@ class Find:
     mask: Mask
     score: float
     measures: Mapping[str, float]
-    words: tuple[str, ...]
+    words: tuple[Sentence, ...]

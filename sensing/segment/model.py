@@ -12,6 +12,7 @@ import shapely
 
 from sensing.context import Context
 from sensing.picture import Picture
+from sensing.words import Sentence
 
 Progress = Callable[[float], None]
 
@@ -45,7 +46,7 @@ class Candidate:
     area_m2: float
     score: float
     measures: Mapping[str, float]
-    trace: tuple[str, ...]
+    trace: tuple[Sentence, ...]
     alternative: shapely.Polygon | None = None
 
 
@@ -59,7 +60,7 @@ class Segmentation:
     """
 
     candidates: tuple[Candidate, ...]
-    refused: Mapping[str, str]
+    refused: Mapping[str, Sentence]
     labels: Path
     labels_sha256: str
     parameters_sha256: str

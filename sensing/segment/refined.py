@@ -18,6 +18,7 @@ from sensing.picture import Picture
 from sensing.segment.examine import outline, to_ground
 from sensing.segment.model import Candidate, Job, Progress, Segmentation, Segmenter
 from sensing.segment.sam import Sam
+from sensing.words import say
 
 _RGB = (Role.RED, Role.GREEN, Role.BLUE)
 # SAM sees 1024 pixels a side; a candidate and its surroundings fill about half of that.
@@ -62,7 +63,7 @@ class Refined:
         rim = outline(answer.mask, _SIMPLIFY_PX) if answer else None
         if answer is None or rim is None:
             return candidate
-        words = (*candidate.trace, f"SAM agrees with its outline (its own estimate: {answer.predicted_iou:.2f})")
+        words = (*candidate.trace, say("seen.sam", iou=answer.predicted_iou))
         return replace(candidate, alternative=moved(to_ground(rim, place), crs, WGS84), trace=words)
 
 

@@ -18,6 +18,7 @@ from sensing.segment import sam_compat
 from sensing.segment.model import Candidate, Job, Segmentation
 from sensing.segment.refined import Refined
 from sensing.segment.sam import Redrawn, Sam, prompts, same_thing
+from sensing.words import say
 from tests.unit.sensing.ground import Ground
 from tests.unit.sensing.pictures import noise, write_tif
 
@@ -212,7 +213,7 @@ class _Found:
 def refined(tmp_path, model, monkeypatch):
     path = write_tif(tmp_path / "a.tif", noise(3, 120, 140, high=3000))
     square = Ground().to_map(shapely.box(40, 40, 70, 70))
-    candidate = Candidate("excavation", square, 90_000.0, 0.8, {}, ("seen",))
+    candidate = Candidate("excavation", square, 90_000.0, 0.8, {}, (say("seen.soil", share=0.9),))
     sam = Sam(model, "2" * 64)
 
     def run(answer):
@@ -231,7 +232,7 @@ def test_refined__sam_agrees__outline_beside_the_pixel_one(refined):
     (after,) = found.candidates
     assert after.geom == before.geom
     assert after.alternative.contains(before.geom.buffer(-1e-5))
-    assert "SAM agrees" in after.trace[-1]
+    assert "SAM agrees" in after.trace[-1].render("en")
     assert found.parameters_sha256 == f"{'1' * 64}+{'2' * 64}"
 
 

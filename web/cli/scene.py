@@ -17,6 +17,7 @@ from sensing import queries
 from sensing.evaluate import evaluate, read_truth
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
 from sensing.quarantine import Progress
+from sensing.words import in_words, name
 from web import scenes
 from web.cli.common import (
     REFUSED,
@@ -41,10 +42,12 @@ WORDS = {
         "cannot": "cannot be judged: {kind}: {why}",
         "found": "{count} x {kind}",
         "nothing": "no finding",
+        "unjudged": "nothing could be judged, so this says nothing about the ground",
         "silent": "{count} candidates are no finding",
         "proposed": "for review: {ids}",
         "unproposed": "leads that may not become findings:",
         "none": "no scenes",
+        "findings": "{count} findings",
         "match": "{kind}: {hit} of {of} found, median IoU {iou:.2f}",
         "missed": "missed: {kind} ({reason})",
         "hit": "reported by mistake: {kind} ({reason})",
@@ -60,10 +63,12 @@ WORDS = {
         "cannot": "无法判别：{kind}：{why}",
         "found": "{kind} {count} 处",
         "nothing": "未发现线索",
+        "unjudged": "无法作出任何判别，因此不能说明地面情况",
         "silent": "另有 {count} 处疑似区域不构成线索",
         "proposed": "待审核：{ids}",
         "unproposed": "不能成为线索的疑似区域：",
         "none": "没有影像",
+        "findings": "{count} 条线索",
         "match": "{kind}：{of} 处中找到 {hit} 处，IoU 中位数 {iou:.2f}",
         "missed": "漏判：{kind}（{reason}）",
         "hit": "误判：{kind}（{reason}）",
@@ -181,12 +186,12 @@ def segment(services: Services, scene_id: str, before: str | None, as_json: bool
     covered = run.coverage
     click.echo(words["looked"].format(id=scene_id, km2=covered["analysed"], s=run.runtime_s, hidden=covered["private"]))
     for kind, why in run.refused_kinds.items():
-        click.echo("  " + words["cannot"].format(kind=kind, why=why))
+        click.echo("  " + words["cannot"].format(kind=name(kind, lang()), why=in_words(why)[lang()]))
     leads = Counter(verdict.candidate.kind for verdict in outcome.verdicts if verdict.is_lead)
     for kind, count in sorted(leads.items()):
-        click.echo("  " + words["found"].format(kind=kind, count=count))
+        click.echo("  " + words["found"].format(kind=name(kind, lang()), count=count))
     if not leads:
-        click.echo("  " + words["nothing"])
+        click.echo("  " + words["unjudged" if covered["analysed"] == 0 else "nothing"])
     silent = len(outcome.verdicts) - leads.total()
     if silent:
         click.echo("  " + words["silent"].format(count=silent))
@@ -204,7 +209,7 @@ def _segmented_json(outcome: scenes.Segmented) -> dict[str, Any]:
         "run": run.public_id,
         "runtime_s": run.runtime_s,
         "coverage": run.coverage,
-        "refused_kinds": run.refused_kinds,
+        "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
         "detections": list(outcome.detections),
         "candidates": [
             {
@@ -212,7 +217,7 @@ def _segmented_json(outcome: scenes.Segmented) -> dict[str, Any]:
                 "lead": verdict.is_lead,
                 "score": round(verdict.candidate.score, 3),
                 "area_m2": round(verdict.candidate.area_m2, 1),
-                "trace": list(verdict.trace),
+                "trace": [sentence.render(lang()) for sentence in verdict.trace],
             }
             for verdict in outcome.verdicts
         ],
@@ -233,10 +238,11 @@ def list_scenes(services: Services, as_json: bool) -> None:
     if not rows:
         click.echo(WORDS[lang()]["none"])
     for row in rows:
-        state = ",".join(row.quarantine) if row.quarantine else f"{row.detections} findings"
+        findings = WORDS[lang()]["findings"].format(count=row.detections)
+        state = ",".join(row.quarantine) if row.quarantine else findings
         click.echo(
-            f"{row.public_id:<11}{row.sensor:<10}{_time(row.captured_at):<22}{row.gsd_m or 0:>8.2f} m  "
-            f"{row.flight or '—':<11}{state:<14}{row.file_name}"
+            f"{row.public_id:<12} {row.sensor:<10} {_time(row.captured_at):<22} {row.gsd_m or 0:>8.2f} m  "
+            f"{row.flight or '—':<12} {state:<14} {row.file_name}"
         )
 
 
@@ -265,11 +271,11 @@ def evaluate_scene(services: Services, scene_id: str, truth: Path, as_json: bool
     for kind, iou in outcome.median_iou().items():
         of = [match for match in outcome.matches if match.truth.kind == kind]
         hit = sum(match.iou > 0 for match in of)
-        click.echo(words["match"].format(kind=kind, hit=hit, of=len(of), iou=iou))
+        click.echo(words["match"].format(kind=name(kind, lang()), hit=hit, of=len(of), iou=iou))
     for miss in outcome.misses:
-        click.echo("  " + words["missed"].format(kind=miss.kind, reason=miss.reason))
+        click.echo("  " + words["missed"].format(kind=name(miss.kind, lang()), reason=miss.reason))
     for one, quiet in outcome.hits:
-        click.echo("  " + words["hit"].format(kind=one.kind, reason=quiet.reason))
+        click.echo("  " + words["hit"].format(kind=name(one.kind, lang()), reason=quiet.reason))
     if outcome.false_alarms:
         click.echo("  " + words["false"].format(count=len(outcome.false_alarms)))
     elif not outcome.hits:

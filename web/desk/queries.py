@@ -28,6 +28,7 @@ from schemas.tables import (
     SegmentationRun,
     SupervisionItem,
 )
+from sensing.words import in_words
 
 OPEN_STATES = ("new", "assigned")
 DECIDED_STATES = ("confirmed", "false_alarm", "inconclusive")
@@ -78,7 +79,7 @@ class Finding:
     formed_at: datetime
     decided_at: datetime | None
     reason: str | None
-    trace: tuple[str, ...]
+    trace: tuple[Mapping[str, str], ...]
     item: Mapping[str, str] | None
     basis: Mapping[str, str] | None
     flight: str | None
@@ -175,7 +176,7 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         formed_at=row.formed_at,
         decided_at=row.decided_at,
         reason=row.reason,
-        trace=tuple(row.rule_trace),
+        trace=tuple(map(in_words, row.rule_trace)),
         item={"en": item.name_en, "zh": item.name_zh} if item else None,
         basis={"en": f"{basis.title_en}, art. {basis.article}", "zh": f"{basis.title_zh} 第{basis.article}条"}
         if basis

@@ -241,7 +241,7 @@ def refused(tmp_path, data: np.ndarray, context: Context | None = None, **option
     path = write_tif(tmp_path / "odd.tif", data, **profile | options.pop("profile", {}))
     found = segmented(tmp_path, (path, None), context or Context([]), **options)
     assert found.candidates == ()
-    return dict(found.refused)
+    return {kind: reason.render("en") for kind, reason in found.refused.items()}
 
 
 def test_refused__one_band__every_kind_with_the_reason(tmp_path):

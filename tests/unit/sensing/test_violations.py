@@ -18,6 +18,7 @@ from sensing.segment.examine import evidence, largest, outline, smoothed
 from sensing.segment.model import Candidate
 from sensing.segment.spectral import Spectral
 from sensing.violations import judge, rules_sha256
+from sensing.words import say
 
 DAY = date(2025, 7, 2)
 SHAPE = shapely.box(113.26, 23.12, 113.261, 23.121)
@@ -29,7 +30,7 @@ def pack():
 
 
 def candidate(kind: str, area_m2: float = 11_000.0) -> Candidate:
-    return Candidate(kind, SHAPE, area_m2, 0.8, {}, ("seen",))
+    return Candidate(kind, SHAPE, area_m2, 0.8, {}, (say("seen.soil", share=0.9),))
 
 
 def place(layer: str, geom=SHAPE, **more) -> Place:
@@ -45,13 +46,13 @@ def test_excavation__no_permit__lead_that_needs_corroboration(pack):
     found = verdict(pack, "excavation")
     assert found.is_lead
     assert found.violation.code == "illegal_excavation"
-    assert any("corroboration" in word for word in found.trace)
+    assert any("corroboration" in sentence.render("en") for sentence in found.trace)
 
 
 def test_excavation__under_a_quarry_permit__no_finding_and_says_which(pack):
     found = verdict(pack, "excavation", place("permits", kind="quarry", number="QH-1"))
     assert not found.is_lead
-    assert "QH-1" in found.trace[-1]
+    assert "QH-1" in found.trace[-1].render("en")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_excavation__permit_that_does_not_cover_it__lead(pack, permit):
 def test_building__outside_protected_zones__no_finding(pack):
     found = verdict(pack, "building")
     assert not found.is_lead
-    assert "outside protected" in found.trace[-1]
+    assert "outside protected" in found.trace[-1].render("en")
 
 
 def test_building__inside_a_protected_zone__lead_that_names_it(pack):
