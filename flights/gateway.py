@@ -24,7 +24,7 @@ from flights import commands, queries
 from flights.canonical import fence_digest
 from flights.conformance import Judge, Report, RouteShape
 from flights.gateway_orders import Fixes, RouteSpan, orders_of
-from flights.gateway_record import House, Track
+from flights.gateway_record import House, Track, record_folder
 from flights.ground import open_ground
 from flights.link import sequence
 from flights.link.errors import CalledOff, LinkLost, VehicleRefused
@@ -166,7 +166,7 @@ def _flush(work: Work) -> None:
 
 @contextlib.contextmanager
 def _recorder(house: House, brief: _Brief) -> Iterator[Recorder]:
-    folder = house.data_dir / "flights" / brief.public_id
+    folder = record_folder(house, brief.public_id)
     folder.mkdir(parents=True, exist_ok=True)
     recorder = Recorder(folder / f"{house.clock.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}.tlog", house.clock)
     try:

@@ -66,7 +66,7 @@ frames_option = click.option(
 
 @click.group()
 def flight() -> None:
-    """Flights along published routes: what was filed, cleared, flown and closed."""
+    """Flights along published routes: what was filed, cleared, flown, aborted and closed."""
 
 
 @flight.command("list")
@@ -121,6 +121,22 @@ def clear(services: Services, flight_id: str, person: str | None) -> None:
 def cancel(services: Services, flight_id: str, reason: str, person: str | None) -> None:
     """Calls a flight off before anything is uploaded."""
     _change(services, person, flight_id, lambda work, row: commands.cancel(work, row, reason))
+
+
+@flight.command("abort")
+@flight_argument
+@click.option("--reason", required=True, help="Why it ends otherwise than planned.")
+@as_person
+@pass_services
+def abort(services: Services, flight_id: str, reason: str, person: str | None) -> None:
+    """Ends a flight that was uploaded or in the air and that nobody follows any more, as after a power cut.
+
+    What was recorded until then becomes part of it. It sends nothing: an aircraft in the air is its pilot's.
+    """
+    from flights import gateway_record
+
+    number = gateway_record.abandon(services, flight_id, reason, actor=actor_for(services, person))
+    _say("done", flight=number, state="aborted")
 
 
 @flight.command("fly")
