@@ -1,0 +1,94 @@
+"""A plan judged against what the database holds, and what it publishes of a route: its mission and its fence."""
+
+import uuid
+
+import pytest
+from shapely.geometry import box
+
+from flights import queries
+from flights.formats import read_plan, write_plan
+from flights.situation import Options
+from schemas import tables as t
+from schemas.refusals import RuleViolation
+from schemas.store.work import find
+from tests.database.flying import END, GROUND, START, change
+from tests.situations import R1, R2, R3, R4, drawn
+
+
+def ask(services, line, at=START, alt_m=100.0, **options):
+    with services.session() as session:
+        plan = drawn(line, alt_m=alt_m)
+        asked = queries.Asked(at, Options(**options), queries.usual_drone(session))
+        pack = queries.rules_for(services.rulebook, plan, at)
+        return queries.judge(session, pack, GROUND, plan, asked)
+
+
+def found(verdict):
+    return [refusal.text for refusal in verdict.refusals]
+
+
+def test_R1__passes_with_the_aircraft_that_is_in_use(services):
+    verdict = ask(services, R1)
+    assert verdict.ok, verdict.render()
+    assert verdict.route == "RT-R1"
+    assert verdict.clearances[0].zone == "PZ-Z1"
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "expected"),
+    [
+        (R2, START, {"GD-16.5", "DC-2"}),
+        (R3, START, {"GD-16.5", "DC-2"}),
+        (R4, START, {"GD-16.3", "DC-2"}),
+        (R1, START.replace(month=6, day=30), {"GD-14.2"}),
+        (R1, START.replace(hour=23), {"GD-16.5"}),
+    ],
+    ids=["R2", "R3", "R4", "a_day_early", "at_night"],
+)
+def test_fixture_routes__refused_as_written(services, line, at, expected):
+    assert {refusal.rule for refusal in ask(services, line, at).refusals} == expected
+
+
+def test_GD_02_1__outside_every_jurisdiction__refused(services):
+    verdict = ask(services, [(8.54, 47.39), (8.55, 47.39)])
+    assert [refusal.rule for refusal in verdict.refusals] == ["GD-02.1", "GD-16.3"]
+
+
+def test_DC_2__route_far_away_is_named__refused_as_different(services):
+    assert "flight.route_differs" in found(ask(services, [(113.30, 23.10), (113.31, 23.10)], route="R1"))
+
+
+def test_airspace_and_homes__are_read_from_the_layers(services, past_the_judge):
+    near = box(113.26, 23.12, 113.265, 23.13).wkt
+    for code, layer, kind in (("CF-WATER", "protected", "drinking_water_source"), ("CF-HOMES", "residential", None)):
+        change(
+            past_the_judge,
+            "INSERT INTO core.context_feature (id, public_id, layer, name, kind, attributes, geom, origin)"
+            " VALUES (:id, :code, :layer, :code, :kind, '{}', ST_GeomFromText(:wkt, 4326), 'sample')",
+            id=uuid.uuid4(),
+            code=code,
+            layer=layer,
+            kind=kind,
+            wkt=near,
+        )
+    assert found(ask(services, R1)) == ["flight.airspace"]
+    assert "flight.low_over_homes" in found(ask(services, R1, alt_m=50.0))
+
+
+def test_drone_unknown__404(session):
+    with pytest.raises(RuleViolation) as caught:
+        queries.drone_named(session, "DR9")
+    assert caught.value.status == 404
+
+
+def test_published_mission__read_from_the_database__has_the_published_digest(session):
+    route = find(session, t.PatrolRoute, "R1")
+    mission = queries.mission_of(route)
+    assert mission.digest == route.mission_digest
+    again = read_plan(write_plan(mission.plan, ".plan"))
+    assert mission.plan.items[0].at == again.items[0].at
+
+
+def test_fence__area_keeps_in_and_zones_keep_out(session):
+    fence = queries.fence_of(session, find(session, t.PatrolRoute, "R1"), START, END)
+    assert [(p.inclusion, len(p.ring)) for p in fence.polygons] == [(True, 4), (False, 4)]

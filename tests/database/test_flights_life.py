@@ -1,0 +1,142 @@
+"""From the upload to the public log: what the record demands, and how a flight ends that nobody leads any more."""
+
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from geoalchemy2.shape import to_shape
+from shapely.geometry import Point, box
+
+from flights import commands, gateway_record
+from geo import shapes
+from schemas import tables as t
+from schemas.refusals import RuleViolation
+from tests.database.flying import (
+    GROUND,
+    airborne,
+    cleared,
+    do,
+    new_zone,
+    prechecked,
+    read_back,
+    refused,
+    row,
+    rules,
+    texts,
+    upload,
+    uploaded,
+)
+
+
+def report(unit, flight, *, landed=False):
+    """Three positions of a flight along R1, a second apart, the last of them now."""
+    for second in (0, 1, 2):
+        unit.session.add(
+            t.TelemetryPoint(
+                flight_id=flight.id,
+                received_at=unit.now - timedelta(seconds=2 - second),
+                boot_ms=second * 1000,
+                geom=shapes.element(Point(113.255 + second / 1e4, 23.125)),
+                alt_rel_home_m=100.0,
+                alt_amsl_m=112.0,
+                implausible=False,
+            )
+        )
+    unit.session.flush()
+    if landed:
+        commands.mark_landed(unit, flight, tlog_sha256="0" * 64)
+
+
+def report_only(work, number):
+    """Stores positions as the gateway does, which is no command."""
+    with work("SYSTEM") as unit:
+        report(unit, unit.get(t.Flight, number))
+        unit.session.commit()
+
+
+class TestUpload:
+    def test_DC_1__only_of_a_cleared_flight(self, work):
+        assert texts(refused(work, "F1", upload, prechecked(work))) == {"machine.unknown_transition"}
+
+    @pytest.mark.parametrize("wrong", ["mission_digest", "fence_digest"])
+    def test_DC_1__vehicle_holds_something_else__refused(self, work, wrong):
+        def lie(unit, flight):
+            commands.mark_uploaded(unit, flight, GROUND, replace(read_back(unit, flight), **{wrong: "0" * 64}))
+
+        assert texts(refused(work, "F1", lie, cleared(work))) == {"flight.vehicle_differs"}
+
+    def test_DC_1__two_flights_of_one_aircraft_at_one_time__the_database_refuses(self, work):
+        uploaded(work)
+        with pytest.raises(RuleViolation) as caught:
+            uploaded(work)
+        assert rules(caught.value) == {"DC-1"}
+
+
+class TestTakeOff:
+    def test_DC_1__a_zone_after_the_upload__the_fence_on_board_is_old__refused(self, work, past_the_judge):
+        number = uploaded(work)
+        new_zone(past_the_judge, box(113.28, 23.135, 113.281, 23.136))
+        assert texts(refused(work, "F1", commands.mark_airborne, number, GROUND)) == {"flight.vehicle_differs"}
+
+    def test_GD_16_1__outside_the_window__refused(self, work, clock):
+        number = uploaded(work)
+        clock.advance(timedelta(hours=2))
+        assert texts(refused(work, "F1", commands.mark_airborne, number, GROUND)) == {"flight.not_in_window"}
+
+
+class TestEnd:
+    def test_GD_16_3__strayed__closed_only_with_an_explanation(self, work, session, clock):
+        number = airborne(work)
+        clock.advance(timedelta(minutes=12))
+        assert texts(refused(work, "SYSTEM", commands.mark_landed, number)) == {"flight.no_track"}
+        do(work, "SYSTEM", report, number, landed=True)
+        far = commands.Deviation(lateral_m=49.8, vertical_m=3.0, stayed_inside=True)
+        do(work, "F1", commands.mark_ingested, number, far)
+        assert texts(refused(work, "F1", commands.close, number)) == {"flight.deviation_unexplained"}
+        do(work, "F1", commands.close, number, note="a gust near the river")
+        flight = row(session, number)
+        assert (flight.state, flight.deviation_note) == ("closed", "a gust near the river")
+        assert flight.during.upper == flight.landed_at
+
+    def test_abort__by_the_pilot_with_a_reason(self, work, session):
+        number = uploaded(work)
+        do(work, "F1", commands.mark_aborted, number, "link lost")
+        assert row(session, number).state == "aborted"
+
+
+class TestAbandon:
+    """The gateway was killed: the flight is in the air on paper, and its aircraft could fly no other."""
+
+    def test_flight_that_somebody_follows__refused(self, work, services):
+        number = airborne(work)
+        report_only(work, number)
+        with pytest.raises(RuleViolation) as caught:
+            gateway_record.abandon(services, number, "power cut", actor=services.actor("F1"))
+        assert texts(caught.value) == {"flight.still_led"}
+
+    def test_flight_that_nobody_follows__aborted_with_what_was_recorded(self, work, services, session, clock):
+        number = airborne(work)
+        report_only(work, number)
+        folder = gateway_record.record_folder(services, number)
+        folder.mkdir(parents=True)
+        for name, content in (("20250702T0200Z-a.tlog", b"first try"), ("20250702T0210Z-b.tlog", b"flown")):
+            (folder / name).write_bytes(content)
+        clock.advance(timedelta(minutes=2))
+        gateway_record.abandon(services, number, "power cut", actor=services.actor("F1"))
+        flight = row(session, number)
+        assert (flight.state, flight.state_reason) == ("aborted", "power cut")
+        assert flight.tlog_sha256 == hashlib.sha256(b"flown").hexdigest()
+        assert to_shape(flight.flown_track).bounds == pytest.approx((113.255, 23.125, 113.2552, 23.125))
+        assert airborne(work) != number
+
+    def test_flight_that_never_left__aborted_without_a_record(self, work, services, session):
+        number = uploaded(work)
+        gateway_record.abandon(services, number, "rain", actor=services.actor("F1"))
+        flight = row(session, number)
+        assert (flight.state, flight.tlog_sha256, flight.flown_track) == ("aborted", None, None)
+
+    def test_somebody_who_flies_nothing__refused(self, work, services):
+        with pytest.raises(RuleViolation) as caught:
+            gateway_record.abandon(services, uploaded(work), "rain", actor=services.actor("O1"))
+        assert caught.value.status == 403
