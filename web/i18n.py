@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -20,10 +19,9 @@ from flask_babel import gettext as _gettext
 from flask_babel import ngettext as _ngettext
 
 from schemas.refusals import LANGUAGES
+from web.identity.request_identity import services
 
 CATALOGUES = Path(__file__).parent / "translations"
-# The zone in which legal dates and all times are shown: that of the rule pack of the district.
-ZONE = "Asia/Shanghai"
 COOKIE = "lang"
 COOKIE_MAX_AGE_S = 365 * 86_400
 
@@ -119,28 +117,33 @@ def in_words(value: Mapping[str, str] | str | None) -> str:
     return value.get(current_language()) or value.get("en") or next(iter(value.values()), "")
 
 
-def day(value: date | datetime | None, zone: str = ZONE) -> str:
+def local_zone() -> tzinfo:
+    """The time zone in which legal dates and all times are shown."""
+    return services().zone
+
+
+def day(value: date | datetime | None) -> str:
     """A date as `2026-11-21`, in the time zone of the rule pack."""
-    return local_date(value, zone).isoformat() if value else ""
+    return local_date(value).isoformat() if value else ""
 
 
-def weekday(value: date | datetime | None, zone: str = ZONE) -> str:
+def weekday(value: date | datetime | None) -> str:
     """A date with its weekday, for deadlines: `2026-11-21 (Sat)`."""
     if not value:
         return ""
-    local = local_date(value, zone)
+    local = local_date(value)
     names = get_locale().days["format"]["abbreviated"]
     return f"{local.isoformat()} ({names[local.weekday()]})"
 
 
-def moment(value: datetime | None, zone: str = ZONE) -> str:
+def moment(value: datetime | None) -> str:
     """An instant as `2026-11-21 14:05`, in the time zone of the rule pack."""
-    return value.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") if value else ""
+    return value.astimezone(local_zone()).strftime("%Y-%m-%d %H:%M") if value else ""
 
 
-def local_date(value: date | datetime, zone: str = ZONE) -> date:
+def local_date(value: date | datetime) -> date:
     """The local date of an instant; a date is one already."""
-    return value.astimezone(ZoneInfo(zone)).date() if isinstance(value, datetime) else value
+    return value.astimezone(local_zone()).date() if isinstance(value, datetime) else value
 
 
 def days_left(until: date, today: date) -> str:

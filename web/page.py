@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Flask, json, request
 from flask_babel import lazy_gettext
@@ -15,7 +14,6 @@ from markupsafe import Markup
 from schemas.actors import ActorKind
 from schemas.rules.registry import registry
 from web import words
-from web.i18n import ZONE
 from web.identity.request_identity import current_actor, services
 from web.permissions import Permission, may
 
@@ -80,7 +78,7 @@ def sample_data() -> bool:
 
 def today() -> date:
     """The local date by the clock of the installation."""
-    return services().clock.now().astimezone(ZoneInfo(ZONE)).date()
+    return services().today
 
 
 def attribute(value: Mapping[str, Any] | list[Any]) -> Markup:

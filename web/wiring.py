@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, tzinfo
 from functools import cached_property
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, select
+from shapely.geometry import Point
+from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.orm import Session
 
 import flights.guards
@@ -17,7 +19,7 @@ import sensing.guards
 from schemas.actors import SYSTEM, Actor, ActorKind, Grant
 from schemas.clock import Clock, SystemClock
 from schemas.machine import Guard, Machine, state_tables
-from schemas.refusals import forbidden, not_found
+from schemas.refusals import RuleViolation, forbidden, not_found
 from schemas.roles import Role
 from schemas.rules import Rulebook
 from schemas.store.cluster import Cluster
@@ -46,6 +48,7 @@ class Services:
     settings: Settings
     database: Database
     clock: Clock = field(default_factory=SystemClock)
+    _zone: tzinfo | None = field(default=None, init=False)
 
     @cached_property
     def engine(self) -> Engine:
@@ -102,6 +105,32 @@ class Services:
         return replace(self, clock=clock)
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone of the rule pack in force where the first authority acts; UTC while there is none."""
+        self._zone = self._zone or self._zone_of_authorities()
+        return self._zone or UTC
+
+    def _zone_of_authorities(self) -> tzinfo | None:
+        with self.public() as public:
+            places = public.execute(
+                text(
+                    "SELECT ST_X(p), ST_Y(p) FROM (SELECT public_id, ST_PointOnSurface(geom) AS p "
+                    "FROM public_map.authorities) AS a ORDER BY public_id"
+                )
+            ).all()
+        for lon, lat in places:
+            try:
+                return self.rulebook.at_place(Point(lon, lat), self.clock.now()).zone
+            except RuleViolation:
+                continue
+        return None
+
+    @property
+    def today(self) -> date:
+        """The local date."""
+        return self.clock.now().astimezone(self.zone).date()
+
+    @property
     def holds_sample_data(self) -> bool:
         """Whether the fictional district is loaded; pages then say so."""
         with self.session() as session:
@@ -115,7 +144,7 @@ class Services:
             person = session.scalars(select(Person).where(Person.code == code)).one_or_none()
             if person is None:
                 raise not_found("actor.unknown", measured=code)
-            return actor_of(session, person, self.clock)
+            return actor_of(session, person, self.today)
 
     def close(self) -> None:
         """Closes the connections that were opened."""
@@ -124,9 +153,8 @@ class Services:
                 self.__dict__[name].dispose()
 
 
-def actor_of(session: Session, person: Person, clock: Clock) -> Actor:
-    """The actor of `person` with the roles held today."""
-    today = clock.now().date()
+def actor_of(session: Session, person: Person, today: date) -> Actor:
+    """The actor of `person` with the roles held on the local date `today`."""
     rows = session.scalars(select(RoleAssignment).where(RoleAssignment.person_id == person.id))
     grants = frozenset(
         Grant(Role(row.role), row.authority_id)

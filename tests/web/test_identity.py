@@ -1,7 +1,7 @@
 """Sessions, logins and the throttle (promise P22; reliability.md rows 65, 73, 74)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
@@ -110,6 +110,18 @@ def test_role_taken_away__counts_at_the_next_request(client, with_password, admi
         "WHERE person_id = (SELECT id FROM core.person WHERE code = 'O1')"
     )
     assert client.get("/review", headers=HTML).status_code == 403
+
+
+@pytest.mark.parametrize(("hour_utc", "status"), [(15, 200), (16, 403)])
+def test_role__ends_with_the_local_day(client, with_password, admin, clock, hour_utc, status):
+    with_password("O1")
+    clock.at = datetime(2025, 7, 2, hour_utc, 59, tzinfo=UTC)
+    admin.execute(
+        "UPDATE core.role_assignment SET valid_to = '2025-07-02' "
+        "WHERE person_id = (SELECT id FROM core.person WHERE code = 'O1')"
+    )
+    sign_in(client)
+    assert client.get("/review", headers=HTML).status_code == status
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _start_session(login: str, password: str) -> tuple[str, Actor]:
         if old:
             sessions.end(db, old)
         token = sessions.start(db, person.id, now, request_identity.EXPIRY)
-        actor = actor_of(db, person, house.clock)
+        actor = actor_of(db, person, house.today)
         db.commit()
     return token, actor
 

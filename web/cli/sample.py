@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from flights.ground import TERRAIN_FILE
 from flights.mission import RouteSpec, compile_route
 from geo.terrain import Terrain
 from geo.types import LonLat
+from sample_data.fixtures import PATROL_AREA_1
 from sample_data.load import Account, CompileRoute, load
 from sample_data.make import MANIFEST, make
 from schemas.clock import SystemClock
+from schemas.rules import Rulebook, RulePack
 from web.cli.common import pass_services
 from web.identity.passwords import Passwords
 from web.wiring import Services
@@ -26,6 +28,11 @@ DEFAULT_SEED = 7
 def directory_of(services: Services, seed: int) -> Path:
     """Where the made district of a seed lies."""
     return services.data_dir / "sample" / str(seed)
+
+
+def rules_of_district(rulebook: Rulebook, at: datetime) -> RulePack:
+    """The rule pack under which the fictional district lies; its zone says which day it is there."""
+    return rulebook.at_place(PATROL_AREA_1, at)
 
 
 def compiler(dem: Path) -> CompileRoute:
@@ -69,7 +76,9 @@ def sample() -> None:
 def make_command(services: Services, seed: int, today: datetime | None, out: Path | None) -> None:
     """Makes the district of a seed: registers, maps, terrain, imagery with ground truth."""
     target = out or directory_of(services, seed)
-    manifest = make(seed, target, today=_day(services, today), progress=click.echo)
+    now = services.clock.now()
+    day = today.date() if today else rules_of_district(services.rulebook, now).local_date(now)
+    manifest = make(seed, target, today=day, progress=click.echo)
     click.echo(f"{len(manifest['files'])} files in {target}")
 
 
@@ -88,10 +97,6 @@ def load_command(services: Services, seed: int) -> None:
         click.echo(f"{account.code:<4}{account.role:<22}{account.password}")
 
 
-def _day(services: Services, given: datetime | None) -> date:
-    return given.date() if given else services.clock.now().date()
-
-
 @sample.command("judge")
 @click.option("--first", type=int, default=101, show_default=True, help="First of the seeds.")
 @click.option("--count", type=click.IntRange(1, 100), default=10, show_default=True)
@@ -101,7 +106,8 @@ def judge_command(first: int, count: int, out: Path | None) -> None:
     from web.demo.judging import judge_seeds
 
     seeds = range(first, first + count)
-    judgement = judge_seeds(seeds, SystemClock().now().date(), click.echo)
+    now = SystemClock().now()
+    judgement = judge_seeds(seeds, rules_of_district(Rulebook.load(), now).local_date(now), click.echo)
     page = judgement.page(seeds)
     click.echo(page)
     if out:

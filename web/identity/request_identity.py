@@ -51,7 +51,7 @@ def _identify() -> Actor:
         person = people.enabled(db, person_id) if person_id else None
         if person is not None:
             g.reader_name = {"en": person.name_en, "zh": person.name_zh}
-        actor = actor_of(db, person, house.clock) if person else ANONYMOUS
+        actor = actor_of(db, person, house.today) if person else ANONYMOUS
         db.commit()
     return actor
 

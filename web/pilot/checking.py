@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import request
 from shapely.geometry import LineString, mapping
@@ -23,7 +22,7 @@ from geo.footprint import Camera
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid
 from schemas.tables import Drone
-from web.i18n import ZONE, current_language, gettext, moment, ngettext
+from web.i18n import current_language, gettext, local_zone, moment, ngettext
 from web.identity.request_identity import services
 from web.pilot.queries import route_label
 
@@ -52,7 +51,7 @@ class Form:
                 raise ValueError(local.year)
         except ValueError:
             raise _unreadable("at", self.at, "2026-11-21T10:00") from None
-        return (local if local.tzinfo else local.replace(tzinfo=ZoneInfo(ZONE))).astimezone(UTC)
+        return (local if local.tzinfo else local.replace(tzinfo=local_zone())).astimezone(UTC)
 
     @property
     def end(self) -> datetime:
@@ -93,7 +92,7 @@ def _unreadable(name: str, value: str, required: str) -> RuleViolation:
 
 def read_form(now: datetime) -> Form:
     """The form of this request; by default a take-off tomorrow at ten."""
-    tomorrow = (now + timedelta(days=1)).astimezone(ZoneInfo(ZONE))
+    tomorrow = (now + timedelta(days=1)).astimezone(local_zone())
     default = tomorrow.strftime("%Y-%m-%dT10:00")
     said = {name: request.form.get(name, "").strip()[:80] for name in ("at", "minutes", "route", "drone", "inspection")}
     return Form(said["at"] or default, said["minutes"] or "20", said["route"], said["drone"], said["inspection"])

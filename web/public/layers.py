@@ -31,7 +31,7 @@ class Layer:
         return f"(SELECT {', '.join(chosen)} FROM public_map.{self.name}) AS r"
 
 
-# The shared words and their types; what a layer does not know is null.
+# The shared words and their types; what a layer does not know is null. A layer may say an instant for a date.
 WORDS: Mapping[str, str] = {
     "public_id": "text",
     "kind": "text",
@@ -140,8 +140,8 @@ PRIVACY_ZONES = Layer(
         "state": "CASE WHEN valid_from > now() THEN 'in_notice_period' ELSE 'effective' END",
         "title_en": "name_en",
         "title_zh": "name_zh",
-        "since": "(valid_from AT TIME ZONE 'Asia/Shanghai')::date",
-        "ended": "(valid_to AT TIME ZONE 'Asia/Shanghai')::date",
+        "since": "valid_from",
+        "ended": "valid_to",
     },
     ("kind",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import json
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from schemas.refusals import not_found
 from web import words
+from web.i18n import local_date
 from web.public.layers import WORDS, Layer
 
 PAGE_SIZE = 25
@@ -151,26 +152,26 @@ def appearances(public: Connection, public_id: str) -> list[Appearance]:
     rows = public.execute(
         text(
             "SELECT channel, published_on, receipt_id, "
-            "CASE WHEN origin = 'live' THEN (recorded_at AT TIME ZONE 'Asia/Shanghai')::date END AS witnessed_on "
+            "CASE WHEN origin = 'live' THEN recorded_at END AS witnessed_at "
             "FROM public_map.publications p WHERE subject_id = :id AND withdrawn_at IS NULL AND round_no = "
             "(SELECT max(round_no) FROM public_map.publications q WHERE q.subject_id = :id) "
             "ORDER BY published_on, channel"
         ),
         {"id": public_id},
     )
-    return [Appearance(*row) for row in rows]
+    return [Appearance(channel, on, receipt, _local_date(at)) for channel, on, receipt, at in rows]
 
 
 def announcements(public: Connection, public_id: str) -> list[Announcement]:
     """What was announced about a record, the newest first."""
     rows = public.execute(
         text(
-            "SELECT (announced_at AT TIME ZONE 'Asia/Shanghai')::date, text_en, text_zh FROM public_map.announcements "
+            "SELECT announced_at, text_en, text_zh FROM public_map.announcements "
             "WHERE subject_id = :id ORDER BY announced_at DESC"
         ),
         {"id": public_id},
     )
-    return [Announcement(on, {"en": english, "zh": chinese}) for on, english, chinese in rows]
+    return [Announcement(local_date(at), {"en": english, "zh": chinese}) for at, english, chinese in rows]
 
 
 def notice_days(record: Record, seen: list[Appearance]) -> int | None:
@@ -192,17 +193,7 @@ def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
     if query.words:
         escaped = query.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["words"] = f"%{escaped}%"
-        searched = (
-            "title_en",
-            "title_zh",
-            "place_text",
-            "authority_en",
-            "authority_zh",
-            "public_id",
-            "purpose_en",
-            "purpose_zh",
-        )
-        parts.append("(" + " OR ".join(f"{column} ILIKE :words" for column in searched) + ")")
+        parts.append("(" + " OR ".join(f"{column} ILIKE :words" for column in SEARCHED) + ")")
     return " AND ".join(parts), values
 
 
@@ -225,8 +216,8 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         basis=_basis(row),
         published_on=row["published_on"],
         earliest=row["earliest"],
-        since=row["since"],
-        until=row["ended"],
+        since=_local_date(row["since"]),
+        until=_local_date(row["ended"]),
         height=_height(row),
         mark=row["mark"],
         approval=row["approval"],
@@ -234,6 +225,10 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         area_title=_pair(row, "area"),
         asserted_on=None if row["origin"] == "live" else row["recorded_on"],
     )
+
+
+def _local_date(value: date | datetime | None) -> date | None:
+    return local_date(value) if value else None
 
 
 def _pair(row: RowMapping, name: str) -> Words | None:
