@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
+_POSTGRESQL = re.compile(r"(postgresql(\+psycopg)?|postgres)://\S+")
 
 
 class Settings(BaseSettings):
@@ -25,7 +27,7 @@ class Settings(BaseSettings):
     """Originals, derivatives, flight logs and sample data."""
 
     host: str = "127.0.0.1"
-    port: int = 8600
+    port: int = Field(default=8600, ge=1, le=65_535)
 
     behind_tls_proxy: bool = False
     """True where a proxy ends TLS in front of us; without it we serve loopback only."""
@@ -38,3 +40,11 @@ class Settings(BaseSettings):
 
     sam_checkpoint_sha256: str | None = None
     """The pinned SHA-256 of that checkpoint; one that differs is refused."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        # Whatever is wrong with it, what is said holds no part of it: it may carry a password.
+        if url is not None and not _POSTGRESQL.match(url.get_secret_value()):
+            raise ValueError("it is no postgresql:// address")
+        return url

@@ -16,6 +16,10 @@ from schemas.refusals import Refusal, RuleViolation
 from web.wiring import Services, build
 
 REFUSED = 1
+_LABELS = {
+    "en": {"measured": "measured", "required": "required", "earliest": "earliest"},
+    "zh": {"measured": "实测", "required": "要求", "earliest": "最早"},
+}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -95,7 +99,7 @@ def echo_refusals(refusals: Iterable[Refusal], language: str) -> None:
         body = refusal.render(language)
         click.secho(f"  ✗ {body['rule']}", fg="red", nl=False)
         click.echo(f"  {body['message']}")
-        values = [f"{key}: {body[key]}" for key in ("measured", "required", "earliest") if key in body]
+        values = [f"{label}: {body[key]}" for key, label in _LABELS[language].items() if key in body]
         if values:
             click.echo(f"      {' · '.join(values)}")
         click.echo(f"      → {body['fix']}")

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
+import structlog
+from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from schemas.refusals import RuleViolation
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.cluster import ClusterError
 from web.cli.common import State, tell_and_exit
 from web.logs import configure_logs
 
-MISSING = 3
+log = structlog.get_logger(__name__)
+
+MISSING, FAULT, INTERRUPTED = 3, 4, 130
+_SAYS = {
+    "en": {
+        "interrupted": "Interrupted.",
+        "setting": "The setting SKYWARDEN_{name} is wrong: {reason}. See docs/operations.md.",
+        "database": "The database does not answer: {reason}. See docs/operations.md.",
+        "file": "{name}: {reason}.",
+    },
+    "zh": {
+        "interrupted": "已中断。",
+        "setting": "设置项 SKYWARDEN_{name} 有误：{reason}。参见 docs/operations.md。",
+        "database": "数据库无响应：{reason}。参见 docs/operations.md。",
+        "file": "{name}：{reason}。",
+    },
+}
 
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
@@ -57,24 +77,53 @@ def skywarden(context: click.Context, lang: str) -> None:
 
 
 def main() -> None:
-    """Runs the command line; ends with 0 done, 1 refused, 2 wrong usage, 3 something is missing."""
+    """Runs the command line; ends with 0 done, 1 refused, 2 wrong usage, 3 something missing, 4 a fault of ours."""
     configure_logs()
+    language = _language(sys.argv[1:])
     try:
         skywarden.main(prog_name="skywarden", standalone_mode=False)
     except RuleViolation as error:
-        arguments = sys.argv[1:]
-        language = "zh" if "--lang" in arguments and "zh" in arguments else "en"
-        tell_and_exit(error, language, json_wanted="--json" in arguments)
+        tell_and_exit(error, language, json_wanted="--json" in sys.argv[1:])
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Interrupted.", err=True)
-        sys.exit(130)
-    except ClusterError as error:
-        click.echo(str(error), err=True)
-        sys.exit(MISSING)
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[-1]
-        click.echo(f"The database cannot be reached: {reason}. See docs/operations.md.", err=True)
-        sys.exit(MISSING)
+        click.echo(_SAYS[language]["interrupted"], err=True)
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # A stack is for the log; people get one line.
+        line = _missing(error, _SAYS[language])
+        click.echo(line or _incident(error, language), err=True)
+        sys.exit(MISSING if line else FAULT)
+
+
+def _missing(error: Exception, says: Mapping[str, str]) -> str | None:
+    """What is missing, in a line for each; None when the fault is ours."""
+    match error:
+        case ClusterError():
+            return str(error)
+        case ValidationError(title="Settings"):
+            wrong = [(str(w["loc"][0]).upper(), w["msg"].removeprefix("Value error, ")) for w in error.errors()]
+            return "\n".join(says["setting"].format(name=name, reason=reason) for name, reason in wrong)
+        case OperationalError():
+            return says["database"].format(reason=str(error.orig).strip().splitlines()[0])
+        case OSError(filename=str(name), strerror=str(reason)):
+            return says["file"].format(name=name, reason=reason)
+    return None
+
+
+def _incident(error: Exception, language: str) -> str:
+    incident = secrets.token_hex(4)
+    log.error("incident", incident=incident, exc_info=error)
+    told = refuse("service.incident", "web.service_incident", incident=incident).render(language)
+    return f"{told['message']} {told['fix']}"
+
+
+def _language(arguments: list[str]) -> str:
+    """What `--lang` says, for errors that leave the group; English where it says nothing known."""
+    said = "en"
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--lang":
+            said = after
+        elif word.startswith("--lang="):
+            said = word.removeprefix("--lang=")
+    return said if said in _SAYS else "en"

@@ -24,21 +24,21 @@ def list_people(services: Services, as_json: bool) -> None:
     with services.session() as session:
         statement = (
             select(Person, RoleAssignment, Authority)
-            .join(RoleAssignment, RoleAssignment.person_id == Person.id)
-            .join(Authority, RoleAssignment.authority_id == Authority.id)
-            .order_by(Person.code)
+            .outerjoin(RoleAssignment, RoleAssignment.person_id == Person.id)
+            .outerjoin(Authority, RoleAssignment.authority_id == Authority.id)
+            .order_by(Person.code, RoleAssignment.role)
         )
         for somebody, role, authority in session.execute(statement):
             rows.append(
                 {
                     "code": somebody.code,
                     "name": somebody.name_en,
-                    "role": role.role,
-                    "authority": authority.code,
+                    "role": role.role if role else None,
+                    "authority": authority.code if authority else None,
                 }
             )
     if as_json:
         echo_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['code']:<6}{row['role']:<22}{row['authority']:<6}{row['name']}")
+        click.echo(f"{row['code']:<6}{row['role'] or '-':<22}{row['authority'] or '-':<6}{row['name']}")
