@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import Connection, text
@@ -19,16 +18,15 @@ from sample_data.make import MANIFEST, make
 from schemas.store import ledger
 from schemas.store.sealer import seal_pending
 from web.cli.common import pass_services
-from web.cli.sample import DEFAULT_SEED, directory_of, load_sample
-from web.cli.serve import serve_pages
+from web.cli.sample import DEFAULT_SEED, directory_of, load_sample, rules_of_district
+from web.cli.serve import ensure_servable, serve_pages
 from web.demo.daylight import latest_daylight
-from web.demo.flying import check_plans, file_flight, fly
+from web.demo.flying import check_plans, end_leftovers, file_flight, fly
 from web.demo.looking import assign_all, compare, look
 from web.demo.story import Story
 from web.settings import ROOT
 from web.wiring import Services
 
-ZONE = ZoneInfo("Asia/Shanghai")
 STOP_TIMEOUT_S = 20.0
 SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
 
@@ -39,10 +37,12 @@ SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
 @pass_services
 def demo(services: Services, once: bool, seed: int) -> None:
     """Makes the district, flies R1, reads its imagery, tells what happened, and serves the result on loopback."""
+    if not once:
+        # Said now rather than after everything was done.
+        ensure_servable(services, services.settings.host, services.settings.port)
     kept = services.data_dir / "demo.json"
     story = Story(click.echo)
-    if not story.recall(kept):
-        _run(services, story, seed)
+    if not story.recall(kept) and _run(services, story, seed):
         story.keep(kept)
     click.echo("\nWhat happened (fictional Qinghe District):\n")
     click.echo(story.table())
@@ -66,23 +66,25 @@ def _worker() -> Iterator[None]:
             process.wait(timeout=STOP_TIMEOUT_S)
 
 
-def _run(services: Services, story: Story, seed: int) -> None:
-    sample = directory_of(services, seed)
+def _run(services: Services, story: Story, seed: int) -> bool:
+    """Does all steps; False when the flight was refused, so that the next start tries again."""
+    sample, now = directory_of(services, seed), services.clock.now()
+    rules = rules_of_district(services.rulebook, now)
     with story.step("The fictional Qinghe District is made from its seed"):
         if not (sample / MANIFEST).exists():
-            today = services.clock.now().astimezone(ZONE).date()
-            make(seed, sample, today=today, progress=lambda what: click.echo(f"      {what}"))
+            make(seed, sample, today=rules.local_date(now), progress=lambda what: click.echo(f"      {what}"))
     with story.step("It is loaded into PostGIS as an import: asserted, not witnessed"):
         _load(services, story, sample)
-    at = latest_daylight(services.clock.now(), ZONE)
+    at = latest_daylight(services.clock.now(), rules.zone)
     with story.step("Plans are checked"):
         check_plans(services, story, sample / "plans", at)
     with story.step("R1 is filed, cleared and flown; meanwhile the satellite pair is read"):
+        end_leftovers(services)
         filed = file_flight(services, sample / "plans", at)
         if filed.refusals:
             for refusal in filed.refusals:
                 story.tell(f"flight {filed.flight}", f"refused by {refusal.rule}", refusal.message())
-            return
+            return False
         aside = Story(click.echo)
         with ThreadPoolExecutor(1) as pool:
             reading = pool.submit(_read_satellite, services, aside, sample)
@@ -97,6 +99,7 @@ def _run(services: Services, story: Story, seed: int) -> None:
         story.tell("findings laid before officer O1", "assigned", str(assign_all(services)))
         seal_pending(services.engine)
         _tell_ledger(services, story)
+    return True
 
 
 def _read_satellite(services: Services, story: Story, sample: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from flights import commands, gateway, gateway_frames
+from sqlalchemy import select
+
+from flights import commands, gateway, gateway_frames, queries
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan
 from flights.ground import open_ground
@@ -25,7 +26,7 @@ from web.wiring import Services
 ROUTE, PLAN, DRONE, PILOT, HEAD = "R1", "IP-CURRENT", "DR1", "F1", "H1"
 SPEED_UP = 12.0
 WINDOW = timedelta(hours=1)
-TOO_EARLY = datetime(2025, 6, 30, 10, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+TOO_EARLY = date(2025, 6, 30), time(10)
 TELL_EVERY = 12
 
 
@@ -42,7 +43,7 @@ def check_plans(services: Services, story: Story, plans: Path, at: datetime) -> 
     """Judges R1 to R4, and R1 a day before it may be flown."""
     for code, when, name in (
         ("R1", at, "R1"),
-        ("R1", TOO_EARLY, "R1 on 2025-06-30, a day early"),
+        ("R1", datetime.combine(*TOO_EARLY, services.zone), "R1 on 2025-06-30, a day early"),
         ("R2", at, "R2, through the bath-house"),
         ("R3", at, "R3, 55 m beside it"),
         ("R4", at, "R4, leaves the area"),
@@ -54,6 +55,27 @@ def check_plans(services: Services, story: Story, plans: Path, at: datetime) -> 
         outcome = "may be flown" if verdict.ok else f"refused by {rules}"
         number = f"earliest {earliest}" if earliest else f"{verdict.length_m:,.0f} m"
         story.tell(f"plan {name}", outcome, number)
+
+
+def end_leftovers(services: Services) -> int:
+    """Ends what an earlier start, cut off in the middle, left with the aircraft; gives how many flights that were."""
+    table = services.machine.tables["flight"]
+    with services.session() as session:
+        flights = session.execute(
+            select(Flight.public_id, Flight.state)
+            .where(Flight.drone_id == queries.drone_named(session, DRONE).device_id)
+            .order_by(Flight.recorded_at)
+        ).all()
+    ended = 0
+    for number, state in flights:
+        ways = {"cancel": commands.cancel, "abort": commands.mark_aborted}
+        end = next((way for name, way in ways.items() if table.find(name, state)), None)
+        if end is not None:
+            with services.work(services.actor(PILOT)) as work:
+                end(work, work.get(Flight, number), "An earlier start of the demo was cut off.")
+                work.commit()
+            ended += 1
+    return ended
 
 
 def file_flight(services: Services, plans: Path, at: datetime) -> Filed:
