@@ -1,14 +1,12 @@
-"""Filing from the desk: checked first, filed by the pilot, then judged by the system; three separate commands."""
+"""Filing from the desk: checked first, then filed by the pilot and judged by the system like any other filing."""
 
 from __future__ import annotations
 
-from flights.commands import Filing, file_flight, precheck
+from flights.filing import FilingRequest, file_and_judge
 from flights.formats import read_plan
 from flights.ground import open_ground
 from flights.queries import drone_named
-from schemas.actors import SYSTEM
 from schemas.refusals import Kind, RuleViolation, invalid
-from schemas.tables import Flight, InspectionPlan, PatrolRoute
 from web.identity.request_identity import current_actor, services
 from web.pilot.checking import Form, Upload, judged
 
@@ -26,22 +24,13 @@ def file_from_desk(upload: Upload, form: Form) -> str:
         # A plan that fails its check is not worth a record; everything that stands against it is told at once.
         if verdict.refusals:
             raise RuleViolation(Kind.CONFLICT, verdict.refusals)
-        with house.work(current_actor()) as work:
-            flight = file_flight(
-                work,
-                Filing(
-                    data=upload.data,
-                    name=upload.name,
-                    route=work.get(PatrolRoute, verdict.route or form.route),
-                    inspection=work.get(InspectionPlan, form.inspection),
-                    drone=drone_named(work.session, form.drone),
-                    start=form.start,
-                    end=form.end,
-                ),
-            )
-            public_id = flight.public_id
-            work.commit()
-        with house.work(SYSTEM) as work:
-            precheck(work, work.get(Flight, public_id), ground)
-            work.commit()
-    return public_id
+        request = FilingRequest(
+            data=upload.data,
+            name=upload.name,
+            route=verdict.route or form.route,
+            inspection=form.inspection,
+            drone=form.drone,
+            start=form.start,
+            end=form.end,
+        )
+        return file_and_judge(house.work, current_actor(), request, ground).flight
