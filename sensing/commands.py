@@ -71,7 +71,8 @@ def ingest_scene(
 
     Privacy zones in force at capture or now are burnt into the pixels of the copy before anything but the write-once
     original is stored. With a flight, capture must lie within its time in the air and its published area,
-    else the scene is kept in quarantine (GD-36.1). Raises RuleViolation with every reason for a refusal.
+    else the scene is kept in quarantine (GD-36.1). The same bytes are one scene: they are taken in again only
+    to say what the bands measure. Raises RuleViolation with every reason for a refusal.
     """
     flight = work.get(Flight, flight_id) if flight_id else None
     if flight is not None and told.hfov_deg is None:
@@ -79,8 +80,10 @@ def ingest_scene(
     with quarantine(shelf.quarantine) as room:
         placed = receive(room, files, told)
         known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
-        if known is not None:
+        if known is not None and not _bands_corrected(work, known, placed, told):
             return _known(work, known)
+        if known is not None:
+            return Ingested(known, _masked(work, shelf, room, (placed, known), progress), known=False)
         against = tuple(_unlawful(work, placed, flight)) if flight else ()
         authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
         scene = rows.scene(placed, flight.id if flight else None, authority_id, [r.rule for r in against])
@@ -93,9 +96,19 @@ def ingest_scene(
     return Ingested(scene, derivative, known=False)
 
 
-def _known(work: Work, scene: Scene) -> Ingested:
+def _bands_corrected(work: Work, scene: Scene, placed: Placed, told: Told) -> bool:
+    """Whether somebody says of a known scene that its bands are others than was thought: then it is masked anew."""
+    newest = _newest_copy(work, scene)
+    return bool(told.bands) and newest is not None and newest.band_roles != [role.value for role in placed.roles]
+
+
+def _newest_copy(work: Work, scene: Scene) -> Derivative | None:
     newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
-    derivative = work.session.scalars(newest.limit(1)).one_or_none()
+    return work.session.scalars(newest.limit(1)).one_or_none()
+
+
+def _known(work: Work, scene: Scene) -> Ingested:
+    derivative = _newest_copy(work, scene)
     # The caller leaves without a commit, and rolling back would empty what still belongs to the session.
     work.session.expunge_all()
     return Ingested(scene, derivative, known=True)
@@ -130,6 +143,7 @@ def _masked(
             "derivative_sha256": derivative.sha256,
             "zone_hash": derivative.zone_hash,
             "masked_pixels": derivative.masked_pixels,
+            "band_roles": derivative.band_roles,
         },
     )
     return derivative

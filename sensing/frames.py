@@ -21,7 +21,7 @@ from geo.footprint import Camera
 from geo.terrain import Terrain
 from geo.types import LonLat
 from schemas.limits import limit
-from schemas.refusals import Kind, Refusal, RuleViolation, refuse
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
 from sensing.grid import Grid
 from sensing.header import HeaderReport, PhotoReport
 from sensing.mask import Mask
@@ -176,8 +176,7 @@ def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) 
         # Without the ground's height the take-off point's stands in for it; a tenth covers gentle relief.
         alt_agl_m, error_m = photo.alt_above_takeoff_m, photo.alt_above_takeoff_m * 0.1
     else:
-        gap = "GPSAltitude with an elevation model, RelativeAltitude"
-        raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=gap)])
+        raise invalid("frame.pose", "frame.no_height", name=name)
     if alt_agl_m < _MIN_AGL_M:
         low = refuse("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M)
         raise RuleViolation(Kind.INVALID, [low])

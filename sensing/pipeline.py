@@ -48,7 +48,7 @@ def source_of(session: Session, scene_id: str) -> Source:
     """The newest masked copy of a scene. Raises RuleViolation GD-36.1 for a quarantined scene."""
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
-        raise not_found("scene.unknown", "store.not_found", subject="scene", measured=scene_id)
+        raise not_found("scene.unknown", measured=scene_id)
     if scene.quarantine:
         raise conflict("GD-36.1", "detection.quarantined", measured=", ".join(scene.quarantine))
     newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())

@@ -66,6 +66,11 @@ class Written:
     private: int
 
 
+def readable(name: str) -> str:
+    """A file's name as it can be kept and shown: what no screen or database can hold is replaced."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
 class Quarantine:
     """A private directory for untrusted files; everything in it is gone when the `with` block ends."""
 
@@ -77,7 +82,7 @@ class Quarantine:
 
         Raises RuleViolation `file.reference` for what is no file, `raster.magic` or `raster.corrupt` by its bytes.
         """
-        name = file_name or source.name
+        name = readable(file_name or source.name)
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)
         home = Path(tempfile.mkdtemp(dir=self._directory))

@@ -78,7 +78,7 @@ def findings(session: Session, scene_id: str) -> list[Outline]:
     """The detections of the newest pass over a scene, whatever was decided about them."""
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
-        raise not_found("scene.unknown", "store.not_found", subject="scene", measured=scene_id)
+        raise not_found("scene.unknown", measured=scene_id)
     newest = (
         select(SegmentationRun.id)
         .join(Derivative, SegmentationRun.derivative_id == Derivative.id)

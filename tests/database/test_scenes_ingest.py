@@ -106,6 +106,33 @@ def test_ingest__same_bytes_twice__one_scene(ingest, satellite, session, tmp_pat
     assert len(session.scalars(select(t.Scene)).all()) == 1
 
 
+def test_ingest__same_bytes_with_other_bands__one_scene_with_a_new_copy(ingest, satellite, session):
+    first = ingest(satellite)
+    again = ingest(satellite, bands=("nir", "red", "green", "blue"))
+    assert (again.known, again.scene.id) == (False, first.scene.id)
+    assert again.derivative.band_roles == ["nir", "red", "green", "blue"]
+    assert again.derivative.masked_pixels == first.derivative.masked_pixels > 0
+    third = ingest(satellite, bands=("nir", "red", "green", "blue"))
+    assert (third.known, third.derivative.id) == (True, again.derivative.id)
+    assert session.scalars(text("SELECT action FROM ledger.event")).all() == ["scene.ingest"] * 2
+
+
+def test_ingest__same_bytes_of_a_quarantined_scene__stay_in_quarantine(ingest, flight, tmp_path, session):
+    path = photo(tmp_path / "a.jpg", lon=113.2902)
+    ingest(path, flight=flight, hfov_deg=70.0)
+    again = ingest(path, flight=flight, hfov_deg=70.0, bands=("blue", "green", "red"))
+    assert (again.known, again.scene.quarantine, again.derivative) == (True, ["GD-36.1"], None)
+    assert session.scalars(select(t.Derivative)).all() == []
+
+
+@pytest.mark.parametrize("name", ["new\nline.tif", "bell\a.tif", "red\x1b[31m.tif", "latin-\udcff.tif"])
+def test_ingest__name_that_no_screen_can_show__is_taken_without_those_letters(ingest, session, tmp_path, name):
+    done = ingest(write_tif(tmp_path / "a.tif", noise(3, 20, 20)).rename(tmp_path / name))
+    kept = session.get_one(t.Scene, done.scene.id).file_name
+    assert kept.isprintable()
+    assert kept.endswith(".tif")
+
+
 def test_ingest__refused_image__leaves_nothing(ingest, shelf, session, tmp_path):
     with pytest.raises(RuleViolation):
         ingest(write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=None))

@@ -37,6 +37,7 @@ WORDS = {
         "known": "known already as {id}: the same bytes are one scene",
         "taken": "{id}: {sensor}, {crs}, pixels of {gsd:.2f} m, taken {at}; {masked} pixels of privacy zones masked",
         "quarantined": "{id} is kept but never used:",
+        "unused": "it is in quarantine ({rules}) and never used",
         "unknown_time": "at an unknown time",
         "looked": "{id}: {km2:.3f} km2 looked at in {s:.1f} s, {hidden:.4f} km2 hidden by privacy zones",
         "cannot": "cannot be judged: {kind}: {why}",
@@ -58,6 +59,7 @@ WORDS = {
         "known": "已有该影像，编号 {id}：相同内容只算一景",
         "taken": "{id}：{sensor}，{crs}，像素 {gsd:.2f} 米，拍摄于 {at}；已遮蔽隐私排除区像素 {masked} 个",
         "quarantined": "{id} 已留存但不予使用：",
+        "unused": "该影像处于隔离状态（{rules}），不予使用",
         "unknown_time": "时间不详",
         "looked": "{id}：用时 {s:.1f} 秒，分析 {km2:.3f} 平方千米，隐私排除区遮蔽 {hidden:.4f} 平方千米",
         "cannot": "无法判别：{kind}：{why}",
@@ -133,16 +135,17 @@ def ingest(
         masked = taken.derivative.masked_pixels if taken.derivative else None
         echo_json(
             {
-                "ok": not refusals,
+                "ok": not taken.scene.quarantine,
                 "scene": taken.scene.public_id,
                 "known": taken.known,
+                "quarantine": list(taken.scene.quarantine or ()),
                 "masked_pixels": masked,
                 "refusals": refusals,
             }
         )
     else:
         _tell_ingested(taken)
-    if refusals:
+    if taken.scene.quarantine:
         sys.exit(REFUSED)
 
 
@@ -150,6 +153,8 @@ def _tell_ingested(taken: Any) -> None:  # noqa: ANN401 - sensing.commands.Inges
     words, row = WORDS[lang()], taken.scene
     if taken.known:
         click.echo(words["known"].format(id=row.public_id))
+        if row.quarantine:
+            click.echo("  " + words["unused"].format(rules=", ".join(row.quarantine)))
     elif taken.quarantined:
         click.echo(words["quarantined"].format(id=row.public_id))
         echo_refusals(taken.quarantined, lang())
