@@ -101,7 +101,8 @@ class Cells:
 
     def text(self, field: str, *, required: bool = False) -> str | None:
         """A text of at most 1,000 characters, or None where the cell is blank."""
-        value = self._values.get(self._columns.get(field, ""))
+        column = self._columns.get(field)
+        value = None if column is None else self._values.get(column)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # a code that the file keeps in a column of numbers
         text = None if value is None else str(value).strip()

@@ -7,7 +7,7 @@ row keeps all of them out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_sha
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
 from schemas.limits import limit
-from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, too_large
+from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, refuse, too_large
 from schemas.roles import Role
 from schemas.store import judge
 from schemas.store.work import Work
@@ -39,6 +39,9 @@ IMPORTED, REFUSED = "imported", "refused"
 
 _IMPORTERS = {"zones": (Role.DATA_ADMIN, Role.UNIT_HEAD), "devices": (Role.DATA_ADMIN, Role.PLANNER, Role.OFFICER)}
 _CHUNK = 5_000
+_ROWS_NAMED = 10
+# A transformation that promises this much is as good as the surveys themselves.
+_EXACT_M = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,7 @@ class Report:
     columns: Mapping[str, str]
     rows: tuple[RowOutcome, ...]
     batch: str | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Refusal, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -121,7 +124,7 @@ class Report:
             "columns": dict(self.columns),
             "imported": self.imported,
             "refused": self.refused,
-            "notes": list(self.notes),
+            "notes": [note.render(lang) for note in self.notes],
             "rows": [row.render(lang) for row in self.rows],
         }
 
@@ -163,8 +166,19 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
         columns=columns,
         rows=tuple(outcomes),
         batch=batch.public_id if written else None,
-        notes=table.notes,
+        notes=(*table.notes, *_notes(way, intake)),
     )
+
+
+def _notes(way: Placement, intake: Intake) -> Iterator[Refusal]:
+    """What may be wrong with the places of a file, though its rows were taken."""
+    if way.accuracy_m is None:
+        yield refuse("layer.accuracy", "layer.accuracy_unknown", system=way.name)
+    elif way.accuracy_m > _EXACT_M:
+        yield refuse("layer.accuracy", "layer.accuracy", system=way.name, measured=f"{way.accuracy_m:g} m")
+    if intake.stray:
+        rows = ", ".join(map(str, intake.stray[:_ROWS_NAMED]))
+        yield refuse("layer.stray", "layer.stray", measured=len(intake.stray), rows=rows)
 
 
 def read_table(path: Path, layer: Layer, options: Options) -> Table:
@@ -263,6 +277,8 @@ def _judge(
                 made.extend(records)
                 ids = tuple(record.public_id for record in records if hasattr(record, "public_id"))
                 outcomes.append(RowOutcome(row.number, (), ids))
+                if not any(pack.jurisdiction.geometry.intersects(geom) for pack in intake.work.rulebook.packs):
+                    intake.stray.append(row.number)
     return outcomes, made
 
 
@@ -310,7 +326,7 @@ def refuse_shape(geom: BaseGeometry, allow: frozenset[str], path: str) -> None:
         raise invalid("geometry.too_many_vertices", measured=len(positions), required=most)
     if not np.isfinite(positions).all():
         raise invalid("geometry.not_finite", path=path)
-    for lon, lat in positions[(np.abs(positions) > (180, 90)).any(axis=1)]:
+    for lon, lat in positions[(np.abs(positions) > (180, 90)).any(axis=1)].tolist():
         refuse_off_earth(lon, lat, path)
     for ring in shapely.get_rings(shapely.get_parts(geom)):
         refuse_jump(shapely.get_coordinates(ring)[:, 0].tolist(), path)

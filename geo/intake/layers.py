@@ -62,7 +62,7 @@ def _words(known: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 @dataclass
 class Intake:
-    """What the rows of one file share while they are built."""
+    """What the rows of one file share while they are built; `stray` are the rows where no rules apply."""
 
     work: Work
     batch_id: uuid.UUID
@@ -71,6 +71,7 @@ class Intake:
     item: SupervisionItem | None = None
     codes: set[str] | None = None
     items: dict[str, SupervisionItem] = field(default_factory=dict)
+    stray: list[int] = field(default_factory=list)
 
 
 Build = Callable[[Cells, BaseGeometry, Intake], list[Base]]

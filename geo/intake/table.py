@@ -33,7 +33,7 @@ class Table:
 
     `crs` is an authority code such as `EPSG:4490`, a WKT, or None where the file declares none. `names` are
     all names in which a hidden offset may be confessed. `name_bytes` is how much of a column's name the format
-    keeps, None where it keeps all.
+    keeps, None where it keeps all. `notes` are what whoever brings the file should know, though nothing is refused.
     """
 
     format: str
@@ -42,7 +42,7 @@ class Table:
     crs: str | None
     encoding: str
     names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Refusal, ...] = ()
     name_bytes: int | None = None
 
     def kept(self, name: str) -> str:

@@ -158,7 +158,7 @@ def _read(path: Path, driver: str, layer: str | None, encoding: str, names: tupl
         crs=meta["crs"],
         encoding=encoding,
         names=(*names, *columns),
-        notes=tuple(str(warning.message)[:200] for warning in caught),
+        notes=tuple(refuse("layer.driver", "layer.driver", measured=str(one.message)[:200]) for one in caught),
         name_bytes=DBF_NAME_BYTES if raw else None,
     )
 

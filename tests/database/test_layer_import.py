@@ -188,9 +188,25 @@ def test_a_shape_across_the_180th_meridian__refused_whole_and_taken_split(bring,
     assert [[one.rule for one in row.refusals] for row in report.rows] == [["geometry.antimeridian"], []]
 
 
+def test_places_where_no_rules_are_in_force__taken_and_told(bring, gpkg):
+    report = bring(gpkg([PIT, box(23.13, 80.0, 23.14, 80.01), BOW_TIE], crs="EPSG:4326", name=["a"] * 3), "protected")
+    assert report.imported == 2
+    assert [(note.rule, note.measured, note.params["rows"]) for note in report.notes] == [("layer.stray", 1, "2")]
+
+
+@pytest.mark.parametrize(
+    ("crs", "rule"), [("EPSG:4490", None), ("EPSG:2435", "layer.accuracy"), ("EPSG:4214", "layer.accuracy")]
+)
+def test_a_datum_with_a_coarse_way_to_wgs_84__told(bring, gpkg, crs, rule):
+    written = geopandas.GeoSeries([PIT], crs="EPSG:4326").to_crs(crs)
+    notes = bring(gpkg(written, crs=crs, name=["a"]), "protected").notes
+    assert [note.rule for note in notes] == ([rule] if rule else [])
+
+
 def test_latitude_first__told_as_such(bring, gpkg):
     report = bring(gpkg([box(23.13, 113.26, 23.14, 113.27)], crs="EPSG:4326", name=["a"]), "protected")
     assert [one.text for one in report.rows[0].refusals] == ["geometry.swapped"]
+    assert report.rows[0].refusals[0].measured == "23.14, 113.26"
 
 
 def test_a_file_without_rows__refused(bring, csv):
@@ -399,6 +415,7 @@ def test_command__json__the_whole_report(run, gpkg):
 def test_command__text__refused_rows_with_their_fix(run, gpkg):
     result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected", lang="zh")
     assert result.exit_code == 0, result.output
+    assert "已识别的列：name = name" in result.output
     assert "第 2 行" in result.output
     assert "已导入 1 行" in result.output
 

@@ -17,6 +17,7 @@ MOST_ROWS_TOLD = 50
 WORDS = {
     "en": {
         "head": "{file} ({format}, {crs}, {encoding}) into {layer}",
+        "columns": "columns understood: {columns}",
         "done": "imported {imported}, refused {refused}, batch {batch}",
         "none": "nothing was imported; refused {refused} of {total}",
         "row": "row {row}:",
@@ -25,6 +26,7 @@ WORDS = {
     },
     "zh": {
         "head": "{file}（{format}，{crs}，{encoding}）导入图层 {layer}",
+        "columns": "已识别的列：{columns}",
         "done": "已导入 {imported} 行，拒绝 {refused} 行，批次 {batch}",
         "none": "未导入任何内容；{total} 行中拒绝 {refused} 行",
         "row": "第 {row} 行：",
@@ -87,6 +89,8 @@ def _tell(report: Report, language: str) -> None:
             file=report.file_name, format=report.format, crs=report.crs, encoding=report.encoding, layer=report.layer
         )
     )
+    columns = ", ".join(f"{field} = {column}" for field, column in report.columns.items())
+    click.echo(words["columns"].format(columns=columns or "—"))
     refused = [row for row in report.rows if row.refusals]
     for row in refused[:MOST_ROWS_TOLD]:
         click.echo(words["row"].format(row=row.number))
@@ -94,7 +98,8 @@ def _tell(report: Report, language: str) -> None:
     if len(refused) > MOST_ROWS_TOLD:
         click.echo(words["more"].format(count=len(refused) - MOST_ROWS_TOLD))
     for note in report.notes:
-        click.echo(f"! {note}")
+        click.echo(f"! {note.message(language)}")
+        click.echo(f"      → {note.fix(language)}")
     template = words["done"] if report.batch else words["none"]
     click.echo(
         template.format(imported=report.imported, refused=report.refused, total=len(report.rows), batch=report.batch)

@@ -678,6 +678,11 @@ def test_cells__text_that_cannot_be_stored__refused():
     assert row.refusals[0].text == "layer.text"
 
 
+def test_cells__a_column_without_a_name__is_no_field():
+    assert Cells({"": "b"}, {}).day("valid_from") is None
+    assert Cells({"": "b"}, {}).refusals == []
+
+
 def test_position__reads_only_plain_numbers():
     assert position({"lon": "113.26", "lat": 23.13}, {"lon": "lon", "lat": "lat"}) == [113.26, 23.13]
 
