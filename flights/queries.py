@@ -225,13 +225,20 @@ def _residential(session: Session, near: BaseGeometry) -> tuple[Residential, ...
 
 
 def drone_named(session: Session, name: str) -> Drone:
-    """The drone with that public id, device name or registration; RuleViolation 404 when there is none."""
+    """The drone with that public id, registration or device name.
+
+    Raises RuleViolation 404 when there is none, 409 when several devices share the name.
+    """
     statement = select(Drone).join(Device, Drone.device_id == Device.id)
     named = or_(Device.public_id == name, Device.name == name, Drone.registration_no == name)
-    drone = session.scalars(statement.where(named)).one_or_none()
-    if drone is None:
+    drones = session.scalars(statement.where(named).order_by(Device.public_id)).all()
+    exact = [drone for drone in drones if name in (drone.device.public_id, drone.registration_no)]
+    found = exact or drones
+    if not found:
         raise not_found("store.unknown", "store.not_found", subject="drone", measured=name)
-    return drone
+    if len(found) > 1:
+        raise conflict("flight.drone_ambiguous", name=name, measured=", ".join(d.device.public_id for d in found))
+    return found[0]
 
 
 def usual_drone(session: Session) -> Drone | None:

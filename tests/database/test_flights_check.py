@@ -81,6 +81,20 @@ def test_drone_unknown__404(session):
     assert caught.value.status == 404
 
 
+def test_drone__name_that_two_devices_share__refused_and_found_by_its_registration(session, past_the_judge):
+    drone = queries.drone_named(session, "DR1")
+    change(past_the_judge, "UPDATE core.device SET name = 'DR1'")
+    change(
+        past_the_judge,
+        "INSERT INTO core.drone SELECT (jsonb_populate_record(d, jsonb_build_object('device_id', other.id,"
+        " 'registration_no', 'TWIN'))).* FROM core.drone d, core.device other WHERE other.id <> d.device_id LIMIT 1",
+    )
+    with pytest.raises(RuleViolation) as caught:
+        queries.drone_named(session, "DR1")
+    assert caught.value.refusals[0].rule == "flight.drone_ambiguous"
+    assert queries.drone_named(session, drone.registration_no).device_id == drone.device_id
+
+
 def test_published_mission__read_from_the_database__has_the_published_digest(session):
     route = find(session, t.PatrolRoute, "R1")
     mission = queries.mission_of(route)
