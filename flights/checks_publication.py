@@ -49,8 +49,8 @@ def _height_of_route(case: Case, route: PublishedRoute, tolerance_m: float) -> I
             "DC-2",
             "flight.route_height",
             route=route.code,
-            measured=f"{lowest_m:.0f}-{highest_m:.0f} m",
-            required=f"{low_m:.0f}-{high_m:.0f} m",
+            measured=f"{lowest_m:.0f} … {highest_m:.0f} m",
+            required=f"{low_m:.0f} … {high_m:.0f} m",
             place=place_of(MultiLineString([t.line for t in off])),
         )
 

@@ -94,6 +94,7 @@ class _Brief:
     judge: Judge
     span: RouteSpan
     home: LonLat
+    system_id: int
 
 
 def fly(
@@ -144,6 +145,7 @@ def _rehearse(house: House, flight_id: str, pilot: Actor, ground: Ground) -> _Br
             judge=Judge(RouteShape(line, area, flight.route.alt_agl_m, mission.home.at), tolerance_m),
             span=RouteSpan.of(mission.items),
             home=mission.home.at,
+            system_id=flight.drone.mavlink_system_id,
         )
         if flight.state != "uploaded":
             promised = commands.ReadBack(
@@ -202,6 +204,7 @@ class _Sortie:
         """Puts fence, parameters and mission on board, reads all back, and has the law look again."""
         self._still_wanted()
         with self._vehicle_may_refuse():
+            self._require_own_aircraft()
             prepared = sequence.prepare(self.link, self.brief.orders)
         read_back = commands.ReadBack(
             mission_digest=prepared.mission.digest, fence_digest=prepared.fence.digest, vehicle=prepared.record
@@ -248,6 +251,12 @@ class _Sortie:
                 sequence.disarm(self.link)
                 raise
         self.tell(Step.AIRBORNE, {})
+
+    def _require_own_aircraft(self) -> None:
+        """Refuses a vehicle that is not the aircraft for which the flight was cleared."""
+        found, cleared = self.link.connection.target_system, self.brief.system_id
+        if found != cleared:
+            raise VehicleRefused.because("link.identity", measured=found, required=cleared)
 
     def _still_wanted(self) -> None:
         """Raises CalledOff when somebody has stopped the flight."""

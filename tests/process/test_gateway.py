@@ -196,6 +196,16 @@ def test_DC_1__vehicle_that_somebody_flies__nothing_is_written_to_it(house, clea
     assert state(house, cleared) == "cleared"
 
 
+def test_DC_1__another_aircraft_than_the_cleared_one__nothing_is_written_to_it(house, cleared, simulated, admin):
+    running, url = simulated(speed_up=SPEED, system_id=7)
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"))
+    assert refused_rules(refused) == {"link.identity"}
+    assert running.autopilot.mission.is_empty
+    assert state(house, cleared) == "cleared"
+    assert events(house, cleared, admin)[-1][1]["rules"] == ["link.identity"]
+
+
 def test_take_off__vehicle_arms_and_says_that_it_did_not__disarmed_and_not_airborne(house, cleared, simulated):
     running, url = simulated(speed_up=SPEED)
     arm = running.autopilot.arm
