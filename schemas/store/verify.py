@@ -36,6 +36,15 @@ EVENT_KEYS = {
     "subject_id",
     "subject_kind",
 }
+# What it means when a seal does not fit, in the order in which it is looked at.
+MISFITS = {
+    "seal": "a seal before this one is missing, or seals stand in another order",
+    "prev": "seal {before} is not the one that this seal was put on",
+    "count": "events were added or taken away among lines {first} to {last}",
+    "first": "events were moved or exchanged among lines {first} to {last}",
+    "last": "events were moved or exchanged among lines {first} to {last}",
+    "root": "an event was changed, moved or exchanged among lines {first} to {last}",
+}
 SEAL_KEYS = {"count", "first", "last", "prev", "root", "seal", "sealed_at"}
 
 
@@ -59,8 +68,7 @@ def verify_lines(lines: Iterable[bytes], checkpoints: Mapping[int, str] | None =
     """
     wanted = dict(checkpoints or {})
     numbered = _numbered(lines)
-    if next(numbered, (0, b""))[1] != FORMAT:
-        raise LedgerBroken("line 1: this is no ledger export of a format that is known here")
+    _check_first(next(numbered, (0, b""))[1])
     digest, seals, events, closed = NO_SEAL, 0, 0, False
     batch: list[tuple[str, bytes]] = []
     for number, line in numbered:
@@ -101,6 +109,13 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(lines, start=1))
 
 
+def _check_first(line: bytes) -> None:
+    if line == FORMAT + b"\r":
+        raise LedgerBroken("line 1: the line ends were converted; take the file as it was exported, byte for byte")
+    if line != FORMAT:
+        raise LedgerBroken("line 1: this is no ledger export of a format that is known here")
+
+
 def _parse(number: int, line: bytes) -> dict[str, Any]:
     try:
         entry = json.loads(line.decode("utf-8", "strict"))
@@ -131,10 +146,11 @@ def _check_seal(
         "root": merkle_root(leaf for _, leaf in batch).hex(),
         "sealed_at": seal["sealed_at"],
     }
-    for key in ("seal", "prev", "count", "first", "last", "root"):
+    for key, meaning in MISFITS.items():
         if seal[key] != facts[key]:
+            what = meaning.format(before=expected - 1, first=number - len(batch), last=number - 1)
             said, found = seal[key], facts[key]
-            raise LedgerBroken(f"line {number}: seal {expected}: {key} is {said!r}, but the lines give {found!r}")
+            raise LedgerBroken(f"line {number}: seal {expected}: {what}: {key} is {said!r}, but found is {found!r}")
     if line != json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode():
         raise LedgerBroken(f"line {number}: seal {expected} is not written as seals are")
 
@@ -168,9 +184,28 @@ def parse_checkpoint(text: str) -> tuple[int, str]:
     """The number and digest of a checkpoint `N:HEX`; ValueError when it is none."""
     number, _, digest = text.strip().partition(":")
     if len(digest) != len(NO_SEAL) or not number.isdecimal() or int(number) < 1:
-        raise ValueError(f"{text!r} is no checkpoint; one looks like 12:9f86…")
-    bytes.fromhex(digest)
+        raise ValueError(f"{text!r} is no checkpoint; one looks like 12:9f86d0, with 64 digits after the colon")
+    try:
+        bytes.fromhex(digest)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no checkpoint; after the colon stand hexadecimal digits") from error
     return int(number), digest.lower()
+
+
+def by_seal(checkpoints: Iterable[tuple[int, str]]) -> dict[int, str]:
+    """Digests by number of seal; raises LedgerBroken where two checkpoints of one seal differ."""
+    known: dict[int, str] = {}
+    for number, digest in checkpoints:
+        if known.setdefault(number, digest) != digest:
+            raise LedgerBroken(f"two checkpoints of seal {number} were given, and they differ")
+    return known
+
+
+def _checkpoint_argument(text: str) -> tuple[int, str]:
+    try:
+        return parse_checkpoint(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -181,14 +216,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--checkpoint",
         action="append",
         default=[],
-        type=parse_checkpoint,
+        type=_checkpoint_argument,
         metavar="N:HEX",
         help="a checkpoint written down earlier; may be given several times",
     )
     asked = parser.parse_args(arguments)
     try:
         with open(asked.export, "rb") as file:
-            report = verify_lines(file_lines(file), dict(asked.checkpoint))
+            report = verify_lines(file_lines(file), by_seal(asked.checkpoint))
     except OSError as error:
         sys.stderr.write(f"{asked.export}: {error.strerror}\n")
         return 2

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 import rfc8785
@@ -141,6 +143,63 @@ def test_P5__line_that_is_no_entry__found_without_a_crash(line):
     lines = make_export([2, 1])
     with pytest.raises(LedgerBroken):
         verify_lines([*lines[:2], line, *lines[2:]])
+
+
+def edited(change):
+    lines = make_export([3, 2, 2])
+    change(lines)
+    return lines
+
+
+def swap(lines, one, other):
+    lines[one], lines[other] = lines[other], lines[one]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x.__setitem__(2, x[2].replace(b"publish", b"discard")), "an event was changed.* lines 2 to 4"),
+        (lambda x: swap(x, 1, 2), "events were moved or exchanged among lines 2 to 4"),
+        (lambda x: x.pop(2), "added or taken away among lines 2 to 3"),
+        (lambda x: x.insert(2, x[2]), "added or taken away among lines 2 to 5"),
+        (lambda x: x.pop(4), "a seal before this one is missing"),
+        (lambda x: x.__setitem__(4, x[4].replace(b"T02", b"T03")), "seal 1 is not the one that this seal was put on"),
+        (lambda x: x.__setitem__(0, x[0] + b"\r"), "line ends were converted"),
+        (lambda x: x.pop(), "lines are missing at the end"),
+    ],
+)
+def test_P5__misfit__said_so_that_it_can_be_found(change, said):
+    with pytest.raises(LedgerBroken, match=said):
+        verify_lines(edited(change))
+
+
+def test_script__needs_nothing_but_the_standard_library(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for lines, status in ((make_export([2]), 0), (make_export([2])[:-1], 1)):
+        path.write_bytes(file_of(lines))
+        # Isolated and without site-packages: nothing that is installed here can be reached.
+        done = subprocess.run([sys.executable, "-I", "-S", verify.__file__, path], capture_output=True, text=True)
+        assert (done.returncode, "Verified 2 events" in done.stdout, "NOT VERIFIED" in done.stderr) == (
+            status,
+            status == 0,
+            status == 1,
+        )
+
+
+@pytest.mark.parametrize("wrong", ["abc", "1:zz", "0:" + "a" * 64, "1:" + "z" * 64])
+def test_script__no_checkpoint__said_in_words(wrong, capsys):
+    with pytest.raises(SystemExit) as ended:
+        verify.main(["x", "--checkpoint", wrong])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "is no checkpoint" in said
+    assert "parse" not in said
+
+
+def test_P5__two_checkpoints_of_one_seal__contradict_each_other():
+    with pytest.raises(LedgerBroken, match="differ"):
+        verify.by_seal([(1, "a" * 64), (1, "b" * 64)])
+    assert verify.by_seal([(1, "a" * 64), (1, "a" * 64)]) == {1: "a" * 64}
 
 
 @pytest.mark.parametrize("lines", [[], [b"{}"], [verify.FORMAT], [b'{"format":"skywarden-ledger-2"}']])

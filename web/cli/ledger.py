@@ -9,7 +9,7 @@ import click
 
 from schemas.store import ledger as store
 from schemas.store.sealer import seal_pending
-from schemas.store.verify import LedgerBroken, parse_checkpoint
+from schemas.store.verify import LedgerBroken, by_seal, parse_checkpoint
 from web.cli.common import as_json, echo_json, lang, pass_services
 from web.wiring import Services
 
@@ -60,7 +60,7 @@ def seal(services: Services) -> None:
 def verify(services: Services, checkpoints: tuple[tuple[int, str], ...], as_json: bool) -> None:
     """Recomputes every hash, root and link; ends with 1 where something does not fit."""
     try:
-        state = store.verify(services.engine, dict(checkpoints))
+        state = store.verify(services.engine, by_seal(checkpoints))
     except LedgerBroken as error:
         if as_json:
             echo_json({"ok": False, "reason": str(error)})
