@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import rfc8785
 from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from schemas.store.merkle import leaf_hash
@@ -42,9 +44,9 @@ class Entry:
     origin: str = "live"
 
 
-_APPEND = text(
-    "SELECT ledger.append(:actor, :action, :subject_kind, :subject_id, CAST(:body AS bytea), :pack,"
-    " CAST(:effective_at AS timestamptz), :origin)"
+_APPEND = (
+    "SELECT ledger.append(%(actor)s, %(action)s, %(subject_kind)s, %(subject_id)s, %(body)s::bytea, %(pack)s,"
+    " %(effective_at)s::timestamptz, %(origin)s)"
 )
 
 
@@ -54,9 +56,33 @@ def append(session: Session, entry: Entry) -> int:
     Raises ValueError (of rfc8785) where the body holds what RFC 8785 cannot write, such as NaN or an
     integer above 2^53.
     """
+    return int(session.connection().exec_driver_sql(_APPEND, _values(entry)).scalar_one())
+
+
+def commit_with(session: Session, entry: Entry) -> None:
+    """Appends one event and commits the transaction of `session`, in a single round trip to the database.
+
+    Where the event is refused, so is the commit: the server skips what follows a failure up to the end of the
+    pipeline. Raises what `append` raises, and DBAPIError for what the database refuses at the commit.
+    """
+    values = _values(entry)
+    connection = session.connection()
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            driver.execute(_APPEND, values)
+            driver.commit()
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(_APPEND, None, error, psycopg.Error, dialect=connection.dialect) from error
+    session.commit()  # finds nothing left to send, and ends the session's own transaction
+
+
+def _values(entry: Entry) -> dict[str, Any]:
     if entry.effective_at is not None and entry.effective_at.tzinfo is None:
         raise ValueError("an effective time needs a time zone")
-    values = {
+    return {
         "actor": entry.actor,
         "action": entry.action,
         "subject_kind": entry.subject_kind,
@@ -66,7 +92,6 @@ def append(session: Session, entry: Entry) -> int:
         "effective_at": entry.effective_at,
         "origin": entry.origin,
     }
-    return int(session.execute(_APPEND, values).scalar_one())
 
 
 @dataclass(frozen=True)
@@ -142,6 +167,9 @@ def _lines(connection: Connection) -> Generator[bytes]:
                 event = next(events, None)
             yield _seal_line(seal)
             checkpoint = f"{seal.n}:{seal.digest.hex()}"
+        while event is not None:
+            _event_line(event)  # not sealed yet, and still not to be edited
+            event = next(events, None)
     yield json.dumps({"checkpoint": checkpoint}, separators=(",", ":")).encode()
 
 

@@ -115,8 +115,7 @@ class Work(AbstractContextManager["Work"]):
             raise LedgerDiscipline(f"{len(self._entries)} ledger events in one command")
         try:
             self.session.flush()
-            ledger.append(self.session, self._entries[0])
-            self.session.commit()
+            ledger.commit_with(self.session, self._entries[0])
         except DBAPIError as error:
             refusal = judge.translate(error)
             if refusal is None:

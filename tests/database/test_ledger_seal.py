@@ -198,6 +198,14 @@ def test_P5__administrator_edits_past_every_wall__found(sealed, root, statement,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_P5__edited_before_it_is_sealed__found_too(sealed, root):
+    add_committed(sealed, 2)
+    assert ledger.verify(sealed).unsealed == 2
+    tamper(root, "UPDATE ledger.event SET actor = 'nobody' WHERE id = 11")
+    with pytest.raises(verify.LedgerBroken, match="event 11"):
+        ledger.verify(sealed)
+
+
 def test_P5__everything_recomputed_from_the_edit_on__found_by_an_earlier_checkpoint(sealed, root):
     before = ledger.verify(sealed).sealed.checkpoint
     tamper(root, "UPDATE ledger.event e SET actor = 'nobody' WHERE id = 2")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from schemas.refusals import Kind, RuleViolation
 from schemas.store.work import LedgerDiscipline
@@ -56,6 +59,45 @@ def test_two_events__are_a_fault_of_ours(work) -> None:
         cancel(unit)
         unit.record("something", "device", unit.get(Device, "DV-DV1").id, {})
         unit.commit()
+
+
+def test_what_the_database_refuses_at_the_commit__told_as_a_refusal_and_nothing_remains(services, work, admin) -> None:
+    """The notice period is judged by the database when the transaction ends, after the guards have passed."""
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.publication SET channel = 'carrier_pigeon' WHERE channel = 'platform_map'")
+    with pytest.raises(RuleViolation) as refused, work("H1") as unit:
+        device = unit.get(Device, "DV-DV1")
+        device.state, device.activated_on = "active", date(2025, 7, 2)
+        unit.record("device.activate", "device", device.id, {})
+        unit.commit()
+    assert [r.rule for r in refused.value.refusals] == ["GD-14.3"]
+    assert [action for action, _ in events(services)] == ["refused"]
+    with work("H1") as unit:
+        assert unit.get(Device, "DV-DV1").state == "published"
+
+
+def test_what_the_ledger_refuses__is_not_done(services, work) -> None:
+    with pytest.raises(IntegrityError), work("H1") as unit:
+        device = unit.get(Device, "DV-DV1")
+        device.name = "renamed"
+        unit.record("device.rename", "", device.id, {})
+        unit.commit()
+    assert events(services) == []
+    with work("H1") as unit:
+        assert unit.get(Device, "DV-DV1").name == "DV1"
+
+
+def test_connection_lost_before_the_commit__nothing_happened_and_the_next_command_works(services, work, admin) -> None:
+    with pytest.raises(OperationalError), work("H1") as unit:
+        cancel(unit)
+        unit.session.flush()
+        pid = unit.session.scalar(text("SELECT pg_backend_pid()"))
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        unit.commit()
+    with work("H1") as unit:
+        cancel(unit)
+        unit.commit()
+    assert [action for action, _ in events(services)] == ["inspection_plan.cancel"]
 
 
 def test_what_a_command_set_before_the_transition__is_kept(services, work) -> None:
