@@ -37,7 +37,6 @@ EXTENSIONS: dict[Driver, tuple[str, ...]] = {
     "PNG": (".png",),
     "JP2OpenJPEG": (".jp2", ".j2k", ".jpx"),
 }
-MAGIC_BYTES = max(len(magic) for magic, _ in _MAGIC)
 
 
 class _Report(BaseModel):

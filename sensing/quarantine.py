@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from shapely.geometry.base import BaseGeometry
 from schemas.refusals import RuleViolation, invalid, too_large
 from sensing.frames import Placement
 from sensing.grid import Grid
-from sensing.header import MAGIC_BYTES, Driver, HeaderReport, driver_of
+from sensing.header import Driver, HeaderReport, driver_of
 from sensing.scratch import private_directory
 
 Progress = Callable[[float], None]
@@ -66,6 +67,16 @@ class Written:
     private: int
 
 
+def _chunks(source: Path, name: str) -> Iterator[bytes]:
+    """A file's content, its first chunk long enough to tell its type. Raises RuleViolation `file.reference`."""
+    try:
+        with source.open("rb") as reader:
+            while chunk := reader.read(_CHUNK):
+                yield chunk
+    except OSError as error:
+        raise invalid("file.reference", "file.unreadable", name=name) from error
+
+
 def readable(name: str) -> str:
     """A file's name as it can be kept and shown: what no screen or database can hold is replaced."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
@@ -80,22 +91,22 @@ class Quarantine:
     def admit(self, source: Path, file_name: str | None = None) -> Guest:
         """Copy one file in, hashing on the way.
 
-        Raises RuleViolation `file.reference` for what is no file, `raster.magic` or `raster.corrupt` by its bytes.
+        Raises RuleViolation `file.reference` for what is no file or cannot be read, `raster.magic` or
+        `raster.corrupt` by its bytes.
         """
         name = readable(file_name or source.name)
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)
         home = Path(tempfile.mkdtemp(dir=self._directory))
         path, digest, size = home / "data", hashlib.sha256(), 0
-        with source.open("rb") as reader, path.open("xb") as writer:
-            head = reader.read(MAGIC_BYTES + 16)
-            driver = driver_of(head, name)
-            chunk = head
-            while chunk:
+        chunks = _chunks(source, name)
+        head = next(chunks, b"")
+        driver = driver_of(head, name)
+        with path.open("xb") as writer:
+            for chunk in chain([head], chunks):
                 digest.update(chunk)
                 size += len(chunk)
                 writer.write(chunk)
-                chunk = reader.read(_CHUNK)
         path.chmod(0o400)
         return Guest(path, name, driver, digest.hexdigest(), size)
 

@@ -249,6 +249,12 @@ def test_row_46__reference_instead_of_a_file__422_file_reference(room, name):
     assert refused(room, Path(name)) == (422, "file.reference")
 
 
+def test_row_46__file_that_cannot_be_read__422_file_reference(room, tmp_path):
+    path = tmp_path / "memory.tif"
+    path.symlink_to("/proc/self/mem")
+    assert refused(room, path) == (422, "file.reference")
+
+
 def test_row_46__symbolic_link_to_a_text_file__415(room, tmp_path, secret):
     path = tmp_path / "link.tif"
     path.symlink_to(secret)
