@@ -88,13 +88,13 @@ class Quarantine:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def admit(self, source: Path, file_name: str | None = None) -> Guest:
+    def admit(self, source: Path) -> Guest:
         """Copy one file in, hashing on the way.
 
         Raises RuleViolation `file.reference` for what is no file or cannot be read, `raster.magic` or
         `raster.corrupt` by its bytes.
         """
-        name = readable(file_name or source.name)
+        name = readable(source.name)
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)
         home = Path(tempfile.mkdtemp(dir=self._directory))
