@@ -59,6 +59,13 @@ def test_desk__queue__oldest_first_with_its_deadline(signed_in, findings):
     assert "Possible excavation" in page
 
 
+def test_desk__queue_longer_than_the_list__counts_all(signed_in, findings, monkeypatch):
+    monkeypatch.setattr("web.desk.queries.LONGEST_QUEUE", 2)
+    page = html.unescape(signed_in("O1").get("/review", headers=HTML).text)
+    assert "3 possible findings wait for a decision; the first 2 are listed" in page
+    assert findings[2] not in page
+
+
 def test_desk__finding_of_another_authority__404(signed_in, services, tmp_path):
     made = make_findings(services, tmp_path, officer="O4")
     client = signed_in("O1")
@@ -103,6 +110,13 @@ def test_decision__without_a_reason__refused(signed_in, findings, services):
     assert answer.status_code == 409
     assert "Nothing was recorded" in answer.text
     assert state_of(services, findings[0])[0] == "assigned"
+
+
+def test_decision__refused_to_a_program__is_a_problem_document(signed_in, findings):
+    data = {"decision": "confirm", "reason": "", "version": "1"}
+    answer = signed_in("O1").post(f"/review/{findings[0]}", data=data, headers=SAME_ORIGIN)
+    assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+    assert answer.get_json(force=True)["refusals"][0]["rule"] == "state.reason"
 
 
 MALFORMED = [

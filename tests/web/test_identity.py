@@ -14,7 +14,7 @@ from web.identity.throttle import network_of
 
 def sign_in(client, code="O1", password=PASSWORD, **more):
     data = {"name": code, "password": password, **more}
-    return client.post("/account/sign-in", data=data, headers=SAME_ORIGIN)
+    return client.post("/account/sign-in", data=data, headers={**SAME_ORIGIN, **HTML})
 
 
 def cookie_of(client):
@@ -48,6 +48,11 @@ def test_sign_in__wrong__one_answer_for_all(client, with_password, code):
     assert answer.status_code == 401
     assert "do not belong together" in answer.text
     assert cookie_of(client) is None
+
+
+def test_sign_in__wrong__is_a_problem_document_for_a_program(client):
+    answer = client.post("/account/sign-in", data={"name": "O1", "password": "x"}, headers=SAME_ORIGIN)
+    assert (answer.status_code, answer.mimetype) == (401, "application/problem+json")
 
 
 def test_sign_in__person_without_a_password__refused(client):

@@ -183,6 +183,20 @@ def test_file__plan_that_fails__nothing_is_filed(pilot, services):
     assert count(services, "flight") == 0
 
 
+def test_file__refused_to_a_program__is_a_problem_document(pilot):
+    body = {**IN_TIME, "plan": (io.BytesIO(geojson(R2)), "r2.geojson")}
+    answer = pilot.post("/pilot/file", data=body, headers=SAME_ORIGIN)
+    assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+    assert "GD-16.5" in {refusal["rule"] for refusal in answer.get_json(force=True)["refusals"]}
+
+
+def test_desk__flight_that_waits_below_the_list__is_counted(pilot, monkeypatch):
+    monkeypatch.setattr("web.pilot.queries.MOST_FLIGHTS", 0)
+    monkeypatch.setattr("web.pilot.queries.NEXT_STEPS", {"precheck_passed": "go on"})
+    send(pilot, geojson(R1), where="file")
+    assert "1 flight waits for you" in said(pilot.get("/pilot", headers=HTML))
+
+
 @pytest.mark.parametrize(("missing", "rule"), [("inspection", "inspection.missing"), ("drone", "drone.missing")])
 def test_file__something_missing__said(pilot, services, missing, rule):
     answer = send(pilot, geojson(R1), where="file", **{missing: ""})

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from schemas.actors import Actor
 from schemas.refusals import Kind, RuleViolation, refuse
 from schemas.tables import Authority, Qualification, RoleAssignment
+from web.errors import wants_page
 from web.i18n import current_language
 from web.identity import people, request_identity, sessions, throttle
 from web.identity.passwords import Passwords
@@ -40,7 +41,7 @@ def sign_in() -> Response:
     try:
         token, actor = _start_session(login, password)
     except RuleViolation as refused:
-        if refused.kind is not Kind.UNAUTHENTICATED:
+        if refused.kind is not Kind.UNAUTHENTICATED or not wants_page():
             raise
         failed = refused.refusals[0].render(current_language())
         page = render_template("account/sign_in.html", next=_local(request.form.get("next")), failed=failed, name=login)

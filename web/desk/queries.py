@@ -10,7 +10,7 @@ from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
-from sqlalchemy import Select, case, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
@@ -111,6 +111,12 @@ def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[
     mine = case((Detection.assigned_to == actor.person_id, 0), else_=1)
     rows = _of(actor).where(Detection.state.in_(OPEN_STATES)).order_by(mine, Detection.formed_at, Detection.public_id)
     return [_row(detection, scene, actor, rulebook, now) for detection, scene in db.execute(rows.limit(LONGEST_QUEUE))]
+
+
+def waiting_count(db: Session, actor: Actor) -> int:
+    """How many findings wait, also where the queue does not list them all."""
+    waiting = _of(actor).where(Detection.state.in_(OPEN_STATES)).with_only_columns(func.count())
+    return db.execute(waiting).scalar_one()
 
 
 def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:

@@ -12,6 +12,7 @@ from sensing.commands import assign_detection, confirm_detection, leave_detectio
 from web import words
 from web.desk import pictures, queries
 from web.desk.queries import Finding, Row
+from web.errors import wants_page
 from web.i18n import current_language, gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.page import today
@@ -41,7 +42,7 @@ def finding(public_id: str) -> Response:
     try:
         _decide(public_id, decision, reason)
     except RuleViolation as refused:
-        if refused.status == 404:
+        if refused.status == 404 or not wants_page():
             raise
         return _page(public_id, refused=refused, reason=reason[:LONGEST_REASON])
     target = f"/review/{public_id}" if decision == TAKE else f"/review?done={public_id}"
@@ -91,7 +92,7 @@ def _page(public_id: str | None, *, refused: RuleViolation | None = None, reason
         found = queries.finding(db, actor, opened) if opened else None
         page = render_template(
             "desk/review.html",
-            headline=_headline(waiting),
+            headline=_headline(waiting, queries.waiting_count(db, actor)),
             queue=waiting,
             decided=queries.decided(db, actor, house.rulebook, house.clock.now()),
             qualified=queries.qualified(db, actor, today()),
@@ -117,13 +118,15 @@ def _done(db: Any, actor: Any) -> Detection | None:  # noqa: ANN401
         return None
 
 
-def _headline(waiting: list[Row]) -> str:
+def _headline(waiting: list[Row], total: int) -> str:
     if not waiting:
         return gettext("No finding waits for a decision")
     late = sum(row.late for row in waiting)
     head = ngettext(
-        "%(num)d possible finding waits for a decision", "%(num)d possible findings wait for a decision", len(waiting)
+        "%(num)d possible finding waits for a decision", "%(num)d possible findings wait for a decision", total
     )
+    if total > len(waiting):
+        return gettext("%(head)s; the first %(num)s are listed", head=head, num=len(waiting))
     if not late:
         return head
     return gettext("%(head)s; %(late)s", head=head, late=ngettext("%(num)d is late", "%(num)d are late", late))

@@ -55,11 +55,6 @@ class FlightRow:
         return local_date(self.starts_at)
 
     @property
-    def waits(self) -> bool:
-        """Whether the pilot is the one who goes on."""
-        return self.state in NEXT_STEPS
-
-    @property
     def next_step(self) -> str:
         """What happens next, in words."""
         known = NEXT_STEPS.get(self.state) or OTHERS_STEPS.get(self.state)
@@ -102,6 +97,12 @@ def flights_of(db: Session, actor: Actor, now: datetime) -> list[FlightRow]:
         select(Flight).where(Flight.pilot_id == actor.person_id).order_by(Flight.during.desc()).limit(MOST_FLIGHTS)
     )
     return [_row(flight, now) for flight in rows]
+
+
+def waiting_for(db: Session, actor: Actor, now: datetime) -> list[FlightRow]:
+    """Every flight with which the pilot is the one who goes on, however long ago it was filed."""
+    mine = select(Flight).where(Flight.pilot_id == actor.person_id, Flight.state.in_(NEXT_STEPS))
+    return [_row(flight, now) for flight in db.scalars(mine.order_by(Flight.during.desc()))]
 
 
 def flight_of(db: Session, actor: Actor, public_id: str, now: datetime) -> FlightRecord:

@@ -8,6 +8,7 @@ from flask import Response, make_response, redirect, render_template, request
 
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
+from web.errors import wants_page
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.page import today
@@ -43,6 +44,8 @@ def file_plan() -> Response:
     try:
         public_id = file_from_desk(upload, form)
     except RuleViolation as refused:
+        if not wants_page():
+            raise
         return _page(form, checking.refusal_result(refused, upload.name), refused.status)
     target = f"/pilot/flight/{public_id}"
     if request.headers.get("HX-Request"):
@@ -73,6 +76,7 @@ def _page(form: Form, result: Result | None, status: int = 200) -> Response:
     actor = current_actor()
     with house.session() as db:
         own = queries.flights_of(db, actor, house.clock.now())
+        waits = queries.waiting_for(db, actor, house.clock.now())
         offered = {
             "routes": queries.routes(db),
             "drones": queries.drones(db),
@@ -80,7 +84,6 @@ def _page(form: Form, result: Result | None, status: int = 200) -> Response:
         }
     with public_connection() as public:
         config = desk_map(public)
-    waits = [row for row in own if row.waits]
     page = render_template(
         "pilot/desk.html",
         flights=own,
