@@ -39,7 +39,7 @@ class TestServer:
 
     def __init__(self) -> None:
         external = os.environ.get("SKYWARDEN_TEST_DATABASE_URL")
-        self.cluster = None if external else Cluster.for_checkout(TEST_CLUSTER)
+        self.cluster = None if external else Cluster.for_checkout(TEST_CLUSTER, durable=False)
         self.external = external
         self.janitor: ThreadPoolExecutor
         self.prefix = f"skywarden_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:6]}"
@@ -47,14 +47,12 @@ class TestServer:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The test cluster while tests use it; it promises no durability, so that clones cost little to drop."""
-        with self.cluster.in_use() if self.cluster else contextlib.nullcontext():
-            if self.cluster:
-                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                    self.execute(f"ALTER SYSTEM SET {setting} = off")
-                self.execute("SELECT pg_reload_conf()")
-            # Dropping takes half a second, most of it waiting: it goes on beside the tests that follow.
-            with ThreadPoolExecutor(1) as self.janitor:
-                yield
+        with (
+            self.cluster.in_use() if self.cluster else contextlib.nullcontext(),
+            # Dropping takes a moment, most of it waiting: it goes on beside the tests that follow.
+            ThreadPoolExecutor(1) as self.janitor,
+        ):
+            yield
 
     def database(self, name: str) -> Database:
         if self.cluster:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,15 @@ def test_cluster__started__is_set_up_for_evidence(cluster: Cluster) -> None:
         "max_connections": "100",
     }
     assert ask(cluster, "SELECT datcollate FROM pg_database WHERE datname = 'template1'") == "C.UTF-8"
+
+
+def test_cluster__for_throw_away_databases__waits_for_no_disk(cluster: Cluster) -> None:
+    hasty = replace(cluster, durable=False)
+    hasty.start()
+    assert ask(hasty, "SHOW fsync") == "off"
+    assert hasty.stop()
+    cluster.start()
+    assert ask(cluster, "SHOW fsync") == "on"
 
 
 def test_cluster__started_twice__second_changes_nothing(cluster: Cluster) -> None:
