@@ -12,13 +12,13 @@ from shapely.geometry import LineString, Point, shape
 from sqlalchemy import select
 
 from geo.content import content_sha256, siting_sha256
+from sample_data.devices import LEAD_DAYS
 from sample_data.writer import Writer, day, wkb
 from schemas import tables as t
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PUBLISHED_AT = time(10, 0)
 CHANNELS = ("official_disclosure", "platform_map")
-LEAD_DAYS = 30
 
 # line, true height, home, speed, photo spacing -> the stored mission, its digest, height of home above sea level
 CompileRoute = Callable[[LineString, float, Point, float, float], tuple[dict[str, Any], str, float]]
@@ -162,13 +162,20 @@ def _publish(w: Writer, subject: t.Device | t.PatrolArea | t.PatrolRoute, publis
 
 
 def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> None:
-    """Patrol areas, routes, the clearance and the inspection plans."""
+    """Patrol areas, routes, the clearance and the inspection plans; after the devices, whose siting plan they share."""
+    areas = _areas(w, data["areas"])
+    for row in data["routes"]:
+        _route(w, row, areas[row["area"]], compile_route)
+    _clearances(w, data["clearances"])
+    _inspection_plans(w, data["inspection_plans"], areas)
+
+
+def _areas(w: Writer, rows: list[dict[str, Any]]) -> dict[str, t.PatrolArea]:
     authority = w.by_code(t.Authority, "A1")
-    item = w.by_code(t.SupervisionItem, "ECO-01")
-    author, head = w.by_code(t.Person, "N1"), w.by_code(t.Person, "H1")
-    plan = w.session.scalars(select(t.SitingPlan)).first()
+    item_id = w.by_code(t.SupervisionItem, "ECO-01").id
+    siting_plan_id = w.session.scalars(select(t.SitingPlan.id)).one()
     areas: dict[str, t.PatrolArea] = {}
-    for row in data["areas"]:
+    for row in rows:
         areas[row["code"]] = w.add(
             t.PatrolArea,
             "PA",
@@ -179,9 +186,9 @@ def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> Non
             purpose_zh="无人机污染巡查",
             authority=authority,
             authority_id=authority.id,
-            author_id=author.id,
-            item_id=item.id,
-            siting_plan_id=plan.id if plan else None,
+            author_id=w.by_code(t.Person, "N1").id,
+            item_id=item_id,
+            siting_plan_id=siting_plan_id,
             geom=wkb(shape(row["geometry"])),
             alt_min_agl_m=row["alt_min_agl_m"],
             alt_max_agl_m=row["alt_max_agl_m"],
@@ -189,34 +196,39 @@ def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> Non
             effective_from=date.fromisoformat(row["effective_from"]),
         )
         _publish(w, areas[row["code"]], date.fromisoformat(row["published_on"]))
-    for row in data["routes"]:
-        _route(w, row, (areas[row["area"]], authority, author), compile_route)
-    for row in data["clearances"]:
+    return areas
+
+
+def _clearances(w: Writer, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
         w.add(
             t.AirspaceClearance,
             "AC",
             kind=row["kind"],
             number=row["number"],
             issuing_body=row["issuing_body"],
-            authority_id=authority.id,
+            authority_id=w.by_code(t.Authority, "A1").id,
             geom=wkb(shape(row["geometry"])),
             alt_max_agl_m=row["alt_max_agl_m"],
             valid_from=datetime.fromisoformat(row["valid_from"]),
             valid_to=datetime.fromisoformat(row["valid_to"]),
         )
-    for row in data["inspection_plans"]:
+
+
+def _inspection_plans(w: Writer, rows: list[dict[str, Any]], areas: dict[str, t.PatrolArea]) -> None:
+    for row in rows:
         w.add(
             t.InspectionPlan,
             "IP",
             number=row["number"],
             title_en=f"Patrol plan {row['number']} (fictional)",
             title_zh=f"巡查计划{row['number']}（虚构）",
-            authority_id=authority.id,
-            item_id=item.id,
+            authority_id=w.by_code(t.Authority, "A1").id,
+            item_id=w.by_code(t.SupervisionItem, "ECO-01").id,
             area_ids=[str(area.id) for area in areas.values()],
             entity_ids=[],
-            author_id=author.id,
-            approver_id=head.id,
+            author_id=w.by_code(t.Person, "N1").id,
+            approver_id=w.by_code(t.Person, "H1").id,
             approved_at=datetime.combine(date.fromisoformat(row["approved_on"]), time(2), UTC),
             valid_from=date.fromisoformat(row["valid_from"]),
             valid_to=date.fromisoformat(row["valid_to"]),
@@ -224,13 +236,7 @@ def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> Non
         )
 
 
-def _route(
-    w: Writer,
-    row: dict[str, Any],
-    belongs: tuple[t.PatrolArea, t.Authority, t.Person],
-    compile_route: CompileRoute,
-) -> None:
-    area, authority, author = belongs
+def _route(w: Writer, row: dict[str, Any], area: t.PatrolArea, compile_route: CompileRoute) -> None:
     line, home = LineString(row["geometry"]["coordinates"]), Point(row["home"])
     mission, digest, home_amsl_m = compile_route(
         line, row["alt_agl_m"], home, row["speed_m_s"], row["trigger_distance_m"]
@@ -243,9 +249,9 @@ def _route(
         name_zh=row["name_zh"],
         area=area,
         area_id=area.id,
-        authority=authority,
-        authority_id=authority.id,
-        author_id=author.id,
+        authority=area.authority,
+        authority_id=area.authority_id,
+        author_id=area.author_id,
         geom=wkb(line),
         alt_agl_m=row["alt_agl_m"],
         camera_hfov_deg=row["camera_hfov_deg"],

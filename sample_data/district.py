@@ -28,7 +28,7 @@ AREA_OF_ROUTE = {"R1": "PA1", "R2": "PA1", "R3": "PA1", "R4": "PA1", "R5": "PA1"
 def build(land: Landscape, today: date) -> dict[str, Any]:
     """All registers of the district of `land`, with dates that make sense on `today`."""
     zones = privacy_zones(land)
-    private = shapely.union_all([from_wgs84(_shape(z[key])) for z in zones for key in ("geometry",)])
+    private = shapely.union_all([from_wgs84(_shape(zone["geometry"])) for zone in zones])
     return {
         "fictional": True,
         "seed": land.seed,

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from shapely.geometry.base import BaseGeometry
+from shapely.geometry import Point
 
 from sample_data import district, fixtures, plans
 from sample_data.aerial import aerial_grid, render_aerial
@@ -126,8 +126,6 @@ def _vectors(land: Landscape, out: Path, today: date) -> list[Path]:
 
 def height_at(land: Landscape, lonlat: tuple[float, float]) -> float:
     """Ground height in metres above mean sea level at a place (EPSG:4326)."""
-    from shapely.geometry import Point
-
     place = from_wgs84(Point(lonlat))
     grid = terrain_grid()
     row, column = int((grid.north_m - place.y) // grid.res_m), int((place.x - grid.west_m) // grid.res_m)
@@ -160,12 +158,12 @@ def _write_raster(
 
 
 def _truth(path: Path, sites: Iterable[Site]) -> Path:
-    return _collection(path, [_known(site, site.outline) for site in sites])
+    return _collection(path, [_known(site) for site in sites])
 
 
-def _known(site: Site, outline: BaseGeometry) -> dict[str, Any]:
+def _known(site: Site) -> dict[str, Any]:
     about = {"kind": site.kind, "expect": site.expect, "reason": site.reason}
-    return feature(outline, **about, area_m2=round(outline.area, 1))
+    return feature(site.outline, **about, area_m2=round(site.outline.area, 1))
 
 
 def _collection(path: Path, features: list[dict[str, Any]]) -> Path:
