@@ -1,8 +1,12 @@
 """Headers, origins, hosts and bodies (promises P20, P21; reliability.md rows 63, 64)."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.web.conftest import HTML, SAME_ORIGIN
+from schemas.tables import LoginAttempt
+from tests.web.conftest import HTML, PASSWORD, SAME_ORIGIN
+from web.app import create_app
 from web.security import UnsafeBinding, is_loopback, refuse_plain_http
 
 PAGES = ["/", "/list", "/rules", "/privacy", "/data", "/account/sign-in", "/nowhere", "/pilot", "/data/devices.geojson"]
@@ -79,6 +83,47 @@ def test_foreign_host__refused(reader, host, path):
 @pytest.mark.parametrize("host", ["localhost", "localhost:8600", "127.0.0.1:8600", "[::1]:8600"])
 def test_own_host__answered(reader, host):
     assert reader.get("/privacy", headers={"Host": host}).status_code == 200
+
+
+@pytest.fixture
+def behind_proxy(services, with_password):
+    """A client as the TLS proxy in front of us would be."""
+    with_password("O1")
+    settings = services.settings.model_copy(update={"behind_tls_proxy": True, "trusted_hosts": "watch.example"})
+    house = replace(services, settings=settings)
+    yield create_app(house).test_client()
+    house.close()
+
+
+def through_proxy(client, *, address="192.0.2.7", password=PASSWORD, origin="https://watch.example"):
+    data = {"name": "O1", "password": password}
+    hops = {"X-Forwarded-For": address, "X-Forwarded-Proto": "https", "Host": "watch.example", "Origin": origin}
+    return client.post("/account/sign-in", data=data, headers={**hops, **HTML})
+
+
+def test_behind_a_tls_proxy__cookie_and_transport_are_bound_to_https(behind_proxy):
+    answer = through_proxy(behind_proxy)
+    assert answer.status_code == 303
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-sid=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "max-age" in answer.headers["Strict-Transport-Security"]
+    assert through_proxy(behind_proxy, origin="http://watch.example").status_code == 403
+
+
+def test_behind_a_tls_proxy__throttle__counts_the_hop_that_the_proxy_saw(behind_proxy, services):
+    # What a client writes into the header itself stands before what the proxy adds.
+    for number in range(3):
+        through_proxy(behind_proxy, address=f"10.{number}.0.1, 192.0.2.7", password="wrong")
+    with services.session() as db:
+        networks = db.query(LoginAttempt.bucket).filter(LoginAttempt.bucket.like("network:%")).distinct().count()
+    assert networks == 1
+
+
+def test_without_a_proxy__forwarded_headers__say_nothing(client):
+    answer = client.get("/privacy", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"})
+    assert answer.status_code == 200
+    assert "Strict-Transport-Security" not in answer.headers
 
 
 def test_body__above_the_limit__413(reader):
