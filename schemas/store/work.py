@@ -204,12 +204,17 @@ WorkFactory = Callable[[Actor], Work]
 
 
 def find(session: Session, kind: type[T], public_id: str) -> T:
-    """The subject of `kind` with that public id or code; raises RuleViolation 404 when there is none."""
+    """The subject of `kind` with that public id or code; raises RuleViolation 404 when there is none.
+
+    A code that somebody chose like another subject's public id does not hide that one.
+    """
     condition: ColumnElement[bool] = kind.public_id == public_id
     for name in ("code", "number"):
         if hasattr(kind, name):
             condition = condition | (getattr(kind, name) == public_id)
-    row = session.scalars(select(kind).where(condition)).one_or_none()
+    found = select(kind).where(condition).order_by((kind.public_id == public_id).desc()).limit(1)
+    # PostgreSQL has no text with a NUL in it, so nothing is called so.
+    row = None if "\0" in public_id else session.scalars(found).one_or_none()
     if row is None:
         raise not_found("store.unknown", "store.not_found", subject=kind.__name__, measured=public_id)
     return row

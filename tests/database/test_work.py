@@ -134,10 +134,22 @@ def test_a_subject_changed_while_it_was_looked_at__is_stale(work) -> None:
             slow.apply(plan, "cancel", expected_version=1, reason="too late")
 
 
-def test_unknown_subject__404(work) -> None:
+@pytest.mark.parametrize("name", ["IP-NOWHERE", "", "IP-2025-1\0", "' OR 1=1 --", "x" * 10_000, "核"])
+def test_unknown_subject__404(work, name) -> None:
     with pytest.raises(RuleViolation) as refused, work("H1") as unit:
-        unit.get(InspectionPlan, "IP-NOWHERE")
+        unit.get(InspectionPlan, name)
     assert refused.value.kind is Kind.NOT_FOUND
+
+
+def test_a_number_chosen_like_anothers_public_id__hides_nothing(work, admin) -> None:
+    public_id, number = admin.execute("SELECT public_id, number FROM core.inspection_plan").fetchone()
+    admin.execute(
+        "INSERT INTO core.inspection_plan SELECT (jsonb_populate_record(p, jsonb_build_object("
+        "'id', gen_random_uuid(), 'public_id', 'IP-OTHER', 'number', p.public_id))).* FROM core.inspection_plan p"
+    )
+    with work("H1") as unit:
+        assert unit.get(InspectionPlan, public_id).number == number
+        assert unit.get(InspectionPlan, "IP-OTHER").public_id == "IP-OTHER"
 
 
 def test_acting_for_somebody__only_on_sample_data(services, admin) -> None:
