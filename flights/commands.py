@@ -19,7 +19,16 @@ from flights.profile import Ground
 from schemas.ids import public_id
 from schemas.refusals import Refusal
 from schemas.store.work import Work
-from schemas.tables import Authority, Drone, Flight, InspectionPlan, PatrolArea, PatrolRoute, SupervisionItem
+from schemas.tables import (
+    Authority,
+    Drone,
+    Flight,
+    FlightFrame,
+    InspectionPlan,
+    PatrolArea,
+    PatrolRoute,
+    SupervisionItem,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,21 +230,20 @@ class Deviation:
     lateral_m: float
     vertical_m: float
     stayed_inside: bool
-    track: Any = None
 
 
-def mark_ingested(work: Work, flight: Flight, deviation: Deviation) -> None:
-    """Track and imagery are in; the deviation report becomes part of the flight."""
+def mark_ingested(work: Work, flight: Flight, deviation: Deviation, frames: Sequence[FlightFrame] = ()) -> None:
+    """Track and imagery are in; the deviation report and the photos become part of the flight."""
     record = {
         "deviation_lateral_m": round(deviation.lateral_m, 1),
         "deviation_vertical_m": round(deviation.vertical_m, 1),
         "stayed_inside": deviation.stayed_inside,
+        "frames": [frame.sha256 for frame in frames],
     }
     work.apply(flight, "ingest", record=record, deviation_lateral_m=deviation.lateral_m)
     flight.deviation_lateral_m, flight.deviation_vertical_m = deviation.lateral_m, deviation.vertical_m
     flight.stayed_inside = deviation.stayed_inside
-    if deviation.track is not None:
-        flight.flown_track = deviation.track
+    work.session.add_all(frames)
 
 
 def close(work: Work, flight: Flight, *, note: str | None = None) -> None:

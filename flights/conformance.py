@@ -83,9 +83,14 @@ class Report:
     tolerance_m: float
 
     @property
+    def stayed_inside(self) -> bool:
+        """Whether every fix was inside the published area; the share, once rounded, cannot tell."""
+        return self.share_inside == 1.0
+
+    @property
     def is_within(self) -> bool:
         """Whether the flight kept to the route and its area; False when nothing was recorded."""
-        if self.lateral is None or self.share_inside < 1.0:
+        if self.lateral is None or not self.stayed_inside:
             return False
         vertical_m = self.vertical.deviation_m if self.vertical else 0.0
         return max(self.lateral.deviation_m, vertical_m) <= self.tolerance_m
@@ -98,6 +103,7 @@ class Report:
             "lateral_m": _rounded(self.lateral),
             "vertical_m": _rounded(self.vertical),
             "share_inside": round(self.share_inside, 4),
+            "stayed_inside": self.stayed_inside,
             "share_flown": round(self.share_flown, 4),
             "tolerance_m": self.tolerance_m,
             "within": self.is_within,

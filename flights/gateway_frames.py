@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 from shapely import Point
+from sqlalchemy import select
 
 from flights import commands
 from flights.gateway_record import House
@@ -21,7 +22,7 @@ from schemas.actors import Actor
 from schemas.ids import public_id
 from schemas.machine import label
 from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid
-from schemas.store.work import find
+from schemas.store.work import Work
 from schemas.tables import Flight, FlightFrame
 
 PATTERNS = ("*.jpg", "*.jpeg", "*.JPG", "*.JPEG")
@@ -37,57 +38,56 @@ class Photo:
     at: LonLat
     heading_deg: float | None
 
-
-def register_frames(house: House, flight_id: str, folder: Path, *, actor: Actor) -> int:
-    """Enters all photos in `folder` in the record of the flight, with one event in the ledger; gives their number.
-
-    Raises RuleViolation 422 with every photo that has no time or place; then none is entered.
-    """
-    photos = read_folder(folder)
-    with house.work(actor) as work:
-        flight = work.get(Flight, flight_id)
-        for photo in photos:
-            work.session.add(
-                FlightFrame(
-                    public_id=public_id("FR"),
-                    flight_id=flight.id,
-                    sha256=photo.sha256,
-                    file_name=photo.path.name,
-                    captured_at=photo.taken_at,
-                    geom=shapes.element(Point(photo.at)),
-                    heading_deg=photo.heading_deg,
-                )
-            )
-        body = {"count": len(photos), "sha256": [photo.sha256 for photo in photos]}
-        work.record("flight.frames", "flight", flight.id, body)
-        work.commit()
-    return len(photos)
+    def frame(self, flight: Flight) -> FlightFrame:
+        """The photo as a row of the record of `flight`."""
+        return FlightFrame(
+            public_id=public_id("FR"),
+            flight_id=flight.id,
+            sha256=self.sha256,
+            file_name=self.path.name,
+            captured_at=self.taken_at,
+            geom=shapes.element(Point(self.at)),
+            heading_deg=self.heading_deg,
+        )
 
 
 def ingest(house: House, flight_id: str, folder: Path | None, *, actor: Actor) -> int:
     """Hands in a landed flight: its photos, and the deviation that was judged at landing; gives the number of photos.
 
-    Raises RuleViolation 409 where the flight has not landed or its deviation is not known.
+    One command: either all photos are in and the flight is ingested, or nothing has changed. Raises RuleViolation
+    422 with every photo that has no time or place, 409 where the flight has not landed, its deviation is not known
+    or a photo was handed in before, 403 for anybody who flies nothing.
     """
-    with house.session() as session:
-        flight = find(session, Flight, flight_id)
-        report = flight.vehicle.get("report") or {}
-        if flight.state != "landed" or None in (report.get("lateral_m"), report.get("vertical_m")):
-            raise conflict("DC-1", "flight.no_deviation", subject=label(flight))
-    count = register_frames(house, flight_id, folder, actor=actor) if folder is not None else 0
-    deviation = commands.Deviation(
-        lateral_m=report["lateral_m"],
-        vertical_m=report["vertical_m"],
-        stayed_inside=report["share_inside"] == 1.0,
-    )
+    photos = read_folder(folder) if folder is not None else []
     with house.work(actor) as work:
-        commands.mark_ingested(work, work.get(Flight, flight_id), deviation)
+        flight = work.get(Flight, flight_id)
+        commands.mark_ingested(work, flight, _deviation(flight), [photo.frame(flight) for photo in photos])
+        _refuse_known(work, photos)
         work.commit()
-    return count
+    return len(photos)
+
+
+def _deviation(flight: Flight) -> commands.Deviation:
+    report = flight.vehicle.get("report") or {}
+    if None in (report.get("lateral_m"), report.get("vertical_m")):
+        raise conflict("DC-1", "flight.no_deviation", subject=label(flight))
+    return commands.Deviation(
+        lateral_m=report["lateral_m"], vertical_m=report["vertical_m"], stayed_inside=report["stayed_inside"]
+    )
+
+
+def _refuse_known(work: Work, photos: Sequence[Photo]) -> None:
+    """A photo belongs to one flight: one that is on record already is refused, before the database has to."""
+    hashes = [photo.sha256 for photo in photos]
+    with work.session.no_autoflush:
+        known = set(work.session.scalars(select(FlightFrame.sha256).where(FlightFrame.sha256.in_(hashes))))
+    names = [photo.path.name for photo in photos if photo.sha256 in known]
+    if names:
+        raise conflict("frames.known", measured=len(names), name=names[0])
 
 
 def read_folder(folder: Path) -> list[Photo]:
-    """The photos in a folder, in the order in which they were taken."""
+    """The photos in a folder, in the order in which they were taken; of equal files only the first."""
     paths = sorted({path for pattern in PATTERNS for path in folder.glob(pattern)})
     photos: list[Photo] = []
     wrong: list[Refusal] = []
@@ -100,7 +100,8 @@ def read_folder(folder: Path) -> list[Photo]:
         raise RuleViolation(Kind.INVALID, wrong)
     if not photos:
         raise invalid("frames.none", measured=str(folder))
-    return sorted(photos, key=lambda photo: (photo.taken_at, photo.path.name))
+    once = {photo.sha256: photo for photo in reversed(photos)}
+    return sorted(once.values(), key=lambda photo: (photo.taken_at, photo.path.name))
 
 
 def read_photo(path: Path) -> Photo:
@@ -116,8 +117,7 @@ def read_photo(path: Path) -> Photo:
         raise invalid("frames.unreadable", name=path.name, measured=type(error).__name__) from error
     except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
         raise invalid("frames.unreadable", name=path.name, measured="no time or place") from error
-    heading = gps.get(ExifTags.GPS.GPSImgDirection)
-    return Photo(path, digest, taken_at, at, None if heading is None else float(heading))
+    return Photo(path, digest, taken_at, at, _heading_deg(gps.get(ExifTags.GPS.GPSImgDirection)))
 
 
 def _taken_at(exif: dict[int, Any]) -> datetime:
@@ -127,6 +127,15 @@ def _taken_at(exif: dict[int, Any]) -> datetime:
     digits = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip("\0 ")
     fraction = int(digits) / 10 ** len(digits) if digits.isdecimal() else 0.0
     return taken.astimezone(UTC).replace(microsecond=int(fraction * 1e6))
+
+
+def _heading_deg(value: Any) -> float | None:  # noqa: ANN401
+    """The direction of a photo; None where there is none, which a camera without a compass writes as 0/0."""
+    try:
+        heading_deg = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return heading_deg if 0 <= heading_deg <= 360 else None
 
 
 def _place(gps: dict[int, Any]) -> LonLat:

@@ -6,9 +6,12 @@ from datetime import timedelta
 
 import pytest
 from geoalchemy2.shape import to_shape
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 from shapely.geometry import Point, box
+from sqlalchemy import select
 
-from flights import commands, gateway_record
+from flights import commands, gateway_frames, gateway_record
 from geo import shapes
 from schemas import tables as t
 from schemas.refusals import RuleViolation
@@ -103,6 +106,76 @@ class TestEnd:
         number = uploaded(work)
         do(work, "F1", commands.mark_aborted, number, "link lost")
         assert row(session, number).state == "aborted"
+
+
+def landed(work, clock, **report_of):
+    """A flight that came down, judged as the gateway judges it."""
+
+    def land(unit, flight):
+        report(unit, flight, landed=True)
+        flight.vehicle = {"report": {"lateral_m": 2.0, "vertical_m": 1.0, "stayed_inside": True} | report_of}
+
+    number = airborne(work)
+    clock.advance(timedelta(minutes=12))
+    do(work, "SYSTEM", land, number)
+    return number
+
+
+def photo(path, shade, heading=(90, 1)):
+    """A photo as a camera writes it; `heading` is a fraction."""
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.DateTimeOriginal: "2025:07:02 02:05:00",
+        ExifTags.Base.OffsetTimeOriginal: "+00:00",
+    }
+    exif[ExifTags.IFD.GPSInfo] = {
+        ExifTags.GPS.GPSLatitudeRef: "N",
+        ExifTags.GPS.GPSLatitude: (23.0, 7.0, 30.0),
+        ExifTags.GPS.GPSLongitudeRef: "E",
+        ExifTags.GPS.GPSLongitude: (113.0, 16.0, 12.0),
+        ExifTags.GPS.GPSImgDirection: IFDRational(*heading),
+    }
+    path.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32), (shade, 0, 0)).save(path, exif=exif)
+
+
+class TestIngest:
+    def frames(self, session, number):
+        chosen = select(t.FlightFrame).where(t.FlightFrame.flight_id == row(session, number).id)
+        return session.scalars(chosen.order_by(t.FlightFrame.file_name)).all()
+
+    def test_photos_and_deviation__one_command_one_event(self, work, services, session, clock, tmp_path):
+        photo(tmp_path / "a.jpg", 10)
+        photo(tmp_path / "b.jpg", 20, heading=(0, 0))
+        (tmp_path / "copy of a.jpg").write_bytes((tmp_path / "a.jpg").read_bytes())
+        number = landed(work, clock)
+        assert gateway_frames.ingest(services, number, tmp_path, actor=services.actor("F1")) == 2
+        assert row(session, number).state == "ingested"
+        assert [(f.file_name, f.heading_deg) for f in self.frames(session, number)] == [("a.jpg", 90), ("b.jpg", None)]
+
+    def test_GD_20_2__somebody_who_flies_nothing__not_one_photo_is_entered(
+        self, work, services, session, clock, tmp_path
+    ):
+        photo(tmp_path / "a.jpg", 10)
+        number = landed(work, clock)
+        with pytest.raises(RuleViolation) as caught:
+            gateway_frames.ingest(services, number, tmp_path, actor=services.actor("O1"))
+        assert caught.value.status == 403
+        assert self.frames(session, number) == []
+
+    def test_photo_of_another_flight__refused(self, work, services, session, clock, tmp_path):
+        photo(tmp_path / "a.jpg", 10)
+        gateway_frames.ingest(services, landed(work, clock), tmp_path, actor=services.actor("F1"))
+        second = landed(work, clock)
+        with pytest.raises(RuleViolation) as caught:
+            gateway_frames.ingest(services, second, tmp_path, actor=services.actor("F1"))
+        assert rules(caught.value) == {"frames.known"}
+        assert row(session, second).state == "landed"
+
+    def test_GD_16_3__left_its_area_for_one_position_of_many__on_record(self, work, services, session, clock):
+        number = landed(work, clock, share_inside=1.0, stayed_inside=False)
+        gateway_frames.ingest(services, number, None, actor=services.actor("F1"))
+        assert row(session, number).stayed_inside is False
 
 
 class TestAbandon:

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from flights import gateway
 from flights.gateway import Step
-from flights.gateway_frames import read_folder, register_frames
+from flights.gateway_frames import ingest, read_folder
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.sequence import Outcome
 from flights.simulator.autopilot import Mode
@@ -316,7 +316,9 @@ def check_ledger(found):
 def check_imagery(house, number, frames, flown):
     """Photos are bound to the flight by hash, lie within its time in the air, and close it."""
     pilot = house.actor("F1")
-    count = register_frames(house, number, frames, actor=pilot)
+    with pytest.raises(RuleViolation):
+        ingest(house, number, frames / "nowhere", actor=pilot)
+    count = ingest(house, number, frames, actor=pilot)
     assert count == flown.pictures
     with house.session() as session:
         flight = find(session, t.Flight, number)
@@ -324,8 +326,7 @@ def check_imagery(house, number, frames, flown):
         assert len(rows) == count
         assert all(flight.airborne_at <= row.captured_at <= flight.landed_at for row in rows)
         assert {row.sha256 for row in rows} == {photo.sha256 for photo in read_folder(frames)}
-    with pytest.raises(RuleViolation):
-        register_frames(house, number, frames / "nowhere", actor=pilot)
+        assert flight.state == "ingested"
 
 
 def test_flight__operator_stops_it__aborted_with_reason(house, cleared, simulated):

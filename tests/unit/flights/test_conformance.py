@@ -1,6 +1,7 @@
 """The conformance engine on the fixtures of requirements 3.0."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from shapely import LineString, Point, Polygon, box
@@ -49,6 +50,7 @@ def test_flight_deviation__exact_flight__nothing_to_report(judge):
     assert report.lateral.deviation_m < 0.2
     assert report.vertical.deviation_m == 0.0
     assert report.share_inside == 1.0
+    assert not replace(report, share_inside=0.99999).render()["stayed_inside"]
     assert report.share_flown == pytest.approx(1.0)
 
 
