@@ -41,7 +41,7 @@ def approver_is_not_author(context: Context) -> Iterable[Refusal]:
 
 
 def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | None) -> Iterable[Refusal]:
-    """The refusals, under `rule`, of leaning on a siting plan that is not approved as the pack asks."""
+    """The refusals, under `rule`, of leaning on a siting plan of others, or not approved as the pack asks."""
     level = context.pack["siting.approver_level"]
     if level is None:
         return
@@ -49,6 +49,8 @@ def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | Non
     if plan is None or plan.approved_on is None or plan.approved_on > context.today or not plan.approval_no:
         yield refuse(rule, "site.plan_not_approved", required=level)
         return
+    if plan.authority_id != context.subject.authority_id:
+        yield refuse(rule, "site.plan_of_others", number=plan.approval_no, subject=label(context.subject))
     if plan.revoked_on is not None and plan.revoked_on <= context.today:
         yield refuse(rule, "site.plan_revoked", measured=plan.revoked_on.isoformat(), number=plan.approval_no)
     approver_id = plan.approver_authority_id

@@ -287,15 +287,16 @@ def test_GD_14_6__an_ordinary_device__is_not_used_by_that_door(work, reviewed):
         ({"revoked_on": date(2025, 7, 2)}, "site.plan_revoked"),
         ({"approver": None}, "site.plan_wrong_level"),
         ({"approver": "A1"}, "site.plan_wrong_level"),
+        ({"owner": "P0"}, "site.plan_of_others"),
     ],
 )
 def test_GD_09_2__a_siting_plan_without_standing_provincial_approval__refused(work, services, registered, plan, text):
-    fields = {"approval_no": "SAMPLE-9", "approved_on": date(2025, 5, 20), "approver": "P0"} | plan
-    approver = fields.pop("approver")
+    fields = {"approval_no": "SAMPLE-9", "approved_on": date(2025, 5, 20), "owner": "A1", "approver": "P0"} | plan
+    owner, approver = fields.pop("owner"), fields.pop("approver")
     with services.housekeeping() as session:
         ids = dict(session.execute(select(Authority.code, Authority.id)).all())
         made = SitingPlan(
-            public_id=public_id("SP"), authority_id=ids["A1"], approver_authority_id=ids.get(approver), **fields
+            public_id=public_id("SP"), authority_id=ids[owner], approver_authority_id=ids.get(approver), **fields
         )
         session.add(made)
         session.flush()
