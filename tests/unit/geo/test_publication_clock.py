@@ -113,3 +113,44 @@ def test_GD_14_2__another_pack__allowed_where_the_first_refuses():
 def test_notice__a_naive_time__refused():
     with pytest.raises(ValueError, match="aware"):
         notice(appeared(official=datetime(2025, 6, 1)), PACK)
+
+
+@pytest.mark.parametrize(
+    ("published_at", "earliest"),
+    [
+        (datetime(2025, 6, 1, 23, 59, 59, 999_999, tzinfo=SHANGHAI), date(2025, 7, 1)),
+        (datetime(2025, 6, 2, 0, 0, tzinfo=SHANGHAI), date(2025, 7, 2)),
+        (datetime(2025, 6, 1, 15, 59, 59, tzinfo=UTC), date(2025, 7, 1)),
+        (datetime(2025, 6, 1, 16, 0, tzinfo=UTC), date(2025, 7, 2)),
+        (datetime(2025, 6, 1, 9, 0, tzinfo=ZoneInfo("America/Los_Angeles")), date(2025, 7, 2)),
+        (datetime(2024, 1, 31, 12, 0, tzinfo=SHANGHAI), date(2024, 3, 1)),  # a leap year
+        (datetime(2025, 1, 31, 12, 0, tzinfo=SHANGHAI), date(2025, 3, 2)),
+        (datetime(2024, 2, 29, 12, 0, tzinfo=SHANGHAI), date(2024, 3, 30)),
+        (datetime(2025, 12, 31, 23, 0, tzinfo=SHANGHAI), date(2026, 1, 30)),
+    ],
+)
+def test_GD_14_2__midnight_leap_days_and_other_zones__counted_in_local_days(published_at, earliest):
+    made = notice(appeared(published_at, published_at), PACK)
+    assert made.earliest == earliest
+    assert not made.over_on(earliest - timedelta(days=1))
+    assert made.over_on(earliest)
+
+
+def test_GD_14_2__one_channel_just_after_midnight__the_later_day_counts():
+    before, after = (datetime(2025, 6, 1, 23, 59, tzinfo=SHANGHAI), datetime(2025, 6, 2, 0, 1, tzinfo=SHANGHAI))
+    assert notice(appeared(before, after), PACK).earliest == date(2025, 7, 2)
+    assert notice(appeared(after, before), PACK).earliest == date(2025, 7, 2)
+
+
+def test_GD_14_4__withdrawn_and_published_again__the_clock_starts_anew():
+    gone = Appeared("official_disclosure", JUNE_1, withdrawn_at=JUNE_1 + timedelta(days=9))
+    again = Appeared("official_disclosure", JUNE_1 + timedelta(days=10))
+    shown = [*appeared(official=None), gone, again]
+    assert notice(shown, PACK).earliest == date(2025, 7, 11)
+    assert notice(shown[:-1], PACK).earliest is None
+
+
+def test_GD_14_4__one_of_two_further_channels_withdrawn__the_one_that_stands_counts():
+    gone = Appeared("platform_map", JUNE_1, withdrawn_at=JUNE_1 + timedelta(days=1))
+    feed = Appeared("feed", JUNE_1 + timedelta(days=5))
+    assert notice([*appeared(platform_map=None), gone, feed], PACK).earliest == date(2025, 7, 6)
