@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from schemas.rules import Rulebook
 from schemas.store.cluster import ClusterError
 from schemas.store.engine import APP, OWNER, PUBLIC, Database
+
+log = structlog.get_logger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMAS = ("core", "law", "ledger", "public_map")
@@ -33,6 +36,8 @@ CLOSED_FUNCTIONS = (
 )
 # Roles belong to the whole server, so two databases that migrate at once may collide on them.
 ROLE_ATTEMPTS = 10
+# How servers say that an extension's files are not there (feature_not_supported, undefined_file).
+EXTENSION_MISSING = ("0A000", "58P01")
 
 
 def migrate(database: Database, rulebook: Rulebook | None = None) -> None:
@@ -89,15 +94,37 @@ def _upgrade(connection: Connection, database: Database, rulebook: Rulebook) -> 
     _check_server(connection)
     connection.commit()
     _ensure_roles(connection, login=not database.assume_roles)
-    _prepare(connection)
-    connection.execute(text(f"SET ROLE {OWNER}"))
-    for schema in SCHEMAS:
-        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {OWNER}"))
-    connection.commit()
+    try:
+        _prepare(connection)
+        connection.execute(text(f"SET ROLE {OWNER}"))
+        for schema in SCHEMAS:
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {OWNER}"))
+        connection.commit()
+    except DBAPIError as error:
+        raise _refusal_of_preparing(connection, error) from error
     _run_migrations(connection)
     _load_packs(connection, rulebook)
     connection.execute(text("RESET ROLE"))
     connection.commit()
+
+
+def _refusal_of_preparing(connection: Connection, error: DBAPIError) -> Exception:
+    """One line with what an administrator must run, where the login may not or the server cannot."""
+    state = getattr(error.orig, "sqlstate", "")
+    if state == "42501":
+        connection.rollback()
+        login, name = connection.execute(
+            text("SELECT quote_ident(session_user), quote_ident(current_database())")
+        ).one()
+        wanted = [f"CREATE EXTENSION IF NOT EXISTS {extension}" for extension in EXTENSIONS]
+        wanted.append(f"ALTER DATABASE {name} OWNER TO {login}")
+        return ClusterError(
+            f"this login may not prepare the database; let an administrator run in it: {'; '.join(wanted)}"
+        )
+    if state in EXTENSION_MISSING:
+        said = str(error.orig).strip().splitlines()[0]
+        return ClusterError(f"PostGIS is missing on that server ({said}): install PostGIS and contrib there")
+    return error
 
 
 def _check_server(connection: Connection) -> None:
@@ -150,14 +177,22 @@ def _prepare(connection: Connection) -> None:
         # Views that hide rows keep their spatial index only with an operator that can tell nothing about
         # those rows; comparing boxes tells nothing (reliability.md finding 8). Elsewhere they are slower.
         connection.execute(text("ALTER FUNCTION geometry_overlaps(geometry, geometry) LEAKPROOF"))
-        for function in connection.execute(_OPEN, {"names": list(CLOSED_FUNCTIONS)}).scalars().all():
+        for function in _open_functions(connection):
             connection.execute(text(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC"))
+    if left := _open_functions(connection):
+        log.warning("the public role can ask about columns that it may not read", let_their_owner_revoke=left)
     connection.commit()
+
+
+def _open_functions(connection: Connection) -> list[str]:
+    found = connection.execute(_OPEN, {"names": list(CLOSED_FUNCTIONS), "role": PUBLIC})
+    return [str(function) for function in found.scalars()]
 
 
 _OPEN = text(
     "SELECT p.oid::regprocedure::text FROM pg_proc p"
     " WHERE p.proname = ANY (:names) AND p.pronamespace IN ('public'::regnamespace, 'pg_catalog'::regnamespace)"
+    " AND has_function_privilege(:role, p.oid, 'EXECUTE')"
 )
 
 

@@ -122,6 +122,31 @@ def test_migrate__login_without_the_right_to_create__one_line(server, blank):
         server.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.parametrize("extensions", [(), ("postgis", "btree_gist")])
+def test_migrate__database_of_somebody_else__one_line_with_what_to_run(server, blank, extensions):
+    role = f"visitor_{uuid.uuid4().hex[:8]}"
+    name = f"{server.prefix}_{uuid.uuid4().hex[:6]}"
+    server.execute(f"CREATE ROLE {role} LOGIN")
+    server.execute(f"GRANT skywarden_owner, skywarden_app, skywarden_public TO {role}")
+    server.execute(f'CREATE DATABASE "{name}"')
+    with connect_admin(server.database(name)) as root:
+        for extension in extensions:
+            root.execute(f"CREATE EXTENSION {extension}")
+    admin = server.database(name).admin_url
+    visitor = Database(admin.replace("postgres@", f"{role}@"), lambda _: admin, assume_roles=True)
+    try:
+        with pytest.raises(ClusterError, match=f"ALTER DATABASE {name} OWNER TO {role}") as said:
+            migrate(visitor)
+        assert "\n" not in str(said.value)
+        server.execute(f'ALTER DATABASE "{name}" OWNER TO {role}')
+        if extensions:
+            migrate(visitor)
+    finally:
+        # At once, because a role that owns a database cannot be dropped.
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        server.execute(f"DROP ROLE {role}")
+
+
 def test_migrate__unreachable_server__one_line(tmp_path):
     url = f"postgresql+psycopg://postgres@/x?host={tmp_path}"
     with pytest.raises(ClusterError, match="cannot be reached"):
