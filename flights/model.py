@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+from flights.assumed import Assumed
 from geo.types import LonLat
 
 E7 = 10_000_000
@@ -275,19 +276,6 @@ class RallyPoint:
 
     at: LonLat
     alt_rel_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class Assumed:
-    """A value that neither the file nor an option gave, with the place it came from."""
-
-    name: str
-    value: str | float
-    source: str
-
-    def render(self) -> dict[str, str | float]:
-        """The assumption as a JSON object."""
-        return {"name": self.name, "value": self.value, "source": self.source}
 
 
 @dataclass(frozen=True, slots=True)

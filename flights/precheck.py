@@ -14,10 +14,11 @@ from typing import Any
 import structlog
 
 from flights import checks_air, checks_place, checks_publication
+from flights.assumed import Assumed
 from flights.canonical import mission_digest
 from flights.case import Case
 from flights.checks_place import ZoneClearance
-from flights.model import Assumed, Frame, Plan, PlanItem
+from flights.model import Frame, Plan, PlanItem
 from flights.profile import Profile, profile
 from flights.situation import Aircraft, Options, Situation
 from geo.footprint import Camera
@@ -94,7 +95,7 @@ class Verdict:
             "items": self.items,
             "length_m": round(self.length_m, 1),
             "flown_m": round(self.flown_m, 1),
-            "assumed": [assumed.render() for assumed in self.assumed],
+            "assumed": [assumed.render(lang) for assumed in self.assumed],
             "route": self.route,
             "published_digest": self.published_digest,
             "from": self.start.isoformat(),
@@ -167,7 +168,7 @@ def _filled(plan: Plan, options: Options) -> tuple[Plan, tuple[Assumed, ...]]:
     if options.alt_agl_m is None:
         return plan, ()
     if not any(map(_is_open, plan.items)):
-        return plan, (Assumed("alt_agl_m", "as in the file", "the file gives heights; the option is not used"),)
+        return plan, (Assumed("alt_agl_m", "as in the file", "heights_in_file"),)
     items = tuple(
         replace(item, alt_m=options.alt_agl_m, frame=Frame.GLOBAL_TERRAIN_ALT) if _is_open(item) else item
         for item in plan.items
@@ -180,7 +181,7 @@ def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera 
     hfov_deg = options.hfov_deg or plan.hfov_deg
     if hfov_deg is None and aircraft is not None:
         hfov_deg = aircraft.hfov_deg
-        return aircraft.camera(hfov_deg), (Assumed("hfov_deg", hfov_deg, f"aircraft {aircraft.public_id}"),)
+        return aircraft.camera(hfov_deg), (Assumed("hfov_deg", hfov_deg, "aircraft", {"aircraft": aircraft.public_id}),)
     if hfov_deg is None:
         return None, ()
     if not 0 < hfov_deg <= _MAX_HFOV_DEG:
@@ -192,9 +193,10 @@ def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera 
 def _other_cameras(plan: Plan, aircraft: Aircraft | None, hfov_deg: float) -> Iterator[Assumed]:
     """Says where the file or the aircraft has another camera than the one that was asked about."""
     if plan.hfov_deg not in (None, hfov_deg):
-        yield Assumed("hfov_deg", hfov_deg, f"the option; the file says {plan.hfov_deg:g}")
+        yield Assumed("hfov_deg", hfov_deg, "option_over_file", {"said": plan.hfov_deg})
     if aircraft is not None and aircraft.hfov_deg != hfov_deg:
-        yield Assumed("hfov_deg", hfov_deg, f"as asked; aircraft {aircraft.public_id} has {aircraft.hfov_deg:g}")
+        other = {"aircraft": aircraft.public_id, "said": aircraft.hfov_deg}
+        yield Assumed("hfov_deg", hfov_deg, "not_the_aircraft", other)
 
 
 def _landing(
@@ -202,8 +204,9 @@ def _landing(
 ) -> tuple[datetime, tuple[Assumed, ...]]:
     """When the aircraft is down again, and the speed that was assumed for that."""
     aircraft = situation.aircraft
-    source = f"aircraft {aircraft.public_id}" if aircraft else "no aircraft is named, so the slowest"
-    speed = Assumed("speed_mps", aircraft.cruise_speed_mps if aircraft else _SLOWEST_MPS, source)
+    speed = Assumed("speed_mps", _SLOWEST_MPS, "slowest")
+    if aircraft:
+        speed = Assumed("speed_mps", aircraft.cruise_speed_mps, "aircraft", {"aircraft": aircraft.public_id})
     highest_m = max((float(t.alt_agl_m.max()) for t in path.tracks if path.heights_known), default=0.0)
     flown_s = path.duration_s(float(speed.value)) + 2 * max(highest_m, 0.0) / _CLIMB_MPS
     longest_s = LONGEST_FLIGHT.total_seconds()

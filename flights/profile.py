@@ -20,8 +20,9 @@ from shapely.geometry import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
 from flights import spline
+from flights.assumed import Assumed
 from flights.conformance import MAX_SPEED_M_S
-from flights.model import Assumed, Command, Plan, Reference
+from flights.model import Command, Plan, Reference
 from flights.walk import Stop, Walk, walk
 from geo import crs, measure
 from geo.footprint import Camera, swept_footprint
@@ -148,7 +149,7 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     _refuse_fast(flown)
     assumed = way.assumed
     if way.ends_with is None:
-        assumed = (*assumed, Assumed("return", "straight to home", "the plan ends without one"))
+        assumed = (*assumed, Assumed("return", "straight to home", "no_return"))
     return Profile(
         _sampled(_each_once(legs), way, ground),
         sum(leg.length_m * leg.passes for leg in flown if leg.kind is LegKind.ROUTE),

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from flights.model import Assumed, Command, Home, Plan, PlanItem, Reference
+from flights.assumed import Assumed
+from flights.model import Command, Home, Plan, PlanItem, Reference
 from geo.types import LonLat
 from schemas.refusals import invalid
 
@@ -90,8 +91,7 @@ def walk(plan: Plan) -> Walk:
         if item.command in _ENDS:
             ends_with = ends_with or item.command
     if state.kept:
-        name = f"height of item {listed(state.kept)}"
-        assumed = (*assumed, Assumed(name, "as before", "the file says 0, which keeps the last height"))
+        assumed = (*assumed, Assumed("height_kept", listed(state.kept), "height_zero"))
     stops = tuple(_from_above_home(home, state.stops))
     has_camera = any(stop.camera_on for stop in stops)
     return Walk(home, stops, ends_with, has_camera, tuple(state.missing), assumed)
@@ -104,7 +104,7 @@ def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
     if at is None:
         raise invalid("plan.empty")
     text = f"{at.lon:.7f}, {at.lat:.7f}"
-    return Home(at), (*plan.assumed, Assumed("home", text, "the first place of the plan"))
+    return Home(at), (*plan.assumed, Assumed("home", text, "first_place"))
 
 
 def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from flights import queries
+from flights.assumed import Assumed
 from flights.ground import open_ground
-from flights.model import Assumed, Plan
+from flights.model import Plan
 from flights.precheck import Verdict
 from flights.situation import Options
 from schemas.refusals import invalid
@@ -32,6 +33,6 @@ def judged(
         pack = queries.rules_for(services.rulebook, drawn, at)
         verdict = queries.judge(session, pack, ground, drawn, queries.Asked(at, options, aircraft))
         if aircraft and not drone:
-            usual = Assumed("drone", aircraft.device.public_id, "the first aircraft in use")
+            usual = Assumed("drone", aircraft.device.public_id, "usual_aircraft")
             verdict = replace(verdict, assumed=(*verdict.assumed, usual))
         return verdict, pack.zone if pack else at.tzinfo

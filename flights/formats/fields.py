@@ -16,6 +16,9 @@ MAX_ALT_M = 20_000.0
 MAX_PARAM = 1e9
 MAX_REFUSALS = 50
 
+# What may be asked for in words; the others of schemas/texts/flights.toml name a shape or a value.
+_KINDS = frozenset({"object", "array", "number", "integer", "positive", "corners"})
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -43,30 +46,38 @@ class Faults:
 
 
 def shown(value: object) -> str:
-    """A short, printable form of a foreign value."""
-    text = value if isinstance(value, str) else repr(value) if isinstance(value, int | float) else None
-    if text is None:
-        return type(value).__name__
+    """A short, printable form of a foreign value, as JSON would write it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    text = value if isinstance(value, str) else f"{value:.10g}" if isinstance(value, float) else str(value)
     text = "".join(c if c.isprintable() else "?" for c in text[:60])
     return text if len(text) <= 40 else text[:40] + "..."
 
 
-def wrong(path: str, value: object, required: str) -> RuleViolation:
-    """A refusal of a value that is missing or of another type than `required` says."""
-    return invalid("plan.field", path=path, measured=shown(value), required=required)
+def wrong(path: str, value: object, required: str | int) -> RuleViolation:
+    """A refusal of a value that is not what `required` says: a word of `_KINDS`, else a value or its shape."""
+    text = f"plan.field_{required}" if required in _KINDS else "plan.field"
+    said = None if required in _KINDS else required
+    return invalid("plan.field", text, path=path, measured=shown(value), required=said)
 
 
 def mapping(value: object, path: str) -> Mapping[str, Any]:
     """`value` as a JSON object."""
     if not isinstance(value, dict):
-        raise wrong(path, value, "an object")
+        raise wrong(path, value, "object")
     return value
 
 
 def array(value: object, path: str, size: int | None = None) -> list[Any]:
     """`value` as a JSON array, of exactly `size` members when that is given."""
     if not isinstance(value, list) or (size is not None and len(value) != size):
-        raise wrong(path, value, f"an array of {size}" if size is not None else "an array")
+        raise (
+            wrong(path, value, "array")
+            if size is None
+            else invalid("plan.field", "plan.field_array_of", path=path, measured=shown(value), required=size)
+        )
     return value
 
 
@@ -74,9 +85,9 @@ def number(value: object, path: str, most: float = MAX_PARAM) -> float:
     """`value` as a finite number of at most `most` either way."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         # In quotes, or the text "23.1" would seem to be the number that is asked for.
-        raise wrong(path, f'"{shown(value)}"' if isinstance(value, str) else value, "a number")
+        raise wrong(path, f'"{shown(value)}"' if isinstance(value, str) else value, "number")
     if not -most <= value <= most:
-        raise wrong(path, value, f"a number from {-most:g} to {most:g}")
+        raise wrong(path, value, f"{-most:g} … {most:g}")
     return float(value)
 
 
@@ -89,14 +100,14 @@ def integer(value: object, path: str) -> int:
     """`value` as an integer; 3.0 is one, as some writers put it so."""
     whole = number(value, path)
     if whole != int(whole):
-        raise wrong(path, value, "an integer")
+        raise wrong(path, value, "integer")
     return int(whole)
 
 
 def boolean(value: object, path: str) -> bool:
     """`value` as true or false."""
     if not isinstance(value, bool):
-        raise wrong(path, value, "true or false")
+        raise wrong(path, value, "true, false")
     return value
 
 

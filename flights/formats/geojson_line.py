@@ -12,9 +12,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from flights.assumed import Assumed
 from flights.formats import fields
 from flights.formats.fields import Faults
-from flights.model import E7, Assumed, Command, Frame, Home, Plan, PlanItem, Reference, to_e7
+from flights.model import E7, Command, Frame, Home, Plan, PlanItem, Reference, to_e7
 from geo.geojson import parse_geometry, refuse_foreign_crs
 from geo.types import LonLat
 from schemas.refusals import invalid
@@ -80,7 +81,7 @@ def _heights(
 
 def _frame(value: object) -> tuple[Frame, tuple[Assumed, ...]]:
     if value is None:
-        return Frame.GLOBAL_TERRAIN_ALT, (Assumed("alt_frame", Reference.TERRAIN, "no alt_frame in the file"),)
+        return Frame.GLOBAL_TERRAIN_ALT, (Assumed("alt_frame", Reference.TERRAIN, "no_alt_frame"),)
     if not isinstance(value, str) or value not in set(Reference):
         raise fields.wrong("properties.alt_frame", value, ", ".join(Reference))
     return _FRAMES[Reference(value)], ()
@@ -89,7 +90,7 @@ def _frame(value: object) -> tuple[Frame, tuple[Assumed, ...]]:
 def _positive(properties: Mapping[str, Any], name: str) -> float | None:
     value = fields.optional_number(properties.get(name), f"properties.{name}")
     if value is not None and value <= 0:
-        raise fields.wrong(f"properties.{name}", value, "a number above 0")
+        raise fields.wrong(f"properties.{name}", value, "positive")
     return value
 
 
@@ -99,7 +100,7 @@ def _home(value: object) -> Home | None:
     path = "properties.home"
     position = fields.array(value, path)
     if len(position) not in (2, 3):
-        raise fields.wrong(path, f"{len(position)} numbers", "[lon, lat] or [lon, lat, amsl]")
+        raise fields.wrong(path, position, "[lon, lat], [lon, lat, amsl]")
     at = fields.place(position[1], position[0], path)
     return Home(at, fields.altitude_m(position[2], f"{path}[2]") if len(position) == 3 else None)
 

@@ -87,7 +87,7 @@ def _kind(entry: object, path: str, nested: bool) -> str:
     kind = fields.mapping(entry, path).get("type")
     if kind == _SIMPLE or (kind == _COMPLEX and not nested):
         return str(kind)
-    raise fields.wrong(f"{path}.type", kind, _SIMPLE if nested else f"{_SIMPLE} or {_COMPLEX}")
+    raise fields.wrong(f"{path}.type", kind, _SIMPLE if nested else f"{_SIMPLE}, {_COMPLEX}")
 
 
 def _embedded(entry: Mapping[str, Any], path: str) -> list[Any]:
@@ -169,7 +169,7 @@ def _polygon(value: object, path: str) -> FencePolygon:
     if len(ring) > 1 and ring[0] == ring[-1]:
         ring.pop()
     if len(set(ring)) < 3:
-        raise fields.wrong(f"{path}.polygon", len(ring), "three corners or more")
+        raise fields.wrong(f"{path}.polygon", len(ring), "corners")
     return FencePolygon(tuple(ring), fields.boolean(entry.get("inclusion"), f"{path}.inclusion"))
 
 
@@ -185,7 +185,7 @@ def _circle(value: object, path: str) -> FenceCircle:
     lat, lon = fields.array(circle.get("center"), f"{path}.circle.center", 2)
     radius_m = fields.number(circle.get("radius"), f"{path}.circle.radius")
     if radius_m <= 0:
-        raise fields.wrong(f"{path}.circle.radius", radius_m, "a number above 0")
+        raise fields.wrong(f"{path}.circle.radius", radius_m, "positive")
     centre = fields.place(lat, lon, f"{path}.circle.center")
     return FenceCircle(centre, radius_m, fields.boolean(entry.get("inclusion"), f"{path}.inclusion"))
 

@@ -62,13 +62,13 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _row(line: str, path: str, index: int) -> list[float]:
     words = line.split(maxsplit=_COLUMNS) if len(line) <= _LONGEST_LINE else []
     if len(words) != _COLUMNS:
-        raise fields.wrong(path, f"{len(words)} columns", f"{_COLUMNS} columns")
+        raise invalid("plan.field", "plan.columns", path=path, measured=len(words), required=_COLUMNS)
     row = [_value(word, f"{path} column {column}") for column, word in enumerate(words, start=1)]
     if fields.integer(row[0], f"{path} index") != index:
-        raise fields.wrong(f"{path} index", row[0], f"{index}")
+        raise fields.wrong(f"{path} index", row[0], index)
     # 2 means "fly there now" and 3 "change height now": commands to an aircraft, not items of a mission.
     if row[1] not in (0, 1):
-        raise fields.wrong(f"{path} current", row[1], "0 or 1")
+        raise fields.wrong(f"{path} current", row[1], "0, 1")
     return row
 
 
@@ -77,7 +77,7 @@ def _value(word: str, path: str) -> float:
         return float(word)
     if _NOT_FINITE.fullmatch(word):
         raise invalid("geometry.not_finite", "plan.not_finite", path=path, measured=word)
-    raise fields.wrong(path, word, "a number")
+    raise fields.wrong(path, word, "number")
 
 
 def _is_home(row: list[float]) -> bool:

@@ -160,7 +160,7 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
     ]
     if verdict.route:
         rows.append((words["route"], f"{verdict.route} ({words['mission']}: {verdict.published_digest})"))
-    rows += [(words["assumed"], f"{a.name} = {a.value} ({a.source})") for a in verdict.assumed]
+    rows += [(words["assumed"], f"{a.name} = {a.shown(lang())} ({a.source(lang())})") for a in verdict.assumed]
     for clearance in verdict.clearances[:5]:
         seen = "" if clearance.footprint_m is None else f", {words['camera']} {clearance.footprint_m:,.0f} m"
         rows.append((words["clear"], f"{clearance.zone}: {words['line']} {clearance.line_m:,.0f} m{seen}"))

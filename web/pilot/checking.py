@@ -146,7 +146,8 @@ def refusal_result(refused: RuleViolation, name: str = "") -> Result:
 
 
 def _result(verdict: Verdict, name: str, route: str, drawn: list[dict[str, Any]]) -> Result:
-    rendered = [refusal.render(current_language()) for refusal in verdict.refusals]
+    language = current_language()
+    rendered = [refusal.render(language) for refusal in verdict.refusals]
     return Result(
         ok=verdict.ok,
         sentence=_sentence(verdict, route, rendered),
@@ -161,7 +162,7 @@ def _result(verdict: Verdict, name: str, route: str, drawn: list[dict[str, Any]]
             km=f"{verdict.length_m / 1000:.2f}",
             flown=f"{verdict.flown_m / 1000:.2f}",
         ),
-        assumed=[(a.name, a.value, a.source) for a in verdict.assumed],
+        assumed=[(a.name, a.shown(language), a.source(language)) for a in verdict.assumed],
         geo={"plan": {"type": "FeatureCollection", "features": drawn}, "places": _places(rendered)},
     )
 

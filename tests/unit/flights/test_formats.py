@@ -290,3 +290,16 @@ def test_same_route_in_three_formats__one_digest():
     plan = read_plan(line(R1, alt_agl_m=100))
     again = [read_plan(write_plan(plan, suffix)) for suffix in (".plan", ".waypoints", ".geojson")]
     assert {mission_digest(p.items) for p in again} == {mission_digest(plan.items)}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (wpl(HOME, "1 0 3 16 0 0 0 0 23 113 50"), "11 列，格式要求每行 12 列"),
+        (qgc(qgc_item(params=(0, 0, 0, None, "23.1", 113.2, 50))), '为 "23.1"，格式要求为数字'),
+        (qgc(qgc_item(params=(0, 0, 0))), "为 [...]，格式要求为含 7 个元素的列表"),
+        (b'{"type": "Feature", "properties": {}, "geometry": null}', "为 null，格式要求为对象"),
+    ],
+)
+def test_value_that_the_format_does_not_have__said_in_chinese_throughout(data, words):
+    assert words in refused(data).refusals[0].message("zh")

@@ -294,15 +294,15 @@ class TestAircraft:
     def test_assumed__what_neither_file_nor_option_gives_comes_from_the_aircraft(self):
         found = {a.name: a for a in judge(drawn(R1)).assumed}
         assert found["hfov_deg"].value == 70.0
-        assert found["speed_mps"].source == "aircraft DV-DR1"
-        assert found["home"].source == "the first place of the plan"
+        assert found["speed_mps"].source() == "aircraft DV-DR1"
+        assert found["home"].source() == "the first place of the plan"
 
     def test_assumed__option_against_the_camera_of_file_and_aircraft__said_with_all_three(self):
         plan = replace(drawn(R1), hfov_deg=90.0)
         said = [a for a in judge(plan, options=Options(hfov_deg=40)).assumed if a.name == "hfov_deg"]
         assert [a.value for a in said] == [40, 40]
-        assert "the file says 90" in said[0].source
-        assert "DV-DR1 has 70" in said[1].source
+        assert "the file says 90" in said[0].source()
+        assert "DV-DR1 has 70" in said[1].source()
         agreed = judge(drawn(R1), options=Options(hfov_deg=70)).assumed
         assert [a for a in agreed if a.name == "hfov_deg"] == []
 
@@ -379,3 +379,14 @@ class TestFailure:
         for lang in ("en", "zh"):
             body = json.loads(json.dumps(verdict.render(lang)))
             assert body.keys() >= {"ok", "refusals", "digest", "items", "length_m", "assumed"}
+
+
+def test_assumed__every_reason_in_both_languages():
+    high = Plan((*drawn(R1).items, replace(drawn(R1).items[1], alt_m=0.0)))
+    for plan, options in ((high, Options()), (replace(high, hfov_deg=90.0), Options(hfov_deg=40, alt_agl_m=50))):
+        verdict = judge(plan, options=options)
+        assert len(verdict.assumed) >= 4
+        for english, chinese in zip(verdict.render()["assumed"], verdict.render("zh")["assumed"], strict=True):
+            assert (english["name"], english["value"]) == (chinese["name"], chinese["value"])
+            assert english["source"].isascii()
+            assert not chinese["source"].isascii()

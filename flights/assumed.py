@@ -1,0 +1,52 @@
+"""What a check had to assume, because neither the file nor an option said it: told with its reason, en and zh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# Why a value was assumed, by what stands in `Assumed.because`.
+_REASONS: Mapping[str, Mapping[str, str]] = {
+    "first_place": {"en": "the first place of the plan", "zh": "计划中的第一个位置"},
+    "no_return": {"en": "the plan ends without one", "zh": "计划末尾没有返航"},
+    "no_alt_frame": {"en": "no alt_frame in the file", "zh": "文件未写明 alt_frame"},
+    "height_zero": {
+        "en": "these items say 0, which keeps the height before",
+        "zh": "这些项的高度为 0，沿用之前的高度",
+    },
+    "heights_in_file": {"en": "the file gives heights; the option is not used", "zh": "文件已有高度，不使用该选项"},
+    "aircraft": {"en": "aircraft {aircraft}", "zh": "飞行器 {aircraft}"},
+    "slowest": {"en": "no aircraft is named, so the slowest", "zh": "未指明飞行器，按最慢计算"},
+    "usual_aircraft": {"en": "the first aircraft in use", "zh": "首架在用飞行器"},
+    "option_over_file": {"en": "the option; the file says {said}", "zh": "采用选项，文件为 {said}"},
+    "not_the_aircraft": {"en": "as asked; aircraft {aircraft} has {said}", "zh": "按要求，飞行器 {aircraft} 为 {said}"},
+}
+# Values in words; all others are numbers, names and places.
+_VALUES_ZH: Mapping[str, str] = {
+    "as in the file": "以文件为准",
+    "straight to home": "直线返回起飞点",
+    "terrain": "地面以上",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """A value that neither the file nor an option gave; `because` names the reason, `facts` what it mentions."""
+
+    name: str
+    value: str | float
+    because: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def source(self, lang: str = "en") -> str:
+        """Where the value comes from, in words."""
+        return _REASONS[self.because][lang].format(**self.facts)
+
+    def shown(self, lang: str = "en") -> str | float:
+        """The value, in words where it is one."""
+        return _VALUES_ZH.get(self.value, self.value) if lang == "zh" and isinstance(self.value, str) else self.value
+
+    def render(self, lang: str = "en") -> dict[str, str | float]:
+        """The assumption as a JSON object; the value stays the same in every language."""
+        return {"name": self.name, "value": self.value, "source": self.source(lang)}
