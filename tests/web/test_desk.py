@@ -2,6 +2,7 @@
 
 import html
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,6 +104,34 @@ def test_decision__over_a_newer_one__409_told_to_the_user(signed_in, findings, s
     assert answer.status_code == 409
     assert "was changed by somebody else" in html.unescape(answer.text)
     assert state_of(services, findings[0])[0] == "confirmed"
+
+
+def test_decision__many_at_once__one_is_recorded(signed_in, findings, services):
+    before = events(services)
+    clients = [signed_in(code) for code in ("O1", "O2") * 4]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda client: decide(client, findings[0]).status_code, clients))
+    assert sorted(answers) == [303] + [409] * 7
+    assert state_of(services, findings[0])[:2] == ("confirmed", 2)
+    # One event for the decision, and one for each that was refused.
+    assert events(services) == before + 8
+
+
+@pytest.mark.parametrize("decision", ["confirm", "reject", "leave_open", "assign"])
+def test_decision__after_it_was_decided__refused(signed_in, findings, services, decision):
+    client = signed_in("O1")
+    decide(client, findings[0], "reject", "a ploughed field")
+    assert decide(client, findings[0], decision, version="2").status_code == 409
+    assert state_of(services, findings[0])[0] == "false_alarm"
+
+
+def test_decision__by_an_officer_of_another_authority__404_and_nothing_moves(signed_in, findings, services):
+    client = signed_in("O4")
+    for decision in ("confirm", "reject", "leave_open", "assign"):
+        assert decide(client, findings[0], decision).status_code == 404
+    assert client.get(f"/review/{findings[0]}", headers=HTML).status_code == 404
+    assert "Recorded:" not in client.get(f"/review?done={findings[0]}", headers=HTML).text
+    assert state_of(services, findings[0])[:2] == ("assigned", 1)
 
 
 def test_decision__without_a_reason__refused(signed_in, findings, services):
