@@ -33,3 +33,16 @@ def test_scene_that_was_read__is_not_read_again(services, tmp_path):
     with services.session() as session:
         found = session.execute(text("SELECT count(*) FROM core.segmentation_run")).scalar_one()
     assert found == 1
+
+
+def test_story__is_told_again_only_of_its_own_database(tmp_path):
+    path = tmp_path / "demo.json"
+    story = Story(print)
+    assert not story.recall(path, "a")
+    story.tell("flight", "landed", "1 m")
+    story.keep(path, "a")
+    assert Story(print).recall(path, "a")
+    assert not Story(print).recall(path, "b")
+    for half in ("", "{", "[]", '{"of": "a"}', '{"of": "a", "rows": []}'):
+        path.write_text(half)
+        assert not Story(print).recall(path, "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection, text
 
+from flights.ground import TERRAIN_FILE
 from sample_data.load import Account, is_loaded
 from sample_data.make import MANIFEST, make
+from sample_data.registers import KEY as SAMPLE
 from schemas.store import ledger
 from schemas.store.sealer import seal_pending
+from schemas.tables import Installation
 from web.cli.common import pass_services
-from web.cli.sample import DEFAULT_SEED, directory_of, load_sample, rules_of_district
+from web.cli.sample import DEFAULT_SEED, SEED, directory_of, load_sample, rules_of_district
 from web.cli.serve import ensure_servable, serve_pages
 from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, end_leftovers, file_flight, fly
@@ -33,17 +37,18 @@ SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
 
 @click.command()
 @click.option("--once", is_flag=True, help="End after the table instead of serving the pages.")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the district.")
+@click.option("--seed", type=SEED, help=f"Seed of the district; {DEFAULT_SEED}, or the one that is loaded.")
 @pass_services
-def demo(services: Services, once: bool, seed: int) -> None:
+def demo(services: Services, once: bool, seed: int | None) -> None:
     """Makes the district, flies R1, reads its imagery, tells what happened, and serves the result on loopback."""
     if not once:
         # Said now rather than after everything was done.
         ensure_servable(services, services.settings.host, services.settings.port)
+    seed = _seed(services, seed)
     kept = services.data_dir / "demo.json"
     story = Story(click.echo)
-    if not story.recall(kept) and _run(services, story, seed):
-        story.keep(kept)
+    if not story.recall(kept, _name_of(services)) and _run(services, story, seed):
+        story.keep(kept, _name_of(services))
     click.echo("\nWhat happened (fictional Qinghe District):\n")
     click.echo(story.table())
     _print_accounts(services.data_dir)
@@ -52,6 +57,25 @@ def demo(services: Services, once: bool, seed: int) -> None:
     click.echo()
     with _worker():
         serve_pages(services, services.settings.host, services.settings.port)
+
+
+def _name_of(services: Services) -> str:
+    """What no other database shares: the hash of the first event in its ledger; empty before there is one."""
+    with services.session() as session:
+        return session.scalar(text("SELECT encode(leaf, 'hex') FROM ledger.event ORDER BY id LIMIT 1")) or ""
+
+
+def _seed(services: Services, wanted: int | None) -> int:
+    with services.session() as session:
+        loaded = session.get(Installation, SAMPLE)
+    if loaded is None:
+        return DEFAULT_SEED if wanted is None else wanted
+    if wanted not in (None, int(loaded.value)):
+        raise click.UsageError(
+            f"This installation holds the district of seed {loaded.value}. For another one name another database and "
+            "another folder: SKYWARDEN_DATABASE_NAME, SKYWARDEN_DATA_DIR."
+        )
+    return int(loaded.value)
 
 
 @contextmanager
@@ -111,6 +135,11 @@ def _read_satellite(services: Services, story: Story, sample: Path) -> None:
 def _load(services: Services, story: Story, sample: Path) -> None:
     with services.session() as session:
         loaded = is_loaded(session)
+    terrain = services.data_dir / TERRAIN_FILE
+    if loaded and not terrain.is_file():
+        # The database outlived its folder.
+        terrain.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(sample / "dem.tif", terrain)
     if not loaded:
         accounts = load_sample(services, sample)
         _keep_accounts(services.data_dir, accounts)
@@ -143,8 +172,9 @@ def _keep_accounts(data_dir: Path, accounts: list[Account]) -> None:
 def _print_accounts(data_dir: Path) -> None:
     path = data_dir / "demo-accounts.json"
     if not path.is_file():
+        click.echo(f"\nThe accounts were told at the first start; {path} is gone.")
         return
-    click.echo("\nAccounts of fictional people:\n")
+    click.echo("\nAccounts of fictional people, for /account/sign-in:\n")
     for code, role, password in json.loads(path.read_text(encoding="utf-8")):
         if code in SHOWN_ACCOUNTS:
             click.echo(f"  {code:<4}{role:<12}{password}")

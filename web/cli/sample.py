@@ -23,6 +23,7 @@ from web.identity.passwords import Passwords
 from web.wiring import Services
 
 DEFAULT_SEED = 7
+SEED = click.IntRange(0, 2**32 - 1)
 
 
 def directory_of(services: Services, seed: int) -> Path:
@@ -69,7 +70,7 @@ def sample() -> None:
 
 
 @sample.command("make")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@click.option("--seed", type=SEED, default=DEFAULT_SEED, show_default=True)
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day it is made for; today without it.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
 @pass_services
@@ -83,7 +84,7 @@ def make_command(services: Services, seed: int, today: datetime | None, out: Pat
 
 
 @sample.command("load")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+@click.option("--seed", type=SEED, default=DEFAULT_SEED, show_default=True)
 @pass_services
 def load_command(services: Services, seed: int) -> None:
     """Loads a made district into the database and prints its accounts, once."""
@@ -98,7 +99,7 @@ def load_command(services: Services, seed: int) -> None:
 
 
 @sample.command("judge")
-@click.option("--first", type=int, default=101, show_default=True, help="First of the seeds.")
+@click.option("--first", type=SEED, default=101, show_default=True, help="First of the seeds.")
 @click.option("--count", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures to this page.")
 def judge_command(first: int, count: int, out: Path | None) -> None:

@@ -49,13 +49,18 @@ class Story:
         lines = [f"  {r.what:<{wide[0]}}  {r.outcome:<{wide[1]}}  {r.number}".rstrip() for r in self.rows]
         return "\n".join(lines)
 
-    def keep(self, path: Path) -> None:
-        """Writes the rows for a later start."""
-        path.write_text(json.dumps([asdict(row) for row in self.rows], ensure_ascii=False), encoding="utf-8")
+    def keep(self, path: Path, of: str) -> None:
+        """Writes the rows for a later start; `of` names the database in which all this happened."""
+        kept = {"of": of, "rows": [asdict(row) for row in self.rows]}
+        path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
-    def recall(self, path: Path) -> bool:
-        """Reads the rows of an earlier start; False where there was none."""
-        if not path.is_file():
+    def recall(self, path: Path, of: str) -> bool:
+        """Reads the rows of an earlier start; False where there was none, or none in the database `of`."""
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            rows = [Row(**row) for row in kept["rows"]] if kept["of"] == of else []
+        except (FileNotFoundError, ValueError, TypeError, KeyError):
+            # A start that was cut off while it wrote, or one of an older version: it is told anew.
             return False
-        self.rows = [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
-        return True
+        self.rows = rows
+        return bool(rows)
