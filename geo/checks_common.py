@@ -95,7 +95,7 @@ def notice_period_over(context: Context) -> Iterable[Refusal]:
     """GD-14.2: the days of notice have run since the later of the channels."""
     content = content_sha256(context.session, context.subject)
     standing = notices.appearances(context.session, context.subject, context.pack)
-    made = notice([row for row in standing if row.content_sha256 == content], context.pack)
+    made = notice(notices.counted(row for row in standing if row.content_sha256 == content), context.pack)
     if made.over_on(context.today):
         return
     if made.earliest is None:

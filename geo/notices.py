@@ -6,7 +6,8 @@ and what was published before it counts no more (GD-14.4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from geo.content import content_sha256
 from geo.publication import Notice, notice
 from schemas.rules import RulePack
-from schemas.tables import Announcement, Device, PatrolArea, PatrolRoute, Publication
+from schemas.tables import Announcement, Device, Origin, PatrolArea, PatrolRoute, Publication
 
 Published = Device | PatrolArea | PatrolRoute
 
@@ -49,11 +50,39 @@ def appearances(session: Session, subject: Published, pack: RulePack) -> Sequenc
     ).all()
 
 
+@dataclass(frozen=True)
+class Counted:
+    """An appearance with the time from which it counts."""
+
+    channel: str
+    published_at: datetime
+    withdrawn_at: datetime | None
+
+
+def counted(rows: Iterable[Publication]) -> list[Counted]:
+    """The appearances as the notice counts them: live ones not from before they were recorded, whatever a receipt says.
+
+    So says the database too, which lets nothing be used any sooner.
+    """
+    return [
+        Counted(
+            row.channel,
+            max(row.published_at, row.recorded_at) if _is_witnessed(row) else row.published_at,
+            row.withdrawn_at,
+        )
+        for row in rows
+    ]
+
+
+def _is_witnessed(row: Publication) -> bool:
+    return row.origin == Origin.LIVE.value and row.recorded_at is not None
+
+
 def current(session: Session, subject: Published, pack: RulePack) -> Notice:
     """The notice given by those appearances of the present round that say what is true now."""
     content = content_sha256(session, subject)
     standing = appearances(session, subject, pack)
-    return notice([row for row in standing if row.content_sha256 == content], pack)
+    return notice(counted(row for row in standing if row.content_sha256 == content), pack)
 
 
 def _stops_of(subject: Published) -> tuple[ColumnElement[bool], ...]:

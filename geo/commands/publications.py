@@ -91,7 +91,8 @@ def _receipt(receipt_id: str, published_at: datetime | None, now: datetime) -> t
 
 def _earliest(work: Work, subject: Published, pack: RulePack, row: Publication) -> date | None:
     standing = [*notices.appearances(work.session, subject, pack), row]
-    return notice([r for r in standing if r.content_sha256 == row.content_sha256], pack).earliest
+    same = notices.counted(r for r in standing if r.content_sha256 == row.content_sha256)
+    return notice(same, pack).earliest
 
 
 def publish(work: Work, subject: Published, *, seen_version: int | None = None) -> None:

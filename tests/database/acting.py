@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from geo import commands
 from schemas.refusals import RuleViolation
@@ -49,3 +50,9 @@ def show_on_both(work, clock, public_id):
 def discontinue(work, public_id):
     words = {"reason": "not needed", "text_en": "Ended.", "text_zh": "停用。"}
     done(work, "H1", public_id, commands.discontinue_device, **words)
+
+
+def witnessed_when_published(past_the_judge):
+    """Lets every publication have been recorded when it was made; tests play in a past that no database saw."""
+    with past_the_judge() as session:
+        session.execute(text("UPDATE core.publication SET recorded_at = published_at"))

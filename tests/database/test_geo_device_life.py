@@ -19,7 +19,16 @@ from schemas.tables import (
     Publication,
     Signage,
 )
-from tests.database.acting import discontinue, refused, rules, show, show_on_both, state, texts
+from tests.database.acting import (
+    discontinue,
+    refused,
+    rules,
+    show,
+    show_on_both,
+    state,
+    texts,
+    witnessed_when_published,
+)
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -277,7 +286,7 @@ def test_GD_14_4__discontinued_without_a_word__refused(work, active):
     assert rules(caught) == {"GD-14.4"}
 
 
-def test_GD_14_4__used_again__needs_a_new_notice_from_the_first_day(work, clock, active):
+def test_GD_14_4__used_again__needs_a_new_notice_from_the_first_day(work, clock, past_the_judge, active):
     discontinue(work, active)
     clock.at = datetime(2025, 9, 1, 9, 0, tzinfo=SHANGHAI)
     assert rules(refused(work, "O1", active, commands.publish)) == {"GD-14.2", "GD-14.3"}
@@ -285,6 +294,7 @@ def test_GD_14_4__used_again__needs_a_new_notice_from_the_first_day(work, clock,
     with work("O1") as doing:
         commands.publish(doing, doing.get(Device, active))
         doing.commit()
+    witnessed_when_published(past_the_judge)
     clock.at = datetime(2025, 9, 30, 9, 0, tzinfo=SHANGHAI)
     caught = refused(work, "H1", active, commands.activate_device)
     assert caught.value.refusals[0].earliest == date(2025, 10, 1)

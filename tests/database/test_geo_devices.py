@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from shapely.geometry import Point
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from geo import commands
 from schemas.ids import public_id
@@ -18,7 +18,16 @@ from schemas.tables import (
     SitingPlan,
     SupervisionItem,
 )
-from tests.database.acting import discontinue, refused, rules, show, show_on_both, state, texts
+from tests.database.acting import (
+    discontinue,
+    refused,
+    rules,
+    show,
+    show_on_both,
+    state,
+    texts,
+    witnessed_when_published,
+)
 from tests.world import PUBLISHED_AT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -189,16 +198,34 @@ def test_register__without_the_role_in_that_authority__403(work, code):
     assert caught.value.status == 403
 
 
-def test_GD_14_2__published_on_both_channels__in_notice_until_day_30(work, services, reviewed, clock):
+def test_GD_14_2__published_on_both_channels__in_notice_until_day_30(work, services, reviewed, clock, past_the_judge):
     public_id = reviewed()
     show_on_both(work, clock, public_id)
     with work("O1") as doing:
         commands.publish(doing, doing.get(Device, public_id))
         doing.commit()
     assert state(services, public_id) == "published"
+    witnessed_when_published(past_the_judge)
     caught = refused(work, "H1", public_id, commands.activate_device)
     (refusal,) = [r for r in caught.value.refusals if r.rule == "GD-14.2"]
     assert (refusal.earliest, refusal.measured, refusal.required) == (date(2025, 8, 1), 0, 30)
+
+
+def test_GD_14_2__a_receipt_recorded_ten_days_late__counts_from_its_record(work, reviewed, clock, past_the_judge):
+    public_id = reviewed()
+    show_on_both(work, clock, public_id)
+    with work("O1") as doing:
+        commands.publish(doing, doing.get(Device, public_id))
+        doing.commit()
+    witnessed_when_published(past_the_judge)
+    with past_the_judge() as session:
+        session.execute(
+            text("UPDATE core.publication SET recorded_at = published_at + interval '10 days' WHERE channel <> :own"),
+            {"own": commands.OWN_CHANNEL},
+        )
+    caught = refused(work, "H1", public_id, commands.activate_device)
+    (refusal,) = [r for r in caught.value.refusals if r.rule == "GD-14.2"]
+    assert refusal.earliest == date(2025, 8, 11)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +306,7 @@ def test_GD_14_6__an_ordinary_device__is_not_used_by_that_door(work, reviewed):
 
 
 @pytest.mark.parametrize(
-    ("plan", "text"),
+    ("plan", "told"),
     [
         ({"approved_on": None}, "site.plan_not_approved"),
         ({"approved_on": date(2025, 7, 3)}, "site.plan_not_approved"),
@@ -290,7 +317,7 @@ def test_GD_14_6__an_ordinary_device__is_not_used_by_that_door(work, reviewed):
         ({"owner": "P0"}, "site.plan_of_others"),
     ],
 )
-def test_GD_09_2__a_siting_plan_without_standing_provincial_approval__refused(work, services, registered, plan, text):
+def test_GD_09_2__a_siting_plan_without_standing_provincial_approval__refused(work, services, registered, plan, told):
     fields = {"approval_no": "SAMPLE-9", "approved_on": date(2025, 5, 20), "owner": "A1", "approver": "P0"} | plan
     owner, approver = fields.pop("owner"), fields.pop("approver")
     with services.housekeeping() as session:
@@ -301,4 +328,4 @@ def test_GD_09_2__a_siting_plan_without_standing_provincial_approval__refused(wo
         session.add(made)
         session.flush()
     device_id = registered(siting_plan=made)
-    assert text in texts(refused(work, "SYSTEM", device_id, commands.review_device))
+    assert told in texts(refused(work, "SYSTEM", device_id, commands.review_device))

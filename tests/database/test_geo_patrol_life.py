@@ -7,7 +7,7 @@ import pytest
 from shapely.geometry import LineString, Point, box
 from sqlalchemy import select, text
 
-from geo import commands
+from geo import commands, notices
 from geo.queries import zones_near
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
@@ -58,6 +58,18 @@ def test_take_effect_where_due__area_first_then_its_route(services, admin, clock
         assert find(session, PatrolArea, "PA1").effective_from == date(2025, 7, 2)
     clock.at = datetime(2025, 7, 3, tzinfo=UTC)
     assert list(commands.take_effect_where_due(services.work, services.engine)) == []
+
+
+def test_take_effect_where_due__refused_by_the_database_alone__passed_over_without_a_word(
+    services, admin, clock, session, monkeypatch
+):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.patrol_area SET state = 'published', effective_from = NULL WHERE code = 'PA1'")
+    admin.execute("UPDATE core.publication SET origin = 'live'")  # recorded today, long after this clock's day
+    monkeypatch.setattr(notices, "counted", list)
+    before = session.scalar(text("SELECT count(*) FROM ledger.event"))
+    assert list(commands.take_effect_where_due(services.work, services.engine)) == []
+    assert session.scalar(text("SELECT count(*) FROM ledger.event")) == before
 
 
 def test_take_effect_where_due__a_day_early__nothing(services, admin, clock):

@@ -11,7 +11,7 @@ from geo import commands
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import PatrolArea, PatrolRoute
-from tests.database.acting import rules, texts
+from tests.database.acting import rules, texts, witnessed_when_published
 from tests.database.patrolling import do, draft_area, draft_route, new_area, new_route, refused, show
 from tests.world import R1, R2, R3, R4
 
@@ -47,11 +47,12 @@ def test_GD_16_3__area__drafted_checked_approved_published(work, clock, services
         assert find(session, PatrolArea, "PA2").state == "published"
 
 
-def test_GD_16_3__area_on_day_29__not_in_effect(work, clock):
+def test_GD_16_3__area_on_day_29__not_in_effect(work, clock, past_the_judge):
     draft_area(work)
     do(work, "N1", commands.check, PatrolArea, "PA2")
     do(work, "H1", commands.approve, PatrolArea, "PA2")
     show(work, clock, PatrolArea, "PA2")
+    witnessed_when_published(past_the_judge)
     clock.advance(timedelta(days=29))
     caught = refused(work, "SYSTEM", commands.take_effect, PatrolArea, "PA2")
     assert (rules(caught), caught.value.refusals[0].earliest) == ({"GD-14.2"}, date(2025, 8, 1))
