@@ -46,13 +46,13 @@ def from_wgs84(geom: G) -> G:
 
 
 def to_wgs84(geom: G) -> G:
-    """The shape in EPSG:4326 with seven decimals, from the local frame."""
+    """The shape in EPSG:4326 with seven decimals, from the local frame; points that these cannot tell apart are one."""
 
     def move(points: Metres) -> Metres:
         lon, lat = _transformers()[1].transform(points[:, 0] + ORIGIN_EAST_M, points[:, 1] + ORIGIN_NORTH_M)
         return np.round(np.column_stack([lon, lat]), 7)
 
-    return shapely.transform(geom, move)
+    return shapely.remove_repeated_points(shapely.transform(geom, move))
 
 
 @dataclass(frozen=True)

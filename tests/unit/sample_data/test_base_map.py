@@ -31,3 +31,10 @@ def test_parts__neck_narrower_than_the_last_decimal__two_sound_shapes():
     assert len(made) == 2
     assert all(to_wgs84(part).is_valid for part in made)
     assert shapely.union_all(made).covers(shapely.union_all([left, right]).buffer(-1))
+
+
+def test_to_wgs84__points_closer_than_the_last_decimal__are_one():
+    shape = shapely.Polygon([(0, 0), (50, 0), (50.001, 0.001), (50, 50), (0, 50)])
+    corners = shapely.get_coordinates(to_wgs84(shape))
+    assert len(corners) == 5
+    assert (corners[1:] != corners[:-1]).any(axis=1).all()
