@@ -29,11 +29,14 @@ from sensing.mask import Mask
 # Tilted further than this, a photo is not a picture of the ground below.
 _MAX_TILT_DEG = 10.0
 _MIN_AGL_M = 5.0
+_MAX_AGL_M = 10_000.0
 _MAX_LATITUDE_DEG = 84.0  # where UTM ends
 # What a satellite receiver without corrections and an aircraft compass are good for, where the photo says nothing.
 _GPS_ERROR_M = 3.0
 _HEADING_ERROR_DEG = 2.0
 _FULL_FRAME_WIDTH_MM = 36.0
+# Wider lenses do not draw straight lines straight.
+_WIDEST_DEG = 150.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def pose_of(
     Raises RuleViolation naming everything that the photo does not say and that no option gives.
     """
     photo = report.photo or PhotoReport()
-    camera = Camera(hfov_deg) if hfov_deg else _lens(photo, report.width)
+    camera = _camera(hfov_deg if hfov_deg is not None else _lens_deg(photo, report.width), name)
     captured_at = _instant(photo.taken, utc_offset)
     at = _position(photo)
     heading_deg = photo.heading_deg
@@ -135,11 +138,19 @@ def pose_of(
     return Pose(at, captured_at, alt_agl_m, heading_deg % 360, camera.hfov_deg, round(error_m, 2))
 
 
-def _lens(photo: PhotoReport, width_px: int) -> Camera | None:
-    """The camera by its calibrated focal length, else by the rounded one that every photo carries."""
+def _camera(hfov_deg: float | None, name: str) -> Camera | None:
+    if hfov_deg is None:
+        return None
+    if not 0 < hfov_deg <= _WIDEST_DEG:
+        raise invalid("frame.lens", "frame.lens", name=name, measured=f"{hfov_deg:g}", required=_WIDEST_DEG)
+    return Camera(hfov_deg)
+
+
+def _lens_deg(photo: PhotoReport, width_px: int) -> float | None:
+    """The field of view by the calibrated focal length, else by the rounded one that every photo carries."""
     for focal, width in ((photo.focal_px, width_px), (photo.focal_35mm, _FULL_FRAME_WIDTH_MM)):
         if focal is not None and focal > 0:
-            return Camera(math.degrees(2 * math.atan(width / 2 / focal)))
+            return math.degrees(2 * math.atan(width / 2 / focal))
     return None
 
 
@@ -177,9 +188,9 @@ def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) 
         alt_agl_m, error_m = photo.alt_above_takeoff_m, photo.alt_above_takeoff_m * 0.1
     else:
         raise invalid("frame.pose", "frame.no_height", name=name)
-    if alt_agl_m < _MIN_AGL_M:
-        low = refuse("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=_MIN_AGL_M)
-        raise RuleViolation(Kind.INVALID, [low])
+    if not _MIN_AGL_M <= alt_agl_m <= _MAX_AGL_M:
+        usual = f"{_MIN_AGL_M:g} – {_MAX_AGL_M:g}"
+        raise invalid("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=usual)
     return alt_agl_m, error_m
 
 

@@ -73,10 +73,7 @@ def _affine(report: HeaderReport, crs_wkt: str, transform: Affine) -> Georeferen
         raise invalid("raster.transform", "raster.transform", measured=str(numbers))
     grid = Grid(crs_wkt, transform, report.width, report.height)
     footprint = outline(grid)
-    gsd_m = ground_resolution_m(grid)
-    if not _FINEST_M <= gsd_m <= _COARSEST_M:
-        raise invalid("raster.transform", "raster.resolution", measured=f"{gsd_m:g} m")
-    return Georeference("affine", grid, gsd_m, footprint, None)
+    return Georeference("affine", grid, usual_resolution_m(grid), footprint, None)
 
 
 def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
@@ -149,6 +146,14 @@ def outline(grid: Grid) -> shapely.Polygon:
     if not rim.is_valid or rim.area == 0 or np.ptp(lons) > 180:
         raise invalid("raster.transform", "raster.off_earth")
     return rim
+
+
+def usual_resolution_m(grid: Grid) -> float:
+    """The ground size of a pixel, metres; raises RuleViolation `raster.transform` where no sensor has such pixels."""
+    gsd_m = ground_resolution_m(grid)
+    if not _FINEST_M <= gsd_m <= _COARSEST_M:
+        raise invalid("raster.transform", "raster.resolution", measured=f"{gsd_m:g} m")
+    return gsd_m
 
 
 def ground_resolution_m(grid: Grid) -> float:

@@ -15,7 +15,7 @@ from schemas.refusals import invalid
 from sensing.bands import Role, roles_of
 from sensing.derivative import surviving_pixels
 from sensing.frames import MosaicPlan, plan_mosaic, pose_of
-from sensing.georeference import ground_resolution_m, locate
+from sensing.georeference import locate, usual_resolution_m
 from sensing.grid import Grid
 from sensing.header import HeaderReport, judge
 from sensing.mask import ZoneBurner
@@ -146,7 +146,7 @@ def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told:
         grid=plan.grid,
         roles=roles_of(reports[0].model_copy(update={"bands": 3, "colours": ()}), told.bands),
         sensor=told.sensor or UAV,
-        gsd_m=ground_resolution_m(plan.grid),
+        gsd_m=usual_resolution_m(plan.grid),
         shown=plan.footprint,
         captured_at=plan.captured_at,
         captured_until=plan.captured_until,

@@ -322,6 +322,13 @@ def test_GD_36_1__photo_the_aircraft_did_not_record__quarantined(ingest, flight,
     assert rules(ingest(photo(tmp_path / "a.jpg"), flight=flight, hfov_deg=70.0)) == ["scene.not_taken"]
 
 
+def test_ingest__photo_of_pixels_finer_than_any_sensor__refused(ingest, tmp_path):
+    pixels = np.full((150, 200, 3), 90, np.uint8)
+    with pytest.raises(RuleViolation) as caught:
+        ingest(write_photo(tmp_path / "a.jpg", pixels, focal_35mm=65_000))
+    assert caught.value.refusals[0].text == "raster.resolution"
+
+
 def test_ingest__unknown_flight__refused(ingest, satellite):
     with pytest.raises(RuleViolation) as caught:
         ingest(satellite, flight="FL-NONE")

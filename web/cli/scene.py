@@ -80,8 +80,11 @@ WORDS = {
 }
 
 
+LARGEST_OFFSET = timedelta(hours=14)
+
+
 class Offset(click.ParamType):  # type: ignore[type-arg]
-    """A distance from UTC such as +08:00."""
+    """A distance from UTC such as +08:00, at most fourteen hours."""
 
     name = "offset"
 
@@ -93,6 +96,8 @@ class Offset(click.ParamType):  # type: ignore[type-arg]
         if not found:
             self.fail(f"{value!r} is not an offset such as +08:00", param, ctx)
         size = timedelta(hours=int(found[2]), minutes=int(found[3]))
+        if size > LARGEST_OFFSET:
+            self.fail(f"no place on earth is {value} away from UTC", param, ctx)
         return -size if found[1] == "-" else size
 
 

@@ -56,6 +56,26 @@ def test_pose__focal_length_of_the_photo__serves_without_an_option():
     assert pose.hfov_deg == pytest.approx(70.0)
 
 
+@pytest.mark.parametrize("hfov_deg", [0.0, -5.0, 151.0, 200.0, math.nan, math.inf])
+def test_pose__field_of_view_of_no_camera__refused(hfov_deg):
+    assert "field of view" in refusals(options={"hfov_deg": hfov_deg})[0]
+
+
+@pytest.mark.parametrize("focal_35mm", [0.001, 1.0])
+def test_pose__focal_length_of_no_camera__refused(focal_35mm):
+    assert "field of view" in refusals(focal_35mm=focal_35mm, options={})[0]
+
+
+@pytest.mark.parametrize("height_m", [-50.0, 1.0, 10_001.0, 999_999.0])
+def test_pose__height_that_no_drone_maps_from__refused(height_m):
+    assert "above the ground" in refusals(alt_above_takeoff_m=height_m)[0]
+
+
+def test_pose__no_height__refused_without_naming_an_option_that_is_none():
+    (message,) = refusals(alt_above_takeoff_m=None)
+    assert "RelativeAltitude" in message
+
+
 def test_pose__no_lens__refused():
     assert "FocalLengthIn35mmFilm" in refusals(options={})[0]
 
