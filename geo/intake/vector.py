@@ -126,7 +126,7 @@ def _feature_table(path: Path, wanted: str | None) -> str:
                 "SELECT c.table_name FROM gpkg_contents c JOIN sqlite_master m ON m.name = c.table_name"
                 " WHERE c.data_type = 'features' AND m.type = 'table' ORDER BY c.table_name LIMIT 100"
             ).fetchall()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what is wrong may not even be text
         raise invalid("layer.format", "layer.corrupt") from error
     names = [str(row[0]) for row in rows if wanted in (None, row[0])]
     if len(names) != 1:

@@ -378,6 +378,15 @@ def test_geopackage__that_is_none__refused(tmp_path, content):
     assert refusal(caught).text == "layer.corrupt"
 
 
+def test_geopackage__whose_tables_are_described_in_garbage__refused(tmp_path):
+    path = geopackage(tmp_path, "permits")
+    whole = path.read_bytes()
+    for at in range(whole.index(b"CREATE TABLE"), whole.index(b"CREATE TABLE") + 400, 20):
+        path.write_bytes(whole[:at] + b"\x97\x84\xff" + whole[at + 3 :])
+        with contextlib.suppress(RuleViolation):
+            read_geopackage(path, None)
+
+
 # -- GeoJSON ----------------------------------------------------------------------------------------------
 
 
