@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import shapely
 
 from sample_data.basemap import parts
@@ -34,7 +35,8 @@ def test_parts__neck_narrower_than_the_last_decimal__two_sound_shapes():
 
 
 def test_to_wgs84__points_closer_than_the_last_decimal__are_one():
-    shape = shapely.Polygon([(0, 0), (50, 0), (50.001, 0.001), (50, 50), (0, 50)])
-    corners = shapely.get_coordinates(to_wgs84(shape))
-    assert len(corners) == 5
+    steps = np.linspace(0, 2 * np.pi, 5000, endpoint=False)
+    circle = shapely.Polygon(np.column_stack([4 * np.cos(steps), 4 * np.sin(steps)]))
+    corners = shapely.get_coordinates(to_wgs84(circle))
+    assert 500 < len(corners) < 5000
     assert (corners[1:] != corners[:-1]).any(axis=1).all()
