@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from flights.link.sequence import End, Orders, Outcome, Prepared
 from flights.link.telemetry import Sample
 from flights.link.vehicle import VehicleLink
 from flights.profile import Ground
-from geo import shapes
+from geo import measure, shapes
 from geo.types import LonLat
 from schemas.actors import SYSTEM, Actor
 from schemas.refusals import RuleViolation
@@ -226,6 +227,7 @@ class _Sortie:
             with self._vehicle_may_refuse():
                 sequence.wait_ready(self.link, self._still_wanted)
                 self.tell(Step.READY, {"battery_pct": self.link.telemetry.battery_pct})
+                self._require_at_home()
                 sequence.verify(self.link, prepared)
             self._still_wanted()
             try:
@@ -257,6 +259,13 @@ class _Sortie:
         found, cleared = self.link.connection.target_system, self.brief.system_id
         if found != cleared:
             raise VehicleRefused.because("link.identity", measured=found, required=cleared)
+
+    def _require_at_home(self) -> None:
+        """Refuses to start elsewhere than at the published take-off place, from which the ways were checked."""
+        at, tolerance_m = self.link.telemetry.place, self.brief.judge.tolerance_m
+        apart_m = math.inf if at is None else measure.distance_m(at, self.brief.home)
+        if apart_m > tolerance_m:
+            raise VehicleRefused.because("link.not_at_home", measured=f"{apart_m:.0f} m", required=f"{tolerance_m:g} m")
 
     def _still_wanted(self) -> None:
         """Raises CalledOff when somebody has stopped the flight."""

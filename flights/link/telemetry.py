@@ -13,6 +13,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from geo.types import LonLat
 from schemas.clock import Clock
 
 KEPT_TEXTS = 50
@@ -62,6 +63,7 @@ class Telemetry:
         self.breach_count = 0
         self.pictures = 0
         self.reached: set[int] = set()
+        self.place: LonLat | None = None
         self.texts: deque[str] = deque(maxlen=KEPT_TEXTS)
         self.samples: queue.Queue[Sample] = queue.Queue(FEED_SIZE)
 
@@ -122,6 +124,7 @@ class Telemetry:
             battery_pct=self.battery_pct,
             mission_seq=self.mission_seq,
         )
+        self.place = LonLat(sample.lon, sample.lat)
         if self.samples.full():
             self.samples.get_nowait()
         self.samples.put_nowait(sample)
