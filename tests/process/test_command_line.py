@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import structlog
+from click.testing import CliRunner
+from sqlalchemy.exc import OperationalError
 
 from web.cli.main import main, skywarden
+from web.logs import configure_logs
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before():
+    """The streams of a test are closed after it, and nothing may go on writing to them."""
+    before = logging.root.handlers[:], logging.root.level
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:], logging.root.level = before
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -79,3 +95,37 @@ def test_fault_of_ours__is_an_incident_and_no_stack_for_people(called):
     assert "core.person" not in told
     assert "incident" in told
     assert all(line.startswith("{") for line in logged)
+
+
+def test_logs__of_every_library__are_json_lines(capsys):
+    configure_logs()
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        logging.getLogger("some.library").exception("it %s", "failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["level"]) == ("it failed", "error")
+    assert "inside" in said["exception"]
+
+
+def test_worker__database_away_for_a_while__goes_on(services, monkeypatch):
+    tried = []
+
+    def seal(_engine):
+        tried.append(len(tried))
+        if len(tried) == 1:
+            raise OperationalError("SELECT 1", {}, Exception("the server closed the connection"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr("web.cli.common.build", lambda: services)
+    monkeypatch.setattr("web.cli.worker.seal_pending", seal)
+    monkeypatch.setattr("web.cli.worker.AWAY_S", 0.0)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    try:
+        assert CliRunner().invoke(skywarden, ["worker"]).exit_code == 0
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGINT, before[1])
+    assert tried == [0, 1]

@@ -7,6 +7,8 @@ import time
 from types import FrameType
 
 import click
+import structlog
+from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_private, take_effect_where_due
 from schemas.store.sealer import seal_pending
@@ -15,6 +17,8 @@ from web.wiring import Services
 
 SEAL_EVERY_S = 1.0
 DUE_EVERY_S = 60.0
+AWAY_S = 5.0
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -32,15 +36,31 @@ def worker(services: Services, once: bool) -> None:
     signal.signal(signal.SIGINT, stop)
     due_at = 0.0
     while not stopping:
-        sealed = seal_pending(services.engine)
-        if sealed:
-            click.echo(f"sealed {sealed} events")
-        if time.monotonic() >= due_at:
-            for subject in take_effect_where_due(services.work, services.engine):
-                click.echo(f"{subject} took effect")
-            for device in block_where_private(services.work):
-                click.echo(f"{device} is blocked: a privacy zone reaches it")
-            due_at = time.monotonic() + DUE_EVERY_S
+        wait_s = SEAL_EVERY_S
+        try:
+            _seal(services)
+            if time.monotonic() >= due_at:
+                _do_what_is_due(services)
+                due_at = time.monotonic() + DUE_EVERY_S
+        except OperationalError as error:
+            if once:
+                raise
+            # A database that restarts comes back, and what was due is due still.
+            log.warning("database_away", error=type(error.orig).__name__)
+            wait_s = AWAY_S
         if once:
             return
-        time.sleep(SEAL_EVERY_S)
+        time.sleep(wait_s)
+
+
+def _seal(services: Services) -> None:
+    sealed = seal_pending(services.engine)
+    if sealed:
+        click.echo(f"sealed {sealed} events")
+
+
+def _do_what_is_due(services: Services) -> None:
+    for subject in take_effect_where_due(services.work, services.engine):
+        click.echo(f"{subject} took effect")
+    for device in block_where_private(services.work):
+        click.echo(f"{device} is blocked: a privacy zone reaches it")
