@@ -72,9 +72,9 @@ def refuse_plain_http(host: str, *, behind_tls_proxy: bool) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine only: localhost, 127.0.0.0/8, ::1, or a Unix socket."""
-    if host in ("localhost", "") or host.startswith("unix:"):
-        return host != ""
+    """Whether `host` is this machine only: localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

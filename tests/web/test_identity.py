@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from schemas.limits import limit
-from schemas.tables import LoginAttempt, WebSession
+from schemas.tables import LoginAttempt, Person, WebSession
 from tests.web.conftest import HTML, PASSWORD, SAME_ORIGIN
+from web.identity import sessions
+from web.identity.request_identity import EXPIRY
 from web.identity.throttle import network_of
 
 
@@ -104,6 +106,28 @@ def test_session__absolute__ends_however_busy(client, with_password, clock):
         assert client.get("/account").status_code == 200
     clock.advance(timedelta(minutes=20))
     assert client.get("/account").status_code == 401
+
+
+def test_session__signed_out_while_it_is_looked_up__is_no_failure(services, clock):
+    class Racing(Session):
+        """Somebody signs out between the look and the note that the session was seen."""
+
+        def scalar(self, *args, **kwargs):
+            row = super().scalar(*args, **kwargs)
+            with Session(services.engine) as other:
+                sessions.end(other, token)
+                other.commit()
+            return row
+
+    with Session(services.engine) as db:
+        token = sessions.start(db, db.query(Person.id).limit(1).scalar(), clock.now(), EXPIRY)
+        db.commit()
+    clock.advance(timedelta(minutes=5))
+    with Racing(services.engine) as db:
+        sessions.find(db, token, clock.now(), EXPIRY)
+        db.commit()
+    with Session(services.engine) as db:
+        assert sessions.find(db, token, clock.now(), EXPIRY) is None
 
 
 def test_role_taken_away__counts_at_the_next_request(client, with_password, admin):

@@ -126,7 +126,8 @@ def test_download__is_geojson_with_the_notice_of_sample_data(reader, layer):
     body = json.loads(answer.data)
     assert body["type"] == "FeatureCollection"
     assert body["features"]
-    assert "fictional" in body["notice"]
+    assert "fictional" in body["notice"]["en"]
+    assert "虚构" in body["notice"]["zh"]
     for feature in body["features"]:
         lon, lat = _first(feature["geometry"]["coordinates"])
         assert 113 < lon < 114

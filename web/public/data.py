@@ -17,6 +17,10 @@ from web.public.layers import LAYERS
 from web.public.records import Record
 
 section = Section("data", __name__, Audience.PUBLIC)
+NOTICE = {
+    "en": "Sample data: Qinghe District and everything in it is fictional.",
+    "zh": "示例数据：清河区及其中一切均为虚构。",
+}
 
 
 @section.page("/data", GET=Permission.BROWSE)
@@ -36,7 +40,7 @@ def layer_file(name: str) -> Response:
         features = [feature(record) for record in records.every(public, LAYERS[name])]
     body: dict[str, Any] = {"type": "FeatureCollection", "name": name, "features": features}
     if sample_data():
-        body["notice"] = "Sample data: Qinghe District and everything in it is fictional."
+        body["notice"] = NOTICE
     response = Response(json.dumps(body, ensure_ascii=False), mimetype="application/geo+json")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.geojson"'
     response.headers["Cache-Control"] = "public, no-cache"
