@@ -189,6 +189,8 @@ def main() -> int:
     parser.add_argument("--parts", default=",".join(sorted(PARTS)), help="imagery,vectors")
     asked = parser.parse_args()
     chosen = frozenset(asked.parts.split(","))
+    if asked.seed < 0:
+        parser.error("a seed is a whole number from 0 on")
     if not chosen <= PARTS:
         parser.error(f"parts are {', '.join(sorted(PARTS))}")
     make(asked.seed, asked.out, today=asked.today, parts=chosen, progress=lambda what: _say(what))
