@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from geoalchemy2.shape import to_shape
-from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
 from schemas.actors import SYSTEM
 from schemas.tables import Derivative, Detection, Scene, SegmentationRun
 from sensing.commands import assign_detection
-from sensing.evaluate import Evaluation, Outline, evaluate
+from sensing.evaluate import Evaluation, Outline, evaluate, read_truth
 from web.demo.story import Story
 from web.scenes import ingest, segment
 from web.wiring import Services
@@ -51,13 +49,7 @@ def look(
 
 def compare(services: Services, story: Story, scene: str, truth: Path) -> tuple[Evaluation, int]:
     """Tells how well findings match the ground truth, and of how many look-alikes; misses are told, not hidden."""
-    known = json.loads(truth.read_text(encoding="utf-8"))["features"]
-    outlines = [
-        (Outline(f["properties"]["kind"], shape(f["geometry"]), f["properties"]["reason"]), f["properties"]["expect"])
-        for f in known
-    ]
-    wanted = [outline for outline, expect in outlines if expect == "finding"]
-    silent = [outline for outline, expect in outlines if expect == "none"]
+    wanted, silent = read_truth(truth.read_bytes(), truth.name)
     found = [Outline(kind, geom) for kind, geom in _findings(services, scene)]
     result = evaluate(found, wanted, silent)
     for kind, value in result.median_iou().items():
