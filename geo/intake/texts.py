@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
+import itertools
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -19,6 +19,7 @@ from schemas.limits import LIMITS, limit
 from schemas.refusals import RuleViolation, invalid, too_large
 
 _LONGEST_HEADER = 300
+_LONGEST_LINE = 1 << 20
 
 
 def read_geojson(path: Path, allow: Collection[str], crs: str | None) -> Table:
@@ -82,11 +83,7 @@ def read_csv(path: Path, encoding: str | None, crs: str | None) -> Table:
     be named, and it must be one of longitude and latitude: in surveyors' tables X may be the northing.
     """
     used = known_encoding(encoding) if encoding else "utf-8"
-    try:
-        text = path.read_bytes().decode("utf-8-sig" if used == "utf-8" else used)
-    except UnicodeDecodeError as error:
-        raise invalid("layer.encoding", "layer.encoding_wrong", measured=used) from error
-    header, cells = _records(text)
+    header, cells = _records(path, used)
     if not placement(None, crs).is_geographic:
         raise invalid("geometry.crs", "layer.csv_projected", measured=crs)
     places = match(header, ("lon", "lat", "wkt"))
@@ -97,11 +94,17 @@ def read_csv(path: Path, encoding: str | None, crs: str | None) -> Table:
     return Table("CSV", header, rows, None, used, (path.name, *header))
 
 
-def _records(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+def _records(path: Path, encoding: str) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The names of the columns and the records below them; no more is read than may be taken."""
+    most = limit("layer.rows")
     try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+            first = file.readline(_LONGEST_LINE)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count), strict=True)
+            records = list(itertools.islice(reader, most + 2))
+    except UnicodeError as error:
+        raise invalid("layer.encoding", "layer.encoding_wrong", measured=encoding) from error
     except csv.Error as error:
         raise invalid("layer.format", "layer.corrupt") from error
     if not records or not any(name.strip() for name in records[0]):
@@ -109,8 +112,8 @@ def _records(text: str) -> tuple[tuple[str, ...], list[list[str]]]:
     header = tuple(name.strip() for name in records[0])
     if len(set(header)) != len(header):
         raise invalid("layer.format", "layer.header_twice")
-    if len(records) - 1 > limit("layer.rows"):
-        raise too_large("layer.rows", measured=len(records) - 1, required=limit("layer.rows"))
+    if len(records) - 1 > most:
+        raise too_large("layer.rows", measured=f"> {most}", required=most)
     return header, records[1:]
 
 

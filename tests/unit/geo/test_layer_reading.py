@@ -511,6 +511,25 @@ def test_csv__a_table_that_cannot_be_placed__refused(tmp_path, text, crs, key):
     assert refusal(caught).text == key
 
 
+def test_csv__more_rows_than_are_taken__refused_without_reading_them_all(tmp_path, monkeypatch):
+    monkeypatch.setitem(LIMITS, "layer.rows", LIMITS["layer.rows"].__class__(3, "rows", "test", "test"))
+    rows = "a,113.26,23.13\n"
+    assert len(read_csv(table_of(tmp_path, "name,lon,lat\n" + rows * 3), None, "EPSG:4326").rows) == 3
+    path = table_of(tmp_path, "name,lon,lat\n" + rows * 4)
+    path.write_bytes(path.read_bytes() + b"\xff" * 200_000)
+    with pytest.raises(RuleViolation) as caught:
+        read_csv(path, None, "EPSG:4326")
+    assert (caught.value.status, refusal(caught).measured) == (413, "> 3")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "gb18030", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_csv__any_line_end_in_any_encoding__read(tmp_path, encoding, end):
+    path = table_of(tmp_path, f"名称;lon;lat{end}甲;113.26;23.13{end}", encoding)
+    (row,) = read_csv(path, None if encoding == "utf-8-sig" else encoding, "EPSG:4326").rows
+    assert row.values["名称"] == "甲"
+
+
 def test_csv__gbk_read_as_utf_8__refused_with_what_to_do(tmp_path):
     with pytest.raises(RuleViolation) as caught:
         read_csv(table_of(tmp_path, "名称,经度,纬度\n", "gbk"), None, "EPSG:4326")
