@@ -50,6 +50,7 @@ from schemas.tables import (
     PatrolRoute,
     Signage,
 )
+from schemas.words import Coded
 
 PUBLIC_STATES = ("published", "effective", "suspended")
 
@@ -235,7 +236,7 @@ def drone_named(session: Session, name: str) -> Drone:
     exact = [drone for drone in drones if name in (drone.device.public_id, drone.registration_no)]
     found = exact or drones
     if not found:
-        raise not_found("store.unknown", "store.not_found", subject="drone", measured=name)
+        raise not_found("store.unknown", "store.not_found", subject=Coded("subject", ["drone"]), measured=name)
     if len(found) > 1:
         raise conflict("flight.drone_ambiguous", name=name, measured=", ".join(d.device.public_id for d in found))
     return found[0]

@@ -23,6 +23,7 @@ from schemas.actors import Actor, ActorKind
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 from schemas.rules import RulePack
 from schemas.tables.base import Stated
+from schemas.words import Coded
 
 log = structlog.get_logger(__name__)
 
@@ -147,13 +148,13 @@ class Machine:
         state = subject.state or NEW
         transition = table.find(name, state)
         if transition is None:
-            allowed = ", ".join(table.allowed(state)) or "—"
+            allowed = Coded("step", table.allowed(state)) or "—"
             refusal = refuse(
                 "state.machine",
                 "machine.unknown_transition",
                 subject=label(subject),
-                state=state or "new",
-                transition=name,
+                state=Coded("state", [state]),
+                transition=Coded("step", [name]),
                 allowed=allowed,
             )
             raise RuleViolation(Kind.CONFLICT, [refusal])
@@ -191,8 +192,8 @@ class Machine:
                 "state.role",
                 "machine.role",
                 subject=label(context.subject),
-                transition=transition.name,
-                required=", ".join(w.removesuffix(ANYWHERE) for w in transition.who),
+                transition=Coded("step", [transition.name]),
+                required=Coded("role", (w.removesuffix(ANYWHERE) for w in transition.who)),
             )
             raise RuleViolation(Kind.FORBIDDEN, [refusal])
 
@@ -210,6 +211,6 @@ def _may(actor: Actor, who: Iterable[str], subject: Any) -> bool:  # noqa: ANN40
     return False
 
 
-def label(subject: Any) -> str:  # noqa: ANN401
+def label(subject: Any) -> Coded:  # noqa: ANN401
     """How messages and the ledger name a subject, such as `flight FL-7K3Q2M`."""
-    return f"{subject.__machine__} {subject.public_id}"
+    return Coded("subject", [subject.__machine__], f" {subject.public_id}")

@@ -15,6 +15,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from schemas.words import Coded
+
 LANGUAGES = ("en", "zh")
 
 
@@ -64,17 +66,18 @@ class Refusal:
     required: str | float | None = None
     place: Mapping[str, Any] | None = None
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self, lang: str) -> dict[str, Any]:
         own = {"rule": self.rule, "measured": self.measured, "required": self.required}
-        return own | {"earliest": self.earliest} | dict(self.params)
+        values = own | {"earliest": self.earliest} | dict(self.params)
+        return {name: value.tell(lang) if isinstance(value, Coded) else value for name, value in values.items()}
 
     def message(self, lang: str = "en") -> str:
         """The reason in one sentence, in `lang` (en or zh)."""
-        return texts()[self.text]["message"][lang].format(**self._values())
+        return texts()[self.text]["message"][lang].format(**self._values(lang))
 
     def fix(self, lang: str = "en") -> str:
         """What would make the rule pass, in one sentence, in `lang` (en or zh)."""
-        return texts()[self.text]["fix"][lang].format(**self._values())
+        return texts()[self.text]["fix"][lang].format(**self._values(lang))
 
     def render(self, lang: str = "en") -> dict[str, Any]:
         """The refusal as the JSON object of schemas/exchange/refusals.json."""

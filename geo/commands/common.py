@@ -12,6 +12,7 @@ from schemas.refusals import Kind, RuleViolation, forbidden, refuse
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import Device
+from schemas.words import Coded
 
 
 def move(
@@ -42,7 +43,8 @@ def require(work: Work, subject: Published, *roles: Role, action: str) -> None:
 
 def role_missing(subject: str, action: str, roles: Iterable[Role]) -> RuleViolation:
     """The refusal (403) of an action for want of a role."""
-    return forbidden("state.role", "machine.role", subject=subject, transition=action, required=", ".join(roles))
+    step, required = Coded("step", [action]), Coded("role", roles)
+    return forbidden("state.role", "machine.role", subject=subject, transition=step, required=required)
 
 
 def refuse_unknown(words: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:

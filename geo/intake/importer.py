@@ -34,6 +34,7 @@ from schemas.roles import Role
 from schemas.store import judge
 from schemas.store.work import Work
 from schemas.tables import Authority, Base, ImportBatch, Origin, SupervisionItem
+from schemas.words import Coded
 
 IMPORTED, REFUSED = "imported", "refused"
 
@@ -201,7 +202,9 @@ def _refuse_actor(work: Work, layer: str) -> None:
     roles = _IMPORTERS.get(layer, (Role.DATA_ADMIN,))
     if work.actor.kind is ActorKind.HOST or any(work.actor.has(role) for role in roles):
         return
-    raise forbidden("state.role", "machine.role", subject=layer, transition="import", required=", ".join(roles))
+    raise forbidden(
+        "state.role", "machine.role", subject=layer, transition=Coded("step", ["import"]), required=Coded("role", roles)
+    )
 
 
 def _sha256(path: Path) -> str:
@@ -249,12 +252,16 @@ def _named(work: Work, options: Options) -> tuple[Authority | None, SupervisionI
         raise invalid("layer.authority", "layer.authority_missing")
     authority = work.session.scalars(select(Authority).where(Authority.code == options.authority)).one_or_none()
     if authority is None:
-        raise not_found("store.unknown", "store.not_found", subject="authority", measured=options.authority)
+        raise not_found(
+            "store.unknown", "store.not_found", subject=Coded("subject", ["authority"]), measured=options.authority
+        )
     if options.item is None:
         return authority, None
     item = work.session.scalars(select(SupervisionItem).where(SupervisionItem.code == options.item)).one_or_none()
     if item is None:
-        raise not_found("store.unknown", "store.not_found", subject="supervision item", measured=options.item)
+        raise not_found(
+            "store.unknown", "store.not_found", subject=Coded("subject", ["supervision_item"]), measured=options.item
+        )
     return authority, item
 
 

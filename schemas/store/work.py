@@ -26,6 +26,7 @@ from schemas.rules import Rulebook, RulePack
 from schemas.store import judge, ledger
 from schemas.tables import Device, DeviceSite, Flight, InspectionPlan, Origin, PatrolRoute, Stated
 from schemas.tables.places import Authority
+from schemas.words import Coded
 
 T = TypeVar("T", bound=Stated)
 
@@ -216,7 +217,8 @@ def find(session: Session, kind: type[T], public_id: str) -> T:
     # PostgreSQL has no text with a NUL in it, so nothing is called so.
     row = None if "\0" in public_id else session.scalars(found).one_or_none()
     if row is None:
-        raise not_found("store.unknown", "store.not_found", subject=kind.__name__, measured=public_id)
+        named = Coded("subject", [kind.__machine__])  # type: ignore[attr-defined]
+        raise not_found("store.unknown", "store.not_found", subject=named, measured=public_id)
     return row
 
 
