@@ -110,7 +110,7 @@ def calibration_valid(context: Context) -> Iterable[Refusal]:
             "GD-22.2",
             "device.calibration",
             subject=label(device),
-            measured=valid_to.isoformat() if valid_to else "none",
+            measured=valid_to.isoformat() if valid_to else "—",
             required=context.today.isoformat(),
         )
 
@@ -130,7 +130,7 @@ def aircraft_marked(context: Context) -> Iterable[Refusal]:
     seen_on = _last_seen_sign(context, device)
     months = context.pack["uav.marking_valid_months"]
     if seen_on is None or context.today >= months_after(seen_on, months):
-        measured = seen_on.isoformat() if seen_on else "none"
+        measured = seen_on.isoformat() if seen_on else "—"
         yield refuse("GD-16.4", "device.no_mark", subject=label(device), measured=measured, required=months)
 
 
@@ -139,7 +139,7 @@ def end_expected(context: Context) -> Iterable[Refusal]:
     ends_on = context.params.get("ends_on")
     most = context.pack["maintenance.max_days"]
     if not isinstance(ends_on, date) or not 0 <= (ends_on - context.today).days <= most:
-        yield refuse("GD-14.5", "device.pause_end", measured=str(ends_on or "none"), required=most)
+        yield refuse("GD-14.5", "device.pause_end", measured=str(ends_on or "—"), required=most)
 
 
 def nothing_moved(context: Context) -> Iterable[Refusal]:
@@ -163,7 +163,7 @@ def _not_longer_than(context: Context, most_days: int) -> Iterable[Refusal]:
     since = context.subject.state_since
     days = None if since is None else (context.today - context.pack.local_date(since)).days
     if days is None or days > most_days:
-        measured = "unknown" if days is None else str(days)
+        measured = "—" if days is None else str(days)
         yield refuse("GD-14.5", "device.out_too_long", measured=measured, required=most_days)
 
 

@@ -48,6 +48,15 @@ _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _PLACE_IN_REASON = re.compile(r"\[(-?[\d.e+-]+) (-?[\d.e+-]+)\]")
 _SHOWN_LENGTH = 40
+# A boolean is a number to Python, so it comes first.
+_JSON_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (type(None), "null"),
+    (bool, "boolean"),
+    ((int, float), "number"),
+    (str, "string"),
+    (list, "array"),
+    (Mapping, "object"),
+)
 _NOT_FINITE = (float("inf"), float("-inf"))
 
 
@@ -77,7 +86,7 @@ def parse_document(data: bytes, *, limits: Mapping[str, Limit] = LIMITS) -> dict
     except json.JSONDecodeError as error:
         raise violation(Kind.SYNTAX, "json.syntax", line=error.lineno, column=error.colno) from error
     if not isinstance(document, dict):
-        raise invalid("json.object", measured=type(document).__name__)
+        raise invalid("json.object", measured=json_kind(document))
     if numbers.not_finite or _UNSTORABLE_ESCAPE.search(text):
         _refuse_leaves(document)
     return document
@@ -189,7 +198,7 @@ def _kind_and_coordinates(obj: object, allow: Collection[str], path: str) -> tup
     if obj is None:
         raise invalid("geometry.empty", path=path or "geometry")
     if not isinstance(obj, Mapping):
-        raise invalid("geometry.format", path=path or "geometry", measured=type(obj).__name__)
+        raise invalid("geometry.format", path=path or "geometry", measured=json_kind(obj))
     kind = obj.get("type")
     if kind == _COLLECTION and _holds_collection(obj):
         raise invalid("geometry.depth", measured=2, required=1)
@@ -225,7 +234,7 @@ def _nested(value: Any, levels: int, path: str) -> Iterator[tuple[str, Any]]:  #
     if value is None or value == []:
         raise invalid("geometry.empty", path=path)
     if not isinstance(value, list):
-        raise invalid("geometry.format", path=path, measured=type(value).__name__)
+        raise invalid("geometry.format", path=path, measured=json_kind(value))
     for index, member in enumerate(value):
         yield from _nested(member, levels - 1, f"{path}[{index}]")
 
@@ -244,7 +253,7 @@ def _refuse_positions(coordinates: object, levels: int, path: str, max_vertices:
         if position is None or position == []:
             raise invalid("geometry.empty", path=where)
         if not isinstance(position, list):
-            raise invalid("geometry.format", path=where, measured=type(position).__name__)
+            raise invalid("geometry.format", path=where, measured=json_kind(position))
         dimension = dimension or len(position)
         if len(position) not in (2, 3) or len(position) != dimension:
             raise invalid("geometry.dimension", path=where, measured=len(position))
@@ -325,6 +334,14 @@ def _is_finite(value: float) -> bool:
     return value == value and value not in _NOT_FINITE
 
 
+def json_kind(value: object) -> str:
+    """What JSON calls a decoded value: object, array, string, number, boolean or null."""
+    for kinds, name in _JSON_KINDS:
+        if isinstance(value, kinds):
+            return name
+    return type(value).__name__
+
+
 def _shown(value: object) -> str:
     """A short form of somebody else's value, safe to print in a refusal."""
     if isinstance(value, str):
@@ -332,5 +349,5 @@ def _shown(value: object) -> str:
     elif isinstance(value, float) or (isinstance(value, int) and abs(value) <= _LARGEST_INTEGER):
         text = repr(value)
     else:
-        text = type(value).__name__
+        text = json_kind(value)
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

@@ -187,6 +187,6 @@ def position(values: Mapping[str, Value], columns: Mapping[str, str]) -> list[fl
     for field in ("lon", "lat"):
         text = str(values.get(columns[field]) or "").strip()
         if not _NUMBER.fullmatch(text):
-            raise invalid("geometry.not_a_number", path=columns[field], measured=text[:40] or "blank")
+            raise invalid("geometry.not_a_number", path=columns[field], measured=text[:40] or '""')
         made.append(float(text))
     return made

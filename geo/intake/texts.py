@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from geo.geojson import parse_document, parse_geometry, refuse_foreign_crs
+from geo.geojson import json_kind, parse_document, parse_geometry, refuse_foreign_crs
 from geo.intake.columns import match, position
 from geo.intake.coordinates import placement
 from geo.intake.table import Row, Table, Value, plain
@@ -50,7 +50,7 @@ def _declared(member: Any) -> str:  # noqa: ANN401
     properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
     if not isinstance(name, str):
-        raise invalid("geometry.crs", "layer.crs_unknown", measured=type(member).__name__)
+        raise invalid("geometry.crs", "layer.crs_unknown", measured=json_kind(member))
     if name.upper().endswith("CRS84"):
         return "CRS84"
     prefix = "urn:ogc:def:crs:EPSG:"
@@ -60,7 +60,7 @@ def _declared(member: Any) -> str:  # noqa: ANN401
 def _feature(index: int, feature: Any, allow: Collection[str]) -> Row:  # noqa: ANN401
     path = f"features[{index}]"
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
-        refused = invalid("geometry.format", path=path, measured=type(feature).__name__)
+        refused = invalid("geometry.format", path=path, measured=json_kind(feature))
         return Row(index + 1, {}, None, refused.refusals)
     properties = feature.get("properties")
     values = {key: _cell(value) for key, value in properties.items()} if isinstance(properties, dict) else {}

@@ -190,6 +190,16 @@ def test_document__refused_with_its_code_and_quickly(row, data, status, rule):
     assert time.perf_counter() - started < 2
 
 
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("null", "null"), ("true", "boolean"), ("7", "number"), ("7.5", "number"), ('"x"', "string"), ("[]", "array")],
+)
+def test_document__that_is_no_object__told_in_the_words_of_json(value, kind):
+    with pytest.raises(RuleViolation) as caught:
+        parse_document(value.encode())
+    assert caught.value.refusals[0].measured == kind
+
+
 def test_row_12__a_document_above_the_limit__413_without_reading_it():
     started = time.perf_counter()
     with pytest.raises(RuleViolation) as caught:
