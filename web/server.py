@@ -18,7 +18,9 @@ from web.security import UnsafeBinding
 THREADS = 8
 # A process that does not even turn its own loop for so long is replaced.
 HUNG_PROCESS_S = 60
-# From the first byte of a request to the last of its answer; a proxy in front of us buffers slower readers.
+# From the first byte of a request to the end of its head, and from there to the last byte of its answer; a proxy in
+# front of us buffers slower clients.
+SLOWEST_HEAD_S = 5.0
 SLOWEST_REQUEST_S = 30.0
 LARGEST_LINE_BYTES = 4094
 
@@ -75,7 +77,7 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        self._begun_at: dict[Any, float] = {}
+        self._ends_at: dict[Any, float] = {}
 
     def enqueue_req(self, conn: Any) -> None:  # noqa: ANN401
         """Gives a connection to a thread once it has something to say; browsers open some in advance."""
@@ -87,19 +89,24 @@ class Worker(ThreadWorker):
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def handle(self, conn: Any) -> Any:  # noqa: ANN401
-        """One request, with the time at which it began."""
-        self._begun_at[conn] = time.monotonic()
+        """One request, with the time at which its head must be there."""
+        self._ends_at[conn] = time.monotonic() + SLOWEST_HEAD_S
         try:
             return super().handle(conn)
         finally:
-            del self._begun_at[conn]
+            del self._ends_at[conn]
+
+    def handle_request(self, req: Any, conn: Any) -> Any:  # noqa: ANN401
+        """The rest of a request whose head is there."""
+        self._ends_at[conn] = time.monotonic() + SLOWEST_REQUEST_S
+        return super().handle_request(req, conn)
 
     def murder_pending(self) -> None:
         """Ends what says nothing and what never ends; called by the loop every second."""
         super().murder_pending()
-        earliest = time.monotonic() - SLOWEST_REQUEST_S
-        for conn, begun_at in list(self._begun_at.items()):
-            if begun_at < earliest:
+        now = time.monotonic()
+        for conn, ends_at in list(self._ends_at.items()):
+            if ends_at < now:
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
 

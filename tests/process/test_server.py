@@ -21,9 +21,7 @@ from web import server as module
 ROOT = Path(__file__).resolve().parents[2]
 SAME_ORIGIN = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded"
 # Read by the process that serves: a slow client is ended after one second instead of half a minute.
-SERVE = (
-    "import sys, web.server as s; s.SLOWEST_REQUEST_S = 1.0; sys.argv[0] = 'skywarden'; import web.cli; web.cli.main()"
-)
+SERVE = "import web.cli, web.server as s; s.SLOWEST_HEAD_S = s.SLOWEST_REQUEST_S = 1.0; web.cli.main()"
 
 
 class Live:
