@@ -203,7 +203,9 @@ class Cluster:
     def _make_home(self) -> None:
         if self.account:
             _ensure_account(self.account)
-            SYSTEM_STATE.mkdir(mode=0o755, parents=True, exist_ok=True)
+            SYSTEM_STATE.mkdir(parents=True, exist_ok=True)
+            # A strict umask must not keep the account from its clusters.
+            SYSTEM_STATE.chmod(stat.S_IMODE(SYSTEM_STATE.stat().st_mode) | 0o711)
         owner = self._owner()
         for directory in (self.home, self.socket_dir):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

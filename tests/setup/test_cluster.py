@@ -143,6 +143,21 @@ def test_cluster__of_root__belongs_to_an_unprivileged_account(cluster: Cluster) 
     assert cluster.home.parent == Path("/var/lib/skywarden")
 
 
+@as_root
+def test_cluster__of_root_with_a_strict_umask__starts(
+    open_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_module, "SYSTEM_STATE", open_dir / "state")
+    before = os.umask(0o077)
+    try:
+        cluster = Cluster.for_checkout(tmp_path / "checkout")
+        assert cluster.start()
+        assert ask(cluster, "SELECT 1") == "1"
+    finally:
+        os.umask(before)
+        cluster.remove()
+
+
 def test_cluster__checkout_in_0700_directory__starts(make_cluster: Callable[[Path], Cluster], tmp_path: Path) -> None:
     (tmp_path / "private").mkdir(mode=0o700)
     cluster = make_cluster(tmp_path / "private" / "checkout")
