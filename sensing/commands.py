@@ -5,6 +5,7 @@ Every function takes a unit of work and leaves the commit to the edge.
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -31,17 +32,20 @@ from schemas.tables import (
     SegmentationRun,
 )
 from sensing import rows
+from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
 from sensing.mask import Zone, grown, within_reach
 from sensing.places import authority_at, item_for
 from sensing.quarantine import Progress, Quarantine, quarantine
-from sensing.segment.model import Segmentation
+from sensing.segment.model import Candidate, Segmentation
 from sensing.violations import Verdict
 
 # From landing on, the times between which an aircraft was in the air are known.
 _FLOWN = ("landed", "ingested", "closed")
 # Rounding of corners between grids, not ground.
 _SLACK_SHARE = 1e-6
+# Two passes over one scene, even of different engines, drew the same thing when they share more than half of it.
+_SAME_FINDING_IOU = 0.5
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def ingest_scene(
         told = replace(told, hfov_deg=flight.drone.camera_hfov_deg)
     with quarantine(shelf.quarantine) as room:
         placed = receive(room, files, told)
+        # Whoever hands in the same bytes at the same moment waits here, and then finds the scene.
+        work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(placed.sha256, 0))))
         known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
         if known is not None and not _bands_corrected(work, known, placed, told):
             return _known(work, known)
@@ -290,6 +296,18 @@ def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | N
             "mission_digest": flight.mission_digest,
         }
     return chain
+
+
+def same_finding(work: Work, scene_id: uuid.UUID, candidate: Candidate) -> Detection | None:
+    """A finding of the same kind on the same ground of a scene, whatever became of it: it is not proposed again."""
+    known = work.session.scalars(
+        select(Detection).where(
+            Detection.scene_id == scene_id,
+            Detection.kind == candidate.kind,
+            func.ST_Intersects(Detection.geom, from_shape(candidate.geom, srid=SRID)),
+        )
+    )
+    return next((one for one in known if iou(to_shape(one.geom), candidate.geom) >= _SAME_FINDING_IOU), None)
 
 
 def assign_detection(work: Work, detection_id: str, assignee_code: str) -> Detection:

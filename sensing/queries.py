@@ -75,21 +75,13 @@ def _row(scene: Scene, copy: Derivative | None, flight: str | None, counts: tupl
 
 
 def findings(session: Session, scene_id: str) -> list[Outline]:
-    """The detections of the newest pass over a scene, whatever was decided about them."""
+    """The detections of all passes over a scene, whatever was decided about them; no thing is among them twice."""
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
         raise not_found("scene.unknown", measured=scene_id)
-    newest = (
-        select(SegmentationRun.id)
-        .join(Derivative, SegmentationRun.derivative_id == Derivative.id)
-        .where(Derivative.scene_id == scene.id)
-        .order_by(SegmentationRun.recorded_at.desc())
-        .limit(1)
+    rows = session.scalars(
+        select(Detection).where(Detection.scene_id == scene.id).order_by(Detection.formed_at, Detection.ordinal)
     )
-    run_id = session.scalars(newest).one_or_none()
-    if run_id is None:
-        return []
-    rows = session.scalars(select(Detection).where(Detection.run_id == run_id).order_by(Detection.ordinal))
     return [Outline(row.kind, _shape(row), row.public_id) for row in rows]
 
 

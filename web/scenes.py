@@ -12,7 +12,7 @@ from geo.terrain import Terrain
 from schemas.actors import SYSTEM, Actor
 from schemas.refusals import Refusal, RuleViolation
 from schemas.tables import SegmentationRun
-from sensing.commands import Ingested, ingest_scene, propose, record_run
+from sensing.commands import Ingested, ingest_scene, propose, record_run, same_finding
 from sensing.intake import Shelf, Told
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
@@ -46,10 +46,14 @@ def ingest(
 
 @dataclass(frozen=True)
 class Segmented:
-    """One pass over a scene: the run, the detections proposed, every verdict, and the leads that were refused."""
+    """One pass over a scene: the run, the detections proposed, every verdict, and the leads that were refused.
+
+    `known` are detections of earlier passes over the scene that this pass found again; they are not proposed twice.
+    """
 
     run: SegmentationRun
     detections: tuple[str, ...]
+    known: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     refusals: tuple[Refusal, ...]
 
@@ -74,16 +78,21 @@ def segment(
         run = record_run(work, analysis)
         work.commit()
     proposed: list[str] = []
+    known: list[str] = []
     refusals: list[Refusal] = []
     leads = (verdict for verdict in analysis.verdicts if verdict.is_lead)
     for ordinal, verdict in enumerate(leads, 1):
         try:
             with services.work() as work:
+                again = same_finding(work, later.scene.id, verdict.candidate)
+                if again is not None:
+                    known.append(again.public_id)
+                    continue
                 proposed.append(propose(work, run, verdict, ordinal).public_id)
                 work.commit()
         except RuleViolation as refused:
             refusals += refused.refusals
-    return Segmented(run, tuple(proposed), analysis.verdicts, tuple(refusals))
+    return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals))
 
 
 @contextmanager

@@ -66,8 +66,22 @@ def test_segment__one_ledger_event_for_the_run_and_one_for_each_detection(found,
     assert actions == ["scene.ingest", "scene.ingest", "scene.segment", "detection.propose"]
 
 
-def test_segment__again__same_labels(found, services, pair):
-    assert scenes.segment(services, pair[1], before=pair[0]).run.labels_sha256 == found.run.labels_sha256
+def test_segment__again__same_labels_and_nothing_proposed_twice(found, services, pair, session):
+    again = scenes.segment(services, pair[1], before=pair[0])
+    assert again.run.labels_sha256 == found.run.labels_sha256
+    assert (again.detections, again.known) == ((), found.detections)
+    assert session.scalars(select(t.Detection.public_id)).all() == list(found.detections)
+
+
+def test_segment__again_after_a_rejection__stays_rejected(found, services, pair, database, session):
+    engine = database.admin_engine()
+    with Session(engine) as admin:
+        admin.execute(text("SET session_replication_role = replica"))
+        admin.execute(text("UPDATE core.detection SET state = 'false_alarm'"))
+        admin.commit()
+    engine.dispose()
+    assert scenes.segment(services, pair[1], before=pair[0]).known == found.detections
+    assert session.scalars(select(t.Detection.state)).all() == ["false_alarm"]
 
 
 def test_segment__permit_in_force__no_detection(services, pair, item, database):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_ingest__same_bytes_twice__one_scene(ingest, satellite, session, tmp_pat
     assert again.known
     assert again.scene.id == first.scene.id
     assert again.derivative.id == first.derivative.id
+    assert len(session.scalars(select(t.Scene)).all()) == 1
+
+
+def test_ingest__same_bytes_at_the_same_moment__one_scene(ingest, satellite, session):
+    with ThreadPoolExecutor(3) as pool:
+        done = [one.result() for one in [pool.submit(ingest, satellite) for _ in range(3)]]
+    assert sorted(one.known for one in done) == [False, True, True]
+    assert len({one.scene.id for one in done}) == 1
     assert len(session.scalars(select(t.Scene)).all()) == 1
 
 

@@ -46,6 +46,7 @@ WORDS = {
         "unjudged": "nothing could be judged, so this says nothing about the ground",
         "silent": "{count} candidates are no finding",
         "proposed": "for review: {ids}",
+        "again": "found before, not proposed again: {ids}",
         "unproposed": "leads that may not become findings:",
         "none": "no scenes",
         "findings": "{count} findings",
@@ -68,6 +69,7 @@ WORDS = {
         "unjudged": "无法作出任何判别，因此不能说明地面情况",
         "silent": "另有 {count} 处疑似区域不构成线索",
         "proposed": "待审核：{ids}",
+        "again": "此前已发现，不再重复提出：{ids}",
         "unproposed": "不能成为线索的疑似区域：",
         "none": "没有影像",
         "findings": "{count} 条线索",
@@ -207,6 +209,8 @@ def segment(services: Services, scene_id: str, before: str | None, as_json: bool
         click.echo("  " + words["silent"].format(count=silent))
     if outcome.detections:
         click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
+    if outcome.known:
+        click.echo("  " + words["again"].format(ids=", ".join(outcome.known)))
     if outcome.refusals:
         click.echo("  " + words["unproposed"])
         echo_refusals(outcome.refusals, lang())
@@ -221,6 +225,7 @@ def _segmented_json(outcome: scenes.Segmented) -> dict[str, Any]:
         "coverage": run.coverage,
         "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
         "detections": list(outcome.detections),
+        "known": list(outcome.known),
         "candidates": [
             {
                 "kind": verdict.candidate.kind,
