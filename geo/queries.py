@@ -13,8 +13,11 @@ from sqlalchemy import ColumnElement, LargeBinary, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from geo import shapes
-from geo.zones import MOST_BUFFER_M, Zone, margins_deg
+from geo.zones import Zone, margins_deg
 from schemas.tables import SRID, Device, DeviceSite, PrivacyZone
+
+# A sector is drawn by chords around its arc and so reaches a little beyond the range (geo.footprint.sector).
+_SEEN_BEYOND_RANGE = 1.01
 
 # Columns of the table and not rows of the mapping: near a long route there are thousands of zones.
 _ZONE = PrivacyZone.__table__.c
@@ -72,12 +75,12 @@ def _windows(geom: BaseGeometry, reach_m: float) -> list[ColumnElement[Any]]:
     ]
 
 
-def active_devices_near_zones(session: Session, at: datetime) -> tuple[str, ...]:
+def active_devices_near_zones(session: Session, at: datetime, *, extra_buffer_m: float = 0.0) -> tuple[str, ...]:
     """The public ids of the devices in use that a zone in force could reach, or that could see into one.
 
-    A superset for the guard of GD-15: whatever a zone's buffer and a rule pack's together, within the device's range.
+    A superset for the guard of GD-15: within the zone's buffer, what rules add to it, and the device's range.
     """
-    reach_m = 2 * MOST_BUFFER_M + func.coalesce(Device.range_m, 0.0)
+    reach_m = PrivacyZone.buffer_m + func.coalesce(Device.range_m * _SEEN_BEYOND_RANGE, 0.0) + extra_buffer_m + 1.0
     site = cast(DeviceSite.geom, Geography)
     near = (
         select(Device.public_id)

@@ -216,7 +216,8 @@ def block_where_private(works: WorkFactory) -> Iterator[str]:
     month on, so this is asked again and again, like `take_effect_where_due`.
     """
     with works(SYSTEM) as looking:
-        near = queries.active_devices_near_zones(looking.session, looking.now)
+        widest_m = max((pack["privacy.buffer_m"] for pack in looking.rulebook.packs), default=0.0)
+        near = queries.active_devices_near_zones(looking.session, looking.now, extra_buffer_m=widest_m)
     for found in near:
         with works(SYSTEM) as work:
             device = work.get(Device, found)

@@ -305,8 +305,8 @@ def _records(row: Row, geom: BaseGeometry | None, layer: Layer, cells: Cells, in
     cells.refusals.extend(row.refusals)
     try:
         if row.geom is not None and geom is not None:
-            intake.way.refuse_misplaced(row.geom, geom, f"row {row.number}")
-            refuse_shape(geom, layer.allow, f"row {row.number}")
+            intake.way.refuse_misplaced(row.geom, geom, f"#{row.number}")
+            refuse_shape(geom, layer.allow, f"#{row.number}")
     except RuleViolation as error:
         cells.refusals.extend(error.refusals)
         geom = None

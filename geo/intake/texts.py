@@ -128,6 +128,6 @@ def _points(header: tuple[str, ...], cells: list[list[str]], places: dict[str, s
             continue
         try:
             point = {"type": "Point", "coordinates": position(values, places)}
-            yield Row(number, values, parse_geometry(point, allow={"Point"}, path=f"row {number}"))
+            yield Row(number, values, parse_geometry(point, allow={"Point"}, path=f"#{number}"))
         except RuleViolation as error:
             yield Row(number, values, None, error.refusals)

@@ -194,7 +194,7 @@ def _rows(columns: tuple[str, ...], shapes: Any, cells: list[Any], text: Text) -
                 refusals.append(refuse("layer.encoding", "layer.encoding_cell", field=column, measured=error.encoding))
         geom, reason = _shape(None if shapes is None else shapes[index])
         if reason:
-            refusals.append(refuse(*reason, path=f"row {index + 1}"))
+            refusals.append(refuse(*reason, path=f"#{index + 1}"))
         yield Row(index + 1, values, geom, tuple(refusals))
 
 
