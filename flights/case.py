@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiLineString, mapping
 from shapely.geometry.base import BaseGeometry
 
@@ -137,7 +138,7 @@ def apart_m(tracks: Sequence[Track], line: LineString) -> float:
 
 def farthest_m(geom: BaseGeometry, area: BaseGeometry) -> float:
     """How far `geom` reaches out of `area`, in metres; both EPSG:4326."""
-    outside = shapely.difference(geom, area)
+    outside = outside_of(geom, area)
     if outside.is_empty:
         return 0.0
     epsg = crs.utm_epsg_of(area)
@@ -145,9 +146,35 @@ def farthest_m(geom: BaseGeometry, area: BaseGeometry) -> float:
     return float(shapely.distance(corners, crs.to_metric(area, epsg)).max())
 
 
+def outside_of(geom: BaseGeometry, area: BaseGeometry) -> BaseGeometry:
+    """What of lines, or of polygons, lies out of `area`; both EPSG:4326."""
+    shapely.prepare(area)
+    parts = shapely.get_parts(geom)
+    return _joined(shapely.difference(parts[~shapely.covers(area, parts)], area), geom)
+
+
+def inside_of(geom: BaseGeometry, area: BaseGeometry) -> BaseGeometry:
+    """What of lines, or of polygons, lies in `area`; both EPSG:4326."""
+    shapely.prepare(area)
+    parts = shapely.get_parts(geom)
+    return _joined(shapely.intersection(parts[shapely.intersects(area, parts)], area), geom)
+
+
+def _joined(found: NDArray[np.object_], like: BaseGeometry) -> BaseGeometry:
+    """The pieces of each part as one geometry of the kind of `like`.
+
+    Each leg is cut by itself: a plan that crosses itself a million times would take minutes to be cut as one.
+    """
+    pieces = shapely.get_parts(found)
+    kind, join = (1, shapely.multilinestrings) if shapely.get_dimensions(like) == 1 else (2, shapely.multipolygons)
+    joined: BaseGeometry = join(pieces[(shapely.get_dimensions(pieces) == kind) & ~shapely.is_empty(pieces)])
+    return joined
+
+
 def place_of(geom: BaseGeometry) -> Mapping[str, Any]:
     """A geometry of EPSG:4326 as the GeoJSON of a refusal, with 7 decimals."""
-    simple = shapely.simplify(geom, _PLACE_TOLERANCE_DEG)
+    is_line = shapely.get_dimensions(geom) == 1
+    simple = shapely.simplify(geom, _PLACE_TOLERANCE_DEG, preserve_topology=not is_line)
     return dict(mapping(shapely.transform(simple, lambda xy: np.round(xy, 7))))
 
 

@@ -11,7 +11,7 @@ import shapely
 from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
-from flights.case import Case, metres, place_of
+from flights.case import Case, inside_of, metres, place_of
 from flights.model import Command
 from flights.situation import Clearance
 from geo.periods import months_after
@@ -32,7 +32,7 @@ def airspace_is_cleared(case: Case) -> Iterator[Refusal]:
     yield from _controlled_height(case)
     for area in case.situation.airspace:
         if case.line.intersects(area.geom):
-            crossed = case.line.intersection(area.geom)
+            crossed = inside_of(case.line, area.geom)
             if not _cleared(case, area.needs, crossed):
                 yield refuse("GD-16.2", "flight.airspace", name=area.name, required=area.needs, place=place_of(crossed))
 

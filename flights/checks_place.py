@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiLineString, MultiPoint
 
-from flights.case import Case, farthest_m, metres, place_of
+from flights.case import Case, farthest_m, inside_of, metres, outside_of, place_of
 from flights.situation import Residential
 from flights.walk import listed
 from geo.zones import Zone, ZoneHit, distance_m, distances_m, hits
@@ -72,7 +72,7 @@ def inside_published_area(case: Case) -> Iterator[Refusal]:
         yield refuse("GD-16.3", "flight.no_area", place=place_of(case.line))
         return
     for part, text in ((case.line, "flight.line_outside"), (case.footprint, "flight.footprint_outside")):
-        outside = None if part is None else shapely.difference(part, area.geom)
+        outside = None if part is None else outside_of(part, area.geom)
         if outside is not None and not outside.is_empty:
             measured = metres(farthest_m(outside, area.geom))
             yield refuse("GD-16.3", text, area=area.code, measured=measured, required="0 m", place=place_of(outside))
@@ -143,5 +143,5 @@ def _low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal
             name=home.name,
             measured=metres(lowest_m),
             required=metres(least_m),
-            place=place_of(shapely.intersection(MultiLineString(parts), home.geom)),
+            place=place_of(inside_of(MultiLineString(parts), home.geom)),
         )

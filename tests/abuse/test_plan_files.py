@@ -1,13 +1,17 @@
 """Hostile plan files: every one is answered with refusals in bounded time, never with another exception."""
 
 import json
+import random
 import time
 
 import pytest
 
 from flights.formats import read_plan
+from flights.precheck import check_plan
+from flights.situation import Options
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
+from tests.situations import drawn, local, situation
 
 ITEM = {"type": "SimpleItem", "command": 16, "frame": 3, "params": [0, 0, 0, 0, 23.1, 113.2, 50]}
 
@@ -88,3 +92,12 @@ def test_hostile_plan__refused_quickly(case):
 
 def test_largest_plan__read():
     assert len(read_plan(many(limit("plan.items"))).items) == limit("plan.items")
+
+
+def test_plan_that_crosses_itself_a_million_times__judged_in_seconds():
+    dice = random.Random(1)
+    line = [(113.2500 + dice.random() * 0.0012, 23.1200 + dice.random() * 0.0012) for _ in range(limit("plan.items"))]
+    began = time.perf_counter()
+    found = {refusal.text for refusal in check_plan(drawn(line), situation(), at=local(), options=Options()).refusals}
+    assert found == {"flight.route_unmatched", "flight.footprint_outside"}
+    assert time.perf_counter() - began < 10
