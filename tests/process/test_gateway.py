@@ -67,7 +67,7 @@ def test_DC_1__not_cleared__refused_before_a_socket_is_opened(house, filed):
     with silent_port() as url, pytest.raises(RuleViolation) as refused:
         gateway.fly(house, filed, url, pilot=house.actor("F1"))
     assert refused.value.status == 409
-    assert "precheck_passed" in str(refused.value)
+    assert "passed the check" in str(refused.value)
 
 
 def test_GD_14_2__the_day_before__refused_before_a_socket_is_opened(house, cleared, under_clock):
