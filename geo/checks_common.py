@@ -14,6 +14,7 @@ from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
 from schemas.store.work import rule_shape
 from schemas.tables import Announcement, Authority, Publication, SitingPlan, SupervisionItem
+from schemas.words import Coded
 
 
 def place_has_rules(context: Context) -> Iterable[Refusal]:
@@ -47,7 +48,7 @@ def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | Non
         return
     plan = context.session.get(SitingPlan, siting_plan_id) if siting_plan_id else None
     if plan is None or plan.approved_on is None or plan.approved_on > context.today or not plan.approval_no:
-        yield refuse(rule, "site.plan_not_approved", required=level)
+        yield refuse(rule, "site.plan_not_approved", required=Coded("level", [level]))
         return
     if plan.authority_id != context.subject.authority_id:
         yield refuse(rule, "site.plan_of_others", number=plan.approval_no, subject=label(context.subject))
@@ -56,8 +57,8 @@ def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | Non
     approver_id = plan.approver_authority_id
     approver = context.session.get(Authority, approver_id) if approver_id else None
     if approver is None or approver.level != level:
-        measured = approver.level if approver else "—"
-        yield refuse(rule, "site.plan_wrong_level", measured=measured, required=level)
+        measured = Coded("level", [approver.level]) if approver else "—"
+        yield refuse(rule, "site.plan_wrong_level", measured=measured, required=Coded("level", [level]))
 
 
 def official_channel(context: Context) -> Iterable[Refusal]:

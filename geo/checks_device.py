@@ -17,8 +17,14 @@ from geo.periods import months_after
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
 from schemas.tables import Device, DeviceReview, DeviceSite, Signage
+from schemas.words import Coded
 
 REVIEW_KINDS = ("legal", "technical")
+
+
+def reviewer(kind: str) -> Coded:
+    """Who makes a review of that kind, as refusals tell it."""
+    return Coded("role", [f"{kind}_reviewer"])
 
 
 def secret_is_documented(context: Context) -> Iterable[Refusal]:
@@ -50,8 +56,8 @@ def both_reviews_passed(context: Context) -> Iterable[Refusal]:
     for kind in REVIEW_KINDS:
         review = _latest_review(context, kind)
         if review is None or not review.passed:
-            outcome = "none" if review is None else "failed"
-            yield refuse("GD-10.3", "device.review", kind=kind, measured=outcome)
+            text = "device.review_missing" if review is None else "device.review_failed"
+            yield refuse("GD-10.3", text, reviewer=reviewer(kind))
 
 
 def reviews_recent(context: Context) -> Iterable[Refusal]:
@@ -66,7 +72,7 @@ def reviews_recent(context: Context) -> Iterable[Refusal]:
             yield refuse(
                 "GD-10.3",
                 "device.review_old",
-                kind=kind,
+                reviewer=reviewer(kind),
                 measured=review.reviewed_on.isoformat(),
                 required=context.pack["review.max_age_months"],
             )
@@ -76,7 +82,7 @@ def outside_private_places(context: Context) -> Iterable[Refusal]:
     """GD-15: neither the device nor what it looks at is in a place where nobody may be watched."""
     site = _site(context, context.subject)
     if site.place_type in context.pack["privacy.prohibited_place_types"]:
-        yield refuse("GD-15", "device.private_place_type", measured=site.place_type)
+        yield refuse("GD-15", "device.private_place_type", measured=Coded("place", [site.place_type]))
     buffer_m = context.pack["privacy.buffer_m"]
     for shape, text in _watched(context.subject, site):
         near = queries.zones_near(context.session, shape, context.now, extra_buffer_m=buffer_m)

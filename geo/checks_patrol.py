@@ -18,6 +18,7 @@ from geo.footprint import Camera, swept_footprint
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
 from schemas.tables import Authority, PatrolArea, PatrolRoute
+from schemas.words import Coded
 
 # A route is sampled this closely, as the ground below it is (requirements.md 5.1).
 STEP_M = 10.0
@@ -77,8 +78,8 @@ def inside_published_area(context: Context) -> Iterable[Refusal]:
     area = _area(context)
     needed = ("effective",) if route.state == "published" else _PUBLIC_STATES
     if area.state not in needed:
-        required = " / ".join(needed)
-        yield refuse("GD-16.3", "patrol.area_state", area=area.code, measured=area.state, required=required)
+        state, required = Coded("state", [area.state]), Coded("state", needed)
+        yield refuse("GD-16.3", "patrol.area_state", area=area.code, measured=state, required=required)
     shape = to_shape(area.geom)
     parts = (
         ("patrol.line_outside", flown_path(route)),

@@ -10,6 +10,7 @@ from datetime import date
 from shapely.geometry import Point
 
 from geo import notices, queries, shapes
+from geo.checks_device import reviewer
 from geo.commands.common import local_today, move, refuse_unknown, require
 from geo.commands.publications import stop
 from geo.content import siting_sha256
@@ -145,10 +146,12 @@ def _refuse_wrong_items(kind: str, items: Mapping[str, bool], required: Iterable
     required = tuple(required)
     refusals: list[Refusal] = []
     if blank := [item for item in required if not isinstance(items.get(item), bool)]:
-        refusals.append(refuse("GD-10.3", "device.review_blank", kind=kind, measured=", ".join(blank)))
+        refusals.append(refuse("GD-10.3", "device.review_blank", reviewer=reviewer(kind), measured=", ".join(blank)))
     if unknown := sorted(set(items) - set(required)):
         measured, names = ", ".join(unknown), ", ".join(required)
-        refusals.append(refuse("GD-10.3", "device.review_unknown", kind=kind, measured=measured, required=names))
+        refusals.append(
+            refuse("GD-10.3", "device.review_unknown", reviewer=reviewer(kind), measured=measured, required=names)
+        )
     if refusals:
         raise RuleViolation(Kind.CONFLICT, refusals)
 

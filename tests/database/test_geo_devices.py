@@ -102,7 +102,8 @@ def test_GD_10_3__only_the_technical_review__refused(work, registered):
     public_id = registered()
     review(work, public_id, "T1", "technical")
     caught = refused(work, "SYSTEM", public_id, commands.review_device)
-    assert (rules(caught), texts(caught)) == ({"GD-10.3"}, {"device.review"})
+    assert (rules(caught), texts(caught)) == ({"GD-10.3"}, {"device.review_missing"})
+    assert caught.value.refusals[0].message("zh") == "法制审核人员尚未审核。"
 
 
 def test_GD_10_3__an_item_that_failed__refused(work, registered):

@@ -8,14 +8,18 @@ import rfc8785
 from schemas.machine import ANYWHERE, NEW, state_tables
 from schemas.refusals import LANGUAGES, refuse
 from schemas.roles import Role
+from schemas.rules import Rulebook
 from schemas.words import Coded, words
 
 TABLES = state_tables().values()
+PACKS = Rulebook.load().packs
 NAMED = {
     "role": {*Role} | {who.removesuffix(ANYWHERE) for table in TABLES for row in table.transitions for who in row.who},
     "subject": {table.subject for table in TABLES},
     "state": {state for table in TABLES for state in table.states} | {NEW},
     "step": {row.name for table in TABLES for row in table.transitions},
+    "level": {level for pack in PACKS for level in pack.authority_levels},
+    "place": {place for pack in PACKS for place in pack["privacy.prohibited_place_types"]},
 }
 
 
