@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from schemas.actors import Actor, ActorKind
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
+from schemas.roles import Role
 from schemas.rules import RulePack
 from schemas.tables.base import Stated
 from schemas.words import Coded
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 NEW = ""
 ANY = "*"
 ANYWHERE = "@any"
+TRANSITION_KEYS = {"name", "from", "to", "who", "guards"}
 
 
 @dataclass(frozen=True)
@@ -80,19 +82,36 @@ def state_tables() -> Mapping[str, StateTable]:
 
 
 def _read_table(data: Mapping[str, Any]) -> StateTable:
+    subject = data["subject"]
     unknown = data.keys() - {"subject", "states", "lawful_in", "transition"}
     if unknown:
         raise ValueError(f"unknown keys in a state table: {sorted(unknown)}")
+    for t in data["transition"]:
+        if t.keys() != TRANSITION_KEYS:
+            raise ValueError(f"{subject}.{t.get('name')}: a transition has exactly {sorted(TRANSITION_KEYS)}")
     transitions = tuple(
         Transition(t["name"], tuple(t["from"]), t["to"], tuple(t["who"]), tuple(t["guards"]))
         for t in data["transition"]
     )
-    states = tuple(data["states"])
-    for t in transitions:
+    table = StateTable(subject, tuple(data["states"]), tuple(data["lawful_in"]), transitions)
+    if problems := list(_contradictions(table)):
+        raise ValueError("; ".join(problems))
+    return table
+
+
+def _contradictions(table: StateTable) -> Iterable[str]:
+    """What a state table says that cannot be meant."""
+    for t in table.transitions:
         for state in (*t.sources, t.target):
-            if state not in (*states, NEW, ANY):
-                raise ValueError(f"{data['subject']}.{t.name} names the unknown state {state!r}")
-    return StateTable(data["subject"], states, tuple(data["lawful_in"]), transitions)
+            if state not in (*table.states, NEW, ANY):
+                yield f"{table.subject}.{t.name} names the unknown state {state!r}"
+        for who in t.who:
+            if who.removesuffix(ANYWHERE) not in (*Role, ActorKind.SYSTEM):
+                yield f"{table.subject}.{t.name} names the unknown role {who!r}"
+    for state in (NEW, *table.states):
+        names = table.allowed(state)
+        if len(set(names)) < len(names):
+            yield f"{table.subject}: two transitions out of {state!r} share a name"
 
 
 @dataclass(frozen=True)

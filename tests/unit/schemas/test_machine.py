@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from schemas.actors import HOST, SYSTEM, Actor, ActorKind, Grant
-from schemas.machine import Context, Machine, StateTable, Transition, state_tables
+from schemas.machine import Context, Machine, StateTable, Transition, _read_table, state_tables
 from schemas.refusals import Kind, RuleViolation, refuse
 from schemas.roles import Role
 from schemas.rules import Rulebook
@@ -138,6 +138,27 @@ def test_a_person_cannot_do_what_is_marked_system() -> None:
     with pytest.raises(RuleViolation):
         machine.change(context(lamp), "break")
     assert machine.change(context(lamp, SYSTEM), "break").target == "broken"
+
+
+def contradictory_tables():
+    yield "unknown keys", {"extra": 1}
+    yield "exactly", {"transition": [row() | {"guardz": []}]}
+    yield "exactly", {"transition": [{k: v for k, v in row().items() if k != "guards"}]}
+    yield "unknown state 'burnt'", {"transition": [row() | {"to": "burnt"}]}
+    yield "unknown role 'oficer'", {"transition": [row() | {"who": ["oficer"]}]}
+    yield "share a name", {"transition": [row(), row() | {"to": "broken"}]}
+
+
+def row():
+    return {"name": "light", "from": ["off"], "to": "on", "who": ["officer"], "guards": []}
+
+
+@pytest.mark.parametrize(("said", "change"), list(contradictory_tables()))
+def test_a_state_table_that_contradicts_itself__said_at_once(said, change) -> None:
+    sound = {"subject": "lamp", "states": ["off", "on", "broken"], "lawful_in": ["on"], "transition": [row()]}
+    assert _read_table(sound).find("light", "off").target == "on"
+    with pytest.raises(ValueError, match=said):
+        _read_table(sound | change)
 
 
 def test_guards_named_by_the_tables_and_guards_registered_are_the_same_set() -> None:
