@@ -21,7 +21,7 @@ from schemas.clock import Clock, SystemClock
 from schemas.machine import Guard, Machine, state_tables
 from schemas.refusals import RuleViolation, forbidden, not_found
 from schemas.roles import Role
-from schemas.rules import Rulebook
+from schemas.rules import Rulebook, RulePack
 from schemas.store.cluster import Cluster
 from schemas.store.engine import APP, PUBLIC, Database
 from schemas.store.migrate import migrate
@@ -106,11 +106,15 @@ class Services:
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone of the rule pack in force where the first authority acts; UTC while there is none."""
-        self._zone = self._zone or self._zone_of_authorities()
+        """The time zone of `rules`; UTC while there are none."""
+        if self._zone is None:
+            rules = self.rules
+            self._zone = rules.zone if rules else None
         return self._zone or UTC
 
-    def _zone_of_authorities(self) -> tzinfo | None:
+    @property
+    def rules(self) -> RulePack | None:
+        """The rule pack in force where the first authority that lies under one acts; None where none does."""
         with self.public() as public:
             places = public.execute(
                 text(
@@ -120,7 +124,7 @@ class Services:
             ).all()
         for lon, lat in places:
             try:
-                return self.rulebook.at_place(Point(lon, lat), self.clock.now()).zone
+                return self.rulebook.at_place(Point(lon, lat), self.clock.now())
             except RuleViolation:
                 continue
         return None

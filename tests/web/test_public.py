@@ -161,6 +161,17 @@ def test_times__of_a_district_under_another_pack__are_told_in_its_zone(client, a
     assert str(services.zone) == "Etc/UTC"
 
 
+def test_rules__of_the_place__or_none_at_all(client, admin):
+    assert "Guangdong" in page(client, "/rules")
+    atlantic, elsewhere = "-39.8, 40.2, -39.2, 40.8", "10, 50, 11, 51"
+    unjudged(admin, f"UPDATE core.authority SET jurisdiction = ST_Multi(ST_MakeEnvelope({atlantic}, 4326))")
+    assert "Neutral demonstration rules" in page(client, "/rules")
+    unjudged(admin, f"UPDATE core.authority SET jurisdiction = ST_Multi(ST_MakeEnvelope({elsewhere}, 4326))")
+    answer = client.get("/rules", headers=HTML)
+    assert answer.status_code == 409
+    assert "GD-02.1" in answer.text
+
+
 def test_times__without_an_authority__are_told_in_utc(clone, empty_template, tmp_path, clock):
     services = Services(Settings(data_dir=tmp_path), clone(empty_template), clock)
     assert str(services.zone) == "UTC"

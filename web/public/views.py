@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, conflict, invalid, not_found
-from schemas.rules import RulePack
 from schemas.rules.registry import registry
 from schemas.rules.values import KEYS
 from web import words
@@ -182,23 +181,14 @@ def record(branch: str, public_id: str) -> str:
 @section.page("/rules", GET=Permission.BROWSE)
 def rules() -> str:
     """The rule pack in force and everybody's rights, in plain words."""
+    pack = services().rules
+    if pack is None:
+        raise conflict("GD-02.1", "rules.no_pack", measured=today().isoformat())
     with public_connection() as public:
-        pack = _pack_in_force(overview_of(public).bounds)
         authorities = publishers(public)
     documents = [(dict(name), list(group)) for name, group in groupby(registry().values(), lambda rule: rule.document)]
     values = [(key, _shown(pack[key]), pack.source(key)) for key in sorted(KEYS)]
     return render_template("public/rules.html", pack=pack, documents=documents, authorities=authorities, values=values)
-
-
-def _pack_in_force(bounds: list[float]) -> RulePack:
-    west, south, east, north = bounds
-    house = services()
-    try:
-        return house.rulebook.resolve((west + east) / 2, (south + north) / 2, today())
-    except RuleViolation:
-        if not house.rulebook.packs:
-            raise conflict("GD-02.1", "rules.no_pack", measured=today().isoformat()) from None
-        return house.rulebook.packs[0]
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
