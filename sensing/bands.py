@@ -42,7 +42,9 @@ def roles_of(report: HeaderReport, chosen: Sequence[str] = ()) -> tuple[Role, ..
     """
     bands = report.data_bands
     if chosen:
-        if len(chosen) != len(bands) or not set(chosen) <= {role.value for role in Role}:
+        measured = [role for role in chosen if role != Role.OTHER]
+        fits = len(chosen) == len(bands) and set(chosen) <= {role.value for role in Role}
+        if not fits or len(set(measured)) < len(measured):
             raise invalid("scene.bands", "scene.bands", measured=",".join(chosen), required=len(bands))
         return tuple(Role(name) for name in chosen)
     by_count = _BY_COUNT.get(len(bands), (Role.OTHER,) * len(bands))

@@ -9,7 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ from sensing.violations import Verdict
 _FLOWN = ("landed", "ingested", "closed")
 # Rounding of corners between grids, not ground.
 _SLACK_SHARE = 1e-6
+# The clock of a camera, or the zone that it forgot, may be a day off; more is a mistake.
+_CLOCK_ERROR = timedelta(days=2)
 # Two passes over one scene, even of different engines, drew the same thing when they share more than half of it.
 _SAME_FINDING_IOU = 0.5
 
@@ -90,6 +92,8 @@ def ingest_scene(
             return _known(work, known)
         if known is not None:
             return Ingested(known, _masked(work, shelf, room, (placed, known), progress), known=False)
+        if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
+            raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
         against = tuple(_unlawful(work, placed, flight)) if flight else ()
         authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
         scene = rows.scene(placed, flight.id if flight else None, authority_id, [r.rule for r in against])

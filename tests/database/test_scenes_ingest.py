@@ -338,6 +338,12 @@ def test_ingest__photo_of_pixels_finer_than_any_sensor__refused(ingest, tmp_path
     assert caught.value.refusals[0].text == "raster.resolution"
 
 
+def test_ingest__time_still_to_come__refused(ingest, satellite):
+    with pytest.raises(RuleViolation) as caught:
+        ingest(satellite, captured_at=datetime(2030, 1, 1, tzinfo=UTC))
+    assert caught.value.refusals[0].rule == "scene.future"
+
+
 def test_ingest__unknown_flight__refused(ingest, satellite):
     with pytest.raises(RuleViolation) as caught:
         ingest(satellite, flight="FL-NONE")

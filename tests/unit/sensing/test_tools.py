@@ -56,7 +56,8 @@ def test_roles__sentinel_2__bands_where_the_mission_puts_them():
 
 def test_roles__chosen__go_first_and_must_fit():
     assert roles_of(header(3), ["swir1", "nir", "red"]) == (Role.SWIR1, Role.NIR, Role.RED)
-    for wrong in (["red"], ["red", "green", "violet"]):
+    assert roles_of(header(3), ["other", "other", "red"]) == (Role.OTHER, Role.OTHER, Role.RED)
+    for wrong in (["red"], ["red", "green", "violet"], ["red", "red", "other"]):
         with pytest.raises(RuleViolation) as caught:
             roles_of(header(3), wrong)
         assert caught.value.refusals[0].rule == "scene.bands"
