@@ -81,8 +81,10 @@ class Options:
                 "loss": 0 <= self.faults.loss < 1,
                 "wind": 0 <= self.wind_m_s <= 25,
                 "battery": 0 < self.battery_pct <= 100,
+                "endurance": 1 <= self.endurance_s <= 1e6,
+                "tamper-item": self.faults.tamper_item is None or self.faults.tamper_item >= 1,
                 "frames": self.frames is None or self.ortho is not None,
-                "start-time": self.start_time.tzinfo is not None,
+                "start-time": self.start_time.tzinfo is not None and self.start_time.year in range(1980, 2100),
             }.items()
             if not holds
         ]

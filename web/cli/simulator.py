@@ -76,7 +76,9 @@ def simulator(listen: str, home: str, start_time: datetime | None, **given: Any)
     try:
         simulate(options, _started)
     except OSError as error:
-        raise click.ClickException(f"{listen}: {error.strerror or error}") from error
+        # An error without a number is of a raster and names its file; one with a number is of the port.
+        text = f"{listen}: {error.strerror}" if error.errno else str(error)
+        raise click.ClickException(text) from error
 
 
 def _started(running: Simulator) -> None:

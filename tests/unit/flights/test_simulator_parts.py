@@ -69,6 +69,21 @@ def test_options__out_of_range__all_named():
     assert refused.value.refusals[0].measured == "speed-up, loss, wind, frames"
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"endurance_s": 0.0}, "endurance"),
+        ({"endurance_s": math.nan}, "endurance"),
+        ({"faults": Faults(tamper_item=0)}, "tamper-item"),
+        ({"start_time": datetime(9999, 12, 31, tzinfo=UTC)}, "start-time"),
+    ],
+)
+def test_options__what_would_end_it_in_flight__refused_at_the_start(change, name):
+    with pytest.raises(RuleViolation) as refused:
+        options(**change)
+    assert refused.value.refusals[0].measured == name
+
+
 @pytest.mark.parametrize("text", ["", "1", "a,b", "1,2,3,4", "nan,2"])
 def test_options__bad_home__refused(text):
     with pytest.raises(RuleViolation):
