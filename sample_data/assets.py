@@ -45,7 +45,7 @@ def devices(w: Writer, data: dict[str, Any], today: date) -> None:
             t.DeviceSite,
             "ST",
             geom=wkb(Point(row["lon"], row["lat"])),
-            place_text=f"Site of {row['code']} (fictional) {row['code']}点位（虚构）",
+            place_text=row["place_text"],
             siting_plan_id=plan.id,
         )
         device = _device(w, row, (authority, site), today)

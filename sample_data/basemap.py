@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import shapely
-from shapely.geometry import mapping
+from shapely.geometry import Point, mapping
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_zones
@@ -78,20 +79,49 @@ VILLAGES = (
 )  # fmt: skip
 
 
+EIGHTS = (
+    ("north", "北"), ("north-east", "东北"), ("east", "东"), ("south-east", "东南"),
+    ("south", "南"), ("south-west", "西南"), ("west", "西"), ("north-west", "西北"),
+)  # fmt: skip
+
+
+def settlements(land: Landscape) -> list[tuple[BaseGeometry, int, tuple[str, str]]]:
+    """Outline in metres, rank on the map, and name in English and Chinese of each settlement."""
+    villages = [
+        (village.outline, 2, (f"{name_en} Village", f"{name_zh}村"))
+        for village, (name_en, name_zh) in zip(land.villages, VILLAGES, strict=False)
+    ]
+    return [
+        (land.town.outline, 0, ("Qinghe Town", "清河镇")),
+        (land.industry, 1, ("Qinghe Industrial Estate", "清河工业园")),
+        *villages,
+    ]
+
+
 def places(land: Landscape) -> list[Feature]:
     """Names of settlements as points."""
-    made = [
-        _place(land.town.outline, 0, ("Qinghe Town", "清河镇")),
-        _place(land.industry, 1, ("Qinghe Industrial Estate", "清河工业园")),
+    return [
+        feature(
+            outline.representative_point(),
+            kind="place",
+            rank=rank,
+            name_en=f"{name_en} (fictional)",
+            name_zh=f"{name_zh}（虚构）",
+        )
+        for outline, rank, (name_en, name_zh) in settlements(land)
     ]
-    for village, (name_en, name_zh) in zip(land.villages, VILLAGES, strict=False):
-        made.append(_place(village.outline, 2, (f"{name_en} Village", f"{name_zh}村")))
-    return made
 
 
-def _place(shape: BaseGeometry, rank: int, name: tuple[str, str]) -> Feature:
-    at = shape.representative_point()
-    return feature(at, kind="place", rank=rank, name_en=f"{name[0]} (fictional)", name_zh=f"{name[1]}（虚构）")
+def whereabouts(land: Landscape, place: Point) -> str:
+    """Where `place` (metres) is, as people say it: in a settlement, or so far off the nearest one."""
+    outline, _, (name_en, name_zh) = min(settlements(land), key=lambda known: known[0].distance(place))
+    far_m = round(outline.distance(place), -1)
+    if far_m < 10:
+        return f"In {name_en} (fictional) · {name_zh}（虚构）"
+    seen_from = outline.centroid
+    bearing_deg = math.degrees(math.atan2(place.x - seen_from.x, place.y - seen_from.y))
+    side_en, side_zh = EIGHTS[round(bearing_deg / 45) % 8]
+    return f"{far_m:.0f} m {side_en} of {name_en} (fictional) · {name_zh}{side_zh}{far_m:.0f}米（虚构）"
 
 
 def context_layers(land: Landscape, permits: Iterable[Permit]) -> dict[str, list[Feature]]:

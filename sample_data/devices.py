@@ -12,6 +12,7 @@ from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
 from sample_data import fixtures
+from sample_data.basemap import whereabouts
 from sample_data.frame import from_wgs84, to_wgs84
 from sample_data.landscape import Landscape
 from sample_data.noise import stream
@@ -36,7 +37,8 @@ def fixed_devices(land: Landscape, zones: BaseGeometry, today: date) -> list[dic
     """Devices at plausible places, clear of private ones; DV1 is the camera of the fixtures."""
     rng = stream(land.seed, "devices")
     off_limits = zones.buffer(CLEAR_OF_ZONES_M)
-    rows = [_device("DV1", "video", Point(from_wgs84(Point(fixtures.CAMERA_1))), "active", FIRST_PUBLICATION)]
+    first = Point(from_wgs84(Point(fixtures.CAMERA_1)))
+    rows = [_device("DV1", "video", (first, whereabouts(land, first)), "active", FIRST_PUBLICATION)]
     number = 2
     for kind, (count, *_rest) in KINDS.items():
         for place in _places(land, rng, off_limits, (kind, count)):
@@ -44,7 +46,7 @@ def fixed_devices(land: Landscape, zones: BaseGeometry, today: date) -> list[dic
             published = FIRST_PUBLICATION + timedelta(days=int(rng.integers(0, 430)))
             if fate == "notice":
                 published = today - timedelta(days=int(rng.integers(2, LEAD_DAYS - 2)))
-            rows.append(_device(f"DV{number}", kind, place, fate, published))
+            rows.append(_device(f"DV{number}", kind, (place, whereabouts(land, place)), fate, published))
             number += 1
     return rows
 
@@ -78,9 +80,9 @@ def _region(land: Landscape, kind: str) -> BaseGeometry:
     return shapely.union_all([land.industry.buffer(120), *(r.line.buffer(14) for r in land.roads if r.paved)])
 
 
-def _device(code: str, kind: str, place: Point, state: str, published: date) -> dict[str, Any]:
+def _device(code: str, kind: str, place: tuple[Point, str], state: str, published: date) -> dict[str, Any]:
     _count, item, purpose_en, purpose_zh, measures = KINDS[kind]
-    where = to_wgs84(place)
+    where = to_wgs84(place[0])
     return {
         "code": code,
         "kind": kind,
@@ -92,6 +94,7 @@ def _device(code: str, kind: str, place: Point, state: str, published: date) -> 
         "is_measuring_instrument": measures,
         "lon": where.x,
         "lat": where.y,
+        "place_text": place[1],
         "state": "published" if state == "notice" else state,
         "published_on": published.isoformat(),
         "activated_on": None if state == "notice" else (published + timedelta(days=LEAD_DAYS)).isoformat(),
@@ -113,6 +116,7 @@ def drones() -> list[dict[str, Any]]:
             "is_measuring_instrument": False,
             "lon": lon + 0.0002 * index,
             "lat": lat,
+            "place_text": "At the launch point of the patrols (fictional) · 巡查起飞点（虚构）",
             "state": "active",
             "published_on": FIRST_PUBLICATION.isoformat(),
             "activated_on": (FIRST_PUBLICATION + timedelta(days=LEAD_DAYS)).isoformat(),

@@ -45,7 +45,7 @@ def registers(w: Writer, data: dict[str, Any], hash_password: Callable[[str], st
             field="ecology",
             parent_id=parent.id if parent else None,
             jurisdiction=wkb(MultiPolygon([Polygon(row["ring"])])),
-            contact_address="1 Qinghe Road (fictional) 清河路1号（虚构）",
+            contact_address="1 Qinghe Road (fictional) · 清河路1号（虚构）",
             contact_channel="+86 00 0000 0000",
         )
         w.session.flush()

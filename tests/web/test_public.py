@@ -84,6 +84,13 @@ def test_list__filtered__finds_only_that(reader):
     assert "DV-DV1" in page(reader, "/list?q=site%20DV1")
 
 
+def test_list__in_the_order_of_names__counts_numbers_as_numbers(client, admin):
+    unjudged(admin, "UPDATE core.device SET name = 'Outlet 10' WHERE public_id = 'DV-DV1'")
+    unjudged(admin, "UPDATE core.device SET name = 'Outlet 9' WHERE public_id = 'DV-DR1'")
+    text = page(client, "/list")
+    assert text.index("Outlet 9") < text.index("Outlet 10")
+
+
 def test_near__inside_area_and_zone__one_sentence_and_a_list(reader):
     text = page(reader, "/?lon=113.27&lat=23.13")
     assert "drones may patrol here" in text

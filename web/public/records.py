@@ -80,6 +80,10 @@ class Announcement:
     text: Words
 
 
+# DV2 comes before DV10: the number that a name ends with counts as a number.
+_BY_NAME = r"regexp_replace(title_en, '\d+$', ''), length(substring(title_en FROM '\d+$')), title_en"
+
+
 @dataclass(frozen=True)
 class Query:
     """What a list asks for; every value was checked against what the layer offers."""
@@ -109,7 +113,7 @@ def page(public: Connection, query: Query) -> tuple[int, list[Record]]:
     rows = public.execute(
         text(
             f"SELECT {_COLUMNS}, {_SHAPE} FROM {query.layer.select} WHERE {where} "
-            "ORDER BY (state IN ('retired', 'discontinued')), title_en, public_id LIMIT :size OFFSET :skip"
+            f"ORDER BY (state IN ('retired', 'discontinued')), {_BY_NAME}, public_id LIMIT :size OFFSET :skip"
         ),
         {**values, "size": PAGE_SIZE, "skip": (query.page - 1) * PAGE_SIZE},
     )

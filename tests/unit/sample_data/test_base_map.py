@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
+from shapely.geometry import Point
 
-from sample_data.basemap import parts
+from sample_data.basemap import parts, whereabouts
 from sample_data.frame import to_wgs84
 
 
@@ -40,3 +41,12 @@ def test_to_wgs84__points_closer_than_the_last_decimal__are_one():
     corners = shapely.get_coordinates(to_wgs84(circle))
     assert 500 < len(corners) < 5000
     assert (corners[1:] != corners[:-1]).any(axis=1).all()
+
+
+def test_whereabouts__are_told_from_the_nearest_settlement(land):
+    outline = land.town.outline
+    assert whereabouts(land, outline.representative_point()) == "In Qinghe Town (fictional) · 清河镇（虚构）"
+    beside = Point(outline.bounds[0] - 40, outline.centroid.y)
+    told = whereabouts(land, beside)
+    assert " west of Qinghe Town (fictional) · 清河镇西" in told
+    assert told.split(" m ")[0] == f"{round(outline.distance(beside), -1):.0f}"
