@@ -19,6 +19,7 @@ from shapely.validation import explain_validity
 from geo import measure
 from schemas.limits import LIMITS, Limit
 from schemas.refusals import Kind, invalid, too_large, violation
+from schemas.words import Coded
 
 # Depth of the arrays of `coordinates` above a position, by type (RFC 7946, 3.1).
 _LEVELS = {
@@ -321,8 +322,9 @@ def refuse_invalid(geom: BaseGeometry, path: str) -> None:
     """Raise RuleViolation with the reason and the place where a geometry is not simple and valid."""
     if geom.is_valid:
         return
-    reason = explain_validity(geom)
-    found = _PLACE_IN_REASON.search(reason)
+    fault, bracket, where = explain_validity(geom).partition("[")
+    reason = Coded("validity", [fault], f" {bracket}{where}".rstrip())
+    found = _PLACE_IN_REASON.search(bracket + where)
     place = None
     if found:
         place = {"type": "Point", "coordinates": [float(found.group(1)), float(found.group(2))]}

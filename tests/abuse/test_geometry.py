@@ -1,6 +1,7 @@
 """Rows 1 to 26 of reliability.md section 5, by the number of the row."""
 
 import json
+import re
 import time
 
 import pytest
@@ -136,7 +137,33 @@ def test_row_4__exchanged_latitude__the_fix_says_longitude_first():
 def test_row_8__bow_tie__the_place_of_the_crossing_is_given():
     with pytest.raises(RuleViolation) as caught:
         parse_geometry(polygon(BOW_TIE), allow=ALL)
-    assert caught.value.refusals[0].place["coordinates"] == pytest.approx([113.05, 23.05])
+    (refusal,) = caught.value.refusals
+    assert refusal.place["coordinates"] == pytest.approx([113.05, 23.05])
+    assert "轮廓相交或重叠 [113.05 23.05]" in refusal.message("zh")
+    assert "outlines cross" in refusal.message("en")
+
+
+OVERLAPS = [[113.05, 23.05], [113.2, 23.05], [113.2, 23.2], [113.05, 23.2], [113.05, 23.05]]
+INSIDE = [[113.02, 23.02], [113.08, 23.02], [113.08, 23.08], [113.02, 23.08], [113.02, 23.02]]
+DEEPER = [[113.04, 23.04], [113.06, 23.04], [113.06, 23.06], [113.04, 23.06], [113.04, 23.04]]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        polygon(SQUARE, OUTSIDE),
+        polygon(SQUARE, INSIDE, DEEPER),
+        {"type": "MultiPolygon", "coordinates": [[SQUARE], [INSIDE]]},
+        {"type": "MultiPolygon", "coordinates": [[SQUARE], [OVERLAPS]]},
+        polygon([*SQUARE[:3], [113.05, 23.0], SQUARE[3], SQUARE[0]]),
+    ],
+)
+def test_row_10__whatever_is_wrong_with_a_shape__is_told_in_chinese(shape):
+    with pytest.raises(RuleViolation) as caught:
+        parse_geometry(shape, allow=ALL)
+    assert not re.search(
+        "[A-Za-z]", caught.value.refusals[0].message("zh").replace(next(iter(ALL & {shape["type"]})), "")
+    )
 
 
 @pytest.mark.parametrize("count", [40, 200, 2_000])
