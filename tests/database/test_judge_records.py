@@ -99,6 +99,52 @@ def test_DC_1__second_becomes_active_by_update__refused(plain, flights, refused_
         plain.set_state("flight", waiting, "uploaded")
 
 
+@pytest.mark.parametrize("state", ["filed", "cleared", "airborne", "landed", "closed"])
+def test_GD_16_1__window_of_a_flight__moved_by_the_landing_alone(plain, flights, refused_by, state):
+    flight = flights(state, 0, 1)
+    moved = f"[{TEN},{TEN + timedelta(hours=9)})"
+    with refused_by("GD-20.2" if state == "closed" else "GD-16.1"):
+        plain.run("UPDATE core.flight SET during = %s WHERE id = %s", moved, flight)
+    if state == "airborne":
+        plain.set_state("flight", flight, "landed", during=moved, landed_at=TEN + timedelta(hours=9))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "route_id = gen_random_uuid()",
+        "pilot_id = gen_random_uuid()",
+        "drone_id = gen_random_uuid()",
+        "mission_digest = repeat('f', 64)",
+        "plan_digest = repeat('f', 64)",
+        "plan_bytes = 'x'",
+    ],
+)
+def test_DC_2__order_of_a_cleared_flight__final(plain, flights, refused_by, change):
+    flight = flights("cleared", 0, 1)
+    with refused_by("DC-2"):
+        plain.run(f"UPDATE core.flight SET {change} WHERE id = %s", flight)
+
+
+@pytest.mark.parametrize("change", ["airborne_at = now()", "landed_at = now()", "landed_at = NULL"])
+def test_GD_36_1__times_of_a_flight__final_once_it_is_down(plain, flights, refused_by, change):
+    flight = flights("landed", 0, 1, airborne_at=TEN, landed_at=TEN + timedelta(hours=1))
+    with refused_by("GD-36.1"):
+        plain.run(f"UPDATE core.flight SET {change} WHERE id = %s", flight)
+
+
+def test_GD_20_2__closed_flight__final(plain, flights, refused_by):
+    flight = flights("closed", 0, 1)
+    with refused_by("GD-20.2"):
+        plain.run("UPDATE core.flight SET stayed_inside = true WHERE id = %s", flight)
+
+
+@pytest.mark.parametrize("change", ["area_ids = '[\"x\"]'", "valid_to = '2030-01-01'", "approver_id = author_id"])
+def test_GD_16_1__approved_plan__final(plain, flights, refused_by, change):
+    with refused_by("GD-16.1"):
+        plain.run(f"UPDATE core.inspection_plan SET {change}")
+
+
 @pytest.mark.parametrize("during", ["empty", "(,)", "[2025-07-02,)", "[2025-07-02,infinity)"])
 def test_flight__window_without_ends__refused(flights, during):
     with pytest.raises(psycopg.errors.CheckViolation) as refused:

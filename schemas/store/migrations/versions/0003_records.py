@@ -1,0 +1,20 @@
+"""An approved plan and a closed flight stay as they are, and so do the times of a flight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+SQL = Path(__file__).parent.parent / "sql"
+PARTS = ("records",)
+
+
+def upgrade() -> None:
+    """Runs the frozen SQL, part by part."""
+    connection = op.get_bind().execution_options(no_parameters=True)
+    for part in PARTS:
+        connection.exec_driver_sql((SQL / f"{revision}_{part}.sql").read_text(encoding="utf-8"))
