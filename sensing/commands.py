@@ -142,7 +142,7 @@ def _masked(
         raise invalid("raster.empty", "raster.empty", name=scene.file_name)
     # Files first, rows after: what is interrupted in between leaves a file that nobody refers to.
     _keep_originals(shelf, placed)
-    derivative = rows.derivative(placed, scene, zones, (copy, shelf.derivatives.put(copy.path)))
+    derivative = rows.derivative(placed, scene, zones, (copy, surviving, shelf.derivatives.put(copy.path)))
     work.session.add(scene)
     work.session.flush()
     work.session.add(derivative)

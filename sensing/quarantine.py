@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +29,7 @@ from pydantic import ValidationError
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from schemas.refusals import RuleViolation, invalid, too_large
+from schemas.refusals import Kind, RuleViolation, invalid, too_large, violation
 from sensing.frames import Placement
 from sensing.grid import Grid
 from sensing.header import Driver, HeaderReport, driver_of
@@ -42,6 +44,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 # driver is given by its first bytes.
 _DRIVERS = ("GTiff", "JPEG", "PNG", "JP2OpenJPEG", "MEM")
 _INSPECT_S = 20
+# A masked copy with its overviews, should nothing in it be compressible.
+_COPY_SHARE = 1.4
+_MIB = 1 << 20
+_SPARE_BYTES = 4 * _MIB
 _SECONDS_PER_MEGAPIXEL = 3
 _ANSWER_BYTES = 64 << 20
 
@@ -92,11 +98,13 @@ class Quarantine:
         """Copy one file in, hashing on the way.
 
         Raises RuleViolation `file.reference` for what is no file or cannot be read, `raster.magic` or
-        `raster.corrupt` by its bytes.
+        `raster.corrupt` by its bytes, `disk.full` where there is no room.
         """
         name = readable(source.name)
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)
+        # Once here and once among the originals.
+        _expect_space(self._directory, 2 * source.stat().st_size)
         home = Path(tempfile.mkdtemp(dir=self._directory))
         path, digest, size = home / "data", hashlib.sha256(), 0
         chunks = _chunks(source, name)
@@ -132,6 +140,8 @@ class Quarantine:
     ) -> Written:
         """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included."""
         job = {"task": "transcode", "report": report.model_dump(), "by_points": not report.has_affine}
+        pixel_bytes = report.unpacked_bytes / (report.width * report.height)
+        _expect_space(self._directory, grid.width * grid.height * pixel_bytes * _COPY_SHARE)
         return self._write(job, [guest], grid, zones, progress)
 
     def mosaic(
@@ -144,6 +154,7 @@ class Quarantine:
     ) -> Written:
         """One masked scene from nadir photos; zones in EPSG:4326, margins included."""
         job = {"task": "mosaic", "placements": [placement.dump() for placement in placements]}
+        _expect_space(self._directory, grid.width * grid.height * 3 * _COPY_SHARE)
         return self._write(job, guests, grid, zones, progress)
 
     def _write(
@@ -178,6 +189,14 @@ def quarantine(parent: Path) -> Iterator[Quarantine]:
     """A fresh quarantine below `parent`, mode 0700, removed with all its content at the end."""
     with private_directory(parent, "guest-") as directory:
         yield Quarantine(directory)
+
+
+def _expect_space(directory: Path, needed_bytes: float) -> None:
+    """Raise RuleViolation `disk.full` (507) before a file is begun that the disk may not hold."""
+    free_bytes = shutil.disk_usage(directory).free
+    if free_bytes < needed_bytes + _SPARE_BYTES:
+        need_mib, free_mib = (math.ceil(size / _MIB) for size in (needed_bytes + _SPARE_BYTES, free_bytes))
+        raise violation(Kind.NO_SPACE, "disk.full", measured=f"{free_mib} MiB", required=f"{need_mib} MiB")
 
 
 def _files(guests: Sequence[Guest]) -> list[dict[str, str]]:

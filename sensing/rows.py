@@ -52,10 +52,10 @@ def scene(
 
 
 def derivative(
-    placed: Placed, scene: tables.Scene, zones: Sequence[Zone], stored: tuple[Written, str]
+    placed: Placed, scene: tables.Scene, zones: Sequence[Zone], stored: tuple[Written, int, str]
 ) -> tables.Derivative:
-    """The row of a masked copy; `stored` is what the child wrote and the SHA-256 under which it lies."""
-    copy, sha256 = stored
+    """The row of a masked copy: what the child wrote, how many pixels of zones survive in it, its SHA-256."""
+    copy, surviving, sha256 = stored
     return tables.Derivative(
         id=uuid.uuid4(),
         public_id=public_id("DR"),
@@ -64,7 +64,7 @@ def derivative(
         zone_hash=zone_version(zones),
         zone_ids=[zone.public_id for zone in zones],
         masked_pixels=copy.private,
-        surviving_pixels=0,
+        surviving_pixels=surviving,
         width=placed.grid.width,
         height=placed.grid.height,
         bands=len(placed.roles),

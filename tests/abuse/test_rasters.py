@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -322,6 +323,17 @@ def test_child__decoder_that_never_ends__413_raster_cost(room, tmp_path, monkeyp
     with pytest.raises(RuleViolation) as caught:
         room.inspect([guest])
     assert (caught.value.status, caught.value.refusals[0].rule) == (413, "raster.cost")
+
+
+@pytest.mark.parametrize("free_mib", [0, 5])
+def test_disk_nearly_full__507_and_nothing_is_left(tmp_path, monkeypatch, free_mib):
+    """First there is no room for the file itself, then none for its copy."""
+    path = write_tif(tmp_path / "a.tif", np.full((3, 1000, 1000), 9, np.uint8), compress="deflate")
+    usage = shutil.disk_usage(tmp_path)._replace(free=free_mib << 20)
+    monkeypatch.setattr(q.shutil, "disk_usage", lambda _: usage)
+    with q.quarantine(tmp_path / "full") as room:
+        assert refused(room, path) == (507, "disk.full")
+    assert list((tmp_path / "full").iterdir()) == []
 
 
 def test_quarantine__ends__nothing_is_left(tmp_path):
