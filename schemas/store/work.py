@@ -187,18 +187,11 @@ class Work(AbstractContextManager["Work"]):
     def _record_refusal(self, error: RuleViolation) -> None:
         action, subject_kind, subject_id = self._attempt  # type: ignore[misc]
         body = {"refused": action, "rules": sorted({r.rule for r in error.refusals})}
+        entry = ledger.Entry(
+            action="refused", subject_kind=subject_kind, subject_id=subject_id, actor=self.actor.label, body=body
+        )
         with Session(self._engine) as session:
-            ledger.append(
-                session,
-                ledger.Entry(
-                    action="refused",
-                    subject_kind=subject_kind,
-                    subject_id=subject_id,
-                    actor=self.actor.label,
-                    body=body,
-                ),
-            )
-            session.commit()
+            ledger.commit_with(session, entry)
 
 
 WorkFactory = Callable[[Actor], Work]
