@@ -29,12 +29,14 @@ def record_publication(
     receipt_id: str = "",
     published_at: datetime | None = None,
 ) -> Publication:
-    """Records that a channel carries the subject as it is now (GD-14.2, GD-14.3).
+    """Records that a channel carries the subject as it is now (GD-14.2, GD-14.3); never a secret one (GD-14.6).
 
     On the platform's own map the time is the present one; any other channel gives its receipt, with the
     receipt's number and (aware) time.
     """
     require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="publish")
+    if getattr(subject, "secret", False):
+        raise conflict("GD-14.6", "device.secret")
     pack = work.pack_for(subject)
     content = content_sha256(work.session, subject)
     row = _publication(work, subject, pack, channel)

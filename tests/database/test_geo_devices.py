@@ -290,6 +290,8 @@ def test_publish__without_the_role__403(work, reviewed, code):
 def test_GD_14_6__a_secret_device__used_without_publication_and_never_published(work, services, reviewed):
     public_id = reviewed(secret=True, secret_document="A1, secret, 2025-3, until 2030")
     assert "GD-14.6" in rules(refused(work, "O1", public_id, commands.publish))
+    caught = refused(work, "O1", public_id, commands.record_publication, channel=commands.OWN_CHANNEL)
+    assert texts(caught) == {"device.secret"}
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, public_id))
         doing.commit()
