@@ -129,6 +129,8 @@ def _feature_table(path: Path, wanted: str | None) -> str:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # what is wrong may not even be text
         raise invalid("layer.format", "layer.corrupt") from error
     names = [str(row[0]) for row in rows if wanted in (None, row[0])]
+    if not names and wanted is None:
+        raise invalid("layer.format", "layer.no_features")
     if len(names) != 1:
         shown = ", ".join(names)[:300] or "—"
         raise invalid("layer.choose", "layer.choose", measured=len(names), required=shown)

@@ -54,6 +54,9 @@ def test_geopackage__a_view_in_place_of_a_table__not_run(tmp_path):
     database.close()
     with pytest.raises(RuleViolation) as caught:
         read_geopackage(path, None)
+    assert refusal(caught).text == "layer.no_features"
+    with pytest.raises(RuleViolation) as caught:
+        read_geopackage(path, "permits")
     assert refusal(caught).text == "layer.choose"
 
 
