@@ -69,9 +69,10 @@ def commit_with(session: Session, entry: Entry) -> None:
     connection = session.connection()
     driver: Any = connection.connection.driver_connection
     try:
+        # The end of the pipeline is the round trip; the driver's own commit() would make a second one.
         with driver.pipeline():
             driver.execute(_APPEND, values)
-            driver.commit()
+            driver.execute("COMMIT", prepare=False)
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)
