@@ -111,7 +111,9 @@ class Work(AbstractContextManager["Work"]):
         self._append(action, subject_kind, subject_id, body, origin=origin, effective_at=effective_at)
 
     def commit(self) -> None:
-        """Commits; raises LedgerDiscipline unless exactly one event was written."""
+        """Commits, once; raises LedgerDiscipline unless exactly one event was written."""
+        if self._committed:
+            raise LedgerDiscipline("this command was committed before")
         if len(self._entries) != 1:
             raise LedgerDiscipline(f"{len(self._entries)} ledger events in one command")
         try:

@@ -61,6 +61,14 @@ def test_two_events__are_a_fault_of_ours(work) -> None:
         unit.commit()
 
 
+def test_committed_twice__is_a_fault_of_ours_and_leaves_one_event(services, work) -> None:
+    with pytest.raises(LedgerDiscipline), work("H1") as unit:
+        cancel(unit)
+        unit.commit()
+        unit.commit()
+    assert len(events(services)) == 1
+
+
 def test_what_the_database_refuses_at_the_commit__told_as_a_refusal_and_nothing_remains(services, work, admin) -> None:
     """The notice period is judged by the database when the transaction ends, after the guards have passed."""
     admin.execute("SET session_replication_role = replica")
