@@ -17,7 +17,7 @@ import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from geo.commands.zones import MOST_BUFFER_M
+from geo.zones import MOST_BUFFER_M
 from schemas.refusals import Refusal, conflict, invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import (

@@ -119,8 +119,9 @@ ASSUMED: Mapping[str, str] = {
     "hfov_deg": N_("Field of view, degrees"),
     "speed_mps": N_("Speed, m/s"),
     "alt_agl_m": N_("Height above ground, m"),
-    "frame": N_("Height reference"),
-    "duration": N_("Duration"),
+    "alt_frame": N_("Height reference"),
+    "height_kept": N_("Height taken from the item before"),
+    "drone": N_("Aircraft"),
 }
 CHANNELS: Mapping[str, str] = {
     "official_disclosure": N_("Official disclosure platform"),

@@ -13,7 +13,7 @@ from flights.simulator.battery import Battery
 from flights.simulator.fence import Fence, FenceType
 from flights.simulator.mission import Ground, MissionRun
 from flights.simulator.options import Options
-from flights.simulator.params import Parameters
+from flights.simulator.params import DEFAULTS, MOST_DISARM_DELAY_S, Parameters
 from flights.simulator.steering import Steering
 from flights.simulator.storage import Stored
 
@@ -61,7 +61,9 @@ class Autopilot:
     def __init__(
         self, options: Options, ground: Ground, say: Callable[[int, str], None], shoot: Callable[[], None]
     ) -> None:
-        self.params = Parameters()
+        # However fast the aircraft's time runs, the ground station that starts the mission lives in the real one.
+        patience_s = min(DEFAULTS["DISARM_DELAY"] * max(options.speed_up, 1.0), MOST_DISARM_DELAY_S)
+        self.params = Parameters({"DISARM_DELAY": patience_s})
         amsl_m = options.home_amsl_m
         if amsl_m is None:
             amsl_m = ground.ground_m(options.home_lat, options.home_lon)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
@@ -45,14 +45,16 @@ DEFAULTS: dict[str, float] = {
     "TERRAIN_ENABLE": 1,
     "CAM1_TYPE": 1,
 }
+# ArduPilot's upper end of the parameter.
+MOST_DISARM_DELAY_S = 127
 _READ_ONLY = frozenset({"FENCE_TOTAL", "MIS_TOTAL", "SYSID_THISMAV"})
 
 
 class Parameters:
     """Named float values with a fixed order, as the parameter protocol needs them."""
 
-    def __init__(self) -> None:
-        self._values = dict(DEFAULTS)
+    def __init__(self, given: Mapping[str, float] | None = None) -> None:
+        self._values = DEFAULTS | dict(given or {})
         self._names = list(self._values)
 
     def __getitem__(self, name: str) -> float:

@@ -9,7 +9,7 @@ from shapely.geometry import Polygon
 
 from geo import shapes
 from geo.commands.common import refuse_unknown, role_missing
-from geo.zones import MOST_BUFFER_M as MOST_BUFFER_M
+from geo.zones import MOST_BUFFER_M
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
 from schemas.roles import Role

@@ -22,13 +22,12 @@ from geo.footprint import Camera
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid
 from schemas.tables import Drone
+from web.checks import YEARS
 from web.i18n import current_language, gettext, local_zone, moment, ngettext
 from web.identity.request_identity import services
 from web.pilot.queries import route_label
 
 LONGEST_NAME = 120
-# Beyond these nothing is planned, and arithmetic with times would leave the calendar.
-YEARS = range(2000, 2101)
 _NOTHING: Mapping[str, Any] = {"type": "FeatureCollection", "features": []}
 
 

@@ -216,6 +216,17 @@ def test_disarm__in_the_air__refused():
     assert told.autopilot.armed
 
 
+def test_idle_after_arming__in_fast_time__leaves_the_ground_its_ten_real_seconds():
+    told = Told(speed_up=8.0)
+    told.run(45)
+    told.autopilot.set_mode(Mode.GUIDED)
+    told.autopilot.arm()
+    told.run(70)
+    assert told.autopilot.armed
+    told.run(15)
+    assert not told.autopilot.armed
+
+
 def test_idle_after_arming__disarms_by_itself():
     told = Told()
     told.run(45)
