@@ -17,7 +17,7 @@ function drawMap() {
       { id: "finding", type: "line", source: "finding", paint: { "line-color": colour("state-stop"), "line-width": 2.5 } },
     ],
   }));
-  map.fitBounds(boundsOf(config.finding[0].geometry), { padding: 70, maxZoom: 16.5, duration: 0 });
+  map.fitBounds(boundsOf(config.finding[0].geometry), { padding: 110, maxZoom: 15, duration: 0 });
 }
 
 // Before and after: side by side, or one over the other under a slider.
