@@ -294,8 +294,6 @@ def drone(world: World, authority: object, item: object, plan: object, people: d
 
 def patrols(world: World, authority: object, item: object, plan: object, people: dict[str, object]) -> None:
     """PA1 and R1 effective since 2025-07-01; R2, R3 and R4 are drafts that no check lets pass."""
-    from tests.missions import compile_fixture_mission
-
     pa1 = world.add(
         t.PatrolArea,
         public_id="PA-PA1",
@@ -314,29 +312,7 @@ def patrols(world: World, authority: object, item: object, plan: object, people:
         effective_from=EARLIEST,
     )
     world.publish("patrol_area", pa1, BOTH)
-    for code, line in (("R1", R1), ("R2", R2), ("R3", R3), ("R4", R4)):
-        mission, digest = compile_fixture_mission(line, HOME, alt_agl_m=100.0)
-        good = code == "R1"
-        route = world.add(
-            t.PatrolRoute,
-            public_id=f"RT-{code}",
-            code=code,
-            name_en=f"Route {code} (fictional)",
-            name_zh=f"路线{code}（虚构）",
-            area_id=pa1.id,
-            authority_id=authority.id,
-            geom=wkb(line),
-            alt_agl_m=100.0,
-            camera_hfov_deg=70.0,
-            home=wkb(HOME),
-            home_amsl_m=HOME_AMSL_M,
-            mission=mission,
-            mission_digest=digest,
-            state="effective" if good else "draft",
-            effective_from=EARLIEST if good else None,
-        )
-        if good:
-            world.publish("patrol_route", route, BOTH)
+    routes(world, authority, pa1)
     world.add(
         t.InspectionPlan,
         public_id="IP-1",
@@ -353,3 +329,32 @@ def patrols(world: World, authority: object, item: object, plan: object, people:
         valid_to=date(2026, 6, 9),
         state="approved",
     )
+
+
+def routes(world: World, authority: object, area: object) -> None:
+    """R1 to R4 of the area, each with the mission that would fly it."""
+    from tests.missions import compile_fixture_mission
+
+    for code, line in (("R1", R1), ("R2", R2), ("R3", R3), ("R4", R4)):
+        mission, digest = compile_fixture_mission(line, HOME, alt_agl_m=100.0)
+        good = code == "R1"
+        route = world.add(
+            t.PatrolRoute,
+            public_id=f"RT-{code}",
+            code=code,
+            name_en=f"Route {code} (fictional)",
+            name_zh=f"路线{code}（虚构）",
+            area_id=area.id,
+            authority_id=authority.id,
+            geom=wkb(line),
+            alt_agl_m=100.0,
+            camera_hfov_deg=70.0,
+            home=wkb(HOME),
+            home_amsl_m=HOME_AMSL_M,
+            mission=mission,
+            mission_digest=digest,
+            state="effective" if good else "draft",
+            effective_from=EARLIEST if good else None,
+        )
+        if good:
+            world.publish("patrol_route", route, BOTH)
