@@ -13,7 +13,7 @@ from schemas.refusals import Refusal, invalid, refuse
 
 # The first column whose name stands here is taken; names are compared without case, blanks and hyphens.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "name": ("name", "名称", "project", "项目名称", "企业名称", "单位名称", "地块名称", "设备名称"),
+    "name": ("name", "名称", "project", "项目名称", "企业名称", "单位名称", "地块名称", "设备名称", "机关名称"),
     "name_en": ("name_en", "english_name", "英文名称"),
     "name_zh": ("name_zh", "chinese_name", "中文名称"),
     "kind": ("kind", "type", "类型", "类别", "许可类型", "许可事项", "种类"),
@@ -23,6 +23,11 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "valid_to": ("valid_to", "end_date", "expires", "有效期止", "有效期至", "到期日期", "截止日期"),
     "registration_code": ("registration_code", "credit_code", "uscc", "统一社会信用代码", "信用代码"),
     "address": ("address", "地址", "住所", "经营地址"),
+    "code": ("code", "代码", "编码", "机关代码"),
+    "level": ("level", "层级", "级别"),
+    "authority_type": ("authority_type", "type", "类型", "机关类型"),
+    "field": ("field", "领域", "执法领域"),
+    "contact": ("contact", "phone", "telephone", "联系方式", "电话"),
     "entity_type": ("entity_type", "type", "industry", "类型", "行业", "主体类型"),
     "buffer_m": ("buffer_m", "buffer", "缓冲距离"),
     "source": ("source", "来源"),

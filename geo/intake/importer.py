@@ -38,7 +38,12 @@ from schemas.words import Coded
 
 IMPORTED, REFUSED = "imported", "refused"
 
-_IMPORTERS = {"zones": (Role.DATA_ADMIN, Role.UNIT_HEAD), "devices": (Role.DATA_ADMIN, Role.PLANNER, Role.OFFICER)}
+# Who is an authority is for those who run the installation to say, and for nobody in it.
+_IMPORTERS: dict[str, tuple[Role, ...]] = {
+    "authorities": (),
+    "zones": (Role.DATA_ADMIN, Role.UNIT_HEAD),
+    "devices": (Role.DATA_ADMIN, Role.PLANNER, Role.OFFICER),
+}
 _CHUNK = 5_000
 _ROWS_NAMED = 10
 # A transformation that promises this much is as good as the surveys themselves.

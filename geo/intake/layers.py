@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from shapely.geometry import Point, Polygon
+from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
@@ -45,6 +45,18 @@ ZONE_KINDS = {
     "mother_baby_room": ("母婴室", "公共母婴室"),
     "other": ("其他",),
     "requested": ("申请",),
+}
+LEVELS = {
+    "province": ("省", "省级"),
+    "city": ("市", "市级", "地级市"),
+    "county": ("县", "县级", "区", "区级", "district"),
+    "township": ("乡", "镇", "乡级", "街道"),
+}
+AUTHORITY_TYPES = {
+    "government": ("政府", "人民政府"),
+    "department": ("部门", "行政机关", "局"),
+    "empowered_organisation": ("授权组织", "法律法规授权组织"),
+    "delegated_organisation": ("委托组织", "受委托组织"),
 }
 DEVICE_WORDS = {
     "video": ("视频", "摄像头", "camera"),
@@ -136,6 +148,34 @@ def _entity(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     return [row]
 
 
+def _authority(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
+    """An enforcement authority (GD-02.2); its shape is where it may act."""
+    code, name = cells.text("code", required=True), cells.text("name")
+    name_en, name_zh = cells.text("name_en") or name, cells.text("name_zh") or name
+    if not (name_en and name_zh):
+        cells.text("name", required=True)
+    if intake.codes is None:
+        intake.codes = set(intake.work.session.scalars(select(Authority.code)))
+    if code in intake.codes:
+        cells.refusals.append(refuse("layer.duplicate", "layer.duplicate_code", measured=code))
+    row = Authority(
+        **{key: value for key, value in _recorded(intake).items() if key != "import_id"},
+        public_id=public_id("AU"),
+        code=code,
+        name_en=name_en,
+        name_zh=name_zh,
+        level=cells.word("level", _words(LEVELS)),
+        authority_type=cells.word("authority_type", _words(AUTHORITY_TYPES), default="department"),
+        field=cells.text("field") or "ecology",
+        contact_address=cells.text("address", required=True),
+        contact_channel=cells.text("contact", required=True),
+        jurisdiction=shapes.element(MultiPolygon([part for part in _parts(geom) if isinstance(part, Polygon)])),
+    )
+    if code and not cells.refusals:
+        intake.codes.add(code)
+    return [row]
+
+
 def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     """One zone for each part of the shape: the parts of a multi-part feature are places of their own."""
     zone = intake.work.rulebook.at_place(geom, intake.work.now).zone
@@ -149,7 +189,7 @@ def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     buffer_m = cells.number("buffer_m") or 0.0
     if cells.refusals:
         return []
-    parts = [part for part in getattr(geom, "geoms", (geom,)) if isinstance(part, Polygon)]
+    parts = [part for part in _parts(geom) if isinstance(part, Polygon)]
     made = []
     for part in parts:
         new = NewZone(
@@ -166,6 +206,10 @@ def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
         row.origin = Origin.LEGACY.value
         made.append(row)
     return list(made)
+
+
+def _parts(geom: BaseGeometry) -> Sequence[BaseGeometry]:
+    return list(getattr(geom, "geoms", (geom,)))
 
 
 def _after(last: date | None, zone: ZoneInfo) -> datetime | None:
@@ -244,6 +288,11 @@ LAYERS: Mapping[str, Layer] = {
     "protected": Layer(POLYGONS, CONTEXT_FIELDS, _context("protected")),
     "water": Layer(POLYGONS, CONTEXT_FIELDS, _context("water")),
     "farmland": Layer(POLYGONS, CONTEXT_FIELDS, _context("farmland")),
+    "authorities": Layer(
+        POLYGONS,
+        ("code", "name", "name_en", "name_zh", "level", "authority_type", "field", "address", "contact"),
+        _authority,
+    ),
     "entities": Layer(ANY_PLACE, ("registration_code", "name", "address", "entity_type"), _entity),
     "zones": Layer(
         POLYGONS, ("name", "name_en", "name_zh", "kind", "buffer_m", "source", "valid_from", "valid_to"), _zone

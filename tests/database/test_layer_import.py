@@ -11,8 +11,9 @@ from sqlalchemy import func, select, text
 
 from geo import commands
 from geo.intake import LAYERS, Options, import_layer, importer
+from schemas.actors import HOST
 from schemas.refusals import RuleViolation
-from schemas.tables import ContextFeature, Device, ImportBatch, PrivacyZone, SupervisedEntity
+from schemas.tables import Authority, ContextFeature, Device, ImportBatch, PrivacyZone, SupervisedEntity
 
 PIT = box(113.30, 23.15, 113.302, 23.152)
 BOW_TIE = Polygon([(113.30, 23.15), (113.31, 23.16), (113.31, 23.15), (113.30, 23.16)])
@@ -374,7 +375,67 @@ def test_a_layer_that_does_not_exist__refused(bring, csv):
 
 
 def test_every_layer_has_columns_with_synonyms():
-    assert set(LAYERS) == {"permits", "protected", "water", "farmland", "entities", "devices", "zones"}
+    assert set(LAYERS) == {"permits", "protected", "water", "farmland", "entities", "devices", "zones", "authorities"}
+
+
+# -- authorities ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def host_brings(services):
+    """Imports a file as those who run the installation."""
+
+    def run(path, layer, **options):
+        with services.work(HOST) as doing:
+            report = import_layer(doing, path, Options(layer=layer, **options))
+            if report.batch is not None:
+                doing.commit()
+        return report
+
+    return run
+
+
+COUNTY = {"code": ["B7"], "name": ["北江区生态环境局"], "level": ["区"], "address": ["1 Road"], "contact": ["12369"]}
+
+
+def test_GD_02_2__authorities__come_with_where_they_may_act(host_brings, gpkg, session):
+    assert host_brings(gpkg([PIT], **COUNTY), "authorities").imported == 1
+    made = session.scalars(select(Authority).where(Authority.code == "B7")).one()
+    assert (made.name_zh, made.level, made.authority_type) == ("北江区生态环境局", "county", "department")
+    assert to_shape(made.jurisdiction).equals_exact(MultiPolygon([PIT]), 1e-6)
+    devices = host_brings(
+        gpkg(
+            [Point(113.301, 23.151)],
+            name=["C1"],
+            type=["camera"],
+            item=["ECO-01"],
+            purpose=["监控排口"],
+            place_text=["排口"],
+        ),
+        "devices",
+        authority="B7",
+    )
+    assert [refusal.rule for row in devices.rows for refusal in row.refusals] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        ({"code": ["A1"]}, "layer.duplicate"),
+        ({"level": ["galaxy"]}, "layer.field"),
+        ({"contact": [None]}, "layer.field"),
+    ],
+)
+def test_authorities__taken_code_or_missing_word__row_refused(host_brings, gpkg, changed, rule):
+    report = host_brings(gpkg([PIT], **COUNTY | changed), "authorities")
+    assert report.batch is None
+    assert [refusal.rule for refusal in report.rows[0].refusals] == [rule]
+
+
+def test_authorities__entered_by_somebody_signed_in__403(bring, gpkg):
+    with pytest.raises(RuleViolation) as caught:
+        bring(gpkg([PIT], **COUNTY), "authorities")
+    assert caught.value.status == 403
 
 
 # -- the command line -------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ COMMANDS = {
     "db": "web.cli.db",
     "demo": "web.cli.demo",
     "flight": "web.cli.flight",
+    "item": "web.cli.item",
     "layer": "web.cli.layer",
     "ledger": "web.cli.ledger",
     "person": "web.cli.person",
