@@ -79,6 +79,7 @@ require_system() {
     has_node || need "Node.js with npm" nodejs npm
     has_node || give_up "Node.js 18 or newer is missing" "a newer release from nodejs.org"
     has_chinese_font || need "a font for Chinese" fonts-noto-cjk
+    [[ $1 != test ]] || has_libatomic || need "a library of the browser tests' driver" libatomic1
     [[ $1 != test ]] || find_chromium || install_chromium
 }
 
@@ -109,6 +110,9 @@ install_postgis() {
 has_node() {
     command -v npm >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] < 18 ? 1 : 0)' 2>/dev/null
 }
+
+# The Node.js that Playwright brings along is linked to it.
+has_libatomic() { compgen -G '/usr/lib*/*/libatomic.so.1' || compgen -G '/usr/lib*/libatomic.so.1'; } >/dev/null
 
 has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/NotoSansCJK*' >/dev/null ||
