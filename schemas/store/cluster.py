@@ -109,13 +109,14 @@ class Cluster:
 
     @property
     def running(self) -> bool:
-        """True if a server accepts connections on the socket."""
+        """True if a server answers on the socket, and neither starts, recovers nor ends."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(_socket_file(self.socket_dir)))
+                # The socket takes connections long before and after the server serves them; the last line says which.
+                return (self.data_dir / "postmaster.pid").read_text().rstrip().endswith("ready")
             except OSError:
                 return False
-        return True
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
         """SQLAlchemy URL (psycopg 3) of one database of this cluster."""
@@ -272,7 +273,7 @@ class Cluster:
         arguments += ["-o", self._options()]
         for _ in range(START_ATTEMPTS):
             result = self._run(programs / "pg_ctl", *arguments)
-            if result.returncode == 0:
+            if result.returncode == 0 or self.running:
                 return
             time.sleep(1)
         said = self.log_file.read_text(errors="replace") if self.log_file.exists() else result.stdout

@@ -290,6 +290,28 @@ def test_cluster__url__names_the_socket(cluster: Cluster) -> None:
     assert cluster.url("x").endswith("&port=5432")
 
 
+def test_cluster__server_that_still_recovers__is_not_running(cluster: Cluster) -> None:
+    cluster.start()
+    file = cluster.data_dir / "postmaster.pid"
+    told = file.read_text()
+    file.write_text(told.replace("ready", "starting"))
+    assert not cluster.running
+    file.write_text(told)
+    assert cluster.running
+
+
+def test_cluster__killed_and_started_by_many_at_once__serves_each(cluster: Cluster, tmp_path: Path) -> None:
+    """Whoever comes while another starts the server waits, instead of meeting one that does not serve yet."""
+    cluster.start()
+    ask(cluster, "CREATE TABLE t AS SELECT repeat('x', 500) AS x FROM generate_series(1, 100000)")
+    os.kill(int((cluster.data_dir / "postmaster.pid").read_text().split("\n", 1)[0]), signal.SIGKILL)
+    start = [sys.executable, "-m", "schemas.store.cluster", "--root", str(tmp_path / "checkout")]
+    starting = [subprocess.Popen([*start, "start"], cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(4)]
+    for process in starting:
+        assert process.wait(timeout=90) == 0
+        assert ask(cluster, "SELECT count(*) FROM t") == "100000"
+
+
 def test_cluster__socket_left_by_a_dead_server__is_not_running(cluster: Cluster) -> None:
     cluster.start()
     cluster.stop()
