@@ -32,6 +32,8 @@ LIMITS: dict[str, Limit] = {
     "raster.ratio": Limit(200, "times", "unpacked against packed size", "reliability.md 4.3"),
     "raster.exif_bytes": Limit(64 << 10, "bytes", "metadata of one photo", "reliability.md 5 row 47"),
     "frame.pixels": Limit(100_000_000, "pixels", "one photo", "the largest aerial cameras"),
+    "terrain.lowest": Limit(-500, "m", "the lowest dry land is at -430 m", "the shore of the Dead Sea"),
+    "terrain.highest": Limit(9_000, "m", "the highest mountain is 8,849 m", "Qomolangma"),
     "layer.bytes": Limit(256 << 20, "bytes", "one imported layer file", "a county's parcels"),
     "layer.json_bytes": Limit(64 << 20, "bytes", "one imported GeoJSON layer", "it is held in memory whole"),
     "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),

@@ -56,6 +56,13 @@ def windows(grid: Grid, row_bytes: int, *, tile: int | None = None) -> Iterator[
             yield Window(left, top, width, height), min(done, 1.0)
 
 
+def crs_name(crs_wkt: str) -> str:
+    """A CRS by its code such as EPSG:32649, or by its name where it has none."""
+    crs = CRS.from_wkt(crs_wkt)
+    authority = crs.to_authority(min_confidence=100)
+    return ":".join(authority) if authority else crs.name
+
+
 def moved(shape: G, source: CRS | str, target: CRS | str) -> G:
     """A shape of one CRS in another, easting or longitude first; what cannot be placed becomes infinite."""
     change = Transformer.from_crs(source, target, always_xy=True)

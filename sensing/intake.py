@@ -11,9 +11,10 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from geo.terrain import Terrain
-from schemas.refusals import invalid
+from schemas.refusals import invalid, unsupported
 from sensing.bands import Role, roles_of
 from sensing.derivative import surviving_pixels
+from sensing.elevation import Heights, judge_heights, place
 from sensing.frames import MosaicPlan, plan_mosaic, pose_of
 from sensing.georeference import locate, usual_resolution_m
 from sensing.grid import Grid
@@ -106,6 +107,20 @@ def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
     if len(guests) > 1 and photos < len(guests):
         raise invalid("frame.mixed", "frame.mixed", measured=photos, required=len(guests))
     return _from_photos(guests, reports, told) if photos else _from_image(guests[0], reports[0], told)
+
+
+def receive_elevation(room: Quarantine, file: Path) -> tuple[Guest, Path, Heights]:
+    """Admit an elevation model; the guest, our own plain copy of it (still in quarantine), and what it holds.
+
+    Raises RuleViolation with every reason for which it is none.
+    """
+    guest = room.admit(file)
+    if guest.driver != "GTiff":
+        raise unsupported("raster.magic", "terrain.not_geotiff", name=guest.name, measured=guest.driver)
+    (report,) = room.inspect([guest])
+    copy, heights = room.heights(guest, report, place(report, guest.name))
+    judge_heights(heights, guest.name)
+    return guest, copy, heights
 
 
 def _is_photo(report: HeaderReport) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -24,13 +25,15 @@ from shapely.geometry import shape
 
 from sensing import frames, photo
 from sensing.derivative import DerivativeWriter
-from sensing.grid import Grid, windows
+from sensing.elevation import Heights, vertical_of
+from sensing.grid import BLOCK, Grid, windows
 from sensing.header import Driver, GroundPoint, HeaderReport
 from sensing.mask import ZoneBurner, validity
 
 _FRAME_CACHE_BYTES = 512 << 20
 _TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
 _TAG_LENGTH = 200
+_NAME_LENGTH = 80
 _OWN_TYPES = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
 
 
@@ -111,6 +114,44 @@ def mosaic(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
     yield {"written": writer.counts()}
 
 
+def heights(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """Write our own plain copy of an elevation model, window by window; the last line tells what it holds."""
+    grid = Grid.load(job["grid"])
+    report = HeaderReport.model_validate(job["report"])
+    file, known, lowest_m, highest_m = job["files"][0], 0, math.inf, -math.inf
+    with ExitStack() as stack:
+        # Older GeoTIFFs show their vertical datum only when asked.
+        stack.enter_context(rasterio.Env(GTIFF_REPORT_COMPD_CS=True))
+        source = stack.enter_context(rasterio.open(file["path"], driver=file["driver"]))
+        target = stack.enter_context(rasterio.open(job["output"], "w", **_plain(grid)))
+        for window, done in windows(grid, grid.width * 8):
+            heights_m = _heights_m(source, report, window)
+            target.write(heights_m, 1, window=window)
+            found_m = heights_m[~np.isnan(heights_m)]
+            known += found_m.size
+            lowest_m = float(found_m.min(initial=lowest_m))
+            highest_m = float(found_m.max(initial=highest_m))
+            yield {"progress": done}
+        unit, vertical = (source.units[0] or "")[:_NAME_LENGTH], vertical_of(source.crs.to_wkt(version="WKT2_2019"))
+    told = Heights(known=known, lowest_m=lowest_m, highest_m=highest_m, unit=unit, vertical=vertical)
+    yield {"written": told.model_dump()}
+
+
+def _heights_m(source: DatasetReader, report: HeaderReport, window: Window) -> NDArray[np.float32]:
+    """Heights by the file's own scale and offset, NaN where it has none; what no float32 holds stays infinite."""
+    raw, valid = _measured(source, report, window)
+    with np.errstate(over="ignore", invalid="ignore"):
+        heights_m = raw[0].astype(np.float64) * source.scales[0] + source.offsets[0]
+        return np.where(valid, heights_m.astype(np.float32), np.float32(np.nan))
+
+
+def _plain(grid: Grid) -> dict[str, Any]:
+    size = {"width": grid.width, "height": grid.height, "count": 1, "dtype": "float32", "nodata": math.nan}
+    place = {"crs": RasterCRS.from_wkt(grid.crs_wkt), "transform": grid.transform}
+    tiles = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
+    return {"driver": "GTiff", **size, **place, **tiles, "compress": "deflate", "zlevel": 3, "predictor": 3}
+
+
 def _writer(job: dict[str, Any], grid: Grid, bands: int, dtype: str) -> DerivativeWriter:
     burner = ZoneBurner((shape(zone) for zone in job["zones"]), CRS.from_wkt(grid.crs_wkt), grid.transform)
     return DerivativeWriter(Path(job["output"]), grid, (bands, dtype), burner)
@@ -124,6 +165,12 @@ def _common_type(report: HeaderReport) -> str:
 
 
 def _read(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    raw, valid = _measured(source, report, window)
+    return raw.astype(_common_type(report), copy=False), valid
+
+
+def _measured(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The data bands as the file holds them, and which pixels count."""
     try:
         raw = source.read(report.data_bands, window=window)
         alpha = source.read(report.alpha_band, window=window) if report.alpha_band else None
@@ -131,8 +178,7 @@ def _read(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[
     except (RasterioError, OSError) as error:
         raise Unreadable(0) from error
     nodata = [report.nodata[band - 1] for band in report.data_bands]
-    valid = validity(raw, nodata=nodata, alpha=alpha, mask=own_mask)
-    return raw.astype(_common_type(report), copy=False), valid
+    return raw, validity(raw, nodata=nodata, alpha=alpha, mask=own_mask)
 
 
 def _has_mask_band(source: DatasetReader) -> bool:
@@ -194,4 +240,5 @@ TASKS: dict[str, Callable[[dict[str, Any], str], Iterator[dict[str, Any]]]] = {
     "inspect": inspect,
     "transcode": transcode,
     "mosaic": mosaic,
+    "heights": heights,
 }

@@ -49,7 +49,7 @@ class ContentStore:
         if not home.exists():
             # A rename within one file system is atomic; the directory's own entry is flushed like the content.
             arriving.rename(home)
-            _flush_directory(home.parent)
+            flush_directory(home.parent)
         return sha256
 
     def get(self, sha256: str) -> Path:
@@ -68,7 +68,8 @@ class ContentStore:
         return digest.hexdigest() == sha256
 
 
-def _flush_directory(directory: Path) -> None:
+def flush_directory(directory: Path) -> None:
+    """Flush the names in a directory to the disk, so that a rename survives a loss of power."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -30,6 +30,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from schemas.refusals import Kind, RuleViolation, invalid, too_large, violation
+from sensing.elevation import Heights
 from sensing.frames import Placement
 from sensing.grid import Grid
 from sensing.header import Driver, HeaderReport, driver_of
@@ -140,9 +141,10 @@ class Quarantine:
     ) -> Written:
         """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included."""
         job = {"task": "transcode", "report": report.model_dump(), "by_points": not report.has_affine}
+        job |= {"zones": [mapping(zone) for zone in zones]}
         pixel_bytes = report.unpacked_bytes / (report.width * report.height)
         _expect_space(self._directory, grid.width * grid.height * pixel_bytes * _COPY_SHARE)
-        return self._write(job, [guest], grid, zones, progress)
+        return _masked(*self._write(job, [guest], grid, progress))
 
     def mosaic(
         self,
@@ -154,34 +156,40 @@ class Quarantine:
     ) -> Written:
         """One masked scene from nadir photos; zones in EPSG:4326, margins included."""
         job = {"task": "mosaic", "placements": [placement.dump() for placement in placements]}
+        job |= {"zones": [mapping(zone) for zone in zones]}
         _expect_space(self._directory, grid.width * grid.height * 3 * _COPY_SHARE)
-        return self._write(job, guests, grid, zones, progress)
+        return _masked(*self._write(job, guests, grid, progress))
+
+    def heights(self, guest: Guest, report: HeaderReport, grid: Grid) -> tuple[Path, Heights]:
+        """Our own plain copy of an elevation model whose header was let pass, and what its cells hold.
+
+        The copy has one band of float32 metres, NaN where the file has no height, and nothing else of the file.
+        """
+        job = {"task": "heights", "report": report.model_dump()}
+        _expect_space(self._directory, grid.width * grid.height * 4 * _COPY_SHARE)
+        path, written = self._write(job, [guest], grid, lambda _: None)
+        return path, Heights.model_validate(written)
 
     def _write(
-        self,
-        job: dict[str, Any],
-        guests: Sequence[Guest],
-        grid: Grid,
-        zones: Sequence[BaseGeometry],
-        progress: Progress,
-    ) -> Written:
-        output = Path(tempfile.mkdtemp(dir=self._directory)) / "masked.tif"
-        job |= {
-            "files": _files(guests),
-            "grid": grid.dump(),
-            "zones": [mapping(zone) for zone in zones],
-            "output": str(output),
-        }
+        self, job: dict[str, Any], guests: Sequence[Guest], grid: Grid, progress: Progress
+    ) -> tuple[Path, dict[str, Any]]:
+        """The file that the child wrote for `job`, and what it says about it."""
+        output = Path(tempfile.mkdtemp(dir=self._directory)) / "copy.tif"
+        job |= {"files": _files(guests), "grid": grid.dump(), "output": str(output)}
         megapixels = grid.width * grid.height / 1e6 + 2.0 * len(guests)
         wall_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
-        counts: dict[str, int] = {}
+        written: dict[str, Any] = {}
         for line in _converse(job, guests, wall_s=wall_s, written_bytes=32 * _GIB):
             if "progress" in line:
                 progress(float(line["progress"]))
-            counts = line.get("written", counts)
-        if not counts or not output.is_file():
+            written = line.get("written", written)
+        if not written or not output.is_file():
             raise invalid("raster.corrupt", "raster.corrupt", name=guests[0].name)
-        return Written(output, counts["valid"], counts["void"], counts["private"])
+        return output, written
+
+
+def _masked(path: Path, counts: dict[str, int]) -> Written:
+    return Written(path, counts["valid"], counts["void"], counts["private"])
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from geoalchemy2.shape import from_shape
-from pyproj import CRS
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from schemas import tables
 from schemas.ids import public_id
 from schemas.tables import SRID
+from sensing.grid import crs_name
 from sensing.intake import Placed
 from sensing.mask import Zone, zone_version
 from sensing.quarantine import Written
@@ -42,7 +42,7 @@ def scene(
         captured_at=placed.captured_at,
         captured_until=placed.captured_until,
         footprint=from_shape(_one_polygon(placed.shown), srid=SRID),
-        crs=_crs_name(placed.grid.crs_wkt),
+        crs=crs_name(placed.grid.crs_wkt),
         gsd_m=placed.gsd_m,
         position_error_m=placed.position_error_m,
         header=_header(placed),
@@ -120,12 +120,6 @@ def detection(
 
 def _one_polygon(shape: BaseGeometry) -> BaseGeometry:
     return shape if shape.geom_type == "Polygon" else shape.convex_hull
-
-
-def _crs_name(crs_wkt: str) -> str:
-    crs = CRS.from_wkt(crs_wkt)
-    authority = crs.to_authority(min_confidence=100)
-    return ":".join(authority) if authority else crs.name
 
 
 def _header(placed: Placed) -> dict[str, Any]:

@@ -49,6 +49,7 @@ COMMANDS = {
     "scene": "web.cli.scene",
     "serve": "web.cli.serve",
     "simulator": "web.cli.simulator",
+    "terrain": "web.cli.terrain",
     "worker": "web.cli.worker",
 }
 
