@@ -74,12 +74,15 @@ def import_model(services: Services, file: Path, *, actor: Actor = HOST) -> Impo
         guest, copy, heights = receive_elevation(room, file)
         model = _described(copy)
         with _arriving(copy, services.data_dir) as arriving:
+            current = services.data_dir / TERRAIN_FILE
+            before = _kept(current) if current.is_file() else None
             # The record comes first: a database that is away must not leave a model that nobody accounts for.
             with services.work(actor) as work:
                 facts = asdict(model) | {"source_sha256": guest.sha256, "vertical_datum": heights.datum}
                 work.record("terrain.import", "terrain", new_id(), facts)
                 work.commit()
-            before = _put_in_place(arriving, services.data_dir / TERRAIN_FILE)
+            arriving.rename(current)
+            flush_directory(services.data_dir)
     return Imported(model, heights, guest.sha256, before)
 
 
@@ -100,17 +103,13 @@ def _arriving(copy: Path, data_dir: Path) -> Iterator[Path]:
         arriving.unlink(missing_ok=True)
 
 
-def _put_in_place(arriving: Path, place: Path) -> str | None:
-    """Rename the new model over the old one, which is kept under its hash; gives that name."""
-    before = None
-    if place.is_file():
-        before = place.with_stem(f"{place.stem}-{_sha256(place)[:12]}")
-        # The same bytes were kept already.
-        with suppress(FileExistsError):
-            os.link(place, before)
-    arriving.rename(place)
-    flush_directory(place.parent)
-    return before.name if before else None
+def _kept(current: Path) -> str:
+    """Give the model that is to be replaced a second name, by its hash, under which it stays."""
+    kept = current.with_stem(f"{current.stem}-{_sha256(current)[:12]}")
+    # The same bytes may have been kept before.
+    with suppress(FileExistsError):
+        os.link(current, kept)
+    return kept.name
 
 
 def _described(path: Path) -> Model:

@@ -23,7 +23,7 @@ WORDS = {
         "model": "SHA-256 {sha256}",
         "cells": "{crs}, cells of {resolution:g} m, {void:.2%} without a height",
         "bounds": "WGS 84: longitude {west:.5f} to {east:.5f}, latitude {south:.5f} to {north:.5f}",
-        "none": "There is no elevation model, so no true height is known and no flight passes its check.",
+        "none": "There is no elevation model, so the height of the ground is not known anywhere.",
         "bring": "Bring one in: skywarden terrain import FILE",
     },
     "zh": {
@@ -35,7 +35,7 @@ WORDS = {
         "model": "SHA-256 {sha256}",
         "cells": "{crs}，格网 {resolution:g} 米，无高程的格网占 {void:.2%}",
         "bounds": "WGS 84：经度 {west:.5f} 至 {east:.5f}，纬度 {south:.5f} 至 {north:.5f}",
-        "none": "尚无高程模型，无法确定真高，任何飞行都不能通过检查。",
+        "none": "尚无高程模型，各处地面高程均未知。",
         "bring": "导入方法：skywarden terrain import FILE",
     },
 }

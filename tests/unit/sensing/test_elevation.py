@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from pyproj import CRS
 
 from schemas.refusals import LANGUAGES, RuleViolation
 from sensing.elevation import Heights, Vertical, judge_heights, place, vertical_of
@@ -14,8 +15,6 @@ SEA = Vertical(name="EGM2008 height", unit="metre", from_sea_level_up=True)
 
 
 def wkt(name: str) -> str:
-    from pyproj import CRS
-
     return CRS.from_user_input(name).to_wkt()
 
 
