@@ -3,6 +3,7 @@
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
 from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
+from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationRun
 from schemas.tables.patrols import AirspaceClearance, InspectionPlan, PatrolArea, PatrolRoute
 from schemas.tables.people import LoginAttempt, Person, Qualification, RoleAssignment, WebSession
@@ -35,7 +36,10 @@ __all__ = [
     "DeviceSite",
     "Drone",
     "Flight",
+    "FlightEvent",
     "FlightFrame",
+    "FlightOrder",
+    "Gateway",
     "ImportBatch",
     "InspectionPlan",
     "Installation",

@@ -72,6 +72,11 @@ class TelemetryPoint(Base):
     ground_speed_m_s: Mapped[float | None]
     battery_pct: Mapped[int | None]
     implausible: Mapped[bool] = mapped_column(default=False)
+    alt_agl_m: Mapped[float | None]
+    along_m: Mapped[float | None]
+    cross_track_m: Mapped[float | None]
+    conformance: Mapped[str | None]
+    item: Mapped[int | None]
 
 
 class FlightFrame(Identified, Recorded, Base):

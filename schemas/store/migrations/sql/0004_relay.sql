@@ -1,0 +1,1 @@
+-- Credentials of relays, which forward raw frames between an aircraft and the gateway.

@@ -1,0 +1,1 @@
+-- Fingerprints of the keys that sign the links of aircraft; the keys themselves are never in the database.

@@ -1,0 +1,1 @@
+-- What the engine found of a flight, from its live track and from its logs; photos with pose and footprint.

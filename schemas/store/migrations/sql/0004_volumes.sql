@@ -1,0 +1,1 @@
+-- The air that a cleared flight may use, in four dimensions; no two flights share it.

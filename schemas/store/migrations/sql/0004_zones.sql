@@ -1,0 +1,1 @@
+-- Privacy zones with a height band and a schedule (GD-16.5).
