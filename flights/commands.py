@@ -203,9 +203,17 @@ def mark_uploaded(work: Work, flight: Flight, ground: Ground, read_back: ReadBac
 
 
 def mark_airborne(work: Work, flight: Flight, ground: Ground) -> None:
-    """The last look at all rules before the vehicle is armed; afterwards the flight counts as airborne."""
+    """The last look at all rules before the vehicle is armed; afterwards the flight counts as airborne.
+
+    A flight that was set down to change its battery began when it first took off.
+    """
     work.apply(flight, "take_off", ground=ground)
-    flight.airborne_at = work.now
+    flight.airborne_at = flight.airborne_at or work.now
+
+
+def mark_set_down(work: Work, flight: Flight, reason: str) -> None:
+    """The aircraft is down to change its battery and takes off again on the same mission."""
+    work.apply(flight, "set_down", reason=reason, record={"reason": reason})
 
 
 def mark_landed(work: Work, flight: Flight, *, tlog_sha256: str | None = None) -> None:

@@ -88,6 +88,35 @@ class TestTakeOff:
         assert texts(refused(work, "F1", commands.mark_airborne, number, GROUND)) == {"flight.not_in_window"}
 
 
+class TestBatteryChange:
+    """The aircraft comes down on the way and flies on: one flight, one mission."""
+
+    def test_DC_1__flies_on__began_when_it_first_took_off(self, work, session, clock):
+        number = airborne(work)
+        began = clock.now()
+        clock.advance(timedelta(minutes=9))
+        do(work, "SYSTEM", commands.mark_set_down, number, "battery at 24 %")
+        assert row(session, number).state == "uploaded"
+        clock.advance(timedelta(minutes=5))
+        do(work, "F1", commands.mark_airborne, number, GROUND)
+        session.expire_all()
+        flight = row(session, number)
+        assert (flight.state, flight.airborne_at) == ("airborne", began)
+
+    def test_state_reason__without_a_reason__refused(self, work):
+        assert rules(refused(work, "SYSTEM", commands.mark_set_down, airborne(work), " ")) == {"state.reason"}
+
+    def test_state_role__by_the_pilot__refused(self, work):
+        violation = refused(work, "F1", commands.mark_set_down, airborne(work), "battery")
+        assert rules(violation) == {"state.role"}
+
+    def test_GD_16_1__the_window_is_over_meanwhile__stays_down(self, work, clock):
+        number = airborne(work)
+        do(work, "SYSTEM", commands.mark_set_down, number, "battery")
+        clock.advance(timedelta(hours=2))
+        assert texts(refused(work, "F1", commands.mark_airborne, number, GROUND)) == {"flight.not_in_window"}
+
+
 class TestEnd:
     def test_GD_16_3__strayed__closed_only_with_an_explanation(self, work, session, clock):
         number = airborne(work)

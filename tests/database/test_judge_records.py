@@ -133,6 +133,13 @@ def test_GD_36_1__times_of_a_flight__final_once_it_is_down(plain, flights, refus
         plain.run(f"UPDATE core.flight SET {change} WHERE id = %s", flight)
 
 
+@pytest.mark.parametrize("state", ["uploaded", "airborne"])
+def test_GD_36_1__first_take_off__final(plain, flights, refused_by, state):
+    flight = flights(state, 0, 1, airborne_at=TEN)
+    with refused_by("GD-36.1"):
+        plain.run("UPDATE core.flight SET airborne_at = now() WHERE id = %s", flight)
+
+
 def test_GD_20_2__closed_flight__final(plain, flights, refused_by):
     flight = flights("closed", 0, 1)
     with refused_by("GD-20.2"):
