@@ -113,6 +113,21 @@ class Residential:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """Air that another flight holds: a polygon (EPSG:4326), a band of true heights, from `start` until `end`.
+
+    Times are aware. Two flights conflict where all three overlap; bands and periods that only touch do not.
+    """
+
+    flight: str
+    geom: BaseGeometry
+    alt_agl_min_m: float
+    alt_agl_max_m: float
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
 class Situation:
     """Everything that a plan is judged against. `pack` None: no rules are in force where it leads."""
 
@@ -125,6 +140,7 @@ class Situation:
     airspace: tuple[AirspaceArea, ...] = ()
     clearances: tuple[Clearance, ...] = ()
     residential: tuple[Residential, ...] = ()
+    traffic: tuple[Volume, ...] = ()
 
 
 @dataclass(frozen=True)
