@@ -7,13 +7,14 @@ from web.account.views import section as account
 from web.desk.views import section as desk
 from web.identity import request_identity
 from web.permissions import GuardedFlask
+from web.pilot.live import section as flights_live
 from web.pilot.views import section as pilot
 from web.public.data import section as data
 from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.wiring import Services
 
-SECTIONS = (public, tiles, data, account, pilot, desk)
+SECTIONS = (public, tiles, data, account, pilot, flights_live, desk)
 
 
 def create_app(services: Services) -> GuardedFlask:

@@ -29,7 +29,8 @@ class Link:
     @property
     def current(self) -> bool:
         """Whether the page being shown lies under this entry."""
-        return request.path == self.path or (self.path != "/" and request.path.startswith(f"{self.path}/"))
+        longest = max((link.path for link in LINKS if _lies_under(link.path)), key=len, default="")
+        return self.path == longest
 
 
 LINKS = (
@@ -37,8 +38,13 @@ LINKS = (
     Link("/list", lazy_gettext("List"), Permission.BROWSE),
     Link("/rules", lazy_gettext("Rules and rights"), Permission.BROWSE),
     Link("/pilot", lazy_gettext("Pilot desk"), Permission.CHECK_PLAN),
+    Link("/pilot/air", lazy_gettext("In the air"), Permission.WATCH_FLIGHT),
     Link("/review", lazy_gettext("Review desk"), Permission.READ_DETECTIONS),
 )
+
+
+def _lies_under(path: str) -> bool:
+    return request.path == path or (path != "/" and request.path.startswith(f"{path}/"))
 
 
 def register(app: Flask) -> None:

@@ -41,6 +41,9 @@ class Permission(StrEnum):
     CHECK_PLAN = "plan.check"
     FILE_FLIGHT = "flight.file"
     READ_OWN_FLIGHTS = "flight.read_own"
+    WATCH_FLIGHT = "flight.watch"
+    ORDER_FLIGHT = "flight.order"
+    CLEAR_FLIGHT = "flight.clear"
     READ_DETECTIONS = "detection.read"
     DECIDE_DETECTION = "detection.decide"
 
@@ -52,6 +55,9 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.CHECK_PLAN: frozenset({Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}),
     Permission.FILE_FLIGHT: frozenset({Role.PILOT}),
     Permission.READ_OWN_FLIGHTS: frozenset({Role.PILOT}),
+    Permission.WATCH_FLIGHT: frozenset({Role.PILOT, Role.UNIT_HEAD, Role.COMMAND_CENTRE}),
+    Permission.ORDER_FLIGHT: frozenset({Role.PILOT, Role.UNIT_HEAD, Role.COMMAND_CENTRE}),
+    Permission.CLEAR_FLIGHT: frozenset({Role.UNIT_HEAD}),
     Permission.READ_DETECTIONS: frozenset({Role.OFFICER}),
     Permission.DECIDE_DETECTION: frozenset({Role.OFFICER}),
 }

@@ -147,6 +147,45 @@ def layer(code: str) -> str:
     return _said(LAYERS, code)
 
 
+# ASTM F3548-21 names the states; here they are said for whoever watches a flight.
+CONFORMANCE: Mapping[str, str] = {
+    "accepted": N_("Not yet flying"),
+    "activated": N_("As published"),
+    "nonconforming": N_("Off its route"),
+    "contingent": N_("Not coming back to its route"),
+    "ended": N_("Ended"),
+}
+FLIGHT_EVENTS: Mapping[str, str] = {
+    "step": N_("Step"),
+    "position": N_("Position"),
+    "conformance": N_("Route"),
+    "gap": N_("Gap"),
+    "order": N_("Order"),
+    "ack": N_("Answer"),
+    "text": N_("Aircraft"),
+    "link": N_("Link"),
+    "override": N_("Pilot"),
+    "remote_id": N_("Remote ID"),
+    "photo": N_("Photo"),
+}
+FLIGHT_STEPS: Mapping[str, str] = {
+    "permitted": N_("every rule allows it"),
+    "connected": N_("connected"),
+    "prepared": N_("mission and fence are on board and read back"),
+    "ready": N_("the aircraft is ready"),
+    "airborne": N_("armed; the mission starts"),
+    "ended": N_("ended"),
+}
+ORDERS: Mapping[str, str] = {
+    "fly": N_("Take off"),
+    "pause": N_("Pause"),
+    "continue": N_("Go on"),
+    "return": N_("Return home"),
+    "land": N_("Land here"),
+    "abort": N_("Abort"),
+}
+
+
 def state(code: str) -> str:
     """A state in plain words."""
     return _said(STATES, code)
@@ -185,6 +224,21 @@ def assumed(code: str) -> str:
 def channel(code: str) -> str:
     """A way of publishing."""
     return _said(CHANNELS, code)
+
+
+def conformance(code: str) -> str:
+    """Whether a flight keeps to its route (ASTM F3548), in plain words."""
+    return _said(CONFORMANCE, code)
+
+
+def flight_event(code: str) -> str:
+    """What kind of thing happened during a flight."""
+    return _said(FLIGHT_EVENTS, code)
+
+
+def order(code: str) -> str:
+    """What somebody wants of a flight in progress."""
+    return _said(ORDERS, code)
 
 
 def _said(table: Mapping[str, str], code: str) -> str:

@@ -9,6 +9,7 @@ from tests.world import PEOPLE
 EVERYONE = "everyone"
 SIGNED_IN = "signed in"
 CHECKERS = {Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}
+WATCHERS = {Role.PILOT, Role.UNIT_HEAD, Role.COMMAND_CENTRE}
 MATRIX = {
     ("/", "GET"): EVERYONE,
     ("/list", "GET"): EVERYONE,
@@ -27,6 +28,13 @@ MATRIX = {
     ("/pilot/check", "POST"): CHECKERS,
     ("/pilot/file", "POST"): {Role.PILOT},
     ("/pilot/flight/<public_id>", "GET"): {Role.PILOT},
+    ("/pilot/air", "GET"): WATCHERS,
+    ("/pilot/air.json", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/watch", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/track.json", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/events", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/order", "POST"): WATCHERS,
+    ("/pilot/flight/<public_id>/clear", "POST"): {Role.UNIT_HEAD},
     ("/review", "GET"): {Role.OFFICER},
     ("/review/<public_id>", "GET"): {Role.OFFICER},
     ("/review/<public_id>", "POST"): {Role.OFFICER},

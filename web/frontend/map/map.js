@@ -41,6 +41,8 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibregl.ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-left");
   map.on("styledata", () => addSymbolsOnce(map, config));
+  // On a phone the key would cover the map that it explains.
+  if (matchMedia("(max-width: 860px)").matches) element.querySelector(".map-key")?.removeAttribute("open");
   map.once("idle", () => element.setAttribute("data-ready", ""));
   onSchemeChange(() => {
     map.skyDrawn = false;
