@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.dialects.postgresql import Range
 
 from flights.formats import read_plan
+from flights.ordering import order_flight as order_flight
 from flights.precheck import plan_digest
 from flights.profile import Ground
 from schemas.ids import public_id

@@ -13,7 +13,7 @@ _BETWEEN = {"en": ", ", "zh": "、"}
 
 @cache
 def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """All words: `{area: {code: {"en", "zh"}}}`, of the areas role, subject, state, step, level, place and validity."""
+    """All words: `{area: {code: {"en", "zh"}}}`; areas: role, subject, state, step, level, place, validity, order."""
     text = resources.files("schemas").joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

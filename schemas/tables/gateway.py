@@ -6,21 +6,31 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base
 
 ORDER_CHANNEL = "skywarden_order"
 FLIGHT_CHANNEL = "skywarden_flight"
+_OPEN = text("ended_at IS NULL")
 
 
 class Gateway(Base):
-    """One process on one link, for one flight; `beat_at` tells that it still runs."""
+    """One process on one link to one aircraft, with the flight that it leads; `beat_at` tells that it still runs."""
 
     __tablename__ = "gateway"
+    __table_args__ = (
+        Index(
+            "rule__DC-1__one_gateway_per_aircraft", "drone_id", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+        Index(
+            "rule__DC-1__one_gateway_per_flight", "flight_id", unique=True, postgresql_where=text("ended_at IS NULL")
+        ),
+    )
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
-    flight_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.flight.id"), index=True)
+    drone_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.drone.device_id"))
+    flight_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.flight.id"), index=True)
     link_url: Mapped[str]
     process: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
