@@ -22,7 +22,8 @@ from schemas.words import Coded
 
 # A gateway beats every second; one that has been silent for so long takes no order.
 BEAT_COUNTS_S = 10.0
-MOST_REASON = 200
+MOST_CHARACTERS = 200
+PARAMS = ("reason", "link")
 
 
 class OrderKind(StrEnum):
@@ -67,13 +68,12 @@ ORDERS: Mapping[OrderKind, _Rule] = {
 }
 
 
-def order_flight(
-    work: Work, flight: Flight, kind: str, *, reason: str | None = None, link: str | None = None
-) -> FlightOrder:
+def order_flight(work: Work, flight: Flight, kind: str, *, params: Mapping[str, Any] | None = None) -> FlightOrder:
     """Orders something of a flight; the gateway that leads it, or serves its aircraft, is told at once.
 
-    `link` names the line for `fly` where several gateways could serve. Raises RuleViolation: 422 for an unknown
-    order, 403 for somebody who may not give it, 409 with every rule against it.
+    `params` may hold a `reason`, and for `fly` the `link` where several gateways could serve; nothing else is kept.
+    Raises RuleViolation: 422 for an unknown order, 403 for somebody who may not give it, 409 with every rule
+    against it.
     """
     wanted, rule = _rule(kind)
     starts = wanted is OrderKind.FLY or (wanted is OrderKind.CONTINUE and flight.state in STARTS_IN)
@@ -85,9 +85,9 @@ def order_flight(
         raise RuleViolation(Kind.CONFLICT, refusals)
     if rule.needs_gateway and not _has_gateway(work, flight):
         raise conflict("DC-1", "flight.no_gateway", subject=label(flight))
-    said = {"reason": (reason or "").strip()[:MOST_REASON], "link": link}
-    params: dict[str, Any] = {name: value for name, value in said.items() if value}
-    order = FlightOrder(flight_id=flight.id, kind=str(wanted), params=params, ordered_by=work.actor.person_id)
+    said = {name: str((params or {}).get(name) or "").strip()[:MOST_CHARACTERS] for name in PARAMS}
+    kept = {name: value for name, value in said.items() if value}
+    order = FlightOrder(flight_id=flight.id, kind=str(wanted), params=kept, ordered_by=work.actor.person_id)
     work.session.add(order)
     work.session.flush()
     return order

@@ -54,7 +54,7 @@ def refused(work, code, number, kind):
 def test_order__in_the_air__pilot_unit_head_and_command_centre(work, gateway, code, kind):
     number = airborne(work)
     gateway()
-    order(work, code, number, kind, reason="smoke ahead")
+    order(work, code, number, kind, params={"reason": " smoke ahead ", "force": True})
     with work("F1") as unit:
         stored = unit.session.scalars(select(t.FlightOrder)).one()
         assert (stored.kind, stored.params, stored.taken_at) == (kind, {"reason": "smoke ahead"}, None)
