@@ -13,13 +13,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.link.errors import LinkLost
+from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.recorder import Recorder
-from flights.link.transport import Pipe, PipeClosed
+from flights.link.signing import Dropped, Signature
+from flights.link.transport import Bucket, Pipe, PipeClosed
 
 # Not 255: that is the pilot's own ground station, whose heartbeats may be what keeps the aircraft from its
 # ground-station failsafe. A restart of this gateway must not make an aircraft turn back.
@@ -31,14 +33,33 @@ SELECT_S = 0.05
 INBOX_SIZE = 10_000
 # Datagrams taken in one go, so that a flood cannot hold the heartbeat back.
 READS_AT_ONCE = 64
+# A radio carries a hundredth of this, and so does the network at ten messages a second of each kind.
+FLOOD_BYTES_PER_S = 1 << 20
+# So many frames of one fault make it an attack or a defect instead of noise, and then each tenfold.
+ALARM_AFTER = 3
+ALARM_EACH = 10
+_REASONS = frozenset(Dropped)
 
 Message = Any
 Listener = Callable[[Message], None]
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Alarm:
+    """Frames were dropped for `reason`, `count` of them by now, the last from this MAVLink source (0: none told)."""
+
+    reason: Dropped
+    count: int
+    system: int = 0
+    component: int = 0
+
+
 class _Codec(mavlink.MAVLink):  # type: ignore[misc]
-    """pymavlink's codec, made safe for several sending threads and aimed at the pinned vehicle."""
+    """pymavlink's codec, made safe for several sending threads, aimed at the pinned vehicle, and signing for it.
+
+    pymavlink's own signing stays off: it would lose its key or its time stamps where flights/link/signing.py does not.
+    """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(None, srcSystem=GATEWAY_SYSTEM, srcComponent=GATEWAY_COMPONENT)
@@ -50,10 +71,25 @@ class _Codec(mavlink.MAVLink):  # type: ignore[misc]
     def send(self, message: Message, force_mavlink1: bool = False) -> None:
         """Packs and sends one message; the sequence number belongs to the order on the wire."""
         self._connection.fix_targets(message)
+        signature = self._connection.signature
         with self._sending:
             frame = message.pack(self, force_mavlink1=False)
+            if signature is not None:
+                frame = signature.sign(frame, message.crc_extra)
             self.seq = (self.seq + 1) % 256
             self._connection.write(frame)
+
+    def decode(self, msgbuf: bytearray) -> Message:
+        """Decodes a whole frame of MAVLink 2 that is believed; of any other nothing but its head is looked at."""
+        reason = self._connection.disbelieves(msgbuf)
+        if reason is not None:
+            raise mavlink.MAVError(reason)
+        return super().decode(msgbuf)
+
+    def forget(self) -> None:
+        """Drops half a frame, whose other half was lost with the line."""
+        self.buf, self.buf_index = bytearray(), 0
+        self.expected_length = mavlink.HEADER_LEN_V1 + 2
 
 
 class Inbox:
@@ -86,18 +122,23 @@ class Inbox:
 class Connection:
     """A live line to the one vehicle whose heartbeat was heard first (its identity is pinned then).
 
-    Frames of MAVLink 1, of other systems and of unknown kinds are dropped and counted in `counts`; bytes
-    that are no MAVLink at all never raise. On a lost TCP connection or cable it reopens the pipe.
+    Frames of MAVLink 1, of other systems and of unknown kinds are dropped and counted in `counts`, and with a
+    `signature` every frame that it does not believe; bytes that are no MAVLink at all never raise, and more of
+    them than a vehicle sends are not even looked at. On a lost TCP connection or cable it reopens the pipe.
     """
 
-    def __init__(self, pipe: Pipe, recorder: Recorder | None = None) -> None:
+    def __init__(self, pipe: Pipe, recorder: Recorder | None = None, signature: Signature | None = None) -> None:
         self.counts: Counter[str] = Counter()
+        self.signature = signature
         self.target_system = 0
         self.target_component = 0
         self._pipe = pipe
         self._recorder = recorder
         self._inboxes: list[Inbox] = []
         self._listeners: list[Listener] = []
+        self._alarmed: list[Callable[[Alarm], None]] = []
+        self._suspicious: Counter[str] = Counter()
+        self._bucket = Bucket(FLOOD_BYTES_PER_S)
         self._lock = threading.Lock()
         self._alive = True
         self._open = True
@@ -119,11 +160,21 @@ class Connection:
         if self._thread.is_alive():
             self._thread.join()
         self._pipe.close()
+        if self.signature is not None:
+            self.signature.release()
 
     def wait_identified(self, timeout_s: float) -> None:
-        """Waits for the first heartbeat of an autopilot; raises LinkLost when none comes."""
-        if not self._identified.wait(timeout_s):
-            raise LinkLost.no_heartbeat(self._pipe.url, timeout_s)
+        """Waits for the first heartbeat of an autopilot.
+
+        Raises LinkLost when none comes, VehicleRefused with the reason when none that came was believed.
+        """
+        if self._identified.wait(timeout_s):
+            return
+        doubts = (Dropped.SIGNATURE, Dropped.REPLAY, Dropped.UNSIGNED, Dropped.MAVLINK_1)
+        doubt = max(doubts, key=lambda reason: self.counts[reason])
+        if self.counts[doubt]:
+            raise VehicleRefused.because(doubt, url=self._pipe.url, measured=self.counts[doubt])
+        raise LinkLost.no_heartbeat(self._pipe.url, timeout_s)
 
     @property
     def silence_s(self) -> float:
@@ -166,6 +217,14 @@ class Connection:
         """Calls `listener(message)` for every message, in the reading thread."""
         self._listeners.append(listener)
 
+    def on_alarm(self, listener: Callable[[Alarm], None]) -> None:
+        """Calls `listener(alarm)`, in the reading thread, when frames are dropped that should not have come.
+
+        A genuine frame of another system alarms at once, everything else at the third frame that claims to be of
+        the vehicle; after that each tenfold, so that a flood of frames makes no flood of alarms.
+        """
+        self._alarmed.append(listener)
+
     # -- the thread ---------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -179,12 +238,23 @@ class Connection:
                 continue
             try:
                 select.select([self._pipe.fileno()], [], [], SELECT_S)
-                for _ in range(READS_AT_ONCE):
-                    if not (data := self._pipe.read()):
-                        break
-                    self._take(data)
+                self._read(beat_due)
             except (PipeClosed, OSError, ValueError) as error:
                 self._lose(error)
+
+    def _read(self, until: float) -> None:
+        """Takes what has arrived, but never past the time at which the next heartbeat is due."""
+        for _ in range(READS_AT_ONCE):
+            data = self._pipe.read()
+            if not data:
+                return
+            if self._bucket.takes(len(data)):
+                self._take(data)
+            else:
+                self.counts[Dropped.FLOOD] += 1
+                self._suspect(Dropped.FLOOD)
+            if time.monotonic() >= until:
+                return
 
     def _lose(self, error: Exception) -> None:
         if self._alive:
@@ -196,12 +266,26 @@ class Connection:
         time.sleep(REOPEN_EVERY_S)
         with contextlib.suppress(OSError):
             self._pipe.reopen()
+            self.codec.forget()
             self._open = True
 
     def _take(self, data: bytes) -> None:
         for message in self.codec.parse_buffer(data) or ():
             if self._accept(message):
                 self._dispatch(message)
+
+    def disbelieves(self, frame: bytearray) -> Dropped | None:
+        """Why a frame is dropped before it is decoded, None when it is not."""
+        if frame[0] == mavlink.PROTOCOL_MARKER_V2:
+            reason = None if self.signature is None else self.signature.refuses(frame)
+            source = (frame[5], frame[6])
+        else:
+            reason, source = Dropped.MAVLINK_1, (frame[3], frame[4])
+        # Other stations share the air, and the vehicle passes some of them on; only what claims to be the vehicle
+        # itself is suspicious.
+        if reason not in (None, Dropped.MODEM) and self.target_system in (0, source[0]):
+            self._suspect(reason, source)
+        return reason
 
     def _accept(self, message: Message) -> bool:
         reason = self._rejects(message)
@@ -214,14 +298,36 @@ class Connection:
 
     def _rejects(self, message: Message) -> str | None:
         kind = message.get_type()
-        if kind == "BAD_DATA" or kind.startswith("UNKNOWN"):
-            return "link.garbage"
-        if message.get_msgbuf()[0] != mavlink.PROTOCOL_MARKER_V2:
-            return "link.mavlink1"
+        if kind == "BAD_DATA":
+            return message.reason if message.reason in _REASONS else Dropped.GARBAGE
+        if kind.startswith("UNKNOWN"):
+            return Dropped.GARBAGE
         source = (message.get_srcSystem(), message.get_srcComponent())
         if not self._identified.is_set():
-            return None if self._identify(message, source) else "link.unidentified"
-        return None if source == (self.target_system, self.target_component) else "link.identity"
+            return None if self._identify(message, source) else Dropped.UNIDENTIFIED
+        if source == (self.target_system, self.target_component):
+            return None
+        if self.signature is not None and source[0] != self.target_system:
+            self._suspect(Dropped.IDENTITY, source)
+        return Dropped.IDENTITY
+
+    def _suspect(self, reason: Dropped, source: tuple[int, int] = (0, 0)) -> None:
+        """Counts towards an alarm, and raises it when the count is due for one."""
+        self._suspicious[reason] += 1
+        count = self._suspicious[reason]
+        first = 1 if reason is Dropped.IDENTITY else ALARM_AFTER
+        while first < count:
+            first *= ALARM_EACH
+        if first != count:
+            return
+        alarm = Alarm(reason, count, *source)
+        log.warning("link %s: %d frames dropped, %s, source %d/%d", self._pipe.url, count, reason, *source)
+        for listener in self._alarmed:
+            try:
+                listener(alarm)
+            except Exception:
+                self.counts["listener.error"] += 1
+                log.debug("listener failed on an alarm", exc_info=True)
 
     def _identify(self, message: Message, source: tuple[int, int]) -> bool:
         """Pins the first autopilot that is heard; a heartbeat of a ground station or gimbal is not one."""

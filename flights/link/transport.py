@@ -24,6 +24,8 @@ from schemas.refusals import invalid
 MAX_READ_BYTES = 65_536
 CONNECT_TIMEOUT_S = 5.0
 SERIAL_DEFAULT_BAUD = 57_600
+# Datagrams of strangers that waited before the peer was pinned are passed over in batches.
+STRANGERS_AT_ONCE = 256
 
 _CLOSED = -1
 _HOST_PORT = re.compile(r"^(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})$")
@@ -92,6 +94,25 @@ def parse_url(url: str) -> Address:
     if scheme not in ("tcp", "udpin", "udpout") or where is None or not 0 < int(where["port"]) < 65_536:
         raise invalid("link.url", url=url[:200])
     return Address(scheme, where["host"].strip("[]"), int(where["port"]))
+
+
+class Bucket:
+    """Lets through so many bytes a second on average, and two seconds' worth at once."""
+
+    def __init__(self, bytes_per_s: int) -> None:
+        self._per_s = bytes_per_s
+        self._most = self._left = 2.0 * bytes_per_s
+        self._filled_at = time.monotonic()
+
+    def takes(self, count: int) -> bool:
+        """Whether `count` more bytes are within the measure; what is not leaves the bucket as it was."""
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._filled_at) * self._per_s, self._most)
+        self._filled_at = now
+        if count > self._left:
+            return False
+        self._left -= count
+        return True
 
 
 def open_pipe(url: str) -> Pipe:
@@ -178,29 +199,34 @@ class UdpPipe:
 
     def read(self) -> bytes:
         """One datagram of the pinned peer, or nothing."""
-        try:
-            data, source = self._socket.recvfrom(MAX_READ_BYTES, socket.MSG_DONTWAIT)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
-                return b""
-            raise PipeClosed(str(error)) from error
-        if self._peer is not None and source != self._peer:
-            return b""
-        self._last = source
-        return data
+        for _ in range(STRANGERS_AT_ONCE):
+            try:
+                data, source = self._socket.recvfrom(MAX_READ_BYTES, socket.MSG_DONTWAIT)
+            except OSError as error:
+                if error.errno in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
+                    return b""
+                raise PipeClosed(str(error)) from error
+            if self._peer is None or source == self._peer:
+                self._last = source
+                return data
+        return b""
 
     def write(self, data: bytes) -> None:
         """Sends one datagram to the peer: the one called, the pinned one, or the last that was heard."""
         with contextlib.suppress(OSError):
-            if self._calls:
+            if self._calls or self._peer is not None:
                 self._socket.send(data)
-            elif (target := self._peer or self._last) is not None:
-                self._socket.sendto(data, target)
+            elif self._last is not None:
+                self._socket.sendto(data, self._last)
 
     def pin(self) -> None:
-        """Talk only to the peer last heard, whoever else sends to this port."""
-        if not self._calls:
+        """Talk only to the peer last heard, whoever else sends to this port.
+
+        The kernel drops the datagrams of all others from now on; those that wait already are passed over.
+        """
+        if not self._calls and self._last is not None:
             self._peer = self._last
+            self._socket.connect(self._last)
 
     def reopen(self) -> None:
         """Nothing to do: a datagram socket does not close."""

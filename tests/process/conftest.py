@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -18,48 +15,17 @@ from flights.formats import write_plan
 from flights.ground import TERRAIN_FILE, open_ground
 from flights.link.vehicle import VehicleLink
 from flights.model import Frame
-from flights.simulator.options import Options
-from flights.simulator.process import Simulator, simulate
+from flights.simulator.process import Simulator
 from schemas import tables as t
 from schemas.clock import SystemClock
 from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.simulated import START, free_port, simulator
 from tests.situations import R1, drawn
 from tests.world import HOME_AMSL_M
 
+__all__ = ["START", "free_port", "simulator"]
 END = TEN_ON_THE_FIRST_FLYING_DAY + timedelta(hours=2)
-START = datetime(2025, 7, 2, 2, 0, tzinfo=UTC)
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def simulator(**options: object) -> Iterator[tuple[Simulator, str]]:
-    """A running simulator and the URL under which it is reached."""
-    port = free_port()
-    base = {"listen": f"tcp:127.0.0.1:{port}", "home_lon": 113.2545, "home_lat": 23.1250, "home_amsl_m": 12.0}
-    chosen = Options(**(base | {"start_time": START, "speed_up": 100.0} | options))
-    running: list[Simulator] = []
-    ready = threading.Event()
-
-    def started(made: Simulator) -> None:
-        running.append(made)
-        ready.set()
-
-    thread = threading.Thread(target=simulate, args=(chosen, started))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield running[0], chosen.listen
-    finally:
-        if running:
-            running[0].stop()
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

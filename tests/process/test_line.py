@@ -18,7 +18,7 @@ from flights.simulator.options import Faults
 from geo.types import LonLat
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
-from tests.process.conftest import free_port
+from tests.simulated import free_port
 
 RELATIVE = Frame.GLOBAL_RELATIVE_ALT
 AREA = (LonLat(113.25, 23.12), LonLat(113.29, 23.12), LonLat(113.29, 23.14), LonLat(113.25, 23.14))
@@ -80,7 +80,7 @@ def test_DC_1__fence__read_back_with_the_same_digest(connected):
     running, link = connected()
     read = link.missions.put(ListKind.FENCE, fence())
     assert read.digest == fence_digest(fence())
-    assert running.autopilot.params["FENCE_TOTAL"] == 8
+    assert running.autopilot.params["FENCE_TOTAL"] == 11  # slots of the store, not items of the protocol
     assert link.missions.put(ListKind.FENCE, []).items == ()
 
 
@@ -191,9 +191,9 @@ def test_command__acknowledgement_of_another_order__not_taken_for_ours(connected
 
 def test_link__dronekit_mission_upload__not_reachable(connected):
     """Its upload reports success for rejected missions, so it is cut off, not merely unused."""
+    _, link = connected()
     from dronekit import Command as DronekitCommand
 
-    _, link = connected()
     link.vehicle.commands.add(DronekitCommand(0, 0, 0, 3, 16, 0, 1, 0, 0, 0, 0, 23.1, 113.2, 50))
     with pytest.raises(AttributeError):
         link.vehicle.commands.upload()
