@@ -1,0 +1,141 @@
+"""The judgement of fixes against a route: the arithmetic that the live desk and the record share. Pure.
+
+For every fix: how far along the route the aircraft is, how far beside it, how far above or below its height,
+what is wrong, and the state that follows. Progress only grows, so that a route that crosses itself, or is
+flown twice, is judged leg by leg: the right place on the wrong leg, or the wrong way round, is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+
+from flights.conformance.fixes import Bools, Fix, Fixes, Floats, Plausibility
+from flights.conformance.plane import Course, Followed, Plane, Progress
+from flights.conformance.reasons import Flags, Reason
+from flights.conformance.report import Report, report_on
+from flights.conformance.route import RouteShape, Timetable
+from flights.conformance.states import Codes, Memory, advance
+from flights.conformance.thresholds import Thresholds
+
+ENGINE = "conformance-2"
+"""Named in every stored verdict; it changes when the same fixes would be judged otherwise."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found of fixes, as columns of one length.
+
+    `height_off_m` is signed, NaN where the ground is not known and on the way to the route and back; `along_m` is
+    the progress there. `state` holds indices into `STATES`, `reasons` the flags of `Reason`.
+    """
+
+    fixes: Fixes
+    along_m: Floats
+    cross_track_m: Floats
+    height_off_m: Floats
+    reasons: Flags
+    state: Codes
+
+
+@dataclass
+class Thread:
+    """What of a flight so far the judgement of its next fix depends on."""
+
+    progress: Progress = field(default_factory=Progress)
+    memory: Memory = field(default_factory=Memory)
+    plausibility: Plausibility = field(default_factory=Plausibility)
+
+
+class Judge:
+    """Judges fixes against one route; made once for a flight, for its live track and its record."""
+
+    def __init__(self, route: RouteShape, tolerance_m: float, limits: Thresholds | None = None) -> None:
+        self.route = route
+        self.tolerance_m = tolerance_m
+        self.limits = limits or Thresholds(tolerance_m=tolerance_m)
+        self._plane = Plane(route.line)
+        line = self._plane.geometry(route.line)
+        self.course = Course(line, tolerance_m=tolerance_m, reach_m_s=self.limits.reach_speed_m_s)
+        self._area = self._plane.geometry(route.area)
+        shapely.prepare(self._area)
+        # Slightly wider than the tolerance, because a buffer of short edges lies inside the true one.
+        corridor = line.buffer(tolerance_m * 1.003, quad_segs=16)
+        self._corridor_is_inside = bool(shapely.covers(self._area, corridor))
+        home = self._plane.points(np.array([route.home.lon]), np.array([route.home.lat]))[0]
+        ends = [shapely.Point(line.coords[end]) for end in (0, -1)]
+        ways = [shapely.LineString([home, end]) for end in ends]
+        self._path = shapely.union_all([line, *ways])
+        self.timetable = _timetable(route, self.course.length_m)
+
+    def lateral_m(self, fix: Fix) -> float:
+        """Distance of one fix from the line, or from the whole way while it is not on the route."""
+        points = self._plane.points(np.array([fix.lon]), np.array([fix.lat]))
+        return float(shapely.distance(points, self.course.line if fix.on_route else self._path)[0])
+
+    def judge(self, fixes: Sequence[Fix] | Fixes) -> Report:
+        """The report on all fixes of a flight, in the order in which they were received."""
+        columns = fixes if isinstance(fixes, Fixes) else Fixes.of(fixes)
+        return report_on(self, len(columns), self.columns(columns, Thread()))
+
+    def columns(self, fixes: Fixes, thread: Thread) -> Judged:
+        """What is found of the plausible ones of these fixes, which come after those that `thread` knows."""
+        wrong = thread.plausibility.wrong(fixes)
+        if wrong.any():
+            fixes = fixes[~wrong]
+        east, north = self._plane.metres(fixes.lon, fixes.lat)
+        came_from_m = thread.progress.along_m
+        found = self._follow(fixes, east, north, thread.progress)
+        height_off_m = np.where(fixes.on_route, fixes.alt_agl_m - self.route.alt_agl_m, np.nan)
+        reasons = self._reasons(fixes, found, height_off_m, came_from_m)
+        reasons |= Reason.AREA.where(self._outside(east, north, fixes.on_route & found.in_turn))
+        state = advance(thread.memory, fixes.at_s, reasons != 0, self.limits)
+        return Judged(fixes, found.along_m, found.distance_m, height_off_m, reasons, state)
+
+    def _follow(self, fixes: Fixes, east: Floats, north: Floats, progress: Progress) -> Followed:
+        if fixes.on_route.all():
+            return self.course.follow(east, north, fixes.at_s, progress)
+        came_from_m = progress.along_m
+        on, count = np.flatnonzero(fixes.on_route), len(fixes)
+        found = Followed(np.empty(count), np.empty(count), np.ones(count, bool))
+        followed = self.course.follow(east[on], north[on], fixes.at_s[on], progress)
+        for whole, part in zip(found, followed, strict=True):
+            whole[on] = part
+        off = np.flatnonzero(~fixes.on_route)
+        found.distance_m[off] = shapely.distance(shapely.points(east[off], north[off]), self._path)
+        # On the way there and back the aircraft is where its progress along the route has led.
+        progress_m = np.maximum.accumulate(np.concatenate([[came_from_m], np.where(followed.in_turn, followed[0], 0)]))
+        found.along_m[off] = progress_m[np.searchsorted(on, off)]
+        return found
+
+    def _reasons(self, fixes: Fixes, found: Followed, height_off_m: Floats, came_from_m: float) -> Flags:
+        limits = self.limits
+        reasons = Reason.CROSS_TRACK.where(found.distance_m > limits.tolerance_m)
+        reasons |= Reason.HEIGHT.where(np.abs(height_off_m) > limits.tolerance_m)
+        astray = fixes.on_route & ~found.in_turn & (found.distance_m <= limits.tolerance_m)
+        if astray.any():
+            in_turn_m = np.where(fixes.on_route & found.in_turn, found.along_m, 0.0)
+            behind = found.along_m < np.maximum(np.maximum.accumulate(in_turn_m), came_from_m)
+            reasons |= Reason.DIRECTION.where(astray & behind) | Reason.LEG.where(astray & ~behind)
+        if self.timetable is not None:
+            on_the_way, on_route = self.timetable.on_the_way(len(fixes)), self.timetable.at(found.along_m)
+            earliest_s, latest_s = (np.where(fixes.on_route, *pair) for pair in zip(on_route, on_the_way, strict=True))
+            reasons |= Reason.EARLY.where(fixes.utc_s < earliest_s - limits.time_slack_s)
+            reasons |= Reason.LATE.where(fixes.utc_s > latest_s + limits.time_slack_s)
+        return reasons
+
+    def _outside(self, east: Floats, north: Floats, in_corridor: Bools) -> Bools:
+        """Which places lie outside the area; those in a corridor that lies inside it need no second look."""
+        unknown = ~(in_corridor if self._corridor_is_inside else np.zeros(len(east), bool))
+        outside = np.zeros(len(east), bool)
+        outside[unknown] = ~shapely.intersects_xy(self._area, east[unknown], north[unknown])
+        return outside
+
+
+def _timetable(route: RouteShape, length_m: float) -> Timetable | None:
+    if route.window_s is None or not route.speed_m_s:
+        return None
+    return Timetable.of(*route.window_s, length_m=length_m, speed_m_s=route.speed_m_s)
