@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
@@ -24,19 +26,40 @@ NAMES: dict[int, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Acknowledged:
+    """An order that the vehicle accepted: its name, how often it was sent, and the seconds until the answer."""
+
+    command: str
+    tries: int
+    took_s: float
+
+
 class CommandClient:
-    """Sends orders and waits for the acknowledgement that names the same order."""
+    """Sends orders and waits for the acknowledgement that names the same order.
 
-    def __init__(self, connection: Connection) -> None:
+    An acknowledgement of another order, or one that is addressed to another station, is passed over; a repeated
+    order counts up its `confirmation`, so that the vehicle can tell it from a new one. `on_order` hears of every
+    order before it is sent.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        on_order: Callable[[int, tuple[float, ...]], None] = lambda _command, _params: None,
+    ) -> None:
         self._connection = connection
+        self._on_order = on_order
 
-    def run(self, command: int, *params: float) -> None:
+    def run(self, command: int, *params: float) -> Acknowledged:
         """Carries out MAV_CMD `command` with up to seven parameters.
 
         Raises VehicleRefused `link.command_refused`, with what the vehicle says of it, or
         `link.command_timeout`; LinkLost.
         """
         filled = (*params, *([0.0] * (7 - len(params))))
+        begun = time.monotonic()
+        self._on_order(command, filled)
         with self._connection.listen("COMMAND_ACK", "STATUSTEXT") as inbox:
             for confirmation in range(TRIES):
                 order = mavlink.MAVLink_command_long_message(0, 0, command, confirmation, *filled)
@@ -44,12 +67,15 @@ class CommandClient:
                 texts: list[str] = []
                 result = self._await(inbox, command, texts)
                 if result == mavlink.MAV_RESULT_ACCEPTED:
-                    return
+                    return Acknowledged(_name(command), confirmation + 1, time.monotonic() - begun)
+                if result == mavlink.MAV_RESULT_TEMPORARILY_REJECTED and confirmation < TRIES - 1:
+                    time.sleep(REASON_S)
+                    continue
                 if result is not None:
                     raise self._refusal(inbox, command, result, texts)
                 if self._connection.silence_s > REPEAT_S * TRIES:
                     raise LinkLost.silent(self._connection.silence_s)
-        raise VehicleRefused.because("link.command_timeout", command=NAMES.get(command, str(command)))
+        raise VehicleRefused.because("link.command_timeout", command=_name(command))
 
     def _await(self, inbox: Inbox, command: int, texts: list[str]) -> int | None:
         """The result of `command`, or None when the time for an answer passed."""
@@ -72,10 +98,14 @@ class CommandClient:
         texts += [message.text for message in inbox.drain() if message.get_type() == "STATUSTEXT"]
         return VehicleRefused.because(
             "link.command_refused",
-            command=NAMES.get(command, str(command)),
+            command=_name(command),
             measured=RESULTS.get(result, str(result)),
             reason="; ".join(texts) or "no reason given",
         )
+
+
+def _name(command: int) -> str:
+    return NAMES.get(command, str(command))
 
 
 def request_message(message_id: int) -> tuple[Any, ...]:

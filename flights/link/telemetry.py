@@ -64,6 +64,8 @@ class Telemetry:
         self.pictures = 0
         self.reached: set[int] = set()
         self.place: LonLat | None = None
+        self.alt_rel_home_m = 0.0
+        self.ground_speed_m_s = 0.0
         self.texts: deque[str] = deque(maxlen=KEPT_TEXTS)
         self.samples: queue.Queue[Sample] = queue.Queue(FEED_SIZE)
 
@@ -125,6 +127,7 @@ class Telemetry:
             mission_seq=self.mission_seq,
         )
         self.place = LonLat(sample.lon, sample.lat)
+        self.alt_rel_home_m, self.ground_speed_m_s = sample.alt_rel_home_m, sample.ground_speed_m_s
         if self.samples.full():
             self.samples.get_nowait()
         self.samples.put_nowait(sample)

@@ -20,7 +20,9 @@ from flights.link.commands import CommandClient
 from flights.link.connection import Connection
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.mission import MissionClient
+from flights.link.modes import ModeWatch
 from flights.link.recorder import Recorder
+from flights.link.signing import Signature
 from flights.link.telemetry import Telemetry
 from flights.link.transport import open_pipe
 from schemas.clock import Clock
@@ -94,24 +96,29 @@ class VehicleLink:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self.connection = connection
-        self.commands = CommandClient(connection)
+        self.modes = ModeWatch()
+        self.commands = CommandClient(connection, self.modes.ordered)
         self.missions = MissionClient(connection)
         self.telemetry = Telemetry(clock)
         connection.forward(self.telemetry.take)
+        connection.forward(self.modes.take)
         dronekit = _dronekit_compat.load()
         self.vehicle = dronekit.Vehicle(_Handler(connection, self.commands))
 
     @classmethod
-    def connect(cls, url: str, clock: Clock, *, recorder: Recorder | None = None) -> Self:
-        """Opens `url` and waits for the heartbeat of an ArduCopter.
+    def connect(
+        cls, url: str, clock: Clock, *, recorder: Recorder | None = None, signature: Signature | None = None
+    ) -> Self:
+        """Opens `url` and waits for the heartbeat of an ArduCopter, signed with its key where `signature` has one.
 
-        Raises RuleViolation: `link.url`, `link.unreachable`, `link.no_heartbeat`, `link.not_copter`.
+        Raises RuleViolation: `link.url`, `link.unreachable`, `link.no_heartbeat`, `link.not_copter`, and the reason
+        (`link.unsigned`, `link.signature` ...) where none of the heartbeats was believed.
         """
         try:
             pipe = open_pipe(url)
         except (OSError, ValueError) as error:  # ValueError: no name that a resolver or the disk could look up
             raise VehicleRefused.because("link.unreachable", url=url, measured=str(error)) from error
-        connection = Connection(pipe, recorder)
+        connection = Connection(pipe, recorder, signature)
         try:
             link = cls(connection, clock)
             with connection.listen("HEARTBEAT") as inbox:

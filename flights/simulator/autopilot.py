@@ -87,6 +87,8 @@ class Autopilot:
         self._photo_at_m = 0.0
         self._landed_at_s: float | None = 0.0
         self._failsafe_done = 0
+        self._paused = False
+        self._taking_off = False
 
     # -- what the ground sees -----------------------------------------------------------------------
 
@@ -157,6 +159,8 @@ class Autopilot:
         """Disarms on the ground; a MAV_RESULT."""
         if self.armed and not self.airframe.on_ground:
             return int(mavlink.MAV_RESULT_FAILED)
+        if self.armed:
+            self.mission.rewind()
         self.armed = False
         self.airframe.stand()
         self.mission.camera.every_m, self.mission.camera.now = 0.0, False
@@ -170,6 +174,9 @@ class Autopilot:
             return int(mavlink.MAV_RESULT_FAILED)
         if mode is Mode.AUTO and self.mission.is_empty:
             return int(mavlink.MAV_RESULT_FAILED)
+        if mode is Mode.AUTO and self.armed and self.airframe.on_ground and not self.mission.starts_with_takeoff:
+            self._say(mavlink.MAV_SEVERITY_WARNING, "Auto: Missing Takeoff Cmd")
+            return int(mavlink.MAV_RESULT_FAILED)
         self._enter(mode)
         return int(mavlink.MAV_RESULT_ACCEPTED)
 
@@ -177,9 +184,24 @@ class Autopilot:
         """Starts the mission of an armed vehicle; a MAV_RESULT."""
         return self.set_mode(Mode.AUTO)
 
+    def take_off(self, height_m: float) -> int:
+        """Climbs from the ground in GUIDED to a height above home; a MAV_RESULT."""
+        if self.mode is not Mode.GUIDED or not self.armed or not self.airframe.on_ground or not height_m > 0:
+            return int(mavlink.MAV_RESULT_FAILED)
+        here = self.airframe.place
+        self._hold_at, self._taking_off = Place(here.lat, here.lon, self.home.amsl_m + height_m), True
+        return int(mavlink.MAV_RESULT_ACCEPTED)
+
+    def pause(self, *, go_on: bool) -> int:
+        """Stops within the mission, or goes on with it, without leaving AUTO; a MAV_RESULT."""
+        if self.mode is not Mode.AUTO or self.mission.returning or self.mission.landing is not None:
+            return int(mavlink.MAV_RESULT_FAILED)
+        self._paused, self._hold_at = not go_on, self.airframe.place
+        return int(mavlink.MAV_RESULT_ACCEPTED)
+
     def _enter(self, mode: Mode) -> None:
         self.mode, self._hold_at = mode, self.airframe.place
-        self._loiter_until_s = None
+        self._loiter_until_s, self._paused, self._taking_off = None, False, False
         if mode is Mode.AUTO:
             self.mission.start(self.now_s)
         elif mode is Mode.RTL:
@@ -215,8 +237,10 @@ class Autopilot:
         if self.mode is Mode.LAND:
             return self._steering.land(self.height_m, self._hold_at)
         if self.mode is not Mode.AUTO:
-            grounded = self.airframe.on_ground
-            return Wish() if grounded else self._steering.hold(self._hold_at)
+            stands = self.airframe.on_ground and not self._taking_off
+            return Wish() if stands else self._steering.hold(self._hold_at)
+        if self._paused:
+            return self._steering.hold(self._hold_at)
         wish = self.mission.step(self.now_s)
         if self.mission.returning:
             return self._go_home()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
@@ -106,11 +106,23 @@ class MissionRun:
         self.seq, self.complete, self._jumps = seq, False, {}
         return True
 
+    @property
+    def starts_with_takeoff(self) -> bool:
+        """Whether the item that is flown next is a take-off; from the ground nothing else is."""
+        restarts = self.complete or self._params["MIS_RESTART"] >= 1
+        onward = self._items[1 if restarts else max(self.seq, 1) :]
+        flown = next((item for item in onward if item.command in FLOWN), None)
+        return flown is not None and flown.command == TAKEOFF
+
+    def obey(self, item: Stored) -> None:
+        """Carries out an order that is none to fly, as a command outside the mission."""
+        self._obey(item)
+
     def start(self, now_s: float) -> None:
         """Starts, or starts again where it was left."""
         self._speed_m_s = self._params["WPNAV_SPEED"] / 100
         self.returning, self.landing = False, None
-        if self.complete or self.seq == 0:
+        if self.complete or self.seq == 0 or self._params["MIS_RESTART"] >= 1:
             self.rewind()
         self._begin(self.seq, now_s)
 
@@ -160,6 +172,8 @@ class MissionRun:
     def _obey(self, item: Stored) -> None:
         if item.command == mavlink.MAV_CMD_DO_CHANGE_SPEED and item.params[1] > 0:
             self._speed_m_s = item.params[1]
+            if self._leg is not None:
+                self._leg = replace(self._leg, speed_m_s=self._speed_m_s)
         elif item.command == mavlink.MAV_CMD_DO_SET_CAM_TRIGG_DIST:
             self.camera.every_m = max(0.0, item.params[0])
             self.camera.now = self.camera.now or bool(item.params[2])

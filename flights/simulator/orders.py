@@ -8,6 +8,7 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.simulator.autopilot import Autopilot, Mode
+from flights.simulator.storage import Stored
 from flights.simulator.telemetry import Reporter
 
 ACCEPTED = int(mavlink.MAV_RESULT_ACCEPTED)
@@ -36,6 +37,10 @@ class Orders:
             mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH: self._to_mode(Mode.RTL),
             mavlink.MAV_CMD_NAV_LAND: self._to_mode(Mode.LAND),
             mavlink.MAV_CMD_NAV_LOITER_UNLIM: self._to_mode(Mode.LOITER),
+            mavlink.MAV_CMD_NAV_TAKEOFF: lambda params: self._autopilot.take_off(params[6]),
+            mavlink.MAV_CMD_DO_PAUSE_CONTINUE: self._pause,
+            mavlink.MAV_CMD_DO_CHANGE_SPEED: self._obey(mavlink.MAV_CMD_DO_CHANGE_SPEED),
+            mavlink.MAV_CMD_DO_SET_CAM_TRIGG_DIST: self._obey(mavlink.MAV_CMD_DO_SET_CAM_TRIGG_DIST),
             mavlink.MAV_CMD_RUN_PREARM_CHECKS: self._run_checks,
             mavlink.MAV_CMD_DO_DIGICAM_CONTROL: self._shoot,
         }
@@ -111,6 +116,21 @@ class Orders:
 
     def _to_mode(self, mode: Mode) -> Order:
         return lambda _params: self._autopilot.set_mode(mode)
+
+    def _pause(self, params: tuple[float, ...]) -> int:
+        if params[0] not in (0, 1):
+            return DENIED
+        return self._autopilot.pause(go_on=params[0] == 1)
+
+    def _obey(self, command: int) -> Order:
+        """The order as the mission would carry it out."""
+
+        def carry_out(params: tuple[float, ...]) -> int:
+            p1, p2, p3, p4 = params[:4]
+            self._autopilot.mission.obey(Stored(command, mavlink.MAV_FRAME_MISSION, (p1, p2, p3, p4), 0, 0, 0.0))
+            return ACCEPTED
+
+        return carry_out
 
     def _run_checks(self, _params: tuple[float, ...]) -> int:
         for reason in self._autopilot.failed_checks():

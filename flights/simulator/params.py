@@ -23,6 +23,8 @@ DEFAULTS: dict[str, float] = {
     "FENCE_MARGIN": 2,
     "FENCE_TOTAL": 0,
     "FENCE_OPTIONS": 0,
+    "RALLY_TOTAL": 0,
+    "RALLY_INCL_HOME": 1,
     "FS_GCS_ENABLE": 0,
     "FS_GCS_TIMEOUT": 5,
     "FS_OPTIONS": 16,
@@ -47,7 +49,7 @@ DEFAULTS: dict[str, float] = {
 }
 # ArduPilot's upper end of the parameter.
 MOST_DISARM_DELAY_S = 127
-_READ_ONLY = frozenset({"FENCE_TOTAL", "MIS_TOTAL", "SYSID_THISMAV"})
+_READ_ONLY = frozenset({"FENCE_TOTAL", "RALLY_TOTAL", "MIS_TOTAL", "SYSID_THISMAV"})
 
 
 class Parameters:

@@ -17,6 +17,7 @@ from flights.simulator.frames import FrameWriter, Shot
 from flights.simulator.options import Options
 from flights.simulator.orders import Orders
 from flights.simulator.ports import Wire, open_port
+from flights.simulator.storage import fence_slots
 from flights.simulator.telemetry import Reporter
 from flights.simulator.transfer import ItemStore
 from geo.terrain import Terrain
@@ -75,10 +76,14 @@ class Simulator:
         self._orders = Orders(self.autopilot, self.reporter, wire.send)
         self._stores = {
             kind: ItemStore(kind, wire.send, options.faults, time.monotonic)
-            for kind in (mavlink.MAV_MISSION_TYPE_MISSION, mavlink.MAV_MISSION_TYPE_FENCE)
+            for kind in (
+                mavlink.MAV_MISSION_TYPE_MISSION,
+                mavlink.MAV_MISSION_TYPE_FENCE,
+                mavlink.MAV_MISSION_TYPE_RALLY,
+            )
         }
         self._mission.set_home(self.autopilot.home_item())
-        self._loaded = (0, 0)
+        self._loaded = (0, 0, 0)
         self.pictures = 0
 
     @property
@@ -88,6 +93,10 @@ class Simulator:
     @property
     def _fence(self) -> ItemStore:
         return self._stores[mavlink.MAV_MISSION_TYPE_FENCE]
+
+    @property
+    def _rally(self) -> ItemStore:
+        return self._stores[mavlink.MAV_MISSION_TYPE_RALLY]
 
     def stop(self) -> None:
         """Ends `run` soon; safe to call from a signal handler or another thread."""
@@ -139,13 +148,15 @@ class Simulator:
 
     def _load(self) -> None:
         """Hands completed lists to the autopilot."""
-        versions = (self._mission.version, self._fence.version)
+        versions = (self._mission.version, self._fence.version, self._rally.version)
         if versions[0] != self._loaded[0]:
             self.autopilot.mission.load(self._mission.items)
             self.autopilot.params.store("MIS_TOTAL", len(self._mission.items))
         if versions[1] != self._loaded[1]:
             self.autopilot.fence.load(self._fence.items)
-            self.autopilot.params.store("FENCE_TOTAL", len(self._fence.items))
+            self.autopilot.params.store("FENCE_TOTAL", fence_slots(self._fence.items))
+        if versions[2] != self._loaded[2]:
+            self.autopilot.params.store("RALLY_TOTAL", len(self._rally.items))
         self._loaded = versions
 
     def _say(self, severity: int, text: str) -> None:

@@ -170,6 +170,29 @@ def store_fence_item(message: Any) -> Stored:  # noqa: ANN401
     return Stored(message.command, mavlink.MAV_FRAME_GLOBAL, (first, 0.0, 0.0, 0.0), message.x, message.y, 0.0)
 
 
+def store_rally_item(message: Any) -> Stored:  # noqa: ANN401
+    """What is kept of a rally point: its place and whole metres above home; raises ItemRefused."""
+    if message.command != mavlink.MAV_CMD_NAV_RALLY_POINT:
+        raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED)
+    if _PLAIN_FRAME.get(message.frame) != mavlink.MAV_FRAME_GLOBAL_RELATIVE_ALT:
+        raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED_FRAME)
+    _check_place(message)
+    if not -32_768 <= message.z <= 32_767:
+        raise ItemRefused(mavlink.MAV_MISSION_INVALID_PARAM7)
+    nothing = (0.0, 0.0, 0.0, 0.0)
+    frame = mavlink.MAV_FRAME_GLOBAL_RELATIVE_ALT
+    return Stored(message.command, frame, nothing, message.x, message.y, float(int(message.z)))
+
+
+def fence_slots(items: list[Stored]) -> int:
+    """What FENCE_TOTAL counts: every item, and one slot more for each polygon and circle."""
+    shapes, at = 0, 0
+    while at < len(items):
+        at += 1 if items[at].command in FENCE_CIRCLES else max(1, int(items[at].params[0]))
+        shapes += 1
+    return len(items) + shapes
+
+
 def check_fence(items: list[Stored]) -> None:
     """Checks a whole fence before it takes effect; raises ItemRefused with the reason as a text."""
     at = 0

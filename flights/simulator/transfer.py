@@ -1,8 +1,8 @@
 """The vehicle's side of the mission protocol, as ArduPilot runs it.
 
-It asks with MISSION_REQUEST and again after a second, gives up after eight, writes a mission item by item
-into the old one (cut off at the announced count) and a fence only when it is whole, keeps its own home at
-place 0, and denies a second ground station while the first one writes.
+It asks with MISSION_REQUEST and again after a second, gives up after eight, writes a mission and rally points
+item by item into the old ones (cut off at the announced count) and a fence only when it is whole, keeps its own
+home at place 0 of a mission, and denies a second ground station while the first one writes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flights.simulator.storage import (
     check_fence,
     store_fence_item,
     store_mission_item,
+    store_rally_item,
 )
 
 ASK_AGAIN_S = 1.0
@@ -28,6 +29,12 @@ GIVE_UP_S = 8.0
 GIVE_UP_REAL_S = 3.0
 MAX_MISSION_ITEMS = 650
 MAX_FENCE_ITEMS = 200
+MAX_RALLY_POINTS = 40
+_MOST_ITEMS = {
+    mavlink.MAV_MISSION_TYPE_MISSION: MAX_MISSION_ITEMS,
+    mavlink.MAV_MISSION_TYPE_FENCE: MAX_FENCE_ITEMS,
+    mavlink.MAV_MISSION_TYPE_RALLY: MAX_RALLY_POINTS,
+}
 
 Send = Callable[[Any], None]
 
@@ -46,9 +53,10 @@ class _Receiving:
 
 
 class ItemStore:
-    """One list of items (mission or fence) and the protocol to write and read it.
+    """One list of items (mission, fence or rally points) and the protocol to write and read it.
 
-    `items` of a mission includes the home at place 0. Times are the simulated ones of `tick`.
+    `items` of a mission includes the home at place 0. Times are the simulated ones of `tick`. Until `late_until_s`
+    the list is said to be empty, as a fence is by an autopilot that has not loaded it yet.
     """
 
     def __init__(self, kind: int, send: Send, faults: Faults, real_s: Callable[[], float]) -> None:
@@ -56,6 +64,8 @@ class ItemStore:
         self.version = 0
         self._kind = kind
         self._is_fence = kind == mavlink.MAV_MISSION_TYPE_FENCE
+        self._first = 1 if kind == mavlink.MAV_MISSION_TYPE_MISSION else 0
+        self.late_until_s = 0.0
         self._send = send
         self._faults = faults
         self._real_s = real_s
@@ -103,11 +113,11 @@ class ItemStore:
         if self._receiving is not None and self._receiving.station != station:
             self._ack(station, mavlink.MAV_MISSION_DENIED)
             return
-        if message.count > (MAX_FENCE_ITEMS if self._is_fence else MAX_MISSION_ITEMS):
+        if message.count > _MOST_ITEMS[self._kind]:
             self._ack(station, mavlink.MAV_MISSION_NO_SPACE)
             return
         if not self._is_fence:
-            del self.items[max(1, message.count) :]
+            del self.items[max(self._first, message.count) :]
         upload = _Receiving(station, message.count, 0, self._now_s, self._now_s, self._real_s())
         if message.count == 0:
             self._finish(upload)
@@ -148,8 +158,8 @@ class ItemStore:
         if self._is_fence:
             upload.fence.append(store_fence_item(message))
             return
-        stored = store_mission_item(message)
-        if message.seq == 0:
+        stored = store_mission_item(message) if self._first else store_rally_item(message)
+        if message.seq < self._first:
             return
         if message.seq == self._faults.tamper_item:
             stored = stored.moved(self._faults.tamper_m)
@@ -172,7 +182,7 @@ class ItemStore:
         if self._receiving is not None:
             self._ack(station, mavlink.MAV_MISSION_ERROR)
             return
-        del self.items[0 if self._is_fence else 1 :]
+        del self.items[self._first :]
         self.version += 1
         self._ack(station, mavlink.MAV_MISSION_ACCEPTED)
 
@@ -182,7 +192,8 @@ class ItemStore:
         if self._receiving is not None:
             self._ack(station, mavlink.MAV_MISSION_DENIED)
             return
-        self._send(mavlink.MAVLink_mission_count_message(*station, len(self.items), self._kind))
+        count = len(self.items) if self._now_s >= self.late_until_s else 0
+        self._send(mavlink.MAVLink_mission_count_message(*station, count, self._kind))
 
     def _give(self, message: Any, station: tuple[int, int]) -> None:  # noqa: ANN401
         if self._receiving is not None:
