@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import numpy as np
+import shapely
 from geoalchemy2 import Geography
 from geoalchemy2 import functions as gis
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, LargeBinary, cast, func, or_, select
+from sqlalchemy import cast, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from geo import shapes
-from geo.zones import Zone, margins_deg
-from schemas.tables import SRID, Device, DeviceSite, PrivacyZone
+from geo import hours, shapes
+from geo.zones import MOST_BUFFER_M, Floats, Zone, margins_deg
+from schemas.tables import Device, DeviceSite, PrivacyZone
 
 # A sector is drawn by chords around its arc and so reaches a little beyond the range (geo.footprint.sector).
 _SEEN_BEYOND_RANGE = 1.01
 
-# Columns of the table and not rows of the mapping: near a long route there are thousands of zones.
-_ZONE = PrivacyZone.__table__.c
+# A long path is looked up box by box: one box around a river of a path would hold mostly what is far from it.
+_BOXES = 16
+
+# The displayed shape covers the exact one (rule GD-15 of the database), so the index of one finds both.
+_ZONES_NEAR = text("""
+    WITH reach AS MATERIALIZED (SELECT coalesce(max(buffer_m), 0) + :extra_m AS m FROM core.privacy_zone)
+    SELECT z.id, z.public_id, z.kind, ST_AsBinary(z.geom) AS geom, z.buffer_m, z.valid_from, z.valid_to,
+           ST_AsBinary(z.exact_geom) AS exact_geom, z.floor_agl_m, z.ceiling_agl_m, z.schedule
+    FROM reach CROSS JOIN unnest(
+        CAST(:west AS float8[]), CAST(:south AS float8[]), CAST(:east AS float8[]), CAST(:north AS float8[])
+    ) AS b (west, south, east, north)
+    JOIN core.privacy_zone z ON z.geom && ST_MakeEnvelope(
+        b.west - reach.m * :lon_per_m, b.south - reach.m * :lat_per_m,
+        b.east + reach.m * :lon_per_m, b.north + reach.m * :lat_per_m, 4326)
+    WHERE z.valid_from <= :until AND (z.valid_to IS NULL OR z.valid_to > :start)
+""")
 
 
 def zones_near(
@@ -33,46 +47,61 @@ def zones_near(
 ) -> tuple[Zone, ...]:
     """The zones in force at a time, or at any moment of a period, that a geometry could touch.
 
-    A superset for `geo.zones.hits`: bounding boxes grown by the largest buffer there is, ordered by
-    public id. `geom` is in EPSG:4326.
+    A superset for `geo.zones.hits`: boxes around the parts of the geometry, grown by the largest buffer there is,
+    ordered by public id. `geom` is in EPSG:4326.
     """
-    widest_m = (session.scalar(select(func.max(_ZONE.buffer_m))) or 0.0) + extra_buffer_m
-    windows = _windows(geom, widest_m)
-    rows = session.execute(
-        select(
-            _ZONE.id,
-            _ZONE.public_id,
-            _ZONE.kind,
-            gis.ST_AsEWKB(_ZONE.geom, type_=LargeBinary),
-            _ZONE.buffer_m,
-            _ZONE.valid_from,
-            _ZONE.valid_to,
-            gis.ST_AsEWKB(_ZONE.exact_geom, type_=LargeBinary),
-        )
-        .where(
-            or_(*(shape.bool_op("&&")(window) for window in windows for shape in (_ZONE.geom, _ZONE.exact_geom))),
-            _ZONE.valid_from <= (end or start),
-            or_(_ZONE.valid_to.is_(None), _ZONE.valid_to > start),
-        )
-        .order_by(_ZONE.public_id)
-    ).all()
+    boxes = _boxes(geom)
+    most_m = MOST_BUFFER_M + extra_buffer_m
+    (lon_deg,), (lat_deg,) = margins_deg(boxes[:, 1].min(), boxes[:, 3].max(), np.array([most_m]))
+    west, south, east, north = _turned(boxes, lon_deg).T.tolist()
+    found = session.execute(
+        _ZONES_NEAR,
+        {
+            "west": west,
+            "south": south,
+            "east": east,
+            "north": north,
+            "extra_m": extra_buffer_m,
+            "lon_per_m": float(lon_deg / most_m),
+            "lat_per_m": float(lat_deg / most_m),
+            "start": start,
+            "until": end or start,
+        },
+    )
+    # A zone in two boxes comes twice.
+    rows = sorted({row[1]: tuple(row) for row in found}.values(), key=lambda row: row[1])
     if not rows:
         return ()
-    ids, names, kinds, displayed, buffers_m, begins, ends, exact = zip(*rows, strict=True)
+    ids, names, kinds, displayed, buffers_m, begins, ends, exact, floors_m, ceilings_m, schedules = zip(
+        *rows, strict=True
+    )
     geoms, exact_geoms = shapes.from_database(displayed), shapes.from_database(exact)
-    return tuple(map(Zone, ids, names, kinds, geoms, buffers_m, begins, ends, exact_geoms))
+    when = map(hours.from_stored, schedules)
+    every = (ids, names, kinds, geoms, buffers_m, begins, ends, exact_geoms, floors_m, ceilings_m, when)
+    return tuple(map(Zone, *every))
 
 
-def _windows(geom: BaseGeometry, reach_m: float) -> list[ColumnElement[Any]]:
-    """The bounding box of a geometry, grown by some metres, and what of it lies beyond the 180th meridian."""
-    west, south, east, north = geom.bounds
-    (lon_deg,), (lat_deg,) = margins_deg(south, north, np.array([reach_m]))
-    west, east = west - lon_deg, east + lon_deg
-    turns_deg = [0.0, *([360.0] if west < -180 else []), *([-360.0] if east > 180 else [])]
-    return [
-        gis.ST_MakeEnvelope(west + turn_deg, south - lat_deg, east + turn_deg, north + lat_deg, SRID)
-        for turn_deg in turns_deg
-    ]
+def _boxes(geom: BaseGeometry) -> Floats:
+    """Boxes (west, south, east, north) that hold every part of a geometry: some for a long line, one for others."""
+    parts = shapely.get_parts(geom)
+    flat = shapely.get_dimensions(parts) == 2
+    boxes = [shapely.bounds(parts[flat])]
+    corners = shapely.get_coordinates(parts[~flat])
+    if len(corners):
+        # One corner is shared by neighbours, so that the leg between them lies in a box as well.
+        starts = np.unique(np.linspace(0, max(len(corners) - 2, 0), _BOXES + 1).astype(np.intp)[:-1])
+        ends = np.append(starts[1:], len(corners) - 1)
+        low, high = np.minimum.reduceat(corners, starts), np.maximum.reduceat(corners, starts)
+        boxes.append(np.hstack([np.minimum(low, corners[ends]), np.maximum(high, corners[ends])]))
+    return np.concatenate(boxes)
+
+
+def _turned(boxes: Floats, lon_deg: float) -> Floats:
+    """The boxes, and again what of them, once grown, lies beyond the 180th meridian."""
+    turns = [boxes]
+    for turn_deg, beyond in ((360.0, boxes[:, 0] - lon_deg < -180), (-360.0, boxes[:, 2] + lon_deg > 180)):
+        turns.append(boxes[beyond] + np.array([turn_deg, 0.0, turn_deg, 0.0]))
+    return np.concatenate(turns)
 
 
 def active_devices_near_zones(session: Session, at: datetime, *, extra_buffer_m: float = 0.0) -> tuple[str, ...]:

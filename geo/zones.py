@@ -1,7 +1,13 @@
 """Privacy exclusion zones: which are in force, and what a line or a footprint has to do with them. Pure.
 
 A zone is checked with the union of its exact and its displayed shape; every distance and place that leaves
-this module is measured to the displayed shape alone, so an answer cannot give the exact one away.
+this module is measured to the displayed shape alone, so an answer cannot give the exact one away. The database
+keeps the exact shape inside the displayed one, so that even whether a plan is refused tells nothing of it.
+
+A zone may have a band of heights and hours. Both say where and when an aircraft may not be. Whatever its band,
+a zone is seen by a camera above it: the ceiling protects from being passed, not from being looked at. Only a
+camera below the floor, which looks down, cannot see it. Outside its hours there is nothing to see. For devices
+that stay where they are a zone counts at every height and hour.
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import shapely
@@ -19,7 +26,7 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPolygon, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
-from geo import crs, measure
+from geo import crs, hours, measure
 
 Shapes = NDArray[np.object_]
 Floats = NDArray[np.float64]
@@ -36,6 +43,7 @@ class Zone:
     """A place that no device may watch, from `valid_from` until before `valid_to`.
 
     `geom` is the displayed polygon and `exact_geom` the hidden one of a sensitive zone; both EPSG:4326.
+    `floor_agl_m` and `ceiling_agl_m` are true heights, None without an end; `schedule` None counts always.
     """
 
     id: UUID
@@ -46,6 +54,9 @@ class Zone:
     valid_from: datetime
     valid_to: datetime | None = None
     exact_geom: BaseGeometry | None = None
+    floor_agl_m: float | None = None
+    ceiling_agl_m: float | None = None
+    schedule: hours.Hours | None = None
 
     @cached_property
     def checked(self) -> BaseGeometry:
@@ -55,6 +66,25 @@ class Zone:
     def in_force(self, start: datetime, end: datetime | None = None) -> bool:
         """Whether the zone holds at `start`, or at any moment from `start` to `end` inclusive."""
         return self.valid_from <= (end or start) and (self.valid_to is None or start < self.valid_to)
+
+    @property
+    def is_always_full(self) -> bool:
+        """Whether it counts at every height and at every hour."""
+        return self.floor_agl_m is None and self.ceiling_agl_m is None and self.schedule is None
+
+    def holds(self, start: datetime, end: datetime, zone: ZoneInfo) -> bool:
+        """Whether it is in force, and in its hours, at any moment from `start` to `end`; hours are those of `zone`."""
+        return self.in_force(start, end) and hours.hold(self.schedule, start, end, zone)
+
+    def bars(self, low_m: float, high_m: float, extra_buffer_m: float = 0.0) -> bool:
+        """Whether an aircraft between two true heights is in its band, which the buffers widen; touching counts."""
+        reach_m = self.buffer_m + extra_buffer_m
+        above = self.floor_agl_m is None or high_m >= self.floor_agl_m - reach_m
+        return above and (self.ceiling_agl_m is None or low_m <= self.ceiling_agl_m + reach_m)
+
+    def is_seen_from(self, high_m: float) -> bool:
+        """Whether a camera that looks down from a true height can see into its band."""
+        return self.floor_agl_m is None or high_m >= self.floor_agl_m - self.buffer_m
 
 
 @dataclass(frozen=True)

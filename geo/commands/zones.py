@@ -7,7 +7,7 @@ from datetime import datetime
 
 from shapely.geometry import Polygon
 
-from geo import shapes
+from geo import hours, shapes
 from geo.commands.common import refuse_unknown, role_missing
 from geo.zones import MOST_BUFFER_M
 from schemas.ids import new_id, public_id
@@ -16,12 +16,18 @@ from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import PrivacyZone
 
+# As the database holds it (rule DC-4).
+_HIGHEST_M = 20_000.0
+
 ZONE_SOURCES = ("legal", "request", "survey")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewZone:
-    """A privacy zone; `geom` is displayed, `exact_geom` the hidden shape of a sensitive one; EPSG:4326."""
+    """A privacy zone; `geom` is displayed, `exact_geom` the hidden shape of a sensitive one; EPSG:4326.
+
+    Its band of true heights has no end where one is None; without a schedule it always counts.
+    """
 
     kind: str
     name_en: str
@@ -32,6 +38,9 @@ class NewZone:
     source: str = "legal"
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    floor_agl_m: float | None = None
+    ceiling_agl_m: float | None = None
+    schedule: hours.Hours | None = None
 
 
 def new_zone(new: NewZone, *, now: datetime) -> PrivacyZone:
@@ -44,6 +53,7 @@ def new_zone(new: NewZone, *, now: datetime) -> PrivacyZone:
         raise invalid("GD-15", "zone.period", measured=new.valid_to.isoformat(), required=valid_from.isoformat())
     if not 0 <= new.buffer_m <= MOST_BUFFER_M:
         raise invalid("GD-15", "zone.buffer", measured=str(new.buffer_m), required=MOST_BUFFER_M)
+    _refuse_band(new)
     return PrivacyZone(
         id=new_id(),
         public_id=public_id("PZ"),
@@ -57,7 +67,21 @@ def new_zone(new: NewZone, *, now: datetime) -> PrivacyZone:
         source=new.source,
         valid_from=valid_from,
         valid_to=new.valid_to,
+        floor_agl_m=new.floor_agl_m,
+        ceiling_agl_m=new.ceiling_agl_m,
+        schedule=hours.stored(new.schedule),
     )
+
+
+def _refuse_band(new: NewZone) -> None:
+    """Refuses a band upside down or beyond the air, and any band or hours of a place that is hidden."""
+    low_m, high_m = (-1.0 if new.floor_agl_m is None else new.floor_agl_m), new.ceiling_agl_m
+    heights_m = [height_m for height_m in (new.floor_agl_m, new.ceiling_agl_m) if height_m is not None]
+    if not all(0 <= height_m <= _HIGHEST_M for height_m in heights_m) or (high_m is not None and not low_m < high_m):
+        measured = " - ".join(f"{height_m:g}" for height_m in heights_m)
+        raise invalid("GD-15", "zone.band", measured=measured, required=f"{_HIGHEST_M:g}")
+    if new.exact_geom is not None and (heights_m or new.schedule is not None):
+        raise invalid("GD-15", "zone.sensitive_band")
 
 
 def add_privacy_zone(work: Work, new: NewZone) -> PrivacyZone:

@@ -12,14 +12,14 @@ from shapely.geometry import MultiPolygon, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
-from geo import shapes
+from geo import hours, shapes
 from geo.commands.devices import DEVICE_TYPES, PLATFORMS, NewDevice, new_device
 from geo.commands.zones import ZONE_SOURCES, NewZone, new_zone
 from geo.intake.columns import Cells
 from geo.intake.coordinates import Placement
 from schemas.ids import new_id, public_id
 from schemas.machine import NEW
-from schemas.refusals import refuse
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.work import Work
 from schemas.tables import Authority, Base, ContextFeature, Device, Origin, SupervisedEntity, SupervisionItem
 
@@ -187,6 +187,8 @@ def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     kind = cells.word("kind", _words(ZONE_KINDS))
     source = cells.word("source", {word: word for word in ZONE_SOURCES}, default="survey")
     buffer_m = cells.number("buffer_m") or 0.0
+    floor_agl_m, ceiling_agl_m = cells.number("floor_agl_m"), cells.number("ceiling_agl_m")
+    schedule = _hours(cells)
     if cells.refusals:
         return []
     parts = [part for part in _parts(geom) if isinstance(part, Polygon)]
@@ -201,11 +203,24 @@ def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
             source=source or "survey",
             valid_from=datetime.combine(first, time(), zone).astimezone(UTC) if first else None,
             valid_to=_after(last, zone),
+            floor_agl_m=floor_agl_m,
+            ceiling_agl_m=ceiling_agl_m,
+            schedule=schedule,
         )
         row = new_zone(new, now=intake.work.now)
         row.origin = Origin.LEGACY.value
         made.append(row)
     return list(made)
+
+
+def _hours(cells: Cells) -> hours.Hours | None:
+    """The hours of a zone as people write them; a blank cell means always."""
+    text = cells.text("schedule")
+    try:
+        return None if text is None else hours.from_text(text)
+    except RuleViolation as violation:
+        cells.refusals.extend(violation.refusals)
+        return None
 
 
 def _parts(geom: BaseGeometry) -> Sequence[BaseGeometry]:
@@ -295,7 +310,21 @@ LAYERS: Mapping[str, Layer] = {
     ),
     "entities": Layer(ANY_PLACE, ("registration_code", "name", "address", "entity_type"), _entity),
     "zones": Layer(
-        POLYGONS, ("name", "name_en", "name_zh", "kind", "buffer_m", "source", "valid_from", "valid_to"), _zone
+        POLYGONS,
+        (
+            "name",
+            "name_en",
+            "name_zh",
+            "kind",
+            "buffer_m",
+            "source",
+            "valid_from",
+            "valid_to",
+            "floor_agl_m",
+            "ceiling_agl_m",
+            "schedule",
+        ),
+        _zone,
     ),
     "devices": Layer(
         frozenset({"Point"}),

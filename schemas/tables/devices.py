@@ -111,5 +111,6 @@ class Drone(Base):
     cruise_speed_m_s: Mapped[float] = mapped_column(default=10.0)
     default_alt_agl_m: Mapped[float] = mapped_column(default=100.0)
     max_takeoff_mass_kg: Mapped[float]
+    endurance_min: Mapped[float | None]  # in still air, from full to empty; null where it is not known
 
     device: Mapped[Device] = relationship()

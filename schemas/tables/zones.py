@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, geometry, mercator
@@ -14,7 +16,9 @@ class PrivacyZone(Identified, Recorded, Base):
 
     `geom` is what the public sees. A sensitive zone also has an `exact_geom` inside it, read by the
     checks only; they use the union of both, and every answer to a role without clearance uses
-    `geom` alone (design.md 6).
+    `geom` alone (design.md 6). `floor_agl_m` and `ceiling_agl_m` are true heights, null where the zone has no end;
+    `schedule` holds the hours as `geo.hours` reads them, null where it always counts. A sensitive zone has
+    neither.
     """
 
     __tablename__ = "privacy_zone"
@@ -30,3 +34,6 @@ class PrivacyZone(Identified, Recorded, Base):
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
     zone_version: Mapped[int] = mapped_column(default=1)
+    floor_agl_m: Mapped[float | None]
+    ceiling_agl_m: Mapped[float | None]
+    schedule: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))

@@ -23,7 +23,8 @@ COLUMNS = {
     "patrol_routes": "public_id code name_en name_zh status effective_from suspended_on published_on earliest_use"
     " area_id area_en area_zh purpose_en purpose_zh alt_min_agl_m alt_max_agl_m authority_id authority_en"
     " authority_zh contact_address contact_channel mission_digest origin recorded_on geom geom_3857",
-    "privacy_zones": "public_id kind name_en name_zh source buffer_m valid_from valid_to origin geom geom_3857",
+    "privacy_zones": "public_id kind name_en name_zh source buffer_m valid_from valid_to origin geom geom_3857"
+    " floor_agl_m ceiling_agl_m schedule",
     "publications": "public_id subject_kind subject_id round_no channel published_at published_on lead_days"
     " earliest_activation receipt_id content_sha256 withdrawn_at recorded_at origin",
     "announcements": "public_id subject_kind subject_id kind announced_at text_en text_zh recorded_at origin",
