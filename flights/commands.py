@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import Range
 
+from flights import traffic
 from flights.formats import read_plan
 from flights.ordering import order_flight as order_flight
 from flights.precheck import plan_digest
@@ -171,8 +172,9 @@ def await_airspace(work: Work, flight: Flight) -> None:
 
 
 def clear(work: Work, flight: Flight, ground: Ground, *, seen_version: int | None = None) -> None:
-    """The unit head clears a flight: from now on it may be uploaded and flown in its window."""
+    """The unit head clears a flight: from now on it may be uploaded and flown in its window, and holds its air."""
     work.apply(flight, "clear", expected_version=seen_version, ground=ground)
+    traffic.take(work.session, flight, traffic.air_of(flight, work.pack_for(flight), ground))
 
 
 def cancel(work: Work, flight: Flight, reason: str) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from flights import queries
+from flights import queries, traffic
 from flights.canonical import fence_digest
 from flights.checks_air import mark_refusals
 from flights.precheck import Verdict
@@ -31,6 +31,7 @@ from schemas.tables import (
 
 LICENCE = "uas_licence"
 LONGEST_WINDOW = timedelta(hours=12)
+_READY = timedelta(minutes=1)  # from the last look at the rules until the aircraft climbs
 _PUBLIC_STATES = ("published", "effective")
 
 # Refusals of the verdict that have a guard of their own, so that each is told once.
@@ -135,8 +136,12 @@ def window_is_sound(context: Context) -> Iterable[Refusal]:
 
 
 def within_window(context: Context) -> Iterable[Refusal]:
-    """GD-16.1: take-off lies inside the planned window."""
-    start, end = queries.window(context.subject)
+    """GD-16.1: take-off lies inside the planned window, early enough to land in it.
+
+    After a change of battery only the rest of the way is flown; the window itself then is the bound.
+    """
+    flight: Flight = context.subject
+    start, end = queries.window(flight)
     if not start <= context.now < end:
         yield refuse(
             "GD-16.1",
@@ -144,6 +149,13 @@ def within_window(context: Context) -> Iterable[Refusal]:
             measured=_local(context, context.now),
             required=f"{_local(context, start)} - {_local(context, end)}",
         )
+    elif flight.airborne_at is None:
+        takes = traffic.duration_of(flight, context.params["ground"])
+        # A window too short for the whole way holds the air for as long as the way takes.
+        latest = max(end - takes, start)
+        if context.now > latest + _READY:
+            measured = _local(context, context.now + takes)
+            yield refuse("GD-16.1", "flight.lands_late", measured=measured, required=_local(context, latest))
 
 
 def own_flight(context: Context) -> Iterable[Refusal]:
@@ -199,6 +211,13 @@ def plan_passes_check(context: Context) -> Iterable[Refusal]:
 def airspace_cleared(context: Context) -> Iterable[Refusal]:
     """GD-16.2: where the flight needs a filing or an approval, it is held for place, height and time."""
     return [refusal for refusal in _verdict(context).refusals if refusal.text in _AIRSPACE]
+
+
+def air_is_free(context: Context) -> Iterable[Refusal]:
+    """DC-2: no other flight holds any of the air that this one needs; all that do are told at once."""
+    flight: Flight = context.subject
+    air = traffic.air_of(flight, context.pack, context.params["ground"])
+    return traffic.refusals(traffic.conflicts(context.session, flight, air), context.pack.zone)
 
 
 def mark_checked(context: Context) -> Iterable[Refusal]:
@@ -315,6 +334,7 @@ GUARDS: dict[str, Guard] = {
     "DC-2:route_version_current": route_version_current,
     "DC-2:plan_passes_check": plan_passes_check,
     "GD-16.2:airspace_cleared": airspace_cleared,
+    "DC-2:air_is_free": air_is_free,
     "GD-16.4:mark_checked": mark_checked,
     "GD-14.2:aircraft_active": aircraft_active,
     "DC-1:vehicle_holds_the_published_mission": vehicle_holds_the_published_mission,

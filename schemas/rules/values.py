@@ -60,6 +60,25 @@ class Cutoff(Strict):
     at: time
 
 
+class Separation(Strict):
+    """How much air a flight holds beyond the tolerance within which it conforms, and how exactly its times are known.
+
+    `speed_share` is how much faster or slower than planned it may fly, `clock_s` by how much clocks may differ.
+    """
+
+    lateral_m: Annotated[float, Field(ge=0, le=10_000)]
+    height_m: Annotated[float, Field(ge=0, le=1_000)]
+    speed_share: Annotated[float, Field(ge=0, lt=1)]
+    clock_s: Annotated[float, Field(ge=0, le=600)]
+
+
+class Emergency(Strict):
+    """How many minutes before an emergency flight it is applied for, and decided about."""
+
+    apply_min: Annotated[int, Field(ge=0)]
+    decide_min: Annotated[int, Field(ge=0)]
+
+
 class EntityThreshold(Strict):
     """So many events within so many days."""
 
@@ -117,7 +136,12 @@ class Values(Strict):
     uav__emergency_enabled: bool
     uav__siting_plan_required: bool
     uav__controlled_above_agl_m: Metres
+    uav__filing__decided_by: Cutoff
+    uav__filing__readiness_min: Count
+    uav__filing__emergency: Emergency
+    uav__filing__late: Literal["refuse", "tell"]
     flight__deviation_tolerance_m: Metres
+    flight__separation: Separation
     inspection_plan__max_months: Positive
     airspace__application_cutoff: Cutoff
     officers__online_inspection_min: Positive

@@ -18,6 +18,7 @@ from schemas.tables.places import (
     SupervisionItem,
 )
 from schemas.tables.publication import Announcement, Publication
+from schemas.tables.volumes import FlightVolume
 from schemas.tables.zones import PrivacyZone
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "FlightEvent",
     "FlightFrame",
     "FlightOrder",
+    "FlightVolume",
     "Gateway",
     "ImportBatch",
     "InspectionPlan",

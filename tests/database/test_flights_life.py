@@ -18,6 +18,7 @@ from schemas.refusals import RuleViolation
 from tests.database.flying import (
     GROUND,
     airborne,
+    change,
     cleared,
     do,
     new_zone,
@@ -69,8 +70,9 @@ class TestUpload:
 
         assert texts(refused(work, "F1", lie, cleared(work))) == {"flight.vehicle_differs"}
 
-    def test_DC_1__two_flights_of_one_aircraft_at_one_time__the_database_refuses(self, work):
+    def test_DC_1__two_flights_of_one_aircraft_at_one_time__the_database_refuses(self, work, past_the_judge):
         uploaded(work)
+        change(past_the_judge, "UPDATE core.flight_volume SET freed_at = now()")  # which would refuse it before
         with pytest.raises(RuleViolation) as caught:
             uploaded(work)
         assert rules(caught.value) == {"DC-1"}

@@ -98,6 +98,9 @@ STRUCTURED = {
     "review.technical.items",
     "privacy.prohibited_place_types",
     "airspace.application_cutoff",
+    "uav.filing.decided_by",
+    "uav.filing.emergency",
+    "flight.separation",
     "alert.entity_threshold",
 }
 
@@ -119,9 +122,25 @@ def test_7_2__structured_values_of_the_guangdong_pack(book):
     assert (pack["alert.entity_threshold"].count, pack["alert.entity_threshold"].days) == (5, 30)
 
 
+def test_uav_filing__values_of_the_guangdong_pack(book):
+    """Noon and nine in the evening of the day before, one hour of readiness, half an hour and ten minutes in need."""
+    pack = book["cn-gd-2025"]
+    decided, emergency = pack["uav.filing.decided_by"], pack["uav.filing.emergency"]
+    assert (decided.days_before, decided.at) == (1, time(21))
+    assert pack["uav.filing.readiness_min"] == 60
+    assert (emergency.apply_min, emergency.decide_min) == (30, 10)
+    assert pack["uav.filing.late"] == "refuse"
+
+
+def test_flight_separation__values_of_the_guangdong_pack(book):
+    margin = book["cn-gd-2025"]["flight.separation"]
+    assert (margin.lateral_m, margin.height_m, margin.speed_share, margin.clock_s) == (20, 5, 0.2, 5)
+
+
 def test_7_2__no_value_of_the_guangdong_pack_is_unchecked_here():
     """What the pack says beyond the table of 7.2 is named here, each with where it comes from instead."""
     beyond = {"block.max_days", "inspection_plan.max_months", "publish.flight_log_delay_hours"}  # G-40, 4.3, G-8
+    beyond |= {"uav.filing.readiness_min", "uav.filing.late"}  # filing of flights, as tested above
     assert set(KEYS) == set(GUANGDONG) | STRUCTURED | beyond
 
 

@@ -10,7 +10,7 @@ revision = "0004"
 down_revision = "0003"
 
 SQL = Path(__file__).parent.parent / "sql"
-PARTS = ("zones", "volumes", "gateway", "signing", "verdicts", "relay")
+PARTS = ("zones", "volumes", "gateway", "signing", "verdicts", "relay", "rights")
 
 
 def upgrade() -> None:
