@@ -85,15 +85,16 @@ def compile_route(route: RouteSpec, ground: Ground) -> Mission:
     Raises RuleViolation 409 where the terrain is not known, 422 where the mission has too many items.
     """
     first, last = (LonLat(*position[:2]) for position in (route.line.coords[0], route.line.coords[-1]))
-    home_m = _ground_at(ground, route.home)
-    outward = _over_terrain(LineString([route.home, first]), route, ground, home_m)
-    along = _over_terrain(route.line, route, ground, home_m)
-    back = _over_terrain(LineString([last, route.home]), route, ground, home_m)
+    home_m = ground_at(ground, route.home)
+    outward, along, back = (
+        over_terrain(line, route.alt_agl_m, ground, home_m)
+        for line in (LineString([route.home, first]), route.line, LineString([last, route.home]))
+    )
     takeoff = PlanItem(
         Command.NAV_TAKEOFF,
         Frame.GLOBAL_RELATIVE_ALT,
         (0.0, 0.0, 0.0, None),
-        _rounded(route.home),
+        rounded(route.home),
         max(outward[0].alt_m or 0.0, MIN_TAKEOFF_M),
     )
     items = (
@@ -109,22 +110,27 @@ def compile_route(route: RouteSpec, ground: Ground) -> Mission:
     )
     if len(items) > limit("mission.items"):
         raise invalid("mission.items", measured=len(items), required=limit("mission.items"))
-    return Mission(Home(_rounded(route.home), round(home_m, 2)), items, route.speed_mps)
+    return Mission(Home(rounded(route.home), round(home_m, 2)), items, route.speed_mps)
 
 
-def _ground_at(ground: Ground, at: LonLat) -> float:
+def ground_at(ground: Ground, at: LonLat) -> float:
+    """The height of the ground at one place; RuleViolation 409 where it is not known."""
     height_m = float(ground.heights_m(np.array([at.lon]), np.array([at.lat]))[0])
     if not np.isfinite(height_m):
         raise _terrain_missing(at)
     return height_m
 
 
-def _over_terrain(line: LineString, route: RouteSpec, ground: Ground, home_m: float) -> list[PlanItem]:
-    """Waypoints along `line` at the route's true height: its corners, and what the terrain needs between."""
+def over_terrain(line: LineString, alt_agl_m: float, ground: Ground, home_m: float) -> list[PlanItem]:
+    """Waypoints along `line` (EPSG:4326) at a true height: its corners, and what the terrain needs between.
+
+    Heights are above home, which lies `home_m` above the sea. Raises RuleViolation 409 where the ground is
+    not known.
+    """
     if measure.length_m(line) == 0:
-        return [_waypoint(LonLat(*line.coords[0][:2]), route.alt_agl_m)] * 2
+        return [_waypoint(LonLat(*line.coords[0][:2]), alt_agl_m)] * 2
     lons, lats, along_m = measure.densify(line, STEP_M)
-    wanted_m = ground.heights_m(lons, lats) + route.alt_agl_m - home_m
+    wanted_m = ground.heights_m(lons, lats) + alt_agl_m - home_m
     unknown = np.flatnonzero(~np.isfinite(wanted_m))
     if unknown.size:
         raise _terrain_missing(LonLat(float(lons[unknown[0]]), float(lats[unknown[0]])))
@@ -166,12 +172,12 @@ def _waypoint(at: LonLat, alt_m: float) -> PlanItem:
         Command.NAV_WAYPOINT,
         Frame.GLOBAL_RELATIVE_ALT,
         (0.0, 0.0, 0.0, None),
-        _rounded(at),
+        rounded(at),
         (alt_cm or 1) / 100,
     )
 
 
-def _rounded(at: LonLat) -> LonLat:
+def rounded(at: LonLat) -> LonLat:
     """The place as the wire can say it, so that what is checked is what is flown."""
     return LonLat(to_e7(at.lon) / E7, to_e7(at.lat) / E7)
 
@@ -206,4 +212,4 @@ def _parts(geom: BaseGeometry) -> Sequence[Polygon]:
 
 
 def _fence_polygon(ring: LinearRing, *, inclusion: bool) -> FencePolygon:
-    return FencePolygon(tuple(_rounded(LonLat(*position[:2])) for position in ring.coords[:-1]), inclusion)
+    return FencePolygon(tuple(rounded(LonLat(*position[:2])) for position in ring.coords[:-1]), inclusion)
