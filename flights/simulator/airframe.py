@@ -74,6 +74,7 @@ class Airframe:
         self.up_m_s = 0.0
         self.yaw_deg = 0.0
         self.flown_m = 0.0
+        self.drift_m = (0.0, 0.0)
         self._ground_m = home.amsl_m
         self._gust_m_s = wind_m_s * WANDER_M_PER_WIND * 2 * math.pi / WANDER_PERIOD_S
         self._gust_to_rad = math.radians(wind_from_deg + 180)
@@ -82,6 +83,11 @@ class Airframe:
     def speed_m_s(self) -> float:
         """Speed over ground."""
         return math.hypot(self.north_m_s, self.east_m_s)
+
+    @property
+    def believed(self) -> Place:
+        """Where the autopilot takes itself to be, and steers by: off by `drift_m` (north, east), a fault."""
+        return self.place.moved(-self.drift_m[0], -self.drift_m[1]) if any(self.drift_m) else self.place
 
     @property
     def on_ground(self) -> bool:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.simulator.airframe import Airframe, Place, Wish
 from flights.simulator.battery import Battery
 from flights.simulator.fence import Fence, FenceType
+from flights.simulator.mischief import Mischief
 from flights.simulator.mission import Ground, MissionRun
 from flights.simulator.options import Options
 from flights.simulator.params import DEFAULTS, MOST_DISARM_DELAY_S, Parameters
+from flights.simulator.station import StationWatch
 from flights.simulator.steering import Steering
 from flights.simulator.storage import Stored
 
@@ -22,11 +23,16 @@ GPS_FIX_S = 10.0
 EKF_ORIGIN_S = 20.0
 CHECKS_S = 23.5
 EKF_POSITION_S = 41.3
+SETTLING = ((EKF_ORIGIN_S, "EKF3 IMU0 origin set"), (EKF_POSITION_S, "EKF3 IMU0 is using GPS"))
 
 RETURN_HEIGHT_REACHED_M = 0.5
 TOUCHDOWN_M = 0.05
 # Battery failsafe actions.
 FAILSAFE_LAND = 1
+# The failsafe for a lost ground station: its action, and the option to fly a mission on.
+STATION_LAND = 5
+STATION_GO_ON = 2
+ARM_IN_AUTO = 1
 BREACH_NAMES = {
     FenceType.ALT_MAX: "Max Alt",
     FenceType.CIRCLE: "Circle",
@@ -56,21 +62,31 @@ ARMABLE = frozenset({Mode.STABILIZE, Mode.GUIDED, Mode.LOITER})
 
 
 class Autopilot:
-    """State and behaviour; `say` sends a text to the ground, `shoot` takes a picture."""
+    """State and behaviour; `say` sends a text to the ground, `shoot` takes a picture.
+
+    One that starts again (`before`) keeps its parameters and its charge, and stands where it was, or fell to.
+    """
 
     def __init__(
-        self, options: Options, ground: Ground, say: Callable[[int, str], None], shoot: Callable[[], None]
+        self,
+        options: Options,
+        ground: Ground,
+        say: Callable[[int, str], None],
+        shoot: Callable[[], None],
+        *,
+        before: Autopilot | None = None,
     ) -> None:
-        # However fast the aircraft's time runs, the ground station that starts the mission lives in the real one.
-        patience_s = min(DEFAULTS["DISARM_DELAY"] * max(options.speed_up, 1.0), MOST_DISARM_DELAY_S)
-        self.params = Parameters({"DISARM_DELAY": patience_s})
-        amsl_m = options.home_amsl_m
-        if amsl_m is None:
-            amsl_m = ground.ground_m(options.home_lat, options.home_lon)
-        self.home = Place(options.home_lat, options.home_lon, amsl_m)
+        self.params: Parameters = (
+            Parameters({"DISARM_DELAY": _patience_s(options)}) if before is None else before.params
+        )
+        self.home = _stands_at(options, ground, before)
         self.airframe = Airframe(self.home, options.wind_m_s, options.wind_from_deg)
-        self.battery = Battery(options.battery_pct, options.endurance_s, options.wind_m_s)
+        charge_pct = options.battery_pct if before is None else before.battery.percent
+        sag_pct = options.faults.battery_sag_pct
+        self.battery: Battery = Battery(charge_pct, options.endurance_s, options.wind_m_s, sag_pct)
+        self.mischief = Mischief(options.faults, self.airframe, self.battery, say)
         self.fence = Fence(self.params, self.home)
+        self.station = StationWatch(self.params)
         self.mission = MissionRun(self.airframe, self.params, ground, self.home, self._reached)
         self.mode = Mode.STABILIZE
         self.armed = False
@@ -78,6 +94,7 @@ class Autopilot:
         self.reached: list[int] = []
         self.breach = FenceType(0)
         self.breach_count = 0
+        self._ground = ground
         self._say = say
         self._shoot = shoot
         self._steering = Steering(self.airframe, self.params)
@@ -87,6 +104,8 @@ class Autopilot:
         self._photo_at_m = 0.0
         self._landed_at_s: float | None = 0.0
         self._failsafe_done = 0
+        self._armed_at_s = 0.0
+        self._settled = 0
         self._paused = False
         self._taking_off = False
 
@@ -101,6 +120,16 @@ class Autopilot:
     def has_position(self) -> bool:
         """Whether the position filter uses GPS."""
         return self.now_s >= EKF_POSITION_S
+
+    @property
+    def flight_s(self) -> float | None:
+        """Seconds since arming, None while it is disarmed."""
+        return self.now_s - self._armed_at_s if self.armed else None
+
+    @property
+    def reported_place(self) -> Place:
+        """Where it says that it is."""
+        return self.mischief.reported(self.airframe.place)
 
     @property
     def landed_state(self) -> int:
@@ -130,6 +159,8 @@ class Autopilot:
             failed.append("AHRS: EKF3 not started")
         elif self.now_s < CHECKS_S:
             failed.append("AHRS: not using configured AHRS type")
+        if self.mission.needs_terrain and not self._ground.has_terrain:
+            failed.append("waiting for terrain data")
         if self.battery.action(self.params):
             failed.append("Battery 1 low capacity failsafe")
         if self.fence.enabled and (breach := self.fence.breaches(self.airframe.place)):
@@ -145,14 +176,15 @@ class Autopilot:
         failed = self.failed_checks()
         if not self.has_position and self.mode is not Mode.STABILIZE:
             failed.append("Need Position Estimate")
-        if self.mode not in ARMABLE:
+        in_auto = self.mode is Mode.AUTO and self.params.bit("AUTO_OPTIONS", ARM_IN_AUTO)
+        if self.mode not in ARMABLE and not in_auto:
             failed.append(f"{self.mode.name} mode not armable")
         for reason in failed:
             self._say(mavlink.MAV_SEVERITY_CRITICAL, f"Arm: {reason}")
         if failed:
             return int(mavlink.MAV_RESULT_FAILED)
         self.armed, self._landed_at_s, self._failsafe_done = True, self.now_s, 0
-        self._hold_at = self.airframe.place
+        self._armed_at_s, self._hold_at = self.now_s, self.airframe.believed
         return int(mavlink.MAV_RESULT_ACCEPTED)
 
     def disarm(self) -> int:
@@ -196,11 +228,11 @@ class Autopilot:
         """Stops within the mission, or goes on with it, without leaving AUTO; a MAV_RESULT."""
         if self.mode is not Mode.AUTO or self.mission.returning or self.mission.landing is not None:
             return int(mavlink.MAV_RESULT_FAILED)
-        self._paused, self._hold_at = not go_on, self.airframe.place
+        self._paused, self._hold_at = not go_on, self.airframe.believed
         return int(mavlink.MAV_RESULT_ACCEPTED)
 
     def _enter(self, mode: Mode) -> None:
-        self.mode, self._hold_at = mode, self.airframe.place
+        self.mode, self._hold_at = mode, self.airframe.believed
         self._loiter_until_s, self._paused, self._taking_off = None, False, False
         if mode is Mode.AUTO:
             self.mission.start(self.now_s)
@@ -210,7 +242,7 @@ class Autopilot:
     def _start_return(self) -> None:
         wanted = self.home.amsl_m + self.params["RTL_ALT"] / 100
         self._return_amsl_m = max(wanted, self.airframe.place.amsl_m)
-        self._hold_at = self.airframe.place
+        self._hold_at = self.airframe.believed
         self._loiter_until_s = None
 
     # -- time -----------------------------------------------------------------------------------------
@@ -218,6 +250,9 @@ class Autopilot:
     def step(self, dt_s: float) -> None:
         """Lets `dt_s` pass."""
         self.now_s += dt_s
+        self._settle()
+        routed = self.mode is Mode.AUTO and not self.mission.returning and self.mission.landing is None
+        self.mischief.step(dt_s, self.flight_s, follows_route=routed)
         if not self.armed:
             return
         was_returning = self.mission.returning
@@ -229,6 +264,7 @@ class Autopilot:
         self._picture()
         self._watch_fence()
         self._watch_battery()
+        self._watch_station()
         self._watch_ground()
 
     def _wish(self) -> Wish:
@@ -296,6 +332,23 @@ class Autopilot:
         elif self.mode is not Mode.RTL:
             self._enter(Mode.RTL)
 
+    def _watch_station(self) -> None:
+        """Comes home when its own ground station falls silent."""
+        if self.airframe.on_ground or not self.station.falls_silent(self.now_s):
+            return
+        if self.mode is Mode.AUTO and self.params.bit("FS_OPTIONS", STATION_GO_ON):
+            self._say(mavlink.MAV_SEVERITY_WARNING, "GCS Failsafe - Continuing Auto Mode")
+            return
+        self._say(mavlink.MAV_SEVERITY_WARNING, "GCS Failsafe")
+        if self.mode not in (Mode.RTL, Mode.LAND):
+            self._enter(Mode.LAND if self.params["FS_GCS_ENABLE"] == STATION_LAND else Mode.RTL)
+
+    def _settle(self) -> None:
+        """Tells how far the position filter has come."""
+        while self._settled < len(SETTLING) and self.now_s >= SETTLING[self._settled][0]:
+            self._say(mavlink.MAV_SEVERITY_INFO, SETTLING[self._settled][1])
+            self._settled += 1
+
     def _watch_ground(self) -> None:
         """Disarms after touch-down, and after idling on the ground."""
         if not self.airframe.on_ground:
@@ -313,25 +366,19 @@ class Autopilot:
         self.reached.append(seq)
 
 
-def status_bits(autopilot: Autopilot) -> dict[str, Any]:
-    """The sensor bits of SYS_STATUS: what is there, switched on, healthy."""
-    base = (
-        mavlink.MAV_SYS_STATUS_SENSOR_3D_GYRO
-        | mavlink.MAV_SYS_STATUS_SENSOR_3D_ACCEL
-        | mavlink.MAV_SYS_STATUS_SENSOR_GPS
-        | mavlink.MAV_SYS_STATUS_AHRS
-        | mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
-    )
-    present = base | mavlink.MAV_SYS_STATUS_GEOFENCE | mavlink.MAV_SYS_STATUS_PREARM_CHECK
-    enabled = base | mavlink.MAV_SYS_STATUS_PREARM_CHECK
-    healthy = base
-    if autopilot.fence.enabled:
-        enabled |= mavlink.MAV_SYS_STATUS_GEOFENCE
-    if not autopilot.breach:
-        healthy |= mavlink.MAV_SYS_STATUS_GEOFENCE
-    if not autopilot.failed_checks():
-        healthy |= mavlink.MAV_SYS_STATUS_PREARM_CHECK
-    return {"present": present, "enabled": enabled, "healthy": healthy}
+def _patience_s(options: Options) -> float:
+    """How long it idles armed. However fast its time runs, who starts the mission lives in the real one."""
+    return min(DEFAULTS["DISARM_DELAY"] * max(options.speed_up, 1.0), MOST_DISARM_DELAY_S)
+
+
+def _stands_at(options: Options, ground: Ground, before: Autopilot | None) -> Place:
+    if before is not None:
+        place = before.airframe.place
+        return Place(place.lat, place.lon, before.home.amsl_m)
+    amsl_m = options.home_amsl_m
+    if amsl_m is None:
+        amsl_m = ground.ground_m(options.home_lat, options.home_lon)
+    return Place(options.home_lat, options.home_lon, amsl_m)
 
 
 def _names(breach: FenceType) -> str:

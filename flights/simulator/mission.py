@@ -39,6 +39,11 @@ MAX_JUMPS_AT_ONCE = 100
 class Ground(Protocol):
     """What the mission asks of the world around it."""
 
+    @property
+    def has_terrain(self) -> bool:
+        """Whether there is an elevation model on board."""
+        ...
+
     def ground_m(self, lat: float, lon: float) -> float:
         """Height of the ground above mean sea level."""
         ...
@@ -95,6 +100,11 @@ class MissionRun:
         return len(self._items) < 2
 
     @property
+    def needs_terrain(self) -> bool:
+        """Whether a height in it is above the ground, wherever that is."""
+        return any(item.frame == mavlink.MAV_FRAME_GLOBAL_TERRAIN_ALT for item in self._items)
+
+    @property
     def total(self) -> int:
         """Number of items, home included."""
         return len(self._items)
@@ -132,7 +142,7 @@ class MissionRun:
             self._on_reached(self.seq)
             self._begin(self.seq + 1, now_s)
         if not self._is_active or self._leg is None:
-            return self._steering.hold(self._airframe.place)
+            return self._steering.hold(self._airframe.believed)
         if self._wait_until_s > 0:
             return self._steering.hold(self._leg.end)
         return self._steering.along(self._leg)
@@ -183,7 +193,7 @@ class MissionRun:
     def _fly(self, item: Stored, now_s: float) -> None:
         self._wait_until_s = 0.0
         self._leg = None
-        here = self._airframe.place
+        here = self._airframe.believed
         if item.command == RETURN:
             self.returning = True
         elif item.command == LAND:
@@ -199,7 +209,7 @@ class MissionRun:
 
     def _place(self, item: Stored) -> Place:
         """Where an item lies; without coordinates it is meant for where the aircraft is."""
-        here = self._airframe.place
+        here = self._airframe.believed
         lat, lon = (item.x / 1e7, item.y / 1e7) if item.x or item.y else (here.lat, here.lon)
         if item.frame == mavlink.MAV_FRAME_GLOBAL_RELATIVE_ALT:
             return Place(lat, lon, self._home.amsl_m + item.z)

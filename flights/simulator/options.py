@@ -10,6 +10,7 @@ from pathlib import Path
 
 from schemas.refusals import invalid
 
+KEY_BYTES = 32
 _LISTEN = re.compile(r"^(?P<scheme>tcp|udp|udpout):(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})$")
 
 
@@ -33,13 +34,50 @@ class CameraModel:
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong on purpose: frames lost each way, an item moved, a closed or mute mission protocol."""
+    """What goes wrong on purpose; every `..._at_s` counts simulated seconds from arming.
+
+    On the line: frames lost and delayed each way, a slow autopilot (real seconds for each message), acknowledgements
+    that never come, an item kept elsewhere, a closed mission protocol, MISSION_REQUEST_INT instead of
+    MISSION_REQUEST, a key that is not used. In the air: a restart, a battery that gives way under load, reported
+    places that jump for some seconds, and a flight beside its route (`drift_to_deg` is the direction).
+    """
 
     loss: float = 0.0
+    latency_ms: float = 0.0
+    slow_s: float = 0.0
+    mute_ack: bool = False
+    mute_final_ack: bool = False
     tamper_item: int | None = None
     tamper_m: float = 0.5
     deny_mission: bool = False
-    mute_final_ack: bool = False
+    ask_int: bool = False
+    unsigned: bool = False
+    reboot_at_s: float | None = None
+    battery_sag_pct: float = 0.0
+    gps_glitch_at_s: float | None = None
+    gps_glitch_m: float = 50.0
+    drift_m: float = 0.0
+    drift_to_deg: float = 0.0
+    drift_at_s: float = 20.0
+
+    def wrong(self) -> list[str]:
+        """The names of the switches that are out of range."""
+        times = (self.reboot_at_s, self.gps_glitch_at_s, self.drift_at_s)
+        return [
+            name
+            for name, holds in {
+                "loss": 0 <= self.loss < 1,
+                "latency-ms": 0 <= self.latency_ms <= 60_000,
+                "slow": 0 <= self.slow_s <= 60,
+                "tamper-item": self.tamper_item is None or self.tamper_item >= 1,
+                "tamper-m": 0 < abs(self.tamper_m) <= 10_000,
+                "battery-sag": 0 <= self.battery_sag_pct <= 100,
+                "gps-glitch-m": 0 < abs(self.gps_glitch_m) <= 1e6,
+                "drift": 0 <= self.drift_m <= 10_000 and math.isfinite(self.drift_to_deg),
+                "at-s": all(at is None or 0 <= at <= 1e6 for at in times),
+            }.items()
+            if not holds
+        ]
 
 
 @dataclass(frozen=True)
@@ -48,7 +86,7 @@ class Options:
 
     `home` is where the vehicle stands, degrees (EPSG:4326) and metres above mean sea level (None: the
     height of the ground in `dem`, or 0). `speed_up` is how many simulated seconds pass in a real one at
-    most. `wind_from_deg` is where the wind comes from.
+    most. `wind_from_deg` is where the wind comes from. With a `key` it signs, and hears only who signs with it too.
     """
 
     listen: str
@@ -66,6 +104,7 @@ class Options:
     battery_pct: float = 100.0
     endurance_s: float = 1_800.0
     system_id: int = 1
+    key: bytes | None = field(default=None, repr=False)
     seed: int = 1
     faults: Faults = field(default_factory=Faults)
 
@@ -78,16 +117,17 @@ class Options:
                 "speed-up": 0.1 <= self.speed_up <= 200,
                 "hfov-deg": 1 <= self.camera.hfov_deg <= 170,
                 "image": 16 <= self.camera.width_px <= 8192 and 16 <= self.camera.height_px <= 8192,
-                "loss": 0 <= self.faults.loss < 1,
                 "wind": 0 <= self.wind_m_s <= 25,
                 "battery": 0 < self.battery_pct <= 100,
                 "endurance": 1 <= self.endurance_s <= 1e6,
-                "tamper-item": self.faults.tamper_item is None or self.faults.tamper_item >= 1,
+                "system-id": 1 <= self.system_id <= 250,
+                "key": self.key is None or len(self.key) == KEY_BYTES,
                 "frames": self.frames is None or self.ortho is not None,
                 "start-time": self.start_time.tzinfo is not None and self.start_time.year in range(1980, 2100),
             }.items()
             if not holds
         ]
+        wrong += self.faults.wrong()
         if wrong:
             raise invalid("simulator.option", measured=", ".join(wrong))
 
@@ -111,6 +151,21 @@ def parse_wind(text: str) -> tuple[float, float]:
     if len(parts) not in (1, 2):
         raise invalid("simulator.option", measured="wind")
     return parts[0], parts[1] if len(parts) == 2 else 0.0
+
+
+def read_key(path: Path) -> bytes:
+    """The signing key in a file: 32 bytes as they are, or 64 hex digits; raises RuleViolation 422, OSError."""
+    with path.open("rb") as file:
+        content = file.read(1_000)
+    if len(content) == KEY_BYTES:
+        return content
+    try:
+        key = bytes.fromhex(content.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise invalid("simulator.option", measured="key-file")
+    return key
 
 
 def parse_image(text: str) -> tuple[int, int]:

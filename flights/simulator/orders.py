@@ -22,10 +22,14 @@ Order = Callable[[tuple[float, ...]], int]
 class Orders:
     """Carries out COMMAND_LONG, COMMAND_INT, SET_MODE and the parameter protocol, and answers them."""
 
-    def __init__(self, autopilot: Autopilot, reporter: Reporter, send: Callable[[Any], None]) -> None:
+    def __init__(
+        self, autopilot: Autopilot, reporter: Reporter, send: Callable[[Any], None], *, mute: bool = False
+    ) -> None:
+        self.restart_wanted = False
         self._autopilot = autopilot
         self._reporter = reporter
         self._send = send
+        self._mute = mute
         self._orders: dict[int, Order] = {
             mavlink.MAV_CMD_REQUEST_MESSAGE: self._request_message,
             mavlink.MAV_CMD_SET_MESSAGE_INTERVAL: self._set_interval,
@@ -43,11 +47,13 @@ class Orders:
             mavlink.MAV_CMD_DO_SET_CAM_TRIGG_DIST: self._obey(mavlink.MAV_CMD_DO_SET_CAM_TRIGG_DIST),
             mavlink.MAV_CMD_RUN_PREARM_CHECKS: self._run_checks,
             mavlink.MAV_CMD_DO_DIGICAM_CONTROL: self._shoot,
+            mavlink.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN: self._restart,
         }
 
     def handle(self, message: Any) -> bool:  # noqa: ANN401
         """Takes a message; False when it is none of these."""
         handler = {
+            "HEARTBEAT": self._heartbeat,
             "COMMAND_LONG": self._command_long,
             "COMMAND_INT": self._command_int,
             "SET_MODE": self._old_set_mode,
@@ -78,7 +84,8 @@ class Orders:
         except (ValueError, OverflowError):  # NaN or infinity where a number of something is meant
             result = DENIED
         station = (message.get_srcSystem(), message.get_srcComponent())
-        self._send(mavlink.MAVLink_command_ack_message(message.command, result, 0, 0, *station))
+        if not self._mute:
+            self._send(mavlink.MAVLink_command_ack_message(message.command, result, 0, 0, *station))
 
     def _request_message(self, params: tuple[float, ...]) -> int:
         built = self._reporter.build(int(params[0]))
@@ -138,9 +145,20 @@ class Orders:
             self._send(mavlink.MAVLink_statustext_message(mavlink.MAV_SEVERITY_CRITICAL, text))
         return ACCEPTED
 
+    def _restart(self, params: tuple[float, ...]) -> int:
+        if params[0] != 1:
+            return UNSUPPORTED
+        if self._autopilot.armed:
+            return DENIED
+        self.restart_wanted = True
+        return ACCEPTED
+
     def _shoot(self, _params: tuple[float, ...]) -> int:
         self._autopilot.mission.camera.now = True
         return ACCEPTED
+
+    def _heartbeat(self, message: Any) -> None:  # noqa: ANN401
+        self._autopilot.station.hear(message.get_srcSystem(), self._autopilot.now_s)
 
     # -- older messages -----------------------------------------------------------------------------
 

@@ -9,15 +9,19 @@ import contextlib
 import random
 import selectors
 import socket
+import time
+from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Any, Protocol
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.simulator.options import parse_listen
+from flights.simulator.options import Options, parse_listen
 
 MAX_PEERS = 16
 MAX_READ_BYTES = 65_536
+# Time stamps of signatures count from 2015, in units of 10 microseconds.
+SIGNING_EPOCH_S = 1_420_070_400
 
 
 class Port(Protocol):
@@ -29,6 +33,10 @@ class Port(Protocol):
 
     def send(self, data: bytes) -> None:
         """Sends to every peer."""
+        ...
+
+    def hang_up(self) -> None:
+        """Ends all connections; new ones are taken."""
         ...
 
     def close(self) -> None:
@@ -69,6 +77,9 @@ class UdpPort:
         for peer in self._peers:
             with contextlib.suppress(OSError):
                 self._socket.sendto(data, peer)
+
+    def hang_up(self) -> None:
+        """Nothing to do: datagrams have no connection."""
 
     def close(self) -> None:
         """Ends the socket."""
@@ -128,10 +139,14 @@ class TcpPort:
             except OSError:
                 self._drop(peer)
 
-    def close(self) -> None:
-        """Ends all connections."""
+    def hang_up(self) -> None:
+        """Ends all connections; new ones are taken."""
         for peer in list(self._peers):
             self._drop(peer)
+
+    def close(self) -> None:
+        """Ends all connections and the port."""
+        self.hang_up()
         self._selector.close()
         self._server.close()
 
@@ -143,37 +158,80 @@ def open_port(listen: str) -> Port:
 
 
 class Wire:
-    """Messages instead of bytes over a port, with the losses that were asked for, each way."""
+    """Messages instead of bytes over a port, signed where there is a key, with the losses that were asked for."""
 
-    def __init__(self, port: Port, system_id: int, loss: float, seed: int) -> None:
+    def __init__(self, port: Port, options: Options) -> None:
         self._port = port
-        self._loss = loss
-        self._random = random.Random(seed)
+        self._faults = options.faults
+        self._random = random.Random(options.seed)
         self._readers: dict[Hashable, Any] = {}
-        self._codec = mavlink.MAVLink(None, srcSystem=system_id, srcComponent=1)
+        self._codec = mavlink.MAVLink(None, srcSystem=options.system_id, srcComponent=1)
+        self._coming: deque[tuple[float, Any]] = deque()
+        self._going: deque[tuple[float, bytes]] = deque()
+        self.sign_with(options.key, 0)
+
+    def sign_with(self, key: bytes | None, stamp: int) -> None:
+        """From now on signs with `key`, above the time `stamp`, and hears only who does; None ends that."""
+        signing = self._codec.signing
+        signing.secret_key, signing.timestamp = key, max(stamp, signing.timestamp)
+        signing.sign_outgoing = key is not None and not self._faults.unsigned
+        signing.allow_unsigned_callback = _is_modem
 
     def poll(self, wait_s: float) -> Iterator[Any]:
         """The messages that arrived within `wait_s`; noise is passed over."""
+        self._flush()
         for peer, data in self._port.poll(wait_s):
-            reader = self._readers.get(peer)
-            if reader is None:
-                reader = self._readers[peer] = mavlink.MAVLink(None)
-                reader.robust_parsing = True
-            for message in reader.parse_buffer(data) or ():
+            for message in self._reader(peer).parse_buffer(data) or ():
                 kind = message.get_type()
                 if kind != "BAD_DATA" and not kind.startswith("UNKNOWN") and not self._is_lost():
-                    yield message
+                    self._coming.append((self._due(), message))
+        now = time.monotonic()
+        while self._coming and self._coming[0][0] <= now:
+            yield self._coming.popleft()[1]
+
+    def _reader(self, peer: Hashable) -> Any:  # noqa: ANN401
+        reader = self._readers.get(peer)
+        if reader is None:
+            if len(self._readers) > 2 * MAX_PEERS:
+                self._readers.clear()
+            reader = self._readers[peer] = mavlink.MAVLink(None)
+            reader.robust_parsing = True
+            # All lines of the aircraft share one key and one time stamp.
+            reader.signing = self._codec.signing
+        return reader
 
     def send(self, message: Any) -> None:  # noqa: ANN401
         """Sends one message to all ground stations."""
+        signing = self._codec.signing
+        signing.timestamp = max(signing.timestamp, int((time.time() - SIGNING_EPOCH_S) * 1e5))
         frame = message.pack(self._codec)
         self._codec.seq = (self._codec.seq + 1) % 256
         if not self._is_lost():
-            self._port.send(frame)
+            self._going.append((self._due(), frame))
+            self._flush()
+
+    def _flush(self) -> None:
+        now = time.monotonic()
+        while self._going and self._going[0][0] <= now:
+            self._port.send(self._going.popleft()[1])
+
+    def _due(self) -> float:
+        return time.monotonic() + self._faults.latency_ms / 1000
 
     def _is_lost(self) -> bool:
-        return self._loss > 0 and self._random.random() < self._loss
+        return self._faults.loss > 0 and self._random.random() < self._faults.loss
+
+    def hang_up(self) -> None:
+        """Ends all connections, as an autopilot that starts anew; what is under way is lost."""
+        self._coming.clear()
+        self._going.clear()
+        self._port.hang_up()
 
     def close(self) -> None:
         """Ends the port."""
         self._port.close()
+
+
+def _is_modem(_codec: Any, message_id: int) -> bool:  # noqa: ANN401
+    """What modems on the ground say of the radio has no key, and is heard without one."""
+    return message_id in (mavlink.MAVLINK_MSG_ID_RADIO, mavlink.MAVLINK_MSG_ID_RADIO_STATUS)

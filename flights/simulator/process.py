@@ -6,7 +6,9 @@ import contextlib
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,10 @@ POLL_S = 0.005
 BURST_S = 0.02
 # A process that was held up goes on from where it was instead of racing after the clock.
 MAX_DEBT_S = 0.5
+# What a slow autopilot has not looked at yet; more is lost, as in its own buffers.
+MAX_WAITING = 1_000
+# Right after a start the fence is not read from the storage yet, and its count is told as 0.
+FENCE_READ_S = 3.0
 TRANSFERS = ("MISSION_COUNT", "MISSION_ITEM_INT", "MISSION_REQUEST_LIST", "MISSION_CLEAR_ALL")
 REQUESTS = ("MISSION_REQUEST_INT", "MISSION_REQUEST")
 
@@ -37,6 +43,11 @@ class DemGround:
 
     def __init__(self, terrain: Terrain | None) -> None:
         self._terrain = terrain
+
+    @property
+    def has_terrain(self) -> bool:
+        """Whether there is an elevation model on board."""
+        return self._terrain is not None
 
     def ground_m(self, lat: float, lon: float) -> float:
         """Height of the ground above mean sea level."""
@@ -48,6 +59,8 @@ class DemGround:
 
 class FlatGround:
     """Ground at the height of the home everywhere; what a simulation without an elevation model has."""
+
+    has_terrain = False
 
     def __init__(self, amsl_m: float) -> None:
         self._amsl_m = amsl_m
@@ -72,8 +85,7 @@ class Simulator:
             writer = FrameWriter(options.ortho, options.frames, options.camera)
             self._frames = cleanup.enter_context(writer)
         self.autopilot = Autopilot(options, self._ground, self._say, self._shoot)
-        self.reporter = Reporter(self.autopilot, options.start_time)
-        self._orders = Orders(self.autopilot, self.reporter, wire.send)
+        self.reporter, self._orders = self._mouth_and_ears(options.start_time)
         self._stores = {
             kind: ItemStore(kind, wire.send, options.faults, time.monotonic)
             for kind in (
@@ -84,7 +96,27 @@ class Simulator:
         }
         self._mission.set_home(self.autopilot.home_item())
         self._loaded = (0, 0, 0)
+        self._waiting: deque[Any] = deque(maxlen=MAX_WAITING)
+        self._free_at = 0.0
+        self._restarted = False
         self.pictures = 0
+
+    def _mouth_and_ears(self, start_time: datetime) -> tuple[Reporter, Orders]:
+        reporter = Reporter(self.autopilot, start_time)
+        return reporter, Orders(self.autopilot, reporter, self._wire.send, mute=self.options.faults.mute_ack)
+
+    def restart(self) -> None:
+        """Starts the autopilot anew: lists, parameters and key survive, streams and connections do not."""
+        utc = self.reporter.utc
+        self.autopilot = Autopilot(self.options, self._ground, self._say, self._shoot, before=self.autopilot)
+        self.reporter, self._orders = self._mouth_and_ears(utc)
+        self._mission.set_home(self.autopilot.home_item())
+        for store in self._stores.values():
+            store.restart(FENCE_READ_S if store is self._fence else 0.0)
+        self.autopilot.mission.load(self._mission.items)
+        self.autopilot.fence.load(self._fence.items)
+        self._waiting.clear()
+        self._wire.hang_up()
 
     @property
     def _mission(self) -> ItemStore:
@@ -106,17 +138,33 @@ class Simulator:
         """Lives: takes messages, lets time pass, speaks."""
         due_at = time.monotonic()
         while not self._stop.is_set():
-            for message in self._wire.poll(POLL_S):
-                self._take(message)
+            self._waiting.extend(self._wire.poll(POLL_S))
+            self._answer()
+            if self._orders.restart_wanted:
+                self.restart()
             now = time.monotonic()
             due_at = max(due_at, now - MAX_DEBT_S)
             while due_at < now and time.monotonic() < now + BURST_S:
                 self._step()
                 due_at += STEP_S / self.options.speed_up
 
+    def _answer(self) -> None:
+        """Takes what has come; a slow autopilot one message after the other."""
+        slow_s = self.options.faults.slow_s
+        while self._waiting and (not slow_s or time.monotonic() >= self._free_at):
+            message = self._waiting.popleft()
+            self._take(message)
+            if slow_s and message.get_type() != "HEARTBEAT":
+                self._free_at = time.monotonic() + slow_s
+
     def _step(self) -> None:
         autopilot = self.autopilot
         autopilot.step(STEP_S)
+        at_s, flight_s = self.options.faults.reboot_at_s, autopilot.flight_s
+        if at_s is not None and flight_s is not None and flight_s >= at_s and not self._restarted:
+            self._restarted = True
+            self.restart()
+            return
         for store in self._stores.values():
             store.tick(autopilot.now_s)
         for seq in autopilot.reached:
@@ -137,8 +185,17 @@ class Simulator:
                 return
             store.handle(message)
             self._load()
+        elif kind == "SETUP_SIGNING":
+            self._set_key(message)
         else:
             self._orders.handle(message)
+
+    def _set_key(self, message: Any) -> None:  # noqa: ANN401
+        if self.autopilot.armed:
+            self._say(mavlink.MAV_SEVERITY_ERROR, "ERROR: Won't setup signing when armed")
+        else:
+            key = bytes(message.secret_key)
+            self._wire.sign_with(key if any(key) else None, message.initial_timestamp)
 
     def _refuse_kind(self, message: Any) -> None:  # noqa: ANN401
         station = (message.get_srcSystem(), message.get_srcComponent())
@@ -206,7 +263,7 @@ def simulate(options: Options, started: Callable[[Simulator], None]) -> None:
     """
     with contextlib.ExitStack() as cleanup:
         port = open_port(options.listen)
-        wire = Wire(port, options.system_id, options.faults.loss, options.seed)
+        wire = Wire(port, options)
         cleanup.callback(wire.close)
         simulator = Simulator(options, wire, cleanup)
         started(simulator)

@@ -46,13 +46,13 @@ class Steering:
 
     def climb(self, to_amsl_m: float) -> float:
         """The wished vertical speed towards a height."""
-        error = to_amsl_m - self._airframe.place.amsl_m
+        error = to_amsl_m - self._airframe.believed.amsl_m
         up, down = self._params["WPNAV_SPEED_UP"] / 100, self._params["WPNAV_SPEED_DN"] / 100
         return min(max(error * HEIGHT_GAIN, -down), up)
 
     def hold(self, at: Place) -> Wish:
         """Stay at a place, or go straight to it when it is near."""
-        north, east = self._airframe.place.offset_m(at)
+        north, east = self._airframe.believed.offset_m(at)
         distance = math.hypot(north, east)
         speed = min(self._braking(distance), self._params["WPNAV_SPEED"] / 100)
         share = min(CROSS_TRACK_GAIN, speed / distance) if distance > 1e-6 else 0.0
@@ -64,7 +64,7 @@ class Steering:
         if length < 0.1:
             return self.hold(leg.end)
         north, east = (part / length for part in leg.start.offset_m(leg.end))
-        done_n, done_e = leg.start.offset_m(self._airframe.place)
+        done_n, done_e = leg.start.offset_m(self._airframe.believed)
         done = done_n * north + done_e * east
         off = done_e * north - done_n * east
         share = min(max(done / length, 0.0), 1.0)
@@ -76,7 +76,7 @@ class Steering:
 
     def _forward(self, leg: Leg, left_m: float, height_m: float) -> float:
         allowed = math.hypot(leg.end_speed_m_s, self._braking(max(left_m, 0.0)))
-        error = abs(height_m - self._airframe.place.amsl_m)
+        error = abs(height_m - self._airframe.believed.amsl_m)
         patience = min(1.0, HEIGHT_PATIENCE_M / error) if error > 0 else 1.0
         return max(min(leg.speed_m_s, allowed) * patience, CRAWL_M_S if left_m > 0 else 0.0)
 
@@ -88,12 +88,12 @@ class Steering:
         """Descend over a place, slowly near the ground."""
         final = above_ground_m < self._params["LAND_ALT_LOW"] / 100
         speed = self._params["LAND_SPEED" if final else "WPNAV_SPEED_DN"] / 100
-        held = self.hold(Place(over.lat, over.lon, self._airframe.place.amsl_m))
+        held = self.hold(Place(over.lat, over.lon, self._airframe.believed.amsl_m))
         return Wish(held.north, held.east, -speed)
 
     def has_arrived(self, at: Place) -> bool:
         """Whether a place is reached, in plan and in height."""
-        place = self._airframe.place
+        place = self._airframe.believed
         near = place.distance_m(at) <= self._params["WPNAV_RADIUS"] / 100
         return near and abs(place.amsl_m - at.amsl_m) <= ARRIVED_HEIGHT_M
 
@@ -102,5 +102,5 @@ class Steering:
         if self.has_arrived(leg.end):
             return True
         north, east = leg.start.offset_m(leg.end)
-        done_n, done_e = leg.start.offset_m(self._airframe.place)
+        done_n, done_e = leg.start.offset_m(self._airframe.believed)
         return leg.length_m > 0.1 and north * done_n + east * done_e >= leg.length_m**2

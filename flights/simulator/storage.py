@@ -185,12 +185,8 @@ def store_rally_item(message: Any) -> Stored:  # noqa: ANN401
 
 
 def fence_slots(items: list[Stored]) -> int:
-    """What FENCE_TOTAL counts: every item, and one slot more for each polygon and circle."""
-    shapes, at = 0, 0
-    while at < len(items):
-        at += 1 if items[at].command in FENCE_CIRCLES else max(1, int(items[at].params[0]))
-        shapes += 1
-    return len(items) + shapes
+    """What FENCE_TOTAL says: two more than the items, as when a return point and the closing one were stored."""
+    return len(items) + 2 if len(items) >= 3 else 0
 
 
 def check_fence(items: list[Stored]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.simulator.autopilot import BREACH_TYPES, EKF_ORIGIN_S, GPS_FIX_S, Autopilot, status_bits
+from flights.simulator.autopilot import BREACH_TYPES, EKF_ORIGIN_S, GPS_FIX_S, Autopilot
 
 HEARTBEAT_S = 1.0
 FIRMWARE = (4, 6, 2)
@@ -103,7 +103,7 @@ class Reporter:
         )
 
     def _status(self) -> Any:  # noqa: ANN401
-        autopilot, bits = self._autopilot, status_bits(self._autopilot)
+        autopilot, bits = self._autopilot, _status_bits(self._autopilot)
         amperes = autopilot.battery.amperes(autopilot.params["BATT_CAPACITY"], autopilot.armed)
         return mavlink.MAVLink_sys_status_message(
             bits["present"],
@@ -112,7 +112,7 @@ class Reporter:
             250,
             int(autopilot.battery.volts * 1000),
             int(amperes * 100),
-            round(autopilot.battery.percent),
+            round(autopilot.battery.left_pct),
             *[0] * 6,
         )
 
@@ -122,7 +122,7 @@ class Reporter:
 
     def _gps(self) -> Any:  # noqa: ANN401
         autopilot = self._autopilot
-        place = autopilot.airframe.place
+        place = autopilot.reported_place
         fixed = autopilot.now_s >= GPS_FIX_S
         return mavlink.MAVLink_gps_raw_int_message(
             int(autopilot.now_s * 1e6),
@@ -142,7 +142,7 @@ class Reporter:
 
     def _position(self) -> Any:  # noqa: ANN401
         autopilot = self._autopilot
-        place, motion = autopilot.airframe.place, autopilot.airframe
+        place, motion = autopilot.reported_place, autopilot.airframe
         known = autopilot.has_position
         return mavlink.MAVLink_global_position_int_message(
             self.boot_ms,
@@ -206,10 +206,10 @@ class Reporter:
     def _battery(self) -> Any:  # noqa: ANN401
         battery, capacity = self._autopilot.battery, self._autopilot.params["BATT_CAPACITY"]
         millivolts = [round(battery.volts * 1000)] + [65_535] * 9
-        used_mah = round((100 - battery.percent) / 100 * capacity)
+        used_mah = round((100 - battery.left_pct) / 100 * capacity)
         amperes = battery.amperes(capacity, self._autopilot.armed)
         return mavlink.MAVLink_battery_status_message(
-            0, 0, 0, 32_767, millivolts, round(amperes * 100), used_mah, -1, round(battery.percent)
+            0, 0, 0, 32_767, millivolts, round(amperes * 100), used_mah, -1, round(battery.left_pct)
         )
 
     def _version(self) -> Any:  # noqa: ANN401
@@ -225,3 +225,24 @@ class Reporter:
         motion = self._autopilot.airframe
         course = math.degrees(math.atan2(motion.east_m_s, motion.north_m_s))
         return round(course * 100) % 36_000
+
+
+def _status_bits(autopilot: Autopilot) -> dict[str, int]:
+    """The sensor bits of SYS_STATUS: what is there, switched on, healthy."""
+    base = (
+        mavlink.MAV_SYS_STATUS_SENSOR_3D_GYRO
+        | mavlink.MAV_SYS_STATUS_SENSOR_3D_ACCEL
+        | mavlink.MAV_SYS_STATUS_SENSOR_GPS
+        | mavlink.MAV_SYS_STATUS_AHRS
+        | mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
+    )
+    present = base | mavlink.MAV_SYS_STATUS_GEOFENCE | mavlink.MAV_SYS_STATUS_PREARM_CHECK
+    enabled = base | mavlink.MAV_SYS_STATUS_PREARM_CHECK
+    healthy = base
+    if autopilot.fence.enabled:
+        enabled |= mavlink.MAV_SYS_STATUS_GEOFENCE
+    if not autopilot.breach:
+        healthy |= mavlink.MAV_SYS_STATUS_GEOFENCE
+    if not autopilot.failed_checks():
+        healthy |= mavlink.MAV_SYS_STATUS_PREARM_CHECK
+    return {"present": present, "enabled": enabled, "healthy": healthy}

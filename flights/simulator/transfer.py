@@ -76,6 +76,10 @@ class ItemStore:
         """Puts the autopilot's own home at place 0 of a mission."""
         self.items[:1] = [home]
 
+    def restart(self, late_until_s: float) -> None:
+        """Forgets an upload under way, as an autopilot that starts anew; what was stored stays."""
+        self._receiving, self._now_s, self.late_until_s = None, 0.0, late_until_s
+
     # -- messages -----------------------------------------------------------------------------------
 
     def handle(self, message: Any) -> None:  # noqa: ANN401
@@ -127,7 +131,10 @@ class ItemStore:
 
     def _ask(self, upload: _Receiving) -> None:
         upload.asked_s = self._now_s
-        self._send(mavlink.MAVLink_mission_request_message(*upload.station, upload.next_seq, self._kind))
+        kind = mavlink.MAVLink_mission_request_message
+        if self._faults.ask_int:
+            kind = mavlink.MAVLink_mission_request_int_message
+        self._send(kind(*upload.station, upload.next_seq, self._kind))
 
     def _item(self, message: Any, station: tuple[int, int]) -> None:  # noqa: ANN401
         upload = self._receiving

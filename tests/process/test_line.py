@@ -80,7 +80,7 @@ def test_DC_1__fence__read_back_with_the_same_digest(connected):
     running, link = connected()
     read = link.missions.put(ListKind.FENCE, fence())
     assert read.digest == fence_digest(fence())
-    assert running.autopilot.params["FENCE_TOTAL"] == 11  # slots of the store, not items of the protocol
+    assert running.autopilot.params["FENCE_TOTAL"] == 10  # two more than the items of the protocol
     assert link.missions.put(ListKind.FENCE, []).items == ()
 
 
