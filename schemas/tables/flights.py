@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import BYTEA, TSTZRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,6 +25,7 @@ class Flight(Stated, Base):
 
     __tablename__ = "flight"
     __machine__ = "flight"
+    __table_args__ = (UniqueConstraint("pilot_id", "filing_key", name="rule__DC-2__filed_once"),)
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
     inspection_plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.inspection_plan.id"))
     route_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.patrol_route.id"))
@@ -49,6 +50,8 @@ class Flight(Stated, Base):
     vehicle: Mapped[dict[str, Any]] = mapped_column(default=dict)  # autopilot, firmware, parameters read back
     tlog_sha256: Mapped[str | None]
     state_reason: Mapped[str | None]
+    filing_key: Mapped[str | None]
+    filing_sha256: Mapped[str | None]
 
     plan: Mapped[InspectionPlan] = relationship()
     route: Mapped[PatrolRoute] = relationship()
@@ -80,7 +83,11 @@ class TelemetryPoint(Base):
 
 
 class FlightFrame(Identified, Recorded, Base):
-    """A photo that the aircraft took, by its hash; the file lies in the store of originals."""
+    """A photo that the aircraft took, by its hash; the file lies in the store of originals.
+
+    `footprint` is what it shows of the ground, from its pose on the track and the camera, `position_error_m` one
+    sigma; `pose` says where they come from. A quarantined photo saw a privacy zone or left the area.
+    """
 
     __tablename__ = "flight_frame"
     flight_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.flight.id"), index=True)
@@ -90,3 +97,11 @@ class FlightFrame(Identified, Recorded, Base):
     geom: Mapped[Shape] = geometry("POINT")
     alt_agl_m: Mapped[float | None]
     heading_deg: Mapped[float | None]
+    pitch_deg: Mapped[float | None]
+    roll_deg: Mapped[float | None]
+    gimbal_pitch_deg: Mapped[float | None]
+    footprint: Mapped[Shape | None] = geometry("POLYGON", nullable=True)
+    position_error_m: Mapped[float | None]
+    pose: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    quarantined: Mapped[bool] = mapped_column(default=False)
+    quarantine_reason: Mapped[str | None]

@@ -151,6 +151,15 @@ def test_file__pilot_files_and_the_system_judges(run, file):
     assert {r["rule"] for r in body(failed)["refusals"]} == {"DC-2", "GD-16.3"}
 
 
+def test_P2__file_with_a_key__sent_again__the_same_flight(run, file):
+    window = ("--start", AT, "--end", "2025-07-02T10:40+08:00")
+    named = ("--route", "R1", "--inspection-plan", "IP-2025-1", "--drone", "DR1", "--as", "F1", "--json", "--key", "k")
+    first, again = (body(run("file", file(), *window, *named)) for _ in range(2))
+    assert first == again
+    other = run("file", file(alt_m=101.0), *window, *named)
+    assert (other.exception.status, other.exception.refusals[0].rule) == (422, "idempotency.mismatch")
+
+
 def test_file__nobody_acts__refused(run, file):
     result = run(
         "file", file(), "--route", "R1", "--inspection-plan", "IP-1", "--drone", "DR1", "--start", AT, "--end", AT

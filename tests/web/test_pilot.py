@@ -220,3 +220,14 @@ def test_flight__of_somebody_else__404(pilot, signed_in, admin):
     )
     assert signed_in("O2").get(location, headers=HTML).status_code == 404
     assert signed_in("O1").get(location, headers=HTML).status_code == 403
+
+
+def test_row_72__double_click__one_flight(pilot, services):
+    page = said(pilot.get("/pilot", headers=HTML))
+    key = re.search(r'name="key" value="([^"]{16,64})"', page)[1]
+    first, second = (send(pilot, geojson(R1), where="file", key=key) for _ in range(2))
+    assert first.headers["Location"] == second.headers["Location"]
+    assert count(services, "flight") == 1
+    other = send(pilot, geojson(R1), where="file", key=key, minutes="21")
+    assert (other.status_code, rules(other)) == (422, ["idempotency.mismatch"])
+    assert f'name="key" value="{key}"' not in said(pilot.get("/pilot", headers=HTML))

@@ -180,6 +180,7 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
 @click.option("--drone", required=True, help="The aircraft.")
 @click.option("--start", required=True, type=Instant(), help="Earliest take-off.")
 @click.option("--end", required=True, type=Instant(), help="Latest landing.")
+@click.option("--key", help="Names this request: sent again, as after a lost answer, it gives the flight that it made.")
 @height
 @camera
 @as_person

@@ -28,6 +28,7 @@ from web.identity.request_identity import services
 from web.pilot.queries import route_label
 
 LONGEST_NAME = 120
+_FIELDS = ("at", "minutes", "route", "drone", "inspection", "key")
 _NOTHING: Mapping[str, Any] = {"type": "FeatureCollection", "features": []}
 
 
@@ -40,6 +41,7 @@ class Form:
     route: str = ""
     drone: str = ""
     inspection: str = ""
+    key: str = ""
 
     @property
     def start(self) -> datetime:
@@ -93,8 +95,9 @@ def read_form(now: datetime) -> Form:
     """The form of this request; by default a take-off tomorrow at ten."""
     tomorrow = (now + timedelta(days=1)).astimezone(local_zone())
     default = tomorrow.strftime("%Y-%m-%dT10:00")
-    said = {name: request.form.get(name, "").strip()[:80] for name in ("at", "minutes", "route", "drone", "inspection")}
-    return Form(said["at"] or default, said["minutes"] or "20", said["route"], said["drone"], said["inspection"])
+    said = {name: request.form.get(name, "").strip()[:80] for name in _FIELDS}
+    said["at"], said["minutes"] = said["at"] or default, said["minutes"] or "20"
+    return Form(**said)
 
 
 def read_upload() -> Upload:

@@ -32,5 +32,6 @@ def file_from_desk(upload: Upload, form: Form) -> str:
             drone=form.drone,
             start=form.start,
             end=form.end,
+            key=form.key or None,
         )
         return file_and_judge(house.work, current_actor(), request, ground).flight

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request
@@ -89,6 +90,7 @@ def _page(form: Form, result: Result | None, status: int = 200) -> Response:
         flights=own,
         waits=waits,
         form=form,
+        key=form.key or secrets.token_urlsafe(16),
         result=result,
         config=config,
         max_mb=limit("plan.bytes") >> 20,

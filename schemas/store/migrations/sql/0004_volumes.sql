@@ -131,3 +131,17 @@ CREATE TRIGGER times_are_final BEFORE UPDATE ON core.flight FOR EACH ROW
             AND (OLD.airborne_at IS NOT NULL OR OLD.state NOT IN ('uploaded', 'airborne')))
         OR (OLD.landed_at IS DISTINCT FROM NEW.landed_at AND OLD.state <> 'airborne'))
     EXECUTE FUNCTION core.refuse_change('rule__GD-36.1__times_of_a_flight_are_final');
+
+-- ---------------------------------------------------------------------------------------------
+-- A request that comes twice is filed once
+-- ---------------------------------------------------------------------------------------------
+
+ALTER TABLE core.flight
+    ADD COLUMN filing_key text,
+    ADD COLUMN filing_sha256 text,
+    ADD CONSTRAINT ck_flight_filing_key CHECK (
+        (filing_key IS NULL) = (filing_sha256 IS NULL) AND length(filing_key) BETWEEN 1 AND 64),
+    ADD CONSTRAINT "rule__DC-2__filed_once" UNIQUE (pilot_id, filing_key);
+CREATE TRIGGER filing_key_is_final BEFORE UPDATE ON core.flight FOR EACH ROW
+    WHEN ((OLD.filing_key, OLD.filing_sha256) IS DISTINCT FROM (NEW.filing_key, NEW.filing_sha256))
+    EXECUTE FUNCTION core.refuse_change('rule__DC-2__order_is_final');
