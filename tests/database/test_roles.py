@@ -29,7 +29,7 @@ COLUMNS = {
     " earliest_activation receipt_id content_sha256 withdrawn_at recorded_at origin",
     "announcements": "public_id subject_kind subject_id kind announced_at text_en text_zh recorded_at origin",
     "flight_log": "public_id route_id route_en route_zh area_id area_en area_zh authority_en authority_zh flown_on"
-    " duration_min stayed_inside flown origin",
+    " duration_min stayed_inside flown origin flown_as_published",
     "rule_packs": "id version sha256 effective_from effective_to timezone title legal_basis values sources channels"
     " needs_legal_review coarse geom",
     "base_features": "public_id kind rank name_en name_zh origin geom geom_3857",
