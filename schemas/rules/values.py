@@ -72,6 +72,24 @@ class Separation(Strict):
     clock_s: Annotated[float, Field(ge=0, le=600)]
 
 
+class CameraLimits(Strict):
+    """How a drone's camera may look: tilted so far from straight down, and at ground no further away than `look_m`.
+
+    `roll_margin_deg` is added to either side of its view, for what the gimbal does not take out.
+    """
+
+    max_tilt_deg: Annotated[float, Field(ge=0, lt=90)]
+    look_m: Annotated[float, Field(gt=0, le=10_000)]
+    roll_margin_deg: Annotated[float, Field(ge=0, le=30)]
+
+
+class Endurance(Strict):
+    """What is kept of a drone's endurance when it lands, and whether a drone without a known one may fly."""
+
+    reserve_share: Annotated[float, Field(ge=0, lt=1)]
+    must_be_known: bool
+
+
 class Emergency(Strict):
     """How many minutes before an emergency flight it is applied for, and decided about."""
 
@@ -140,6 +158,9 @@ class Values(Strict):
     uav__filing__readiness_min: Count
     uav__filing__emergency: Emergency
     uav__filing__late: Literal["refuse", "tell"]
+    uav__camera: CameraLimits
+    uav__endurance: Endurance
+    uav__terrain_clearance_m: Metres
     flight__deviation_tolerance_m: Metres
     flight__separation: Separation
     inspection_plan__max_months: Positive

@@ -101,6 +101,8 @@ STRUCTURED = {
     "uav.filing.decided_by",
     "uav.filing.emergency",
     "flight.separation",
+    "uav.camera",
+    "uav.endurance",
     "alert.entity_threshold",
 }
 
@@ -137,10 +139,20 @@ def test_flight_separation__values_of_the_guangdong_pack(book):
     assert (margin.lateral_m, margin.height_m, margin.speed_share, margin.clock_s) == (20, 5, 0.2, 5)
 
 
+def test_uav_check__values_of_the_guangdong_pack(book):
+    """The camera looks straight down; a fifth of the endurance is kept; nothing flies lower than 10 m over terrain."""
+    pack = book["cn-gd-2025"]
+    camera, endurance = pack["uav.camera"], pack["uav.endurance"]
+    assert (camera.max_tilt_deg, camera.look_m, camera.roll_margin_deg) == (0, 500, 0)
+    assert (endurance.reserve_share, endurance.must_be_known) == (0.2, False)
+    assert pack["uav.terrain_clearance_m"] == 10
+
+
 def test_7_2__no_value_of_the_guangdong_pack_is_unchecked_here():
     """What the pack says beyond the table of 7.2 is named here, each with where it comes from instead."""
     beyond = {"block.max_days", "inspection_plan.max_months", "publish.flight_log_delay_hours"}  # G-40, 4.3, G-8
     beyond |= {"uav.filing.readiness_min", "uav.filing.late"}  # filing of flights, as tested above
+    beyond |= {"uav.terrain_clearance_m"}  # the check of plans, as tested above
     assert set(KEYS) == set(GUANGDONG) | STRUCTURED | beyond
 
 
