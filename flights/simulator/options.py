@@ -145,11 +145,11 @@ def parse_home(text: str) -> tuple[float, float, float | None]:
     return _numbers(text, "home")
 
 
-def parse_wind(text: str) -> tuple[float, float]:
-    """Speed in m/s and the direction it comes from in degrees, from `speed[,from]`."""
-    parts = [_number(part, "wind") for part in text.split(",")]
+def parse_wind(text: str, name: str = "wind") -> tuple[float, float]:
+    """Speed in m/s (or a distance in m) and a direction in degrees, from `speed[,direction]`."""
+    parts = [_number(part, name) for part in text.split(",")]
     if len(parts) not in (1, 2):
-        raise invalid("simulator.option", measured="wind")
+        raise invalid("simulator.option", measured=name)
     return parts[0], parts[1] if len(parts) == 2 else 0.0
 
 

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from flights.simulator.storage import fence_slots
 from flights.simulator.telemetry import Reporter
 from flights.simulator.transfer import ItemStore
 from geo.terrain import Terrain
+from schemas.refusals import RuleViolation
 
 STEP_S = 0.05
 POLL_S = 0.005
@@ -268,3 +269,37 @@ def simulate(options: Options, started: Callable[[Simulator], None]) -> None:
         simulator = Simulator(options, wire, cleanup)
         started(simulator)
         simulator.run()
+
+
+def simulate_all(fleet: Sequence[Options], started: Callable[[Simulator], None]) -> None:
+    """Runs several simulated vehicles in threads until all are stopped, or one fails: then it stops the others.
+
+    Raises what `simulate` raises, of the first that failed.
+    """
+    running: list[Simulator] = []
+    failed: list[Exception] = []
+    lock = threading.Lock()
+
+    def made(simulator: Simulator) -> None:
+        with lock:
+            running.append(simulator)
+            if failed:
+                simulator.stop()
+        started(simulator)
+
+    def live(options: Options) -> None:
+        try:
+            simulate(options, made)
+        except (OSError, RuleViolation) as error:
+            with lock:
+                failed.append(error)
+                for other in running:
+                    other.stop()
+
+    threads = [threading.Thread(target=live, args=(options,), name=options.listen) for options in fleet]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]

@@ -18,12 +18,15 @@ from schemas.tables.places import (
     SupervisionItem,
 )
 from schemas.tables.publication import Announcement, Publication
+from schemas.tables.signing import AircraftSigning
+from schemas.tables.verdicts import FlightVerdict
 from schemas.tables.volumes import FlightVolume
 from schemas.tables.zones import PrivacyZone
 
 __all__ = [
     "SCHEMA",
     "SRID",
+    "AircraftSigning",
     "AirspaceClearance",
     "Announcement",
     "Authority",
@@ -40,6 +43,7 @@ __all__ = [
     "FlightEvent",
     "FlightFrame",
     "FlightOrder",
+    "FlightVerdict",
     "FlightVolume",
     "Gateway",
     "ImportBatch",

@@ -37,6 +37,7 @@ _SAYS = {
 
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
+    "aircraft": "web.cli.aircraft",
     "db": "web.cli.db",
     "demo": "web.cli.demo",
     "flight": "web.cli.flight",
