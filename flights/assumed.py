@@ -15,6 +15,42 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "en": "these items say 0, which keeps the height before",
         "zh": "这些项的高度为 0，沿用之前的高度",
     },
+    "as_computed": {
+        "en": "QGroundControl computed these heights above its own terrain; they are flown above sea level",
+        "zh": "这些高度由 QGroundControl 按其地形计算，按平均海平面高度飞行",
+    },
+    "clamp_to_ground": {
+        "en": "the file lays the line on the ground, so its heights do not count",
+        "zh": "文件将线贴在地面上，其中的高度不计",
+    },
+    "no_altitude_mode": {
+        "en": "the file names no altitude mode, which means on the ground",
+        "zh": "文件未写明高度模式，默认贴地",
+    },
+    "not_flown": {"en": "drawn beside the line, not flown", "zh": "仅为线旁的标绘，不飞行"},
+    "in_file_order": {"en": "the file draws no line between them", "zh": "文件未在这些点之间画线"},
+    "from_template": {
+        "en": "template.kml gives each height above the ellipsoid and above sea level",
+        "zh": "template.kml 同时给出椭球高与海拔高",
+    },
+    "by_take_off": {
+        "en": "template.kml gives the heights above the take-off point that waylines.wpml has above the ellipsoid",
+        "zh": "template.kml 给出相对起飞点的高度，waylines.wpml 为对应的椭球高",
+    },
+    "own_sensor": {
+        "en": "the aircraft follows the surface by its own sensor",
+        "zh": "飞行器依靠自身传感器仿地飞行",
+    },
+    "dji_takeoff": {"en": "how a DJI aircraft begins a mission", "zh": "DJI 飞行器任务的起始方式"},
+    "dji_curve": {
+        "en": "a DJI aircraft turns there in a curve, which is taken as a spline",
+        "zh": "DJI 飞行器在该处曲线转弯，按样条曲线处理",
+    },
+    "dji_heading": {
+        "en": "it turns the aircraft, not the path",
+        "zh": "只改变机头朝向，不改变航迹",
+    },
+    "dji_ignored": {"en": "it changes neither path nor view", "zh": "不影响航迹和视野"},
     "heights_in_file": {"en": "the file gives heights; the option is not used", "zh": "文件已有高度，不使用该选项"},
     "aircraft": {"en": "aircraft {aircraft}", "zh": "飞行器 {aircraft}"},
     "slowest": {"en": "no aircraft is named, so the slowest", "zh": "未指明飞行器，按最慢计算"},

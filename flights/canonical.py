@@ -47,6 +47,12 @@ def fence_digest(items: Iterable[PlanItem | WireItem]) -> str:
     return document_digest({"canon": CANON, "items": forms, "kind": "fence"})
 
 
+def rally_digest(items: Iterable[PlanItem | WireItem]) -> str:
+    """SHA-256 (hex) of rally points in canonical form: place, and the whole metres above home that a board keeps."""
+    forms = [_rally_form(_wire(item)) for item in items]
+    return document_digest({"canon": CANON, "items": forms, "kind": "rally"})
+
+
 def mission_document(items: Iterable[PlanItem | WireItem]) -> dict[str, Any]:
     """A mission in canonical form, as it is published: its RFC 8785 JSON has the digest."""
     return {"canon": CANON, "items": [item_form(_wire(item)) for item in items], "kind": "mission"}
@@ -64,14 +70,17 @@ def items_of(document: Mapping[str, Any]) -> tuple[PlanItem, ...]:
     return tuple(_item_of(*form) for form in document["items"])
 
 
-def _item_of(command: int, frame: int | None, kept: Sequence[int], lat_e7: int, lon_e7: int, alt_cm: int) -> PlanItem:
+def _item_of(
+    command: int, frame: int | None, kept: Sequence[int], lat_e7: int | None, lon_e7: int | None, alt_cm: int | None
+) -> PlanItem:
     known = Command(command)
     params = [store.decode(value) for store, value in zip(_KEPT[known], kept, strict=True)]
     p1, p2, p3, p4 = (*params, *[0.0] * (4 - len(params)))
+    lat_e7, lon_e7 = lat_e7 or 0, lon_e7 or 0
     if frame is None:
-        return PlanItem(known, Frame.MISSION, (p1, p2, p3, p4))
+        return PlanItem(known, Frame.MISSION, (p1, p2, p3, p4), numbers=(lat_e7, lon_e7))
     at = LonLat(lon_e7 / E7, lat_e7 / E7) if (lat_e7, lon_e7) != (0, 0) else None
-    return PlanItem(known, Frame(frame), (p1, p2, p3, p4), at, alt_cm / 100)
+    return PlanItem(known, Frame(frame), (p1, p2, p3, p4), at, (alt_cm or 0) / 100)
 
 
 def _wire(item: PlanItem | WireItem) -> WireItem:
@@ -81,7 +90,8 @@ def _wire(item: PlanItem | WireItem) -> WireItem:
 def item_form(item: WireItem) -> Form:
     """One mission item as integers: [command, frame, [parameters kept], lat_e7, lon_e7, alt_cm].
 
-    Frame and place are None for items without a place. An unknown command keeps everything, so that
+    Frame and place are None for items without a place; DO_DIGICAM_CONTROL keeps two plain numbers where
+    others have latitude and longitude. An unknown command keeps everything, so that
     nothing foreign in a read-back can hide.
     """
     raw = (item.param1, item.param2, item.param3, item.param4)
@@ -90,6 +100,8 @@ def item_form(item: WireItem) -> Form:
     except ValueError:
         return [item.command, item.frame, [_milli(p) for p in raw], item.x, item.y, _centi(item.z)]
     kept = [store.encode(_number(p)) for store, p in zip(_KEPT[command], raw, strict=False)]
+    if command is Command.DO_DIGICAM_CONTROL:
+        return [int(command), None, kept, item.x, item.y, None]
     if not command.is_located:
         return [int(command), None, kept, None, None, None]
     return [int(command), _plain_frame(item.frame), kept, item.x, item.y, _centi(item.z)]
@@ -99,6 +111,10 @@ def _fence_form(item: WireItem) -> Form:
     circle = item.command in (Command.FENCE_CIRCLE_INCLUSION, Command.FENCE_CIRCLE_EXCLUSION)
     first = _centi(item.param1) if circle else _whole(_number(item.param1))
     return [item.command, None, [first], item.x, item.y, None]
+
+
+def _rally_form(item: WireItem) -> Form:
+    return [item.command, _plain_frame(item.frame), [], item.x, item.y, _whole(_number(item.z))]
 
 
 def _plain_frame(frame: int) -> int:
@@ -164,6 +180,7 @@ _KEPT: dict[Command, tuple[_Store, ...]] = {
     Command.NAV_RETURN_TO_LAUNCH: (),
     Command.NAV_LAND: (_WHOLE, _NOTHING, _NOTHING, _SIGN),
     Command.NAV_TAKEOFF: (_WHOLE,),
+    Command.NAV_LOITER_TO_ALT: (_NOTHING, _WHOLE, _NOTHING, _FLAG),
     Command.NAV_SPLINE_WAYPOINT: (_WHOLE,),
     Command.NAV_DELAY: (_MILLI, _WHOLE, _WHOLE, _WHOLE),
     Command.CONDITION_DELAY: (_MILLI,),
@@ -171,11 +188,17 @@ _KEPT: dict[Command, tuple[_Store, ...]] = {
     Command.CONDITION_YAW: (_MILLI, _MILLI, _WHOLE, _WHOLE),
     Command.DO_JUMP: (_WHOLE, _WHOLE),
     Command.DO_CHANGE_SPEED: (_WHOLE, _MILLI, _MILLI),
+    Command.DO_SET_ROI_LOCATION: (),
+    Command.DO_SET_ROI_NONE: (),
+    Command.DO_SET_ROI: (_WHOLE,),
+    Command.DO_DIGICAM_CONTROL: (_WHOLE, _WHOLE, _WHOLE, _WHOLE),
     Command.DO_MOUNT_CONTROL: (_MILLI, _MILLI, _MILLI),
     Command.DO_SET_CAM_TRIGG_DIST: (_MILLI, _NOTHING, _WHOLE),
+    Command.DO_SET_CAM_TRIGG_INTERVAL: (_MILLI, _MILLI),
     Command.SET_CAMERA_MODE: (_WHOLE, _WHOLE),
     Command.SET_CAMERA_ZOOM: (_WHOLE, _MILLI),
     Command.SET_CAMERA_FOCUS: (_WHOLE, _MILLI),
+    Command.DO_GIMBAL_MANAGER_PITCHYAW: (_WHOLE, _WHOLE, _WHOLE, _WHOLE),
     Command.IMAGE_START_CAPTURE: (_WHOLE, _MILLI, _WHOLE, _WHOLE),
     Command.IMAGE_STOP_CAPTURE: (_WHOLE,),
     Command.VIDEO_START_CAPTURE: (_WHOLE,),

@@ -68,7 +68,7 @@ _REFERENCE = {
 
 
 class Command(IntEnum):
-    """MAV_CMD, the commands that a plan may hold; every other one is refused by name (commands.toml)."""
+    """MAV_CMD, the commands that a plan may hold; every other one is refused by name (formats/commands.py)."""
 
     NAV_WAYPOINT = 16
     NAV_LOITER_UNLIM = 17
@@ -77,6 +77,7 @@ class Command(IntEnum):
     NAV_RETURN_TO_LAUNCH = 20
     NAV_LAND = 21
     NAV_TAKEOFF = 22
+    NAV_LOITER_TO_ALT = 31
     NAV_SPLINE_WAYPOINT = 82
     NAV_DELAY = 93
     CONDITION_DELAY = 112
@@ -84,11 +85,17 @@ class Command(IntEnum):
     CONDITION_YAW = 115
     DO_JUMP = 177
     DO_CHANGE_SPEED = 178
+    DO_SET_ROI_LOCATION = 195
+    DO_SET_ROI_NONE = 197
+    DO_SET_ROI = 201
+    DO_DIGICAM_CONTROL = 203
     DO_MOUNT_CONTROL = 205
     DO_SET_CAM_TRIGG_DIST = 206
+    DO_SET_CAM_TRIGG_INTERVAL = 214
     SET_CAMERA_MODE = 530
     SET_CAMERA_ZOOM = 531
     SET_CAMERA_FOCUS = 532
+    DO_GIMBAL_MANAGER_PITCHYAW = 1000
     IMAGE_START_CAPTURE = 2000
     IMAGE_STOP_CAPTURE = 2001
     VIDEO_START_CAPTURE = 2500
@@ -111,6 +118,11 @@ class Command(IntEnum):
         return self in LOCATED
 
     @property
+    def is_flown_to(self) -> bool:
+        """True when the aircraft goes to the place of the item; a region of interest is only looked at."""
+        return self in LOCATED and self not in LOOKED_AT
+
+    @property
     def is_fence(self) -> bool:
         """True for the items of a fence (mission type 1)."""
         return self in FENCE_COMMANDS
@@ -131,9 +143,13 @@ LOCATED = FENCE_COMMANDS | {
     Command.NAV_LOITER_TIME,
     Command.NAV_LAND,
     Command.NAV_TAKEOFF,
+    Command.NAV_LOITER_TO_ALT,
     Command.NAV_SPLINE_WAYPOINT,
+    Command.DO_SET_ROI_LOCATION,
+    Command.DO_SET_ROI,
     Command.RALLY_POINT,
 }
+LOOKED_AT = frozenset({Command.DO_SET_ROI_LOCATION, Command.DO_SET_ROI})
 MISSION_COMMANDS = frozenset(Command) - FENCE_COMMANDS - {Command.RALLY_POINT}
 
 # ArduPilot refuses NaN anywhere except here, where it means "keep the default heading".
@@ -186,7 +202,8 @@ class PlanItem:
     """One mission item: command, frame, four parameters (None means "default", NaN on the wire), place.
 
     `at` None means "where the aircraft is then" (0, 0 on the wire); `alt_m` is measured from
-    `frame.reference`; None means that the plan gives no height.
+    `frame.reference`; None means that the plan gives no height. `numbers` are what DO_DIGICAM_CONTROL
+    carries where others carry latitude and longitude: the shutter (1 takes a photo) and a command number.
     """
 
     command: Command
@@ -194,6 +211,7 @@ class PlanItem:
     params: tuple[float | None, float | None, float | None, float | None] = (0.0, 0.0, 0.0, 0.0)
     at: LonLat | None = None
     alt_m: float | None = None
+    numbers: tuple[int, int] = (0, 0)
 
     def wire(self) -> WireItem:
         """The numbers to send; ValueError when a located item has no height."""
@@ -201,7 +219,7 @@ class PlanItem:
         if self.params[3] is None and self.command in _HEADING_MAY_BE_NAN:
             p4 = math.nan
         if not self.command.is_located:
-            return WireItem(self.command, Frame.MISSION, p1, p2, p3, p4, 0, 0, 0.0)
+            return WireItem(self.command, Frame.MISSION, p1, p2, p3, p4, *self.numbers, 0.0)
         if self.alt_m is None:
             raise ValueError(f"{self.command.mavlink_name} has no height")
         x, y = (to_e7(self.at.lat), to_e7(self.at.lon)) if self.at else (0, 0)

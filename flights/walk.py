@@ -24,6 +24,14 @@ DEFAULT_CIRCLE_M = 10.0
 _ENDS = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
 _CAMERA_ON = (Command.IMAGE_START_CAPTURE, Command.VIDEO_START_CAPTURE)
 _CAMERA_OFF = (Command.IMAGE_STOP_CAPTURE, Command.VIDEO_STOP_CAPTURE)
+_CAMERA_EVERY = (Command.DO_SET_CAM_TRIGG_DIST, Command.DO_SET_CAM_TRIGG_INTERVAL)
+_LOOKS = (
+    Command.DO_SET_ROI_LOCATION,
+    Command.DO_SET_ROI,
+    Command.DO_SET_ROI_NONE,
+    Command.DO_MOUNT_CONTROL,
+    Command.DO_GIMBAL_MANAGER_PITCHYAW,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,10 @@ class Stop:
 
     `alt_m` is measured from `reference`. `camera_on` tells of the leg that leads here; `circle_m` and
     `turns` of a circle flown around it; `hover_s` of waiting there.
+
+    Where the camera looks on the leg that leads here and while the aircraft stays: at the place `roi`, whose
+    `roi_alt_m` is measured from `roi_reference`, where the plan names one; else along `gimbal_pitch_deg` (0 is
+    level, -90 straight down) and `gimbal_yaw_deg` (from the nose). None means that the plan does not say.
     """
 
     at: LonLat
@@ -43,6 +55,11 @@ class Stop:
     turns: float = 0.0
     camera_on: bool = False
     speed_mps: float | None = None
+    gimbal_pitch_deg: float | None = None
+    gimbal_yaw_deg: float | None = None
+    roi: LonLat | None = None
+    roi_alt_m: float | None = None
+    roi_reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,17 @@ class Walk:
     assumed: tuple[Assumed, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Where the camera looks: the fields of `Stop`."""
+
+    gimbal_pitch_deg: float | None = None
+    gimbal_yaw_deg: float | None = None
+    roi: LonLat | None = None
+    roi_alt_m: float | None = None
+    roi_reference: Reference | None = None
+
+
 @dataclass
 class _State:
     """What the aircraft carries from item to item."""
@@ -70,7 +98,7 @@ class _State:
     alt_m: float = 0.0
     camera_on: bool = False
     speed_mps: float | None = None
-    hover_s: float = 0.0
+    look: _Look = _Look()
     stops: list[Stop] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -85,7 +113,7 @@ def walk(plan: Plan) -> Walk:
     state = _State(home.at, speed_mps=plan.speed_mps)
     ends_with: Command | None = None
     for number, item in executed(plan.items):
-        if ends_with and item.command.is_located:
+        if ends_with and item.command.is_flown_to:
             raise invalid("plan.after_landing", path=number)
         _carry_out(state, number, item)
         if item.command in _ENDS:
@@ -100,7 +128,7 @@ def walk(plan: Plan) -> Walk:
 def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
     if plan.home is not None:
         return plan.home, plan.assumed
-    at = next((item.at for item in plan.items if item.at), None)
+    at = next((item.at for item in plan.items if item.at and item.command.is_flown_to), None)
     if at is None:
         raise invalid("plan.empty")
     text = f"{at.lon:.7f}, {at.lat:.7f}"
@@ -131,21 +159,42 @@ def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
 
 def _carry_out(state: _State, number: int, item: PlanItem) -> None:
     command = item.command
-    if command.is_located:
+    if command.is_flown_to:
         _go(state, number, item)
+    elif command in _LOOKS:
+        state.look = _look(item)
     elif command is Command.NAV_DELAY and state.stops:
         last = state.stops[-1]
         state.stops[-1] = replace(last, hover_s=last.hover_s + max(item.params[0] or 0.0, 0.0))
     elif command is Command.DO_CHANGE_SPEED and (item.params[1] or 0.0) > 0:
         state.speed_mps = item.params[1]
-    elif command is Command.DO_SET_CAM_TRIGG_DIST:
+    elif command in _CAMERA_EVERY:
         state.camera_on = (item.params[0] or 0.0) > 0
     elif command in _CAMERA_ON or command in _CAMERA_OFF:
         state.camera_on = command in _CAMERA_ON
 
 
+def _look(item: PlanItem) -> _Look:
+    """Where the camera looks from now on; what an autopilot is told last holds."""
+    if item.command is Command.DO_MOUNT_CONTROL:
+        return _Look(gimbal_pitch_deg=item.params[0], gimbal_yaw_deg=item.params[2])
+    if item.command is Command.DO_GIMBAL_MANAGER_PITCHYAW:
+        pitch_deg, yaw_deg = item.params[:2]
+        # ArduPilot stores whole degrees and drops the rest.
+        return _Look(
+            gimbal_pitch_deg=None if pitch_deg is None else float(math.trunc(pitch_deg)),
+            gimbal_yaw_deg=None if yaw_deg is None else float(math.trunc(yaw_deg)),
+        )
+    if item.at is None:
+        return _Look()
+    return _Look(roi=item.at, roi_alt_m=item.alt_m, roi_reference=item.frame.reference)
+
+
 def _go(state: _State, number: int, item: PlanItem) -> None:
     at = item.at or state.at
+    if item.command is Command.NAV_LOITER_TO_ALT and state.reference is not None:
+        # The aircraft flies there at the height it has, and climbs or descends when it is there.
+        state.stops.append(_stop(state, at, item))
     if item.command is not Command.NAV_LAND:
         if item.alt_m is None or (item.alt_m == 0 and state.reference is None):
             state.missing.append(number)
@@ -154,7 +203,12 @@ def _go(state: _State, number: int, item: PlanItem) -> None:
             state.kept.append(number)
         else:
             state.reference, state.alt_m = item.frame.reference, item.alt_m
-    stop = Stop(
+    state.stops.append(_stop(state, at, item))
+    state.at = at
+
+
+def _stop(state: _State, at: LonLat, item: PlanItem) -> Stop:
+    return Stop(
         at,
         state.reference or Reference.HOME,
         state.alt_m,
@@ -164,9 +218,12 @@ def _go(state: _State, number: int, item: PlanItem) -> None:
         turns=abs(item.params[0] or 0.0) if item.command is Command.NAV_LOITER_TURNS else 0.0,
         camera_on=state.camera_on,
         speed_mps=state.speed_mps,
+        gimbal_pitch_deg=state.look.gimbal_pitch_deg,
+        gimbal_yaw_deg=state.look.gimbal_yaw_deg,
+        roi=state.look.roi,
+        roi_alt_m=state.look.roi_alt_m,
+        roi_reference=state.look.roi_reference,
     )
-    state.at = at
-    state.stops.append(stop)
 
 
 def _hover_s(item: PlanItem) -> float:
@@ -183,7 +240,7 @@ def _circle_m(item: PlanItem) -> float:
 def _from_above_home(home: Home, stops: Sequence[Stop]) -> Iterator[Stop]:
     """The stops, with one above home in front: where the climb ends and the first leg begins."""
     first = stops[0]
-    yield replace(first, at=home.at, command=Command.NAV_TAKEOFF, circle_m=0.0, turns=0.0, camera_on=False)
+    yield replace(first, at=home.at, command=Command.NAV_TAKEOFF, circle_m=0.0, turns=0.0, hover_s=0.0, camera_on=False)
     yield from stops
 
 

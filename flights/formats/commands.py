@@ -5,10 +5,11 @@ Nothing is dropped silently: a number that is not known here is refused by its n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from flights.formats import fields
-from flights.model import MISSION_COMMANDS, Command, Frame, PlanItem
+from flights.model import LOOKED_AT, MISSION_COMMANDS, Command, Frame, PlanItem
+from geo.types import LonLat
 from schemas.refusals import RuleViolation, invalid
 
 _MISSION_CODES = frozenset(int(command) for command in MISSION_COMMANDS)
@@ -22,7 +23,6 @@ _REFUSED: dict[int, tuple[str, str]] = {
     24: ("MAV_CMD_NAV_TAKEOFF_LOCAL", _PATH),
     25: ("MAV_CMD_NAV_FOLLOW", _PATH),
     30: ("MAV_CMD_NAV_CONTINUE_AND_CHANGE_ALT", _PATH),
-    31: ("MAV_CMD_NAV_LOITER_TO_ALT", _PATH),
     32: ("MAV_CMD_DO_FOLLOW", _PATH),
     34: ("MAV_CMD_DO_ORBIT", _PATH),
     80: ("MAV_CMD_NAV_ROI", _POINTING),
@@ -49,14 +49,10 @@ _REFUSED: dict[int, tuple[str, str]] = {
     192: ("MAV_CMD_DO_REPOSITION", _PATH),
     193: ("MAV_CMD_DO_PAUSE_CONTINUE", _CONTROL),
     194: ("MAV_CMD_DO_SET_REVERSE", _PATH),
-    195: ("MAV_CMD_DO_SET_ROI_LOCATION", _POINTING),
     196: ("MAV_CMD_DO_SET_ROI_WPNEXT_OFFSET", _POINTING),
-    197: ("MAV_CMD_DO_SET_ROI_NONE", _POINTING),
     198: ("MAV_CMD_DO_SET_ROI_SYSID", _POINTING),
     200: ("MAV_CMD_DO_CONTROL_VIDEO", _POINTING),
-    201: ("MAV_CMD_DO_SET_ROI", _POINTING),
     202: ("MAV_CMD_DO_DIGICAM_CONFIGURE", _POINTING),
-    203: ("MAV_CMD_DO_DIGICAM_CONTROL", _POINTING),
     204: ("MAV_CMD_DO_MOUNT_CONFIGURE", _POINTING),
     207: ("MAV_CMD_DO_FENCE_ENABLE", _CONTROL),
     208: ("MAV_CMD_DO_PARACHUTE", _CONTROL),
@@ -64,7 +60,7 @@ _REFUSED: dict[int, tuple[str, str]] = {
     210: ("MAV_CMD_DO_INVERTED_FLIGHT", _PATH),
     211: ("MAV_CMD_DO_GRIPPER", _PAYLOAD),
     212: ("MAV_CMD_DO_AUTOTUNE_ENABLE", _CONTROL),
-    214: ("MAV_CMD_DO_SET_CAM_TRIGG_INTERVAL", _POINTING),
+    213: ("MAV_CMD_NAV_SET_YAW_SPEED", _PATH),
     215: ("MAV_CMD_DO_SET_RESUME_REPEAT_DIST", _PATH),
     216: ("MAV_CMD_DO_SPRAYER", _PAYLOAD),
     217: ("MAV_CMD_DO_SEND_SCRIPT_MESSAGE", _CONTROL),
@@ -80,7 +76,6 @@ _REFUSED: dict[int, tuple[str, str]] = {
     534: ("MAV_CMD_SET_CAMERA_SOURCE", _POINTING),
     600: ("MAV_CMD_JUMP_TAG", _PATH),
     601: ("MAV_CMD_DO_JUMP_TAG", _PATH),
-    1000: ("MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW", _POINTING),
     1001: ("MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE", _POINTING),
     2003: ("MAV_CMD_DO_TRIGGER_CONTROL", _POINTING),
     3000: ("MAV_CMD_DO_VTOL_TRANSITION", _PATH),
@@ -106,8 +101,16 @@ def command(value: object, path: str) -> Command:
 
 
 def _refused(code: int, path: str) -> RuleViolation:
-    name, why = _REFUSED.get(code, (f"MAV_CMD {code}", "unknown"))
+    name, why = _REFUSED.get(code) or (_known_name(code), "unknown")
     return invalid("plan.command", f"plan.command_{why}", path=path, name=name, measured=code)
+
+
+def _known_name(code: int) -> str:
+    # The dialect takes a third of a second to load, which only a refusal of a strange command should cost.
+    from pymavlink.dialects.v20 import ardupilotmega as mavlink
+
+    entry = mavlink.enums["MAV_CMD"].get(code)
+    return f"MAV_CMD {code}" if entry is None else str(entry.name)
 
 
 def item(code: object, frame: object, numbers: Sequence[object], path: str) -> PlanItem:
@@ -121,9 +124,76 @@ def item(code: object, frame: object, numbers: Sequence[object], path: str) -> P
     kept = (params[0], params[1], params[2], params[3])
     where = fields.frame(frame, f"{path} frame", known)
     if not known.is_located:
-        return PlanItem(known, Frame.MISSION, kept)
-    lat, lon, alt = numbers[4:7]
+        rest = [fields.optional_number(n, f"{path} param{i}") or 0.0 for i, n in enumerate(numbers[4:7], start=5)]
+        pointed = _UNPLACED_RULES.get(known, _nothing_asked)(kept, rest)
+        if pointed is None:
+            raise _pointing(known, path)
+        return PlanItem(known, Frame.MISSION, kept, numbers=pointed)
+    at, height = _place(known, numbers[4:7], path)
+    if known in LOOKED_AT and not _looks_somewhere(known, kept, at, height):
+        raise _pointing(known, path)
+    if known is Command.DO_SET_ROI and at is None:
+        height = 0.0  # looks at nothing, and an item with a place always has a height on the wire
+    return PlanItem(known, where, kept, at, height)
+
+
+def _place(known: Command, numbers: Sequence[object], path: str) -> tuple[LonLat | None, float | None]:
+    lat, lon, alt = numbers
     height = None if alt is None else fields.altitude_m(alt, f"{path} altitude")
     if height is None and known in _NO_HEIGHT_NEEDED:
         height = 0.0
-    return PlanItem(known, where, kept, fields.somewhere(lat, lon, path), height)
+    return fields.somewhere(lat, lon, path), height
+
+
+def _pointing(known: Command, path: str) -> RuleViolation:
+    return invalid("plan.command", "plan.command_pointing", path=path, name=known.mavlink_name, measured=int(known))
+
+
+# MAV_ROI: none or a place. ArduPilot goes by the place alone, and planners made for it write 0 beside one.
+_ROI_MODES = (None, 0.0, 3.0)
+# MAV_MOUNT_MODE: the angles of the item count in mode 2 alone; ArduPilot does not ask, so its planners write 0.
+_MOUNT_MODES = (0.0, 2.0)
+
+Params = tuple[float | None, float | None, float | None, float | None]
+
+
+def _looks_somewhere(known: Command, params: Params, at: LonLat | None, alt_m: float | None) -> bool:
+    """Whether an item names one place to look at, or with DO_SET_ROI none at all."""
+    if at is None:
+        return known is Command.DO_SET_ROI and not alt_m and params[0] in _ROI_MODES[:2]
+    modes = _ROI_MODES if known is Command.DO_SET_ROI else _ROI_MODES[:2]
+    return alt_m is not None and params[0] in modes
+
+
+def _nothing_asked(_params: Params, _rest: Sequence[float]) -> tuple[int, int] | None:
+    return (0, 0)
+
+
+def _shutter(params: Params, rest: Sequence[float]) -> tuple[int, int] | None:
+    """The shutter and the command number of DO_DIGICAM_CONTROL; a zoom would change what the camera sees."""
+    shoot, number = rest[:2]
+    if params[1] or params[2] or shoot not in (0, 1) or not (0 <= number <= 255 and number.is_integer()):
+        return None
+    return int(shoot), int(number)
+
+
+def _angles(_params: Params, rest: Sequence[float]) -> tuple[int, int] | None:
+    return (0, 0) if rest[2] in _MOUNT_MODES else None
+
+
+def _gimbal(params: Params, rest: Sequence[float]) -> tuple[int, int] | None:
+    """Angles from the aircraft for the one gimbal: no flags, no turning without end."""
+    return (0, 0) if params[0] is not None and not (params[2] or params[3] or any(rest)) else None
+
+
+_UNPLACED_RULES: Mapping[Command, Callable[[Params, Sequence[float]], tuple[int, int] | None]] = {
+    Command.DO_DIGICAM_CONTROL: _shutter,
+    Command.DO_MOUNT_CONTROL: _angles,
+    Command.DO_GIMBAL_MANAGER_PITCHYAW: _gimbal,
+}
+
+
+def last_numbers(item: PlanItem) -> list[float]:
+    """What a file holds as param5 to param7 of an item without a place."""
+    mount_mode = 2.0 if item.command is Command.DO_MOUNT_CONTROL else 0.0
+    return [float(item.numbers[0]), float(item.numbers[1]), mount_mode]

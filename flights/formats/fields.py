@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
@@ -15,6 +16,11 @@ MAX_ALT_M = 20_000.0
 
 MAX_PARAM = 1e9
 MAX_REFUSALS = 50
+
+_MOST_E7 = 1.8e9
+_LEAST_E7 = 1e5
+# Within 10 m of 0, 0: what degrees become that are taken for units of 1e-7.
+_NOWHERE_DEG = 1e-4
 
 # What may be asked for in words; the others of schemas/texts/flights.toml name a shape or a value.
 _KINDS = frozenset({"object", "array", "number", "integer", "positive", "corners"})
@@ -117,14 +123,33 @@ def version(value: object, path: str, known: int) -> None:
         raise invalid("plan.version", path=path, measured=shown(value), required=known)
 
 
-def place(lat: object, lon: object, path: str) -> LonLat:
-    """A position, latitude first as autopilots write it; refused outside the globe."""
-    lat_deg, lon_deg = number(lat, f"{path} latitude"), number(lon, f"{path} longitude")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+
+
+def written_number(word: str, path: str) -> float:
+    """A number written as text, in plain ASCII digits."""
+    if _NUMBER.fullmatch(word):
+        return float(word)
+    if _NOT_FINITE.fullmatch(word):
+        raise invalid("geometry.not_finite", "plan.not_finite", path=path, measured=word)
+    raise wrong(path, word, "number")
+
+
+def place(lat: object, lon: object, path: str, *, lat_first: bool = True) -> LonLat:
+    """A position; refused outside the globe. `lat_first` tells which order the file's format has."""
+    lat_deg, lon_deg = number(lat, f"{path} latitude", _MOST_E7), number(lon, f"{path} longitude", _MOST_E7)
+    shown_as = f"{lat_deg:.10g}, {lon_deg:.10g}"
+    if max(abs(lat_deg), abs(lon_deg)) < _NOWHERE_DEG:
+        # Degrees divided by 1e7 once too often: a place off Africa where nobody flies.
+        raise invalid("geometry.out_of_range", "plan.scaled_down", path=path, measured=shown_as)
     if -90 <= lat_deg <= 90 and -180 <= lon_deg <= 180:
         return LonLat(lon_deg, lat_deg)
     swapped = -90 <= lon_deg <= 90 and -180 <= lat_deg <= 180
-    text = "plan.swapped" if swapped else "plan.out_of_range"
-    raise invalid("geometry.out_of_range", text, path=path, measured=f"{lat_deg:g}, {lon_deg:g}")
+    scaled = max(abs(lat_deg), abs(lon_deg)) > _LEAST_E7
+    exchanged = "plan.swapped" if lat_first else "geometry.swapped"
+    text = "plan.scaled_up" if scaled else exchanged if swapped else "plan.out_of_range"
+    raise invalid("geometry.out_of_range", text, path=path, measured=shown_as)
 
 
 def somewhere(lat: object, lon: object, path: str) -> LonLat | None:

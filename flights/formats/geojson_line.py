@@ -15,17 +15,14 @@ from typing import Any
 from flights.assumed import Assumed
 from flights.formats import fields
 from flights.formats.fields import Faults
-from flights.model import E7, Command, Frame, Home, Plan, PlanItem, Reference, to_e7
+from flights.formats.line import FRAMES, Line
+from flights.model import Command, Frame, Home, Plan, PlanItem, Reference
 from geo.geojson import parse_geometry, refuse_foreign_crs
 from geo.types import LonLat
 from schemas.refusals import invalid
 
 TYPES = frozenset({"LineString", "Feature", "FeatureCollection"})
-_FRAMES = {
-    Reference.TERRAIN: Frame.GLOBAL_TERRAIN_ALT,
-    Reference.HOME: Frame.GLOBAL_RELATIVE_ALT,
-    Reference.AMSL: Frame.GLOBAL,
-}
+KNOWN = (Reference.TERRAIN, Reference.HOME, Reference.AMSL)
 
 
 def read(document: Mapping[str, Any]) -> Plan:
@@ -84,7 +81,7 @@ def _frame(value: object) -> tuple[Frame, tuple[Assumed, ...]]:
         return Frame.GLOBAL_TERRAIN_ALT, (Assumed("alt_frame", Reference.TERRAIN, "no_alt_frame"),)
     if not isinstance(value, str) or value not in set(Reference):
         raise fields.wrong("properties.alt_frame", value, ", ".join(Reference))
-    return _FRAMES[Reference(value)], ()
+    return FRAMES[Reference(value)], ()
 
 
 def _positive(properties: Mapping[str, Any], name: str) -> float | None:
@@ -105,42 +102,22 @@ def _home(value: object) -> Home | None:
     return Home(at, fields.altitude_m(position[2], f"{path}[2]") if len(position) == 3 else None)
 
 
-def write(plan: Plan) -> bytes:
-    """`plan` as one GeoJSON line; RuleViolation 422 where it is more than waypoints in a single frame."""
-    frame = _only_frame(plan)
-    properties: dict[str, Any] = {"alt_frame": frame.reference}
-    if plan.speed_mps:
-        properties["speed_mps"] = plan.speed_mps
-    if plan.hfov_deg:
-        properties["hfov_deg"] = plan.hfov_deg
-    if plan.home:
-        amsl = [] if plan.home.alt_amsl_m is None else [plan.home.alt_amsl_m]
-        properties["home"] = [*_position(plan.home.at), *amsl]
-    coordinates: list[list[float]] = [_position(item.at) for item in plan.items if item.at]
-    heights = [item.alt_m for item in plan.items if item.alt_m is not None]
-    if len(heights) == len(coordinates) and any(heights):
-        coordinates = [[*position, alt_m] for position, alt_m in zip(coordinates, heights, strict=True)]
-    elif heights:
-        raise invalid("plan.height_missing", path="some of the waypoints")
+def write(line: Line) -> bytes:
+    """`line` as one GeoJSON feature."""
+    properties: dict[str, Any] = {"alt_frame": line.reference}
+    if line.speed_mps:
+        properties["speed_mps"] = line.speed_mps
+    if line.hfov_deg:
+        properties["hfov_deg"] = line.hfov_deg
+    if line.home:
+        amsl = [] if line.home.alt_amsl_m is None else [line.home.alt_amsl_m]
+        properties["home"] = [*line.home.at, *amsl]
+    coordinates: list[list[float]] = [[*at] for at in line.places]
+    if line.heights_m:
+        coordinates = [[*at, alt_m] for at, alt_m in zip(line.places, line.heights_m, strict=True)]
     document = {
         "type": "Feature",
         "properties": properties,
         "geometry": {"type": "LineString", "coordinates": coordinates},
     }
     return (json.dumps(document, allow_nan=False) + "\n").encode()
-
-
-def _only_frame(plan: Plan) -> Frame:
-    if plan.fence.items or plan.rally:
-        raise invalid("plan.not_in_format", format="GeoJSON", name="geofence or rally points")
-    for item in plan.items:
-        if item.command is not Command.NAV_WAYPOINT or item.at is None or any(item.params):
-            raise invalid("plan.not_in_format", format="GeoJSON", name=item.command.mavlink_name)
-    frames = {item.frame.plain for item in plan.items}
-    if len(frames) != 1:
-        raise invalid("plan.not_in_format", format="GeoJSON", name="heights of several kinds")
-    return frames.pop()
-
-
-def _position(at: LonLat) -> list[float]:
-    return [to_e7(at.lon) / E7, to_e7(at.lat) / E7]

@@ -1,7 +1,8 @@
 """QGroundControl `.plan`: mission version 2, geofence version 2, rally points version 2.
 
-A complex item (survey, corridor) is read from the items embedded in it, which is what flies; it is
-never generated again, and refused where they are missing.
+A complex item (survey, corridor, structure scan) is read from the items embedded in it, which is what
+flies; it is never generated again, and refused where they are missing. An item says its height twice, in
+its numbers and by its AltitudeMode: where the two differ it is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from flights.assumed import Assumed
 from flights.formats import commands, fields
 from flights.formats.fields import Faults
 from flights.model import (
@@ -24,6 +26,7 @@ from flights.model import (
     PlanItem,
     RallyPoint,
 )
+from flights.walk import listed
 from geo.types import LonLat
 from schemas.refusals import invalid
 
@@ -35,8 +38,12 @@ _SIMPLE, _COMPLEX = "SimpleItem", "ComplexItem"
 _ARDUPILOT, _QUADROTOR = 3, 2
 # MAV_TYPE of machines that hover, whose speed QGroundControl takes from hoverSpeed.
 _HOVERING = (2, 3, 4, 13, 14, 15, 29, 35)
-_SPEED_MPS = 5.0  # QGroundControl's own hoverSpeed
 _ALTITUDE_MODE = {Frame.GLOBAL_RELATIVE_ALT: 1, Frame.GLOBAL: 2, Frame.GLOBAL_TERRAIN_ALT: 4}
+# Heights that QGroundControl computes above its terrain are flown above sea level.
+_NO_MODE, _CALCULATED = 0, 3
+_FRAME_OF_MODE = {mode: frame for frame, mode in _ALTITUDE_MODE.items()} | {_CALCULATED: Frame.GLOBAL}
+_SAME_HEIGHT_M = 0.05
+_COMPLEX_VERSIONS = {"survey": (2, 3, 4, 5), "CorridorScan": (1, 2, 3), "StructureScan": (1, 2, 3)}
 
 
 def read(document: Mapping[str, Any]) -> Plan:
@@ -45,28 +52,37 @@ def read(document: Mapping[str, Any]) -> Plan:
     mission = fields.mapping(document.get("mission"), "mission")
     fields.version(mission.get("version"), "mission.version", 2)
     faults = Faults()
-    items = faults.attempt(_items, mission)
+    items, assumed = faults.attempt(_items, mission) or ([], ())
     fence = faults.attempt(_fence, document.get("geoFence"))
     rally = faults.attempt(_rally, document.get("rallyPoints"))
     home = faults.attempt(_home, mission.get("plannedHomePosition"))
     speed_mps = faults.attempt(_speed_mps, mission)
     faults.raise_any()
-    return Plan(tuple(items or ()), home, fence or Fence(), rally or (), "QGroundControl .plan", speed_mps)
+    plan = Plan(tuple(items), home, fence or Fence(), rally or (), "QGroundControl .plan", speed_mps)
+    return replace(plan, assumed=assumed)
 
 
-def _items(mission: Mapping[str, Any]) -> list[PlanItem]:
+def _items(mission: Mapping[str, Any]) -> tuple[list[PlanItem], tuple[Assumed, ...]]:
     faults = Faults()
     entries = fields.array(mission.get("items"), "mission.items")
     found: list[PlanItem] = []
+    paths: list[str] = []
+    computed: list[int] = []
     jumps: dict[int, int] = {}
     for path, entry in _simple_items(entries, "mission.items", faults):
         fields.refuse_many(len(found) + 1, "plan.items", "plan.too_many_items")
         item = faults.attempt(_simple, entry, path)
         # A faulty item keeps its place in the list, so that later jumps still mean what they say.
         found.append(item or PlanItem(Command.NAV_DELAY))
+        paths.append(path)
         faults.attempt(_note_jump_id, entry, path, jumps, len(found))
+        if item and faults.attempt(_is_computed, entry, item, path):
+            computed.append(len(found))
     faults.raise_any()
-    return [_renumbered(item, jumps) for item in found]
+    items = [faults.attempt(_renumbered, item, path, jumps) for item, path in zip(found, paths, strict=True)]
+    faults.raise_any()
+    assumed = (Assumed("qgc_terrain", listed(computed), "as_computed"),) if computed else ()
+    return [item for item in items if item], assumed
 
 
 def _simple_items(
@@ -91,16 +107,49 @@ def _kind(entry: object, path: str, nested: bool) -> str:
 
 
 def _embedded(entry: Mapping[str, Any], path: str) -> list[Any]:
+    """The items that a complex item says will be flown; RuleViolation where it holds none."""
+    kind = entry.get("complexItemType")
+    version = entry.get("version")
+    known = _COMPLEX_VERSIONS.get(kind) if isinstance(kind, str) else None
+    if known and version is not None and (isinstance(version, bool) or version not in known):
+        measured = f"{kind} {fields.shown(version)}"
+        raise invalid("plan.version", path=path, measured=measured, required=f"{kind} {known[0]} - {known[-1]}")
     style = entry.get("TransectStyleComplexItem")
-    items = style.get("Items") if isinstance(style, dict) else None
+    items = (style if isinstance(style, dict) else entry).get("Items")
     if not isinstance(items, list) or not items:
-        raise invalid("plan.complex_item", path=path, name=fields.shown(entry.get("complexItemType")))
+        raise invalid("plan.complex_item", path=path, name=fields.shown(kind))
     return items
 
 
 def _simple(entry: Mapping[str, Any], path: str) -> PlanItem:
     numbers = fields.array(entry.get("params"), f"{path}.params", 7)
     return commands.item(entry.get("command"), entry.get("frame"), numbers, path)
+
+
+def _is_computed(entry: Mapping[str, Any], item: PlanItem, path: str) -> bool:
+    """Whether QGroundControl computed the altitude from terrain; RuleViolation where an item contradicts itself.
+
+    QGroundControl flies what AltitudeMode and Altitude say, every other program the frame and param7.
+    """
+    mode = entry.get("AltitudeMode")
+    if mode is None or mode == _NO_MODE or not item.command.is_flown_to or item.command is Command.NAV_LAND:
+        return False
+    code = fields.integer(mode, f"{path}.AltitudeMode")
+    meant = _FRAME_OF_MODE.get(code)
+    if meant is None:
+        raise fields.wrong(f"{path}.AltitudeMode", mode, "0, 1, 2, 3, 4")
+    computed = code == _CALCULATED
+    name = "AMSLAltAboveTerrain" if computed else "Altitude"
+    height = entry.get(name)
+    if height is None and not computed:
+        return False
+    if height is None:
+        raise invalid("plan.altitude_open", path=path)
+    said_m = fields.altitude_m(height, f"{path}.{name}")
+    if item.frame is not meant or item.alt_m is None or abs(item.alt_m - said_m) > _SAME_HEIGHT_M:
+        measured = f"{fields.shown(item.alt_m)} m ({item.frame.reference})"
+        raise invalid("plan.altitude_mode", path=path, measured=measured, required=f"{said_m:g} m ({meant.reference})")
+    return computed
 
 
 def _note_jump_id(entry: Mapping[str, Any], path: str, jumps: dict[int, int], place: int) -> None:
@@ -112,11 +161,14 @@ def _note_jump_id(entry: Mapping[str, Any], path: str, jumps: dict[int, int], pl
         raise invalid("plan.jump_id", path=path, measured=jump_id)
 
 
-def _renumbered(item: PlanItem, jumps: Mapping[int, int]) -> PlanItem:
+def _renumbered(item: PlanItem, path: str, jumps: Mapping[int, int]) -> PlanItem:
     """A jump names a doJumpId in the file, and a place in the list on the wire."""
-    if item.command is not Command.DO_JUMP or not jumps:
+    if item.command is not Command.DO_JUMP:
         return item
-    target = jumps.get(int(item.params[0] or 0), 0)
+    named = item.params[0] or 0
+    target = jumps.get(int(named)) if named == int(named) else None
+    if target is None:
+        raise invalid("plan.jump_target", "plan.jump_unnamed", path=path, measured=f"{named:g}")
     return replace(item, params=(float(target), *item.params[1:]))
 
 
@@ -138,7 +190,7 @@ def _home(value: object) -> Home | None:
 
 
 def _fence(value: object) -> Fence:
-    if value is None:
+    if value in (None, {}):
         return Fence()
     document = fields.mapping(value, "geoFence")
     fields.version(document.get("version"), "geoFence.version", 2)
@@ -154,7 +206,7 @@ def _fence(value: object) -> Fence:
 def _each(
     document: Mapping[str, Any], part: str, name: str, read: Callable[[Any, str], T], faults: Faults
 ) -> tuple[T, ...]:
-    entries = fields.array(document.get(name), f"{part}.{name}")
+    entries = fields.array(document.get(name, []), f"{part}.{name}")
     fields.refuse_many(len(entries), "plan.items", "plan.too_many_items")
     found = [faults.attempt(read, entry, f"{part}.{name}[{i}]") for i, entry in enumerate(entries)]
     return tuple(entry for entry in found if entry is not None)
@@ -191,7 +243,7 @@ def _circle(value: object, path: str) -> FenceCircle:
 
 
 def _rally(value: object) -> tuple[RallyPoint, ...]:
-    if value is None:
+    if value in (None, {}):
         return ()
     document = fields.mapping(value, "rallyPoints")
     fields.version(document.get("version"), "rallyPoints.version", 2)
@@ -209,12 +261,12 @@ def _rally_point(value: object, path: str) -> RallyPoint:
 def write(plan: Plan) -> bytes:
     """`plan` as a `.plan` file for QGroundControl and ArduPilot."""
     home = plan.home
+    speed = {name: plan.speed_mps for name in ("cruiseSpeed", "hoverSpeed") if plan.speed_mps}
     mission = {
         "version": 2,
         "firmwareType": _ARDUPILOT,
         "vehicleType": _QUADROTOR,
-        "cruiseSpeed": plan.speed_mps or _SPEED_MPS,
-        "hoverSpeed": plan.speed_mps or _SPEED_MPS,
+        **speed,
         "globalPlanAltitudeMode": 1,
         "plannedHomePosition": [home.at.lat, home.at.lon, home.alt_amsl_m] if home else None,
         "items": [_simple_item(item, number) for number, item in enumerate(plan.items, start=1)],
@@ -237,11 +289,13 @@ def _simple_item(item: PlanItem, number: int) -> dict[str, Any]:
         "command": int(item.command),
         "doJumpId": number,
         "frame": int(item.frame.plain),
-        "params": [*item.params, 0, 0, 0],
+        "params": [*item.params, *commands.last_numbers(item)],
     }
     if item.command.is_located:
         entry["params"][4:6] = [item.at.lat, item.at.lon] if item.at else [0, 0]
-        entry["params"][6] = entry["Altitude"] = item.alt_m
+        entry["params"][6] = item.alt_m
+    if item.command.is_flown_to:
+        entry["Altitude"] = item.alt_m
         entry["AltitudeMode"] = _ALTITUDE_MODE[item.frame.plain]
         entry["AMSLAltAboveTerrain"] = None
     return entry

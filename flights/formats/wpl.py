@@ -6,7 +6,6 @@ the common 6 move a waypoint by up to 6 cm and with it the digest.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,9 +17,7 @@ from schemas.refusals import invalid
 HEADER = "QGC WPL"
 _VERSION = "110"
 _COLUMNS = 12
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _LONGEST_LINE = 1_000
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 
 def read(text: str) -> Plan:
@@ -63,21 +60,13 @@ def _row(line: str, path: str, index: int) -> list[float]:
     words = line.split(maxsplit=_COLUMNS) if len(line) <= _LONGEST_LINE else []
     if len(words) != _COLUMNS:
         raise invalid("plan.field", "plan.columns", path=path, measured=len(words), required=_COLUMNS)
-    row = [_value(word, f"{path} column {column}") for column, word in enumerate(words, start=1)]
+    row = [fields.written_number(word, f"{path} column {column}") for column, word in enumerate(words, start=1)]
     if fields.integer(row[0], f"{path} index") != index:
         raise fields.wrong(f"{path} index", row[0], index)
     # 2 means "fly there now" and 3 "change height now": commands to an aircraft, not items of a mission.
     if row[1] not in (0, 1):
         raise fields.wrong(f"{path} current", row[1], "0, 1")
     return row
-
-
-def _value(word: str, path: str) -> float:
-    if _NUMBER.fullmatch(word):
-        return float(word)
-    if _NOT_FINITE.fullmatch(word):
-        raise invalid("geometry.not_finite", "plan.not_finite", path=path, measured=word)
-    raise fields.wrong(path, word, "number")
 
 
 def _is_home(row: list[float]) -> bool:
@@ -117,7 +106,7 @@ def _frame(item: PlanItem) -> Frame:
 def _numbers(item: PlanItem) -> list[float]:
     params = [0.0 if value is None else value for value in item.params]
     if not item.command.is_located:
-        return [*params, 0.0, 0.0, 0.0]
+        return [*params, *commands.last_numbers(item)]
     if item.alt_m is None:
         raise invalid("plan.height_missing", path=item.command.mavlink_name)
     return [*params, *((item.at.lat, item.at.lon) if item.at else (0.0, 0.0)), item.alt_m]

@@ -135,7 +135,9 @@ def store_mission_item(message: Any) -> Stored:  # noqa: ANN401
     if command not in _PLACED:
         if message.frame not in _UNPLACED_FRAMES:
             raise ItemRefused(mavlink.MAV_MISSION_UNSUPPORTED_FRAME)
-        return Stored(command, mavlink.MAV_FRAME_GLOBAL, four, 0, 0, 0.0)
+        # The shutter and a command number stand where others have a place.
+        x, y = (message.x, message.y) if command == mavlink.MAV_CMD_DO_DIGICAM_CONTROL else (0, 0)
+        return Stored(command, mavlink.MAV_FRAME_GLOBAL, four, x, y, 0.0)
     return _placed(message, four)
 
 

@@ -43,6 +43,9 @@ ALTITUDES_M = st.one_of(st.integers(-50_000, 500_000).map(lambda cm: cm / 100), 
 def mission_items(draw):
     command = draw(st.sampled_from(sorted(MISSION_COMMANDS)))
     params = tuple(draw(PARAMS) for _ in range(4))
+    if command is Command.DO_DIGICAM_CONTROL:
+        numbers = (draw(st.integers(0, 1)), draw(st.integers(0, 255)))
+        return PlanItem(command, Frame.MISSION, params, numbers=numbers)
     if not command.is_located:
         return PlanItem(command, Frame.MISSION, params)
     return PlanItem(command, draw(GLOBAL_FRAMES), params, draw(st.one_of(st.none(), PLACES)), draw(ALTITUDES_M))
@@ -69,6 +72,14 @@ def _keep(item):  # noqa: C901
             return _u16(p1), 0, ccw, p4 > 0
         case Command.NAV_LAND:
             return _u16(p1), 0, 0, -1 if p4 < 0 else 1
+        case Command.NAV_LOITER_TO_ALT:
+            return 0, _u16(abs(p2)) * (-1.0 if p2 < 0 else 1.0), 0, p4 > 0
+        case Command.DO_SET_ROI:
+            return _u16(p1), 0, 0, 0
+        case Command.DO_DIGICAM_CONTROL | Command.DO_GIMBAL_MANAGER_PITCHYAW:
+            return _u16(p1), _u16(p2), _u16(p3), _u16(p4)
+        case Command.DO_SET_CAM_TRIGG_INTERVAL:
+            return p1, p2, 0, 0
         case Command.NAV_DELAY:
             return p1, _u16(p2), _u16(p3), _u16(p4)
         case Command.CONDITION_DELAY | Command.CONDITION_DISTANCE:
@@ -96,6 +107,8 @@ def _keep(item):  # noqa: C901
 def read_back(item: WireItem) -> WireItem:
     """What ArduCopter answers when asked for an item it was sent."""
     params = [float(p) for p in _keep(item)]
+    if Command(item.command) is Command.DO_DIGICAM_CONTROL:
+        return WireItem(item.command, 0, *params, item.x, item.y, 0.0)
     if not Command(item.command).is_located:
         return WireItem(item.command, 0, *params, 0, 0, 0.0)
     alt_cm = int(np.trunc(F32(item.z) * F32(100)))

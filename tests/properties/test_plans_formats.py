@@ -1,4 +1,4 @@
-"""A plan written and read again is the same plan in canonical form, in every format that can hold it."""
+"""What a format carries of a plan is read again exactly, and what it does not carry is listed."""
 
 import itertools
 import json
@@ -7,91 +7,112 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights.canonical import fence_digest, mission_digest
-from flights.formats import read_plan, write_plan
-from flights.model import (
-    E7,
-    MISSION_COMMANDS,
-    Command,
-    Fence,
-    FenceCircle,
-    FencePolygon,
-    Frame,
-    Home,
-    Plan,
-    PlanItem,
-    RallyPoint,
-)
-from geo.types import LonLat
+from flights.canonical import fence_digest, mission_digest, mission_document
+from flights.formats import FORMATS, carried, convert, read_plan, write_plan
+from flights.model import E7, Command, Plan, PlanItem
 from schemas.refusals import RuleViolation
+from tests.plans import FRAMES, HOMES, PLACES, flights, plans
 
-PLACES = st.builds(
-    lambda lon, lat: LonLat(lon / E7, lat / E7),
-    st.integers(-1_790_000_000, 1_790_000_000),
-    st.integers(-850_000_000, 850_000_000),
-).filter(lambda at: at != (0, 0))
-FRAMES = st.sampled_from([Frame.GLOBAL, Frame.GLOBAL_RELATIVE_ALT, Frame.GLOBAL_TERRAIN_ALT_INT])
-HEIGHTS_M = st.integers(-40_000, 500_000).map(lambda cm: cm / 100)
-NUMBERS = st.integers(-100_000, 100_000).map(lambda milli: milli / 1000)
-PARAMS = st.tuples(*[st.one_of(st.none(), NUMBERS)] * 4)
+LOSSLESS = ("plan",)
+LINES = ("geojson", "kml", "kmz")
 
 
-@st.composite
-def mission_items(draw, count):
-    command = draw(st.sampled_from(sorted(MISSION_COMMANDS)))
-    if command is Command.DO_JUMP:
-        target = float(draw(st.integers(1, count)))
-        return PlanItem(command, Frame.MISSION, (target, draw(NUMBERS), 0.0, 0.0))
-    if not command.is_located:
-        return PlanItem(command, Frame.MISSION, draw(PARAMS))
-    at = draw(st.one_of(st.none(), PLACES))
-    return PlanItem(command, draw(FRAMES), draw(PARAMS), at, draw(HEIGHTS_M))
-
-
-HOMES = st.builds(Home, PLACES, HEIGHTS_M)
-FENCES = st.builds(
-    Fence,
-    st.lists(
-        st.builds(FencePolygon, st.lists(PLACES, min_size=3, max_size=6, unique=True).map(tuple), st.booleans()),
-        max_size=2,
-    ).map(tuple),
-    st.lists(st.builds(FenceCircle, PLACES, st.integers(1, 900).map(float), st.booleans()), max_size=2).map(tuple),
-)
-
-
-@st.composite
-def plans(draw, fence=FENCES):
-    count = draw(st.integers(1, 8))
-    items = [PlanItem(Command.NAV_TAKEOFF, Frame.GLOBAL_RELATIVE_ALT, at=draw(PLACES), alt_m=30.0)]
-    items += [draw(mission_items(count)) for _ in range(count - 1)]
-    rally = draw(st.lists(st.builds(RallyPoint, PLACES, HEIGHTS_M), max_size=2)) if fence is FENCES else []
-    return Plan(tuple(items), draw(st.one_of(st.none(), HOMES)), draw(fence), tuple(rally))
-
-
-def _same(one: Plan, other: Plan) -> bool:
+def form(plan: Plan):
+    """All of a plan that means anything, in canonical form; an item without a height has none."""
+    open_items = [item.command.is_located and item.alt_m is None for item in plan.items]
+    items = [
+        PlanItem(item.command, item.frame, item.params, item.at, 0.0, item.numbers) if is_open else item
+        for item, is_open in zip(plan.items, open_items, strict=True)
+    ]
+    home = plan.home and (round(plan.home.at.lon * E7), round(plan.home.at.lat * E7), plan.home.alt_amsl_m)
+    rally = [(round(p.at.lon * E7), round(p.at.lat * E7), p.alt_rel_m) for p in plan.rally]
     return (
-        mission_digest(one.items) == mission_digest(other.items)
-        and fence_digest(one.fence.items) == fence_digest(other.fence.items)
-        and one.home == other.home
-        and one.rally == other.rally
+        mission_document(items),
+        open_items,
+        fence_digest(plan.fence.items),
+        home,
+        rally,
+        plan.speed_mps,
+        plan.hfov_deg,
     )
 
 
+def held(plan, name):
+    """What a format holds of a plan, None where it refuses to be one."""
+    try:
+        return carried(plan, name)
+    except RuleViolation:
+        return None
+
+
+def _jumps_the_globe(plan):
+    places = [item.at for item in plan.items if item.at and item.command.is_flown_to]
+    return any(abs(a.lon - b.lon) > 180 for a, b in itertools.pairwise(places))
+
+
+@given(st.one_of(plans(), flights()), st.sampled_from(FORMATS))
+def test_written_and_read__exactly_what_the_format_carries(plan, name):
+    kept = held(plan, name)
+    if kept is None:
+        with pytest.raises(RuleViolation):
+            convert(plan, name)
+        return
+    written = convert(plan, name)
+    assert written.losses == kept.losses
+    if name in LINES and _jumps_the_globe(kept.plan):
+        with pytest.raises(RuleViolation):
+            read_plan(written.data)
+    else:
+        assert form(read_plan(written.data, name)) == form(kept.plan)
+
+
+@given(st.one_of(plans(), flights()), st.sampled_from(FORMATS))
+def test_nothing_listed_as_lost__nothing_lost(plan, name):
+    kept = held(plan, name)
+    if kept and not {loss.what for loss in kept.losses} - {"drone_chosen", "defaults"}:
+        assert form(kept.plan) == form(plan)
+    if kept:
+        assert all(loss.message(lang) for loss in kept.losses for lang in ("en", "zh"))
+
+
+@given(flights(), st.sampled_from(FORMATS), st.sampled_from(FORMATS))
+def test_every_pair_of_formats__what_both_carry_comes_through(plan, first, second):
+    one = held(plan, first)
+    both = held(one.plan, second) if one else None
+    if both is None:
+        return
+    through = read_plan(convert(read_plan(convert(plan, first).data), second).data)
+    assert form(through) == form(both.plan)
+
+
+@given(st.one_of(plans(), flights()), st.sampled_from(FORMATS))
+def test_written_twice__nothing_more_is_lost(plan, name):
+    kept = held(plan, name)
+    again = held(kept.plan, name) if kept else None
+    if again:
+        assert form(again.plan) == form(kept.plan)
+        assert {loss.what for loss in again.losses} <= {"drone_chosen", "defaults", "home"}
+
+
 @given(plans())
-def test_qgc_plan__written_and_read__same_mission_fence_and_rally(plan):
-    assert _same(plan, read_plan(write_plan(plan, ".plan")))
+def test_qgc_plan__carries_everything_but_the_camera(plan):
+    lost = {loss.what for loss in carried(plan, "plan").losses}
+    assert lost <= {"camera", "home_chosen"}
+    assert ("camera" in lost) == (plan.hfov_deg is not None)
+    assert ("home_chosen" in lost) == (plan.home is None)
 
 
-@given(plans(fence=st.just(Fence())))
-def test_waypoints__written_and_read__same_mission(plan):
-    assert _same(plan, read_plan(write_plan(plan, ".waypoints")))
-
-
-@given(plans().filter(lambda p: p.fence.items or p.rally))
-def test_waypoints__fence_or_rally__refused_not_dropped(plan):
-    with pytest.raises(RuleViolation) as caught:
-        write_plan(plan, ".waypoints")
-    assert caught.value.refusals[0].rule == "plan.not_in_format"
+@given(plans())
+def test_waypoints__fence_and_rally__listed_and_refused_where_nothing_may_be_lost(plan):
+    lost = {loss.what for loss in convert(plan, ".waypoints").losses}
+    assert ("fence" in lost) == bool(plan.fence.items)
+    assert ("rally" in lost) == bool(plan.rally)
+    if lost & {"fence", "rally"}:
+        with pytest.raises(RuleViolation) as caught:
+            write_plan(plan, ".waypoints")
+        assert caught.value.refusals[0].rule == "plan.not_in_format"
+    else:
+        assert mission_digest(read_plan(write_plan(plan, ".waypoints")).items) == mission_digest(plan.items)
 
 
 @given(st.data(), FRAMES, st.one_of(st.none(), HOMES))
@@ -99,13 +120,13 @@ def test_geojson__line_of_waypoints_written_and_read__same_mission(data, frame, 
     line = data.draw(st.lists(PLACES, min_size=2, max_size=6, unique=True))
     positive = st.integers(1, 50_000).map(lambda cm: cm / 100)
     items = [PlanItem(Command.NAV_WAYPOINT, frame, (0.0, 0.0, 0.0, None), at, data.draw(positive)) for at in line]
-    hops = itertools.pairwise(line)
     plan = Plan(tuple(items), home)
-    if any(abs(a.lon - b.lon) > 180 for a, b in hops):
+    if _jumps_the_globe(plan):
         with pytest.raises(RuleViolation):
             read_plan(write_plan(plan, ".geojson"))
     else:
-        assert _same(plan, read_plan(write_plan(plan, ".geojson")))
+        assert convert(plan, "geojson").losses == ()
+        assert form(read_plan(write_plan(plan, ".geojson"))) == form(plan)
 
 
 def plan_or_refusals(data):

@@ -262,9 +262,8 @@ class TestGeoJson:
     "data",
     [
         b"",
-        b"<kml/>",
+        b"<gpx/>",
         b"\x00\x01",
-        b"PK\x03\x04",
         b"[]",
         b'{"type":"Polygon"}',
         b'{"a":1}',
@@ -282,7 +281,7 @@ def test_empty_mission__refused():
 
 def test_write__unknown_suffix__refused():
     with pytest.raises(RuleViolation) as caught:
-        write_plan(read_plan(line(R1, alt_agl_m=100)), ".kmz")
+        write_plan(read_plan(line(R1, alt_agl_m=100)), ".docx")
     assert caught.value.status == 415
 
 
