@@ -33,6 +33,7 @@ from web.cli.common import (
     lang,
     pass_services,
 )
+from web.cli.plan_survey import survey
 from web.wiring import Services
 
 WORDS = {
@@ -233,3 +234,6 @@ def export(services: Services, route: str, out: Path, force: bool) -> None:
         exported = queries.exported_plan(session, row, out.suffix.lower(), now, now + timedelta(days=1))
         out.write_bytes(write_plan(exported, out.suffix))
         click.echo(f"{out}: {row.public_id}, {WORDS[lang()]['digest']} {row.mission_digest}")
+
+
+plan.add_command(survey)
