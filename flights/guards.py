@@ -277,6 +277,12 @@ def track_recorded(context: Context) -> Iterable[Refusal]:
         yield refuse("DC-1", "flight.no_track", subject=label(flight))
 
 
+def log_recorded(context: Context) -> Iterable[Refusal]:
+    """DC-1: a flight that is declared flown has a log that tells where it was."""
+    if context.params.get("log_fixes", 0) < 2:
+        yield refuse("DC-1", "flight.no_track", subject=label(context.subject))
+
+
 def deviation_reported(context: Context) -> Iterable[Refusal]:
     """DC-1: how far the flight strayed from its route has been computed."""
     flight: Flight = context.subject
@@ -339,6 +345,7 @@ GUARDS: dict[str, Guard] = {
     "GD-14.2:aircraft_active": aircraft_active,
     "DC-1:vehicle_holds_the_published_mission": vehicle_holds_the_published_mission,
     "DC-1:track_recorded": track_recorded,
+    "DC-1:log_recorded": log_recorded,
     "DC-1:deviation_reported": deviation_reported,
     "GD-16.3:deviation_explained": deviation_explained,
 }

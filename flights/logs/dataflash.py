@@ -161,11 +161,9 @@ class _Walk:
             table[first : first + len(some)] = whole[some[:, None] + 3 + np.arange(size)]
         del whole
         rows = table.view(kind.dtype).reshape(-1)
-        return {
-            name: rows[name].astype(float) * factor if factor != 1.0 else rows[name].astype(float)
-            for name, _, factor in kind.fields
-            if factor
-        }
+        # A signalling NaN is a NaN like any other; whether it can be is judged later.
+        with np.errstate(invalid="ignore"):
+            return {name: rows[name].astype(float) * factor for name, _, factor in kind.fields if factor}
 
 
 def _kind(length: int, name: bytes, letters: bytes, labels: bytes) -> Kind | None:
@@ -269,7 +267,7 @@ def _latest(
     if not len(times):
         return np.full(len(at_s), before, np.int64)
     place = np.searchsorted(times, at_s, side="right")
-    return np.concatenate([[before], values])[place].astype(np.int64)
+    return np.concatenate([[before], np.clip(np.nan_to_num(values, nan=before), -1, 65_535)])[place].astype(np.int64)
 
 
 def _mission_digest(cmd: Columns) -> str | None:
