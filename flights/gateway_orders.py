@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from flights.conformance import Fix
+from flights.link.fence import BuiltFence
 from flights.link.sequence import Orders
 from flights.link.telemetry import Sample
 from flights.mission import Mission
@@ -26,8 +27,10 @@ SETTLING_S = 900.0
 USUAL_SPEED_M_S = 10.0
 
 
-def orders_of(mission: Mission, fence: Fence) -> Orders:
-    """The orders that fly `mission` inside `fence`."""
+def orders_of(mission: Mission, fence: BuiltFence | Fence) -> Orders:
+    """The orders that fly `mission` inside `fence`; the proof of a built one goes with them into the record."""
+    proof = fence.proof if isinstance(fence, BuiltFence) else None
+    fence = fence.fence if isinstance(fence, BuiltFence) else fence
     places = [mission.home.at, *(item.at for item in mission.items if item.at), mission.home.at]
     legs_m = [measure.distance_m(*pair) for pair in pairwise(places)]
     furthest_m = max(measure.distance_m(mission.home.at, place) for place in places)
@@ -37,6 +40,8 @@ def orders_of(mission: Mission, fence: Fence) -> Orders:
         fence=[item.wire() for item in fence.items],
         fence_alt_max_m=max(item.alt_m or 0.0 for item in mission.items) + FENCE_ALT_MARGIN_M,
         fence_radius_m=round(furthest_m + FENCE_RADIUS_MARGIN_M),
+        home=mission.home.at,
+        fence_proof=proof,
         longest_s=PATIENCE * sum(legs_m) / speed_m_s + SETTLING_S,
     )
 

@@ -1,4 +1,4 @@
-"""From a route to the mission that flies it, and from published places to the fence that holds it. Pure.
+"""From a route to the mission that flies it. Pure.
 
 A mission climbs above home, flies to the line, takes photos along it at a steady height over the terrain,
 and comes back over the terrain. Its canonical digest is what the publication of the route names.
@@ -6,23 +6,19 @@ and comes back over the terrain. Its canonical digest is what the publication of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from shapely.geometry import LineString, Polygon
-from shapely.geometry.base import BaseGeometry
-from shapely.geometry.polygon import LinearRing
+from shapely.geometry import LineString
 
 from flights.canonical import mission_digest, mission_document
 from flights.model import (
     E7,
     Command,
-    Fence,
-    FencePolygon,
     Frame,
     Home,
     Plan,
@@ -32,7 +28,6 @@ from flights.model import (
 from flights.profile import STEP_M, Floats, Ground
 from geo import measure
 from geo.types import LonLat
-from geo.zones import Zone
 from schemas.limits import limit
 from schemas.refusals import conflict, invalid
 
@@ -185,31 +180,3 @@ def rounded(at: LonLat) -> LonLat:
 def _terrain_missing(at: LonLat) -> Exception:
     place = {"type": "Point", "coordinates": [at.lon, at.lat]}
     return conflict("GD-16.2", "flight.terrain_missing", place=place)
-
-
-def compile_fence(area: Polygon, zones: Iterable[Zone]) -> Fence:
-    """The fence of a flight: the patrol area keeps it in, the displayed privacy zones keep it out.
-
-    Exact shapes, EPSG:4326, no heights (no autopilot stores any). Raises RuleViolation 409 where the corners
-    are more than a common board stores.
-    """
-    polygons = [_fence_polygon(area.exterior, inclusion=True)]
-    polygons += [_fence_polygon(hole, inclusion=False) for hole in area.interiors]
-    polygons += [
-        _fence_polygon(part.exterior, inclusion=False)
-        for zone in zones
-        if zone.geom.intersects(area)
-        for part in _parts(zone.geom)
-    ]
-    points = sum(len(polygon.ring) for polygon in polygons)
-    if points > limit("fence.points"):
-        raise conflict("DC-1", "flight.fence_points", measured=points, required=limit("fence.points"))
-    return Fence(tuple(polygons))
-
-
-def _parts(geom: BaseGeometry) -> Sequence[Polygon]:
-    return [part for part in getattr(geom, "geoms", (geom,)) if isinstance(part, Polygon)]
-
-
-def _fence_polygon(ring: LinearRing, *, inclusion: bool) -> FencePolygon:
-    return FencePolygon(tuple(rounded(LonLat(*position[:2])) for position in ring.coords[:-1]), inclusion)

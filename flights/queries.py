@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from geoalchemy2 import functions as gis
@@ -18,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from flights.canonical import items_of
 from flights.formats import read_plan
-from flights.mission import Mission, compile_fence
+from flights.link.fence import BuiltFence, FlownPath, build_fence
+from flights.mission import Mission
 from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
 from flights.precheck import LONGEST_FLIGHT, Verdict, check_plan
 from flights.profile import Ground, profile
@@ -254,10 +256,25 @@ def mission_of(route: PatrolRoute) -> Mission:
     return Mission(home, items_of(route.mission), route.speed_m_s)
 
 
-def fence_of(session: Session, route: PatrolRoute, at: datetime, until: datetime) -> Fence:
-    """The fence of a flight along `route`: its area, without the displayed privacy zones of that time."""
+def built_fence(
+    session: Session, route: PatrolRoute, at: datetime, until: datetime, hours_of: ZoneInfo | None = None
+) -> BuiltFence:
+    """The fence of a flight along `route` with its proof: its corridor, without the displayed zones of that time.
+
+    Zones whose hours (of the time zone `hours_of`) do not meet the flight are left out; where no time zone is given,
+    every zone of those days counts. Raises RuleViolation 409 where no fence can hold the route.
+    """
     area = shapes.polygon(route.area.geom)
-    return compile_fence(area, zones_near(session, area, at, until))
+    near = zones_near(session, area, at, until)
+    zones = [zone for zone in near if hours_of is None or zone.holds(at, until, hours_of)]
+    return build_fence(area, zones, FlownPath.of(mission_of(route).plan))
+
+
+def fence_of(
+    session: Session, route: PatrolRoute, at: datetime, until: datetime, hours_of: ZoneInfo | None = None
+) -> Fence:
+    """The fence of a flight along `route`, as `built_fence` proves it."""
+    return built_fence(session, route, at, until, hours_of).fence
 
 
 def exported_plan(session: Session, route: PatrolRoute, suffix: str, at: datetime, until: datetime) -> Plan:

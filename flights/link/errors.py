@@ -35,6 +35,6 @@ class VehicleRefused(RuleViolation):
     """The vehicle said no, or did not do in time what was asked of it (409)."""
 
     @classmethod
-    def because(cls, rule: str, **details: object) -> Self:
-        """A refusal of the single rule `rule`, whose text key is the same."""
-        return cls(Kind.CONFLICT, [refuse(rule, rule, **details)])  # type: ignore[arg-type]
+    def because(cls, rule: str, *, text: str | None = None, **details: object) -> Self:
+        """A refusal of the single rule `rule`, whose text key is the same where no other is given."""
+        return cls(Kind.CONFLICT, [refuse(rule, text or rule, **details)])  # type: ignore[arg-type]

@@ -1,15 +1,16 @@
-"""Items of missions and fences as MISSION_ITEM_INT messages, and how two lists differ."""
+"""Items of missions, fences and rally points as MISSION_ITEM_INT messages, and how two lists differ."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.canonical import fence_digest, mission_digest
-from flights.model import Frame, WireItem
+from flights.canonical import fence_digest, mission_digest, rally_digest
+from flights.model import E7, Frame, WireItem
 
 MISSION_RESULTS: dict[int, str] = {
     number: entry.name.removeprefix("MAV_MISSION_") for number, entry in mavlink.enums["MAV_MISSION_RESULT"].items()
@@ -24,6 +25,7 @@ class ListKind(IntEnum):
 
     MISSION = mavlink.MAV_MISSION_TYPE_MISSION
     FENCE = mavlink.MAV_MISSION_TYPE_FENCE
+    RALLY = mavlink.MAV_MISSION_TYPE_RALLY
 
     @property
     def label(self) -> str:
@@ -38,7 +40,36 @@ class ListKind(IntEnum):
     @property
     def digest(self) -> Callable[[Iterable[WireItem]], str]:
         """The canonical digest for this kind of list."""
-        return mission_digest if self is ListKind.MISSION else fence_digest
+        return _DIGESTS[self]
+
+
+_DIGESTS: dict[ListKind, Callable[[Iterable[WireItem]], str]] = {
+    ListKind.MISSION: mission_digest,
+    ListKind.FENCE: fence_digest,
+    ListKind.RALLY: rally_digest,
+}
+# A place given in degrees where 1e-7 degrees are meant lies within 40 mm of the middle of the Gulf of Guinea, and
+# an autopilot takes it without a word.
+_DEGREES = (90, 180)
+_LIMITS = (90 * E7, 180 * E7)
+
+
+def unsendable(items: Sequence[WireItem]) -> list[str]:
+    """What must never be sent, for an autopilot might take it silently; places count from 1."""
+    found = []
+    for seq, item in enumerate(items, start=1):
+        if abs(item.x) > _LIMITS[0] or abs(item.y) > _LIMITS[1]:
+            found.append(f"item {seq}: {item.x}, {item.y} is no place on earth")
+        elif (item.x or item.y) and abs(item.x) <= _DEGREES[0] and abs(item.y) <= _DEGREES[1]:
+            found.append(f"item {seq}: {item.x}, {item.y} are degrees, not their ten-millionths")
+        if not math.isfinite(item.z):
+            found.append(f"item {seq}: the height is not a number")
+        if item.frame not in _FRAMES:
+            found.append(f"item {seq}: frame {item.frame} is not a global one")
+    return found
+
+
+_FRAMES = frozenset(Frame)
 
 
 def item_message(item: WireItem, seq: int, kind: ListKind) -> Any:  # noqa: ANN401

@@ -1,7 +1,9 @@
-"""The mission protocol: one client that writes and reads lists of items, for missions and fences.
+"""The mission protocol: one client that writes and reads lists of items: missions, fences and rally points.
 
 The acknowledgement of an upload proves nothing: it may be lost, stale or wrong. What was written is what
-reads back, and `put` returns only when the digest of the read-back is the digest of what was sent.
+reads back, and `put` returns only when the digest of the read-back is the digest of what was sent. Nothing rests
+on a count that the vehicle tells elsewhere: FENCE_TOTAL counts storage slots, not items. A list is emptied by
+uploading an empty one, for ArduPilot does not know how to clear everything (MISSION_CLEAR_ALL of type 255).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link.connection import Connection, Inbox
 from flights.link.errors import LinkLost, VehicleRefused
-from flights.link.items import MISSION_RESULTS, ListKind, differences, item_message, item_of
+from flights.link.items import MISSION_RESULTS, ListKind, differences, item_message, item_of, unsendable
 from flights.model import WireItem
 
 # A step that brings nothing is repeated after this time; ArduPilot itself asks again only every second.
@@ -27,6 +29,9 @@ TRANSFER_TRIES = 4
 RETRY_PAUSE_S = 1.0
 SHOWN_DIFFERENCES = 5
 ACCEPTED = mavlink.MAV_MISSION_ACCEPTED
+# Right after it was connected or started, an autopilot may say that it has no fence, and have it seconds later.
+SETTLE_TRIES = 4
+SETTLE_PAUSE_S = 1.0
 # Another station is writing, the vehicle gave an earlier transfer up, or a late duplicate of one was
 # answered: worth another try. Every other refusal is about the items and would only come again.
 PASSING = (
@@ -64,13 +69,18 @@ class _Upload:
         return item_message(self.items[self.asked], self.asked, self.kind)
 
     @property
+    def item(self) -> str:
+        """The item that the vehicle asked for last, for a refusal; home is in no count."""
+        return str(self.asked + 1 - len(self.kind.leading)) if self.asked >= 0 else "-"
+
+    @property
     def is_rejected(self) -> bool:
         """Whether the vehicle refused the items themselves."""
         return self.result is not None and self.result != ACCEPTED and self.result not in PASSING
 
 
 class MissionClient:
-    """Writes, reads and verifies the mission and the fence of the vehicle on a connection.
+    """Writes, reads and verifies the mission, the fence and the rally points of the vehicle on a connection.
 
     Nudges are paced by the round-trip time seen, so that a slow radio is not flooded.
     """
@@ -82,9 +92,13 @@ class MissionClient:
     def put(self, kind: ListKind, items: Sequence[WireItem]) -> ReadBack:
         """Uploads `items` (home left out), reads them back and compares canonical digests.
 
-        Raises VehicleRefused `mission.refused` when the vehicle rejects an item, `mission.mismatch` when
-        it holds something else than was sent, `mission.timeout` when no transfer completes; LinkLost.
+        Raises VehicleRefused `mission.unsendable` before anything is sent, `mission.refused` when the vehicle
+        rejects an item, `mission.mismatch` when it holds something else than was sent, `mission.timeout` when no
+        transfer completes; LinkLost.
         """
+        if wrong := unsendable(items):
+            measured = "; ".join(wrong[:SHOWN_DIFFERENCES])
+            raise VehicleRefused.because("mission.unsendable", kind=kind.label, measured=measured)
         wanted = kind.digest(items)
         for attempt in range(TRANSFER_TRIES):
             if attempt:
@@ -98,6 +112,25 @@ class MissionClient:
             if upload.is_rejected or (upload.result == ACCEPTED and attempt):
                 break
         raise _refusal(upload, [] if read is None else differences(items, read))
+
+    def confirm(self, kind: ListKind, digest: str) -> ReadBack:
+        """Reads a list and refuses one whose canonical digest is not `digest` (`mission.mismatch`); writes nothing.
+
+        A list that is said to be empty is asked for again a few times: a vehicle that was connected just now may
+        not have loaded it.
+        """
+        for tries_left in reversed(range(SETTLE_TRIES)):
+            read = self.get(kind)
+            found = kind.digest(read)
+            if found == digest:
+                return ReadBack(read, digest)
+            if read or not tries_left:
+                break
+            time.sleep(SETTLE_PAUSE_S)
+        measured = f"{len(read)} items, {found[:12]}"
+        raise VehicleRefused.because(
+            "mission.mismatch", text="mission.changed", kind=kind.label, measured=measured, required=digest[:12]
+        )
 
     def get(self, kind: ListKind) -> tuple[WireItem, ...]:
         """What the vehicle holds, home left out; raises VehicleRefused `mission.timeout`, LinkLost."""
@@ -197,7 +230,9 @@ def _advance(state: _Upload, message: Any) -> bool:  # noqa: ANN401
         state.texts.append(message.text)
     elif message.get_type() != "MISSION_ACK":
         known = 0 <= message.seq < len(state.items)
-        state.asked = message.seq if known else state.asked
+        if known and message.seq != state.asked:
+            # What the vehicle said until here was not about the item that it asks for now.
+            state.asked, state.texts = message.seq, []
         return bool(known)
     elif message.type == mavlink.MAV_MISSION_INVALID_SEQUENCE:
         # The vehicle has this item already and its request for the next was lost. The next nudge sends
@@ -206,6 +241,21 @@ def _advance(state: _Upload, message: Any) -> bool:  # noqa: ANN401
     elif message.type != ACCEPTED or state.sent_last or not state.items:
         state.result = message.type
     return False
+
+
+# What the codes of a refusal mean, as sentences; what is not here is told by its name.
+_REFUSED: dict[int, str] = {
+    mavlink.MAV_MISSION_UNSUPPORTED_FRAME: "mission.refused_frame",
+    mavlink.MAV_MISSION_UNSUPPORTED: "mission.refused_command",
+    mavlink.MAV_MISSION_NO_SPACE: "mission.refused_space",
+    mavlink.MAV_MISSION_INVALID_PARAM5_X: "mission.refused_place",
+    mavlink.MAV_MISSION_INVALID_PARAM6_Y: "mission.refused_place",
+    mavlink.MAV_MISSION_INVALID_PARAM7: "mission.refused_height",
+    mavlink.MAV_MISSION_DENIED: "mission.refused_busy",
+    mavlink.MAV_MISSION_OPERATION_CANCELLED: "mission.refused_cancelled",
+} | dict.fromkeys(
+    range(mavlink.MAV_MISSION_INVALID_PARAM1, mavlink.MAV_MISSION_INVALID_PARAM4 + 1), "mission.refused_parameter"
+)
 
 
 def _is_item(seq: int, message: Any) -> bool:  # noqa: ANN401
@@ -221,4 +271,7 @@ def _refusal(upload: _Upload, found: list[str]) -> VehicleRefused:
         return VehicleRefused.because("mission.mismatch", kind=kind, measured=measured)
     result = MISSION_RESULTS.get(upload.result, str(upload.result))
     reason = "; ".join(upload.texts) or "no reason given"
-    return VehicleRefused.because("mission.refused", kind=kind, measured=result, reason=reason)
+    text = _REFUSED.get(upload.result, "mission.refused")
+    return VehicleRefused.because(
+        "mission.refused", text=text, kind=kind, item=upload.item, measured=result, reason=reason
+    )

@@ -15,13 +15,18 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.link.commands import message_interval, request_message
+from flights.link import gate
+from flights.link.commands import message_interval
 from flights.link.errors import VehicleRefused
+from flights.link.fence import MARGIN_M
+from flights.link.gate import HOME_TOLERANCE_M, Wanted, ask
 from flights.link.items import ListKind
 from flights.link.mission import ReadBack
+from flights.link.resume import Resumed, set_current, start_at
 from flights.link.telemetry import Sample
 from flights.link.vehicle import VehicleLink
-from flights.model import WireItem
+from flights.model import Frame, WireItem
+from geo.types import LonLat
 from schemas.refusals import RuleViolation
 
 READY_LIMIT_S = 240.0
@@ -48,6 +53,7 @@ FENCE_ACTION_RETURN = 1.0
 # Maximum height (1) and polygons (4), without the circle around the home (2), which is 300 m by default
 # and would turn every longer patrol back.
 FENCE_TYPE_ALTITUDE_AND_POLYGONS = 5.0
+FENCE_TYPE_FLOOR = 8.0
 
 
 class Outcome(StrEnum):
@@ -59,24 +65,65 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Orders:
-    """What the vehicle is to fly: items without home, the fence, and the highest point above home."""
+    """What the vehicle is to fly: items without home, the fence, the rally points, and how high it may be.
+
+    An aircraft keeps rally points of earlier flights and returns to them instead of its home, so that a flight
+    without any empties their list. `home` is the published take-off place and `battery_pct` what the flight takes;
+    `fence_proof` goes into the record.
+    """
 
     mission: Sequence[WireItem]
     fence: Sequence[WireItem]
     fence_alt_max_m: float
     fence_radius_m: float
     longest_s: float
+    rally: Sequence[WireItem] = ()
+    fence_alt_min_m: float | None = None
+    fence_proof: Mapping[str, Any] | None = None
+    home: LonLat | None = None
+    home_tolerance_m: float = HOME_TOLERANCE_M
+    system_id: int | None = None
+    battery_pct: float = 0.0
 
     @property
     def parameters(self) -> dict[str, float]:
-        """The parameters of the sortie; everything else in the aircraft is its owner's."""
+        """The parameters of the sortie, in the order in which they are set; all others are the aircraft owner's.
+
+        The fence is switched on when everything about it is set. A mission that is entered again goes on.
+        """
+        floor = {} if self.fence_alt_min_m is None else {"FENCE_ALT_MIN": self.fence_alt_min_m}
         return {
-            "FENCE_TYPE": FENCE_TYPE_ALTITUDE_AND_POLYGONS,
+            "FENCE_TYPE": FENCE_TYPE_ALTITUDE_AND_POLYGONS + (FENCE_TYPE_FLOOR if floor else 0.0),
             "FENCE_ACTION": FENCE_ACTION_RETURN,
+            "FENCE_MARGIN": MARGIN_M,
             "FENCE_ALT_MAX": self.fence_alt_max_m,
+            **floor,
             "FENCE_RADIUS": self.fence_radius_m,
+            "MIS_RESTART": 0.0,
             "FENCE_ENABLE": 1.0,
         }
+
+    @property
+    def lists(self) -> dict[ListKind, Sequence[WireItem]]:
+        """The lists in the order in which they are written: what holds the aircraft before what moves it."""
+        return {ListKind.FENCE: self.fence, ListKind.RALLY: self.rally, ListKind.MISSION: self.mission}
+
+    def wanted(self, *, keeps_rally: bool = True, uid: str | None = None) -> Wanted:
+        """What must hold of the vehicle before it is armed for these orders."""
+        kinds = [kind for kind in self.lists if keeps_rally or kind is not ListKind.RALLY]
+        return Wanted(
+            digests={kind: kind.digest(self.lists[kind]) for kind in kinds},
+            parameters=self.parameters,
+            system_id=self.system_id,
+            uid=uid,
+            home=self.home,
+            tolerance_m=self.home_tolerance_m,
+            battery_pct=self.battery_pct,
+            uses_terrain=any(item.frame in _OVER_TERRAIN for item in self.mission),
+        )
+
+
+_OVER_TERRAIN = frozenset({Frame.GLOBAL_TERRAIN_ALT, Frame.GLOBAL_TERRAIN_ALT_INT})
 
 
 @dataclass(frozen=True)
@@ -86,6 +133,9 @@ class Prepared:
     mission: ReadBack
     fence: ReadBack
     record: dict[str, Any]
+    orders: Orders
+    wanted: Wanted
+    rally: ReadBack | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +149,7 @@ class End:
 
 def identify(link: VehicleLink) -> dict[str, Any]:
     """Firmware, board and abilities of the vehicle; raises VehicleRefused `link.capability`."""
-    with link.connection.listen("AUTOPILOT_VERSION") as inbox:
-        link.commands.run(*request_message(mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION))
-        version = inbox.get(5.0)
+    version = ask(link, "AUTOPILOT_VERSION", mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION)
     if version is None:
         raise VehicleRefused.because("link.capability", measured="no AUTOPILOT_VERSION")
     needed = {
@@ -119,6 +167,7 @@ def identify(link: VehicleLink) -> dict[str, Any]:
         "git": bytes(version.flight_custom_version).decode("ascii", "replace").strip("\0"),
         "uid": f"{version.uid:016x}",
         "board": version.board_version,
+        "keeps_rally": bool(version.capabilities & mavlink.MAV_PROTOCOL_CAPABILITY_MISSION_RALLY),
     }
 
 
@@ -132,7 +181,7 @@ def request_streams(link: VehicleLink) -> None:
 
 
 def prepare(link: VehicleLink, orders: Orders) -> Prepared:
-    """Uploads fence, parameters and mission and reads all of them back.
+    """Uploads fence, rally points, parameters and mission and reads all of them back.
 
     Raises VehicleRefused when the vehicle is armed, which comes before anything is written, or when anything
     reads back differently; the vehicle stays disarmed.
@@ -140,17 +189,27 @@ def prepare(link: VehicleLink, orders: Orders) -> Prepared:
     record = identify(link)
     request_streams(link)
     _require_disarmed(link)
-    fence = link.missions.put(ListKind.FENCE, orders.fence)
+    keeps_rally = bool(record["keeps_rally"])
+    if orders.rally and not keeps_rally:
+        raise VehicleRefused.because("vehicle.no_rally", measured=len(orders.rally))
+    wanted = orders.wanted(keeps_rally=keeps_rally, uid=record["uid"])
+    held: dict[ListKind, ReadBack] = {}
+    for kind, items in orders.lists.items():
+        if kind in wanted.digests:
+            held[kind] = link.missions.put(kind, items)
     parameters = {name: link.set_parameter(name, value) for name, value in orders.parameters.items()}
-    mission = link.missions.put(ListKind.MISSION, orders.mission)
-    return Prepared(mission, fence, record | {"parameters": parameters})
+    record |= {"parameters": parameters, "rally_points": len(orders.rally)}
+    if orders.fence_proof is not None:
+        record["fence_proof"] = dict(orders.fence_proof)
+    return Prepared(held[ListKind.MISSION], held[ListKind.FENCE], record, orders, wanted, held.get(ListKind.RALLY))
 
 
 def verify(link: VehicleLink, prepared: Prepared) -> None:
-    """Reads mission and fence again and refuses when either is no longer what was prepared."""
-    for kind, before in ((ListKind.FENCE, prepared.fence), (ListKind.MISSION, prepared.mission)):
-        if kind.digest(link.missions.get(kind)) != before.digest:
-            raise VehicleRefused.because("mission.mismatch", kind=kind.label, measured="changed since upload")
+    """The gate before arming: asks the vehicle for everything again and raises VehicleRefused with all that fails.
+
+    Whatever changed since the upload, by whatever door, is found here (flights/link/gate.py).
+    """
+    gate.require(link, prepared.wanted)
 
 
 def wait_ready(link: VehicleLink, still_wanted: Callable[[], None] = lambda: None) -> None:
@@ -195,10 +254,25 @@ def start(link: VehicleLink) -> None:
     link.wait(lambda: link.vehicle.mode.name == "AUTO", MODE_LIMIT_S, "link.not_started")
 
 
+def resume(link: VehicleLink, prepared: Prepared, seq: int) -> Resumed:
+    """Flies on after a landing on the way: the mission that was prepared, from the corner before item `seq`.
+
+    Nothing is uploaded. The gate is passed again, and the same digest is what flies (flights/link/resume.py).
+    """
+    verify(link, prepared)
+    arm(link)
+    return start_at(link, prepared.orders.mission, seq)
+
+
 def _rewind(link: VehicleLink) -> None:
-    """Has the mission start afresh (item 0, reset); firmware that does not know the order does so anyway."""
-    with contextlib.suppress(VehicleRefused):
-        link.commands.run(mavlink.MAV_CMD_DO_SET_MISSION_CURRENT, 0.0, 1.0)
+    """Has the mission start afresh and compares: a copy of an older first item may otherwise be flown.
+
+    Firmware that does not know the reset takes the first item; what it then says of itself is compared.
+    """
+    try:
+        set_current(link, 0, afresh=True)
+    except VehicleRefused:
+        set_current(link, 1)
     link.telemetry.forget_progress()
 
 

@@ -107,7 +107,22 @@ def test_mission__unknown_command__refused_by_name(connected):
     assert refused.value.refusals[0].measured == "UNSUPPORTED"
 
 
-def test_mission__latitude_out_of_range__refused(connected):
+@pytest.mark.parametrize(
+    "wrong",
+    [{"x": 910_000_000}, {"y": -1_800_000_001}, {"x": 23, "y": 113}, {"z": float("nan")}, {"frame": 1}],
+    ids=["latitude", "longitude", "degrees", "height", "local frame"],
+)
+def test_mission__item_that_an_autopilot_might_take_silently__never_sent(connected, wrong):
+    running, link = connected()
+    with pytest.raises(VehicleRefused) as refused:
+        link.missions.put(ListKind.MISSION, [mission(5)[0], mission(5)[1]._replace(**wrong)])
+    assert refused.value.refusals[0].rule == "mission.unsendable"
+    assert "item 2" in refused.value.refusals[0].message()
+    assert len(running._mission.items) == 1
+
+
+def test_mission__latitude_out_of_range__refused_by_the_vehicle(connected, monkeypatch):
+    monkeypatch.setattr("flights.link.mission.unsendable", lambda _items: [])
     _, link = connected()
     wrong = mission(5)[1]._replace(x=910_000_000)
     with pytest.raises(VehicleRefused) as refused:

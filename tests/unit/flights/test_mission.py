@@ -1,21 +1,17 @@
 """From a route to its mission and its fence."""
 
-import uuid
-from datetime import UTC, datetime
-
 import numpy as np
 import pytest
-from shapely.geometry import LineString, Point, Polygon, box
+from shapely.geometry import LineString
 
 from flights.canonical import document_digest, items_of
-from flights.mission import AGL_TOLERANCE_M, RouteSpec, compile_fence, compile_route
+from flights.mission import AGL_TOLERANCE_M, RouteSpec, compile_route
 from flights.model import Command, Reference
 from flights.profile import LegKind, profile
 from geo.types import LonLat
-from geo.zones import Zone
 from schemas.refusals import RuleViolation
 from tests.missions import FlatGround
-from tests.situations import DIGEST, MISSION, PA1, R1, Z1
+from tests.situations import DIGEST, MISSION, R1
 
 HOME = LonLat(113.2545, 23.1250)
 
@@ -29,10 +25,6 @@ class Hills:
 
     def heights_m(self, lons, lats):
         return 40.0 + 25.0 * np.sin((np.asarray(lons) - 113.25) * 800.0)
-
-
-def zone(geom):
-    return Zone(uuid.uuid4(), "PZ-1", "dormitory", geom, 0.0, datetime(2025, 1, 1, tzinfo=UTC))
 
 
 class TestCompile:
@@ -97,29 +89,3 @@ class TestCompile:
         with pytest.raises(RuleViolation) as caught:
             compile_route(spec(crooked), FlatGround())
         assert caught.value.refusals[0].rule == "mission.items"
-
-
-class TestFence:
-    def test_area_in_zones_out(self):
-        fence = compile_fence(PA1, [zone(Z1)])
-        assert [(len(p.ring), p.inclusion) for p in fence.polygons] == [(4, True), (4, False)]
-
-    def test_hole_in_the_area__kept_out_of(self):
-        holed = Polygon(PA1.exterior, [box(113.26, 23.125, 113.265, 23.13).exterior])
-        assert [p.inclusion for p in compile_fence(holed, []).polygons] == [True, False]
-
-    def test_zone_far_away__not_in_the_fence(self):
-        assert len(compile_fence(PA1, [zone(box(113.4, 23.1, 113.41, 23.11))]).polygons) == 1
-
-    def test_sensitive_zone__only_the_displayed_shape_leaves_the_house(self):
-        hidden = Zone(
-            uuid.uuid4(), "PZ-S", "other", Z1, 0.0, datetime(2025, 1, 1, tzinfo=UTC), exact_geom=Z1.buffer(0.01)
-        )
-        shown = compile_fence(PA1, [hidden]).polygons[1]
-        assert Polygon(shown.ring).equals(Z1)
-
-    def test_DC_1__more_corners_than_a_board_stores__refused_with_the_count(self):
-        round_zone = zone(Point(113.27, 23.13).buffer(0.001, quad_segs=20))
-        with pytest.raises(RuleViolation) as caught:
-            compile_fence(PA1, [round_zone])
-        assert (caught.value.refusals[0].measured, caught.value.refusals[0].required) == (84, 70)
