@@ -53,6 +53,11 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
     "dji_ignored": {"en": "it changes neither path nor view", "zh": "不影响航迹和视野"},
     "heights_in_file": {"en": "the file gives heights; the option is not used", "zh": "文件已有高度，不使用该选项"},
     "aircraft": {"en": "aircraft {aircraft}", "zh": "飞行器 {aircraft}"},
+    "no_endurance": {
+        "en": "aircraft {aircraft} has none on record; it is not judged",
+        "zh": "飞行器 {aircraft} 未登记续航时间，不作判断",
+    },
+    "autopilot_default": {"en": "the autopilot's default", "zh": "自动驾驶仪默认值"},
     "slowest": {"en": "no aircraft is named, so the slowest", "zh": "未指明飞行器，按最慢计算"},
     "usual_aircraft": {"en": "the first aircraft in use", "zh": "首架在用飞行器"},
     "option_over_file": {"en": "the option; the file says {said}", "zh": "采用选项，文件为 {said}"},
@@ -61,6 +66,7 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
 # Values in words; all others are numbers, names and places.
 _VALUES_ZH: Mapping[str, str] = {
     "as in the file": "以文件为准",
+    "not known": "未知",
     "straight to home": "直线返回起飞点",
     "terrain": "地面以上",
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,14 +14,24 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiLineString, mapping
 from shapely.geometry.base import BaseGeometry
 
+from flights import seen
 from flights.model import Plan
 from flights.profile import STEP_M, LegKind, Profile, Track
 from flights.situation import Options, PublishedArea, PublishedRoute, Situation
+from flights.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
 from geo.footprint import Camera
-from geo.zones import Zone, in_force
+from geo.sight import BeyondSight, GroundUnknown
+from geo.zones import SHORTEST_DEGREE_M, Zone, in_force
 from schemas.rules import RulePack
 
+SLOWEST_MPS = 1.0
+"""What is reckoned with where neither the plan nor an aircraft gives a speed."""
+
+CLIMB_MPS = 2.0
+"""Climb and descent, slower than any aircraft in use."""
+
+_GLANCE_SAMPLES = 20
 _PLACE_TOLERANCE_DEG = 5e-6  # half a metre: what a refusal shows on the map needs no more
 
 
@@ -31,6 +41,15 @@ class Match:
 
     route: PublishedRoute
     apart_m: float
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the camera sees from a piece of a leg (EPSG:4326), from how high at most, and when that may be."""
+
+    geom: BaseGeometry
+    high_m: float
+    window: tuple[datetime, datetime]
 
 
 @dataclass(frozen=True)
@@ -51,17 +70,128 @@ class Case:
         """All legs; EPSG:4326."""
         return self.profile.line()
 
-    @cached_property
+    @property
     def footprint(self) -> BaseGeometry | None:
-        """What the camera can see from all legs; EPSG:4326. None where heights or camera are not known."""
+        """What the camera can see from all legs; EPSG:4326.
+
+        None where heights or camera are not known, and where the camera sees further than may be looked.
+        """
+        return None if isinstance(self.sight, ValueError) else self.sight
+
+    @cached_property
+    def sight(self) -> BaseGeometry | BeyondSight | GroundUnknown | None:
+        """The footprint, or why there is none though heights and camera are known."""
         if self.camera is None or not self.profile.heights_known:
             return None
-        return self.profile.footprint(self.camera)
+        try:
+            return self.profile.footprint(self.camera, self.look_m)
+        except (BeyondSight, GroundUnknown) as nothing:
+            return nothing
+
+    @cached_property
+    def glances(self) -> tuple[Glance, ...]:
+        """What the camera sees piece by piece, each with its time; only where there is a footprint."""
+        if self.camera is None:
+            raise LookupError("there is no camera")
+        found = []
+        for number, track in enumerate(self.path):
+            for first in range(0, len(track.lons) - 1, _GLANCE_SAMPLES):
+                part = slice(first, first + _GLANCE_SAMPLES + 1)
+                heights_m = track.alt_agl_m[part]
+                piece = replace(
+                    track,
+                    lons=track.lons[part],
+                    lats=track.lats[part],
+                    alt_agl_m=heights_m,
+                    ground_m=track.ground_m[part],
+                )
+                geom = seen.footprint([piece], self.camera, self.profile.ground.heights_m, self.look_m)
+                found.append(Glance(geom, float(heights_m.max()), self.window(number, part)))
+        return tuple(found)
+
+    @property
+    def look_m(self) -> float:
+        """How far away the ground may be that a tilted camera looks at."""
+        return float(self.pack["uav.camera"].look_m) if self.situation.pack else 0.0
+
+    @cached_property
+    def windows(self) -> tuple[tuple[datetime, datetime], ...]:
+        """For each leg from when until when it may be flown; see `window`."""
+        return tuple(self._window(*seconds) for seconds in self.profile.times_s(self.speed_mps))
+
+    def window(self, number: int, part: slice) -> tuple[datetime, datetime]:
+        """From when until when the aircraft may be at some samples of a leg.
+
+        From the planned take-off on, faster and slower than planned by the pack's share and with clocks that differ
+        (`flight.separation`), the climb included. Where a window was planned, anything may delay it to its end.
+        """
+        return self._window(*self.profile.part_s(number, part, self.speed_mps))
+
+    def _window(self, begin_s: float, end_s: float) -> tuple[datetime, datetime]:
+        margin = self.pack["flight.separation"]
+        clock = timedelta(seconds=margin.clock_s)
+        early_s = begin_s if self.situation.aircraft else 0.0  # no aircraft is named: it may be a fast one
+        first = self.start + timedelta(seconds=early_s / (1.0 + margin.speed_share)) - clock
+        last = self.start + timedelta(seconds=(end_s + self.climb_s) / (1.0 - margin.speed_share)) + clock
+        return first, max(last, self.end) if self.options.until else last
+
+    @property
+    def period(self) -> tuple[datetime, datetime]:
+        """From when until when the aircraft may be in the air at all."""
+        return min(first for first, _ in self.windows), max(self.end, *(last for _, last in self.windows))
+
+    @property
+    def speed_mps(self) -> float:
+        """The speed where the plan commands none."""
+        return self.situation.aircraft.cruise_speed_mps if self.situation.aircraft else SLOWEST_MPS
+
+    @property
+    def climb_s(self) -> float:
+        """How long the climb at the beginning and the descent at the end take together."""
+        highest_m = max(float(track.alt_agl_m.max()) for track in self.path) if self.profile.heights_known else 0.0
+        return 2 * max(highest_m, 0.0) / CLIMB_MPS
+
+    def along_m(self, number: int) -> float:
+        """How far along the flight the leg of that number begins, in metres."""
+        return sum(metres for _speed, metres, _wait in self.profile.steps[: self.path[number].passes[0]])
 
     @property
     def path(self) -> tuple[Track, ...]:
         """All legs, sampled."""
         return self.profile.tracks
+
+    @cached_property
+    def ways(self) -> tuple[Fan, ...]:
+        """The ways home from any point of the path, and those to rally points."""
+        return fans(self.profile, self.plan.rally)
+
+    @cached_property
+    def way_samples(self) -> tuple[Samples, ...]:
+        """The ways of each fan as points with true heights; only where heights are known."""
+        return tuple(sampled(self.profile, fan) for fan in self.ways)
+
+    def way_heights(self, fan: Fan, shape: BaseGeometry) -> tuple[float, float]:
+        """Between which true heights the ways of a fan pass a place (EPSG:4326), reckoned a little around it."""
+        samples = self.way_samples[self.ways.index(fan)]
+        west, south, east, north = shape.bounds
+        margin_deg = 2 * WAY_STEP_M / SHORTEST_DEGREE_M
+        near = (samples.lats >= south - margin_deg) & (samples.lats <= north + margin_deg)
+        near &= (samples.lons >= west - 2 * margin_deg) & (samples.lons <= east + 2 * margin_deg)
+        heights_m = samples.alt_agl_m[near] if near.any() else samples.alt_agl_m
+        return float(heights_m.min()), float(heights_m.max())
+
+    @cached_property
+    def samples_m(self) -> tuple[NDArray[np.object_], ...]:
+        """The samples of each leg as points, in the grid of the ways home."""
+        there = crs.transformer(crs.WGS84_EPSG, self.ways[0].epsg)
+        places = [np.column_stack(there.transform(t.lons, t.lats, errcheck=True)) for t in self.path]
+        return tuple(np.asarray(shapely.points(xy)) for xy in places)
+
+    @cached_property
+    def zone_shapes_m(self) -> NDArray[np.object_]:
+        """The shapes by which zones are checked, in the grid of the ways home; for checks, never for answers."""
+        shapes = np.array([zone.checked for zone in self.zones], dtype=object)
+        return crs.to_metric(shapes, self.ways[0].epsg) if len(shapes) else shapes
 
     @cached_property
     def route_tracks(self) -> tuple[Track, ...]:

@@ -1,10 +1,9 @@
-"""Checks of the air, the aircraft and the hour: airspace, mark, camera, quiet hours. Pure."""
+"""Checks of the air and the hour: airspace, other flights, quiet hours. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 import numpy as np
 import shapely
@@ -12,17 +11,17 @@ from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
 from flights.case import Case, inside_of, metres, place_of
-from flights.model import Command
-from flights.situation import Clearance
-from geo.periods import months_after
+from flights.checks_aircraft import mark_refusals as mark_refusals
+from flights.situation import AirspaceArea, Clearance
+from flights.volumes import Overlap, Spacing, occupied, overlaps
+from geo import crs
 from schemas.refusals import Refusal, refuse
 from schemas.rules import QuietHours, RulePack
 
 CONTROLLED_HEIGHT = "above_controlled_height"
 """The airspace layer of a pack that has no shape: everywhere above `uav.controlled_above_agl_m`."""
 
-_DOWN_DEG = -90.0
-_TILT_DEG = 1.0
+_ROUNDING_M = 0.5  # a height that is kept over level ground, reckoned by way of the sea and back
 
 
 def airspace_is_cleared(case: Case) -> Iterator[Refusal]:
@@ -31,22 +30,50 @@ def airspace_is_cleared(case: Case) -> Iterator[Refusal]:
         return
     yield from _controlled_height(case)
     for area in case.situation.airspace:
-        if case.line.intersects(area.geom):
-            crossed = inside_of(case.line, area.geom)
-            if not _cleared(case, area.needs, crossed):
-                yield refuse("GD-16.2", "flight.airspace", name=area.name, required=area.needs, place=place_of(crossed))
+        crossed = inside_of(case.line, area.geom) if case.line.intersects(area.geom) else None
+        if crossed is not None and not _cleared(case, area.needs, crossed):
+            yield refuse("GD-16.2", "flight.airspace", name=area.name, required=area.needs, place=place_of(crossed))
+        else:
+            yield from _ways_through(case, area)
+
+
+def _ways_through(case: Case, area: AirspaceArea) -> Iterator[Refusal]:
+    """The ways home, and to rally points, that lead through a listed place without clearance at that height."""
+    for fan, samples in zip(case.ways, case.way_samples, strict=True):
+        shape_m = np.array([crs.to_metric(area.geom, fan.epsg)], dtype=object)
+        if not fan.met(shape_m, np.zeros(1)):
+            continue
+        inside = shapely.intersects_xy(area.geom, samples.lons, samples.lats)
+        low_m, high_m = case.way_heights(fan, area.geom)
+        places = np.column_stack([samples.lons[inside], samples.lats[inside]])
+        where = MultiPoint(places) if len(places) else area.geom
+        held = any(
+            _is_held(case, clearance, area.needs) and clearance.geom.covers(where) and high_m <= clearance.alt_max_agl_m
+            for clearance in case.situation.clearances
+        )
+        if not held:
+            yield refuse(
+                "GD-16.2",
+                "flight.way_airspace",
+                name=area.name,
+                refuge=fan.refuge.name,
+                measured=f"{low_m:.0f}–{high_m:.0f} m",
+                required=area.needs,
+                place=place_of(where.convex_hull),
+            )
 
 
 def _controlled_height(case: Case) -> Iterator[Refusal]:
     limit_m = case.pack["uav.controlled_above_agl_m"]
+    needs = next((a.clearance for a in case.pack.airspace_layers if a.code == CONTROLLED_HEIGHT), "approval")
     high = [
         (lon, lat)
         for track in case.path
         for lon, lat in zip(track.lons[track.alt_agl_m > limit_m], track.lats[track.alt_agl_m > limit_m], strict=True)
     ]
     if not high:
+        yield from _ways_too_high(case, limit_m, needs)
         return
-    needs = next((a.clearance for a in case.pack.airspace_layers if a.code == CONTROLLED_HEIGHT), "approval")
     above = MultiPoint(high)
     if not _cleared(case, needs, above):
         highest_m = max(float(track.alt_agl_m.max()) for track in case.path)
@@ -59,73 +86,72 @@ def _controlled_height(case: Case) -> Iterator[Refusal]:
         )
 
 
+def _ways_too_high(case: Case, limit_m: float, needs: str) -> Iterator[Refusal]:
+    """The ways home that keep an altitude which over lower ground is above the controlled height."""
+    for fan, samples in zip(case.ways, case.way_samples, strict=True):
+        above = samples.alt_agl_m > limit_m + _ROUNDING_M
+        if not above.any():
+            continue
+        where = MultiPoint(np.column_stack([samples.lons[above], samples.lats[above]]))
+        highest_m = float(samples.alt_agl_m.max())
+        if not any(
+            _is_held(case, held, needs) and held.geom.covers(where) and highest_m <= held.alt_max_agl_m
+            for held in case.situation.clearances
+        ):
+            yield refuse(
+                "GD-16.2",
+                "flight.way_high",
+                refuge=fan.refuge.name,
+                measured=metres(highest_m),
+                required=metres(limit_m),
+                place=place_of(where.convex_hull),
+            )
+
+
 def _cleared(case: Case, needs: str, where: BaseGeometry) -> bool:
     return any(_covers(case, clearance, needs, where) for clearance in case.situation.clearances)
 
 
 def _covers(case: Case, clearance: Clearance, needs: str, where: BaseGeometry) -> bool:
     """Whether one clearance is strong enough and covers the place, the height there and the whole time."""
-    strong = clearance.kind == "approval" or needs == "filing"
-    in_time = clearance.valid_from <= case.start and case.end <= clearance.valid_to
-    if not (strong and in_time and clearance.geom.covers(where)):
+    if not (_is_held(case, clearance, needs) and clearance.geom.covers(where)):
         return False
     heights_m = [track.alt_agl_m[shapely.intersects_xy(clearance.geom, track.lons, track.lats)] for track in case.path]
     return bool(np.concatenate(heights_m).max(initial=0.0) <= clearance.alt_max_agl_m)
 
 
-def aircraft_is_marked(case: Case) -> Iterator[Refusal]:
-    """GD-16.4: the aircraft is known and carries a mark that was checked lately."""
-    aircraft, place = case.situation.aircraft, place_of(case.line)
-    if aircraft is None:
-        yield refuse("GD-16.4", "flight.no_aircraft", place=place)
+def _is_held(case: Case, clearance: Clearance, needs: str) -> bool:
+    """Whether one clearance is strong enough and holds the whole time."""
+    strong = clearance.kind == "approval" or needs == "filing"
+    return strong and clearance.valid_from <= case.start and case.end <= clearance.valid_to
+
+
+def air_is_free(case: Case) -> Iterator[Refusal]:
+    """DC-2: no other flight holds any of the air that this one needs, in space, height and time (flights/volumes.py).
+
+    The ways home are not held by anybody: who breaks off has the way of those who fly as planned.
+    """
+    if not case.situation.traffic or not case.profile.heights_known:
         return
-    refusals = mark_refusals(case.pack, aircraft.public_id, aircraft.marked_on, case.local_date)
-    yield from (replace(refusal, place=place) for refusal in refusals)
+    spacing = Spacing.of(case.pack)
+    window = (case.start, case.end)
+    air = occupied(case.profile, window, speed_m_s=case.speed_mps, spacing=spacing)
+    yield from air_refusals(overlaps(air, case.situation.traffic), case.pack)
 
 
-def mark_refusals(pack: RulePack, name: str, marked_on: date | None, on: date) -> Iterator[Refusal]:
-    """The refusals of a mark that was last checked on `marked_on` for a flight on `on` (local dates)."""
-    if not pack["uav.marking_required"]:
-        return
-    months = pack["uav.marking_valid_months"]
-    if marked_on is None:
-        yield refuse("GD-16.4", "flight.not_marked", name=name)
-    elif not marked_on <= on < months_after(marked_on, months):
-        measured = marked_on.isoformat()
-        yield refuse("GD-16.4", "flight.mark_old", name=name, measured=measured, required=months)
-
-
-def aircraft_is_usable(case: Case) -> Iterator[Refusal]:
-    """GD-14.2: the aircraft is a device, and no device that is blocked, paused or discontinued is used."""
-    aircraft = case.situation.aircraft
-    if aircraft is not None and aircraft.state not in ("active", "published"):
+def air_refusals(found: Iterable[Overlap], pack: RulePack) -> Iterator[Refusal]:
+    """DC-2: one refusal for each flight that holds the air, with what both would share."""
+    for overlap in found:
+        start, end, free = (at.astimezone(pack.zone) for at in (overlap.start, overlap.end, overlap.held_until))
+        heights = f"{overlap.alt_agl_min_m:.0f}-{overlap.alt_agl_max_m:.0f} m"
         yield refuse(
-            "GD-14.2",
-            "flight.aircraft_state",
-            name=aircraft.public_id,
-            measured=aircraft.state,
-            required="active",
-            place=place_of(case.line),
+            "DC-2",
+            "flight.air_taken",
+            flight=overlap.flight,
+            measured=f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}, {heights}, {overlap.area_m2:,.0f} m²",
+            required=f"{free:%Y-%m-%d %H:%M}",
+            place=overlap.place,
         )
-
-
-def camera_looks_down(case: Case) -> Iterator[Refusal]:
-    """GD-16.5: the footprint is that of a known camera that looks straight down all the way."""
-    if case.camera is None:
-        yield refuse("GD-16.5", "flight.no_camera", place=place_of(case.line))
-    for number, item in enumerate(case.plan.items, start=1):
-        if item.command is not Command.DO_MOUNT_CONTROL:
-            continue
-        pitch_deg, roll_deg = item.params[0] or 0.0, item.params[1] or 0.0
-        if abs(pitch_deg - _DOWN_DEG) > _TILT_DEG or abs(roll_deg) > _TILT_DEG:
-            yield refuse(
-                "GD-16.5",
-                "flight.camera_tilted",
-                path=number,
-                measured=f"{pitch_deg:g}°",
-                required=f"{_DOWN_DEG:g}°",
-                place=place_of(case.line),
-            )
 
 
 def outside_quiet_hours(case: Case) -> Iterator[Refusal]:

@@ -1,43 +1,25 @@
-"""Checks of where the flight leads and what its camera sees: area, privacy zones, homes, terrain. Pure."""
+"""Checks of where the flight leads, and would lead if it is broken off: area, homes, terrain. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from shapely.geometry import MultiLineString, MultiPoint
+from numpy.typing import NDArray
+from shapely.geometry import MultiLineString, MultiPoint, MultiPolygon, Polygon
 
 from flights.case import Case, farthest_m, inside_of, metres, outside_of, place_of
-from flights.situation import Residential
+from flights.situation import PublishedArea, Residential
 from flights.walk import listed
-from geo.zones import Zone, ZoneHit, distance_m, distances_m, hits
+from geo import crs
+from geo.sight import GroundUnknown
 from schemas.refusals import Refusal, refuse
 
+Floats = NDArray[np.float64]
 
-@dataclass(frozen=True)
-class ZoneClearance:
-    """How far a privacy zone lies from the line and from what the camera sees, m; part of the proof."""
-
-    zone: str
-    line_m: float
-    footprint_m: float | None
-
-    def render(self) -> dict[str, str | float | None]:
-        """The clearance as a JSON object."""
-        seen_m = None if self.footprint_m is None else round(self.footprint_m, 1)
-        return {"zone": self.zone, "line_m": round(self.line_m, 1), "footprint_m": seen_m}
-
-
-def clearances(case: Case) -> tuple[ZoneClearance, ...]:
-    """The clearance of every zone in force that the situation holds, the nearest first."""
-    displayed = np.array([zone.geom for zone in case.zones], dtype=object)
-    line_m = distances_m(case.line, displayed).tolist()
-    none = [None] * len(displayed)
-    footprint_m = none if case.footprint is None else distances_m(case.footprint, displayed).tolist()
-    found = map(ZoneClearance, (zone.public_id for zone in case.zones), line_m, footprint_m)
-    return tuple(sorted(found, key=lambda c: (c.line_m, c.zone)))
+_ROUNDING_M = 0.5  # a height that is kept over level ground, reckoned by way of the sea and back
+_SHOWN = 20  # pieces that a refusal shows on the map
 
 
 def heights_are_given(case: Case) -> Iterator[Refusal]:
@@ -53,16 +35,24 @@ def heights_are_given(case: Case) -> Iterator[Refusal]:
 
 def ground_is_known(case: Case) -> Iterator[Refusal]:
     """GD-16.2: the true height is known on every leg; where the ground is not, the check cannot run."""
-    if case.profile.missing or case.profile.heights_known:
+    if case.profile.missing:
         return
     unknown = [
         (lon, lat)
         for track in case.path
-        for lon, lat, alt_m in zip(track.lons, track.lats, track.alt_agl_m, strict=True)
+        for lon, lat, alt_m in zip(track.lons, track.lats, track.alt_agl_m + track.ground_m, strict=True)
         if not np.isfinite(alt_m)
-    ]
-    place = place_of(MultiPoint([unknown[0], unknown[-1]]))
-    yield refuse("GD-16.2", "flight.terrain_missing", place=place)
+    ] or [case.profile.home.at]
+    if not case.profile.heights_known:
+        place = place_of(MultiPoint([unknown[0], unknown[-1]]))
+        yield refuse("GD-16.2", "flight.terrain_missing", place=place)
+    elif isinstance(case.sight, GroundUnknown) or not ways_are_known(case):
+        yield refuse("GD-16.2", "flight.terrain_missing", place=place_of(case.line))
+
+
+def ways_are_known(case: Case) -> bool:
+    """Whether the ground is known below all ways home."""
+    return all(bool(np.isfinite(samples.alt_agl_m).all()) for samples in case.way_samples)
 
 
 def inside_published_area(case: Case) -> Iterator[Refusal]:
@@ -77,55 +67,79 @@ def inside_published_area(case: Case) -> Iterator[Refusal]:
             measured = metres(farthest_m(outside, area.geom))
             yield refuse("GD-16.3", text, area=area.code, measured=measured, required="0 m", place=place_of(outside))
             return
+    yield from _ways_outside(case, area)
 
 
-def clear_of_private_places(case: Case) -> Iterator[Refusal]:
-    """GD-16.5: neither the line nor what the camera sees reaches a privacy zone."""
-    buffer_m = case.pack["privacy.buffer_m"]
-    touched = set()
-    for hit in hits(case.line, case.zones, extra_buffer_m=buffer_m):
-        touched.add(hit.zone.id)
-        yield _zone_refusal(case, hit, "flight.line_in_zone", buffer_m)
-    if case.footprint is None:
+def _ways_outside(case: Case, area: PublishedArea) -> Iterator[Refusal]:
+    """The ways home, and to rally points, that leave the area although the path does not."""
+    for fan in case.ways:
+        legs = fan.outside(crs.to_metric(area.geom, fan.epsg))
+        if legs:
+            ways = MultiPolygon([shape for shape in map(fan.triangle, legs) if isinstance(shape, Polygon)])
+            outside = outside_of(ways, area.geom)
+            yield refuse(
+                "GD-16.3",
+                "flight.way_outside",
+                area=area.code,
+                refuge=fan.refuge.name,
+                along=f"{case.along_m(int(fan.track[legs[0]])):.0f}",
+                measured=metres(farthest_m(outside, area.geom)),
+                required="0 m",
+                place=place_of(shapely.union_all(shapely.get_parts(outside)[:_SHOWN])),
+            )
+
+
+def clear_of_terrain(case: Case) -> Iterator[Refusal]:
+    """GD-16.5: neither the flight nor a way home comes nearer to the ground than the pack allows.
+
+    Climbing at home and landing there, straight up and down, are what they are.
+    """
+    if not case.profile.heights_known:
         return
-    for hit in hits(case.footprint, case.zones, extra_buffer_m=buffer_m):
-        if hit.zone.id not in touched:
-            yield _zone_refusal(case, hit, "flight.footprint_in_zone", buffer_m)
+    least_m = case.pack["uav.terrain_clearance_m"] - _ROUNDING_M
+    low = [track for track in case.path if track.alt_agl_m.min() < least_m]
+    if low:
+        places = [xy for t in low for xy in np.column_stack([t.lons, t.lats])[t.alt_agl_m < least_m]]
+        lowest_m = min(float(track.alt_agl_m.min()) for track in low)
+        yield _low(case, "flight.low_over_ground", lowest_m, np.array(places), "")
+        return
+    for fan, samples in zip(case.ways, case.way_samples, strict=True):
+        under = samples.alt_agl_m < least_m
+        if under.any():
+            places_under = np.column_stack([samples.lons[under], samples.lats[under]])
+            yield _low(case, "flight.way_low", float(samples.alt_agl_m.min()), places_under, fan.refuge.name)
 
 
-def _zone_refusal(case: Case, hit: ZoneHit, text: str, buffer_m: float) -> Refusal:
-    reach_m = _reach_m(case, hit.zone) + buffer_m + hit.zone.buffer_m
-    return refuse(
-        "GD-16.5",
-        text,
-        zone=hit.zone.public_id,
-        measured=metres(distance_m(case.line, hit.zone.geom)),
-        required=metres(reach_m),
-        place=hit.place,
-    )
-
-
-def _reach_m(case: Case, zone: Zone) -> float:
-    """How far to the side the camera sees where the path is nearest to `zone`; 0 without a camera."""
-    if case.camera is None or not case.profile.heights_known:
-        return 0.0
-    lons, lats, alt_agl_m = (
-        np.concatenate([getattr(track, name) for track in case.path]) for name in ("lons", "lats", "alt_agl_m")
-    )
-    # Degrees of longitude shrink towards the poles; scaled, the nearest point is the nearest in metres.
-    squeeze = np.array([np.cos(np.radians(zone.geom.centroid.y)), 1.0])
-    flat = shapely.transform(zone.geom, lambda xy: xy * squeeze)
-    nearest = int(np.argmin(shapely.distance(shapely.points(np.column_stack([lons, lats]) * squeeze), flat)))
-    return case.camera.half_width_m(float(alt_agl_m[nearest]))
+def _low(case: Case, text: str, lowest_m: float, places: Floats, refuge: str) -> Refusal:
+    required = metres(case.pack["uav.terrain_clearance_m"])
+    place = place_of(MultiPoint(places).convex_hull)
+    return refuse("GD-16.5", text, refuge=refuge, measured=f"{lowest_m:.0f} m", required=required, place=place)
 
 
 def high_over_homes(case: Case) -> Iterator[Refusal]:
-    """GD-16.5: over residential areas the flight keeps the least height that the pack asks for."""
+    """GD-16.5: over residential areas the flight, and a way home, keep the least height that the pack asks for."""
     least_m = case.pack["uav.residential_min_agl_m"]
     if not case.profile.heights_known:
         return
     for home in case.situation.residential:
-        yield from _low_over(case, home, least_m)
+        found = list(_low_over(case, home, least_m))
+        yield from found or _ways_low_over(case, home, least_m - _ROUNDING_M)
+
+
+def _ways_low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:
+    for fan, samples in zip(case.ways, case.way_samples, strict=True):
+        low = samples.alt_agl_m < least_m
+        low[low] = shapely.intersects_xy(home.geom, samples.lons[low], samples.lats[low])
+        if low.any():
+            yield refuse(
+                "GD-16.5",
+                "flight.way_low_over_homes",
+                name=home.name,
+                refuge=fan.refuge.name,
+                measured=metres(float(samples.alt_agl_m[low].min())),
+                required=metres(case.pack["uav.residential_min_agl_m"]),
+                place=place_of(MultiPoint(np.column_stack([samples.lons[low], samples.lats[low]])).convex_hull),
+            )
 
 
 def _low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:

@@ -13,14 +13,15 @@ from typing import Any
 
 import structlog
 
-from flights import checks_air, checks_place, checks_publication
+from flights import checks_air, checks_aircraft, checks_place, checks_publication, checks_zones
 from flights.assumed import Assumed
 from flights.canonical import mission_digest
-from flights.case import Case
-from flights.checks_place import ZoneClearance
+from flights.case import CLIMB_MPS, SLOWEST_MPS, Case
+from flights.margins import Margin, margins
 from flights.model import Frame, Plan, PlanItem
 from flights.profile import Profile, profile
 from flights.situation import Aircraft, Options, Situation
+from flights.ways import RTL_ALT_M
 from geo.footprint import Camera
 from schemas.refusals import Refusal, RuleViolation, invalid, refuse
 
@@ -34,30 +35,32 @@ _ANYWHERE: tuple[tuple[str, Check], ...] = (
     ("plan.height_missing", checks_place.heights_are_given),
     ("GD-16.2", checks_place.ground_is_known),
     ("GD-16.3", checks_place.inside_published_area),
-    ("GD-16.5", checks_air.camera_looks_down),
+    ("GD-16.5", checks_aircraft.camera_is_allowed),
 )
 _UNDER_RULES: tuple[tuple[str, Check], ...] = (
     ("plan.height_missing", checks_place.heights_are_given),
     ("DC-2", checks_publication.flies_published_route),
+    ("DC-2", checks_air.air_is_free),
     ("GD-14.2", checks_publication.notice_periods_over),
-    ("GD-14.2", checks_air.aircraft_is_usable),
+    ("GD-14.2", checks_aircraft.aircraft_is_usable),
     ("GD-16.1", checks_publication.inspection_plan_in_force),
+    ("GD-16.1", checks_aircraft.pilot_is_licensed),
     ("GD-16.2", checks_place.ground_is_known),
     ("GD-16.2", checks_air.airspace_is_cleared),
     ("GD-16.3", checks_place.inside_published_area),
-    ("GD-16.4", checks_air.aircraft_is_marked),
-    ("GD-16.5", checks_place.clear_of_private_places),
-    ("GD-16.5", checks_air.camera_looks_down),
+    ("GD-16.4", checks_aircraft.aircraft_is_marked),
+    ("GD-16.5", checks_zones.clear_of_private_places),
+    ("GD-16.5", checks_aircraft.camera_is_allowed),
     ("GD-16.5", checks_air.outside_quiet_hours),
     ("GD-16.5", checks_place.high_over_homes),
+    ("GD-16.5", checks_place.clear_of_terrain),
+    ("GD-16.5", checks_aircraft.endurance_suffices),
 )
 
 LONGEST_FLIGHT = timedelta(hours=24)
 """What takes longer is refused unchecked: what is in force is looked up for this time and no longer."""
 
 _MAX_HFOV_DEG = 150.0
-_SLOWEST_MPS = 1.0
-_CLIMB_MPS = 2.0  # climb and descent, slower than any aircraft in use
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Verdict:
 
     `digest` is the canonical digest of the plan, `published_digest` that of the mission that would fly,
     `length_m` the length of the route and `flown_m` that with the way there and back, and `clearances` the
-    distances that prove it keeps clear of private places.
+    distances that prove how far it keeps from zones, edges, listed places, homes, other flights and the ground.
     """
 
     refusals: tuple[Refusal, ...]
@@ -79,7 +82,7 @@ class Verdict:
     end: datetime
     route: str | None = None
     published_digest: str | None = None
-    clearances: tuple[ZoneClearance, ...] = ()
+    clearances: tuple[Margin, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -114,7 +117,7 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
         end, timed = _landing(path, situation, at, options)
     except RuleViolation as violation:
         return Verdict(violation.refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
-    assumed = (*path.assumed, *assumed, *more, *timed)
+    assumed = (*path.assumed, *assumed, *more, *timed, *_flown_by(situation))
     case = Case(plan, digest, path, situation, options, at, end, camera)
     refusals = tuple(_judged(case))
     route = case.route if situation.pack else None
@@ -142,9 +145,9 @@ def _judged(case: Case) -> Iterable[Refusal]:
             yield refuse(rule, "flight.check_failed", name=check.__name__)
 
 
-def _proof(case: Case) -> tuple[ZoneClearance, ...]:
+def _proof(case: Case) -> tuple[Margin, ...]:
     try:
-        return checks_place.clearances(case)
+        return margins(case)
     except Exception:  # The same fault stands among the refusals already; the proof is then empty.
         log.exception("clearances failed")
         return ()
@@ -176,18 +179,29 @@ def _filled(plan: Plan, options: Options) -> tuple[Plan, tuple[Assumed, ...]]:
     return replace(plan, items=items), ()
 
 
-def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera | None, tuple[Assumed, ...]]:
+def _flown_by(situation: Situation) -> Iterator[Assumed]:
+    """Says that nobody knows how long the aircraft stays in the air, and how its autopilot goes home."""
     aircraft = situation.aircraft
+    if aircraft is not None and aircraft.endurance_min is None:
+        yield Assumed("endurance_min", "not known", "no_endurance", {"aircraft": aircraft.public_id})
+    yield Assumed("rtl_alt_m", RTL_ALT_M, "autopilot_default")
+
+
+def _camera(plan: Plan, situation: Situation, options: Options) -> tuple[Camera | None, tuple[Assumed, ...]]:
+    aircraft, pack = situation.aircraft, situation.pack
+    margin_deg = pack["uav.camera"].roll_margin_deg if pack else 0.0
     hfov_deg = options.hfov_deg or plan.hfov_deg
     if hfov_deg is None and aircraft is not None:
         hfov_deg = aircraft.hfov_deg
-        return aircraft.camera(hfov_deg), (Assumed("hfov_deg", hfov_deg, "aircraft", {"aircraft": aircraft.public_id}),)
+        said = Assumed("hfov_deg", hfov_deg, "aircraft", {"aircraft": aircraft.public_id})
+        return aircraft.camera(hfov_deg, margin_deg), (said,)
     if hfov_deg is None:
         return None, ()
     if not 0 < hfov_deg <= _MAX_HFOV_DEG:
         raise invalid("flight.camera_angle", measured=f"{hfov_deg:g}°", required=f"{_MAX_HFOV_DEG:g}°")
     assumed = tuple(_other_cameras(plan, aircraft, hfov_deg))
-    return (aircraft.camera(hfov_deg) if aircraft else Camera(hfov_deg)), assumed
+    bare = Camera(hfov_deg, roll_margin_deg=margin_deg)
+    return (aircraft.camera(hfov_deg, margin_deg) if aircraft else bare), assumed
 
 
 def _other_cameras(plan: Plan, aircraft: Aircraft | None, hfov_deg: float) -> Iterator[Assumed]:
@@ -204,11 +218,11 @@ def _landing(
 ) -> tuple[datetime, tuple[Assumed, ...]]:
     """When the aircraft is down again, and the speed that was assumed for that."""
     aircraft = situation.aircraft
-    speed = Assumed("speed_mps", _SLOWEST_MPS, "slowest")
+    speed = Assumed("speed_mps", SLOWEST_MPS, "slowest")
     if aircraft:
         speed = Assumed("speed_mps", aircraft.cruise_speed_mps, "aircraft", {"aircraft": aircraft.public_id})
     highest_m = max((float(t.alt_agl_m.max()) for t in path.tracks if path.heights_known), default=0.0)
-    flown_s = path.duration_s(float(speed.value)) + 2 * max(highest_m, 0.0) / _CLIMB_MPS
+    flown_s = path.duration_s(float(speed.value)) + 2 * max(highest_m, 0.0) / CLIMB_MPS
     longest_s = LONGEST_FLIGHT.total_seconds()
     if flown_s > longest_s:
         raise invalid("plan.too_slow", measured=f"{flown_s / 3600:,.0f} h", required=f"{longest_s / 3600:.0f} h")

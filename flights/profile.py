@@ -7,7 +7,7 @@ that cannot be known is NaN, never a guess.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
-from flights import spline
+from flights import seen, spline
 from flights.assumed import Assumed
 from flights.conformance import MAX_SPEED_M_S
-from flights.model import Command, Plan, Reference
+from flights.model import Command, Home, Plan, Reference
 from flights.walk import Stop, Walk, walk
 from geo import crs, measure
-from geo.footprint import Camera, swept_footprint
+from geo.footprint import Camera
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import invalid
@@ -33,7 +33,6 @@ from schemas.refusals import invalid
 STEP_M = 10.0
 """The path is sampled at least this densely."""
 
-_FOOTPRINT_EVERY = 5  # samples of a straight leg from one strip of the footprint to the next
 _CURVE_TOLERANCE_M = 0.5
 _CIRCLE_CORNERS = 36
 _WAY_BACK = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
@@ -59,14 +58,36 @@ class LegKind(StrEnum):
 
 
 @dataclass(frozen=True)
+class Look:
+    """Where the camera looks on a leg: at the place `roi`, or along a pitch (-90 is down) and a yaw from the nose.
+
+    `roi_m` is the height of that place above the datum of the ground. A yaw of None is one that is not known.
+    """
+
+    pitch_deg: float = -90.0
+    yaw_deg: float | None = 0.0
+    roi: LonLat | None = None
+    roi_m: float = 0.0
+
+
+DOWN = Look()
+
+
+@dataclass(frozen=True)
 class Track:
-    """One leg, sampled: equally long arrays of EPSG:4326 places and true heights (NaN: not known)."""
+    """One leg, sampled: equally long arrays of EPSG:4326 places, true heights and ground heights (NaN: not known).
+
+    `passes` are the numbers of the first and the last step of the flight in which the leg is flown.
+    """
 
     kind: LegKind
     lons: Floats
     lats: Floats
     alt_agl_m: Floats
+    ground_m: Floats
     straight: bool = True
+    look: Look = DOWN
+    passes: tuple[int, int] = (0, 0)
 
     @property
     def line(self) -> LineString:
@@ -76,11 +97,12 @@ class Track:
 
 @dataclass(frozen=True)
 class Profile:
-    """The whole path of a plan: each leg once in `tracks`, every pass counted in `route_m` and `flown_m`.
+    """The whole path of a plan over `ground`: each leg once in `tracks`, every pass counted in metres and steps.
 
     `route_m` is the length of the route itself, `flown_m` includes the way there and back.
     `timed_m` holds metres flown by commanded speed in m/s, None where the plan gives none; `missing` the
-    numbers of the items without a height.
+    numbers of the items without a height. `steps` are all legs in the order of flight: speed, metres, waiting in
+    seconds; one that is only checked beside the flown one has no metres.
     """
 
     tracks: tuple[Track, ...]
@@ -90,6 +112,10 @@ class Profile:
     hover_s: float
     missing: tuple[int, ...]
     assumed: tuple[Assumed, ...]
+    home: Home
+    home_ground_m: float
+    steps: tuple[tuple[float | None, float, float], ...]
+    ground: Ground = field(compare=False, repr=False)
 
     def of(self, *kinds: LegKind) -> tuple[Track, ...]:
         """The legs of the kinds named, or all."""
@@ -99,22 +125,42 @@ class Profile:
         """The legs of the kinds named, or all, as lines of EPSG:4326."""
         return MultiLineString([track.line for track in self.of(*kinds)])
 
-    def footprint(self, camera: Camera) -> BaseGeometry:
-        """Everything the camera can see on any leg; EPSG:4326. Heights must be known."""
-        seen = []
-        for chain in _chains([_thinned(track) for track in self.tracks]):
-            lons, lats, alt_agl_m = (np.concatenate(axis) for axis in zip(*chain, strict=True))
-            seen.append(swept_footprint(lons, lats, np.maximum(alt_agl_m, 0.0), camera))
-        return shapely.union_all(seen)
+    def footprint(self, camera: Camera, look_m: float = 0.0) -> BaseGeometry:
+        """Everything the camera can see on any leg, tilted no further than `look_m` away; EPSG:4326.
+
+        Heights must be known. Raises geo.sight.BeyondSight where a tilted camera sees further.
+        """
+        return seen.footprint(self.tracks, camera, self.ground.heights_m, look_m)
 
     def duration_s(self, speed_mps: float) -> float:
         """Time in the air at `speed_mps` wherever the plan commands no speed, climb and descent left out."""
         return self.hover_s + sum(metres / (speed or speed_mps) for speed, metres in self.timed_m)
 
+    def times_s(self, speed_mps: float) -> list[tuple[float, float]]:
+        """For each track when its first pass begins and its last one ends, in seconds in the air without the climb."""
+        spent_s = [metres / (speed or speed_mps) + wait_s for speed, metres, wait_s in self.steps]
+        until_s = np.concatenate([[0.0], np.cumsum(spent_s)])
+        return [(float(until_s[track.passes[0]]), float(until_s[track.passes[1] + 1])) for track in self.tracks]
+
+    def part_s(self, number: int, part: slice, speed_mps: float) -> tuple[float, float]:
+        """When some samples of a track are passed: exactly where it is flown once and straight, else all of it."""
+        begin_s, end_s = self.times_s(speed_mps)[number]
+        track = self.tracks[number]
+        if not track.straight or track.passes[0] != track.passes[1]:
+            return begin_s, end_s
+        wait_s = self.steps[track.passes[0]][2]
+        along = np.arange(len(track.lons))[part] / (len(track.lons) - 1) * (end_s - begin_s - wait_s)
+        return begin_s + float(along[0]), begin_s + float(along[-1]) + wait_s
+
     @cached_property
     def heights_known(self) -> bool:
-        """Whether the true height is known everywhere."""
-        return all(bool(np.isfinite(track.alt_agl_m).all()) for track in self.tracks)
+        """Whether the true height, and the ground below, is known everywhere."""
+        known = np.isfinite(self.home_ground_m)
+        return bool(known) and all(
+            bool(np.isfinite(heights_m).all())
+            for track in self.tracks
+            for heights_m in (track.alt_agl_m, track.ground_m)
+        )
 
 
 @dataclass(frozen=True)
@@ -142,7 +188,8 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     way = walk(plan)
     stops = _with_return(way)
     _refuse_far(stops)
-    legs = [leg for leg in _legs(way, stops) if leg.length_m > _HERE_M]
+    every = list(_legs(way, stops))
+    legs = [leg for leg in every if leg.length_m > _HERE_M]
     if not legs:
         raise invalid("plan.no_way")
     flown = [leg for leg in legs if leg.flown]
@@ -150,14 +197,20 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     assumed = way.assumed
     if way.ends_with is None:
         assumed = (*assumed, Assumed("return", "straight to home", "no_return"))
+    turned = any(item.command is Command.CONDITION_YAW for item in plan.items)
+    tracks, home_ground_m = _sampled(_each_once(every), way, ground, turned=turned)
     return Profile(
-        _sampled(_each_once(legs), way, ground),
+        tracks,
         sum(leg.length_m * leg.passes for leg in flown if leg.kind is LegKind.ROUTE),
         sum(leg.length_m * leg.passes for leg in flown),
         tuple((leg.end.speed_mps, leg.length_m * leg.passes) for leg in flown),
         sum(stop.hover_s for stop in stops),
         way.missing,
         assumed,
+        way.home,
+        home_ground_m,
+        tuple(_step(leg) for leg in every),
+        ground,
     )
 
 
@@ -258,28 +311,77 @@ def _circle(stop: Stop) -> tuple[LonLat, ...]:
     return tuple(map(LonLat, lons.tolist(), lats.tolist()))
 
 
-def _each_once(legs: Sequence[_Leg]) -> list[_Leg]:
-    """The legs without repetition, what is flown first, so that it stays in one piece."""
-    once: dict[tuple[Stop, Stop, tuple[LonLat, ...]], _Leg] = {}
-    for leg in sorted(legs, key=lambda leg: not leg.flown):
-        once.setdefault((leg.start, leg.end, leg.points), leg)
+def _step(leg: _Leg) -> tuple[float | None, float, float]:
+    """What a leg takes: commanded speed, metres, and the wait at its end, which a circle there does not repeat."""
+    wait_s = leg.end.hover_s if leg.flown and leg.start is not leg.end else 0.0
+    return leg.end.speed_mps, leg.length_m * leg.passes if leg.flown else 0.0, wait_s
+
+
+@dataclass(frozen=True)
+class _Once:
+    """A leg that is sampled once, with the first and the last step in which it is flown."""
+
+    leg: _Leg
+    first: int
+    last: int
+
+
+def _each_once(legs: Sequence[_Leg]) -> list[_Once]:
+    """The legs that lead anywhere without repetition, what is flown first, so that it stays in one piece."""
+    once: dict[tuple[Stop, Stop, tuple[LonLat, ...]], _Once] = {}
+    numbered = [(number, leg) for number, leg in enumerate(legs) if leg.length_m > _HERE_M]
+    for number, leg in sorted(numbered, key=lambda pair: not pair[1].flown):
+        # What is not flown itself stands for its neighbours, and takes their time.
+        aside = 0 if leg.flown else 1
+        first, last = max(number - aside, 0), min(number + aside, len(legs) - 1)
+        known = once.setdefault((leg.start, leg.end, leg.points), _Once(leg, first, last))
+        once[leg.start, leg.end, leg.points] = replace(known, first=min(known.first, first), last=max(known.last, last))
     return list(once.values())
 
 
-def _sampled(legs: Sequence[_Leg], way: Walk, ground: Ground) -> tuple[Track, ...]:
-    """All legs with their true heights; the ground is asked once for all of them."""
-    sampled = [measure.densify(LineString(leg.points), STEP_M) for leg in legs]
+def _sampled(legs: Sequence[_Once], way: Walk, ground: Ground, *, turned: bool) -> tuple[tuple[Track, ...], float]:
+    """All legs with their true heights, and the ground at home; the ground is asked once for all of them."""
+    sampled = [measure.densify(LineString(once.leg.points), STEP_M) for once in legs]
     home = way.home.at
     ground_m = ground.heights_m(
         np.concatenate([[home.lon], *(lons for lons, _lats, _along in sampled)]),
         np.concatenate([[home.lat], *(lats for _lons, lats, _along in sampled)]),
     )
+    home_m = float(ground_m[0])
+    looks = _looks([once.leg.end for once in legs], home_m, ground)
+    if turned:
+        # The plan turns the nose by itself: where a tilted camera looks then is not known.
+        looks = [look if look.roi else replace(look, yaw_deg=None) for look in looks]
     parts = np.split(ground_m[1:], np.cumsum([len(lons) for lons, _lats, _along in sampled])[:-1])
     tracks = []
-    for leg, (lons, lats, along_m), below_m in zip(legs, sampled, parts, strict=True):
-        alt_agl_m = _heights(leg, way, along_m / along_m[-1], below_m, float(ground_m[0]))
-        tracks.append(Track(leg.kind, lons, lats, alt_agl_m, straight=len(leg.points) == 2))
-    return tuple(tracks)
+    for once, look, (lons, lats, along_m), below_m in zip(legs, looks, sampled, parts, strict=True):
+        alt_agl_m = _heights(once.leg, way, along_m / along_m[-1], below_m, home_m)
+        straight = len(once.leg.points) == 2
+        passes = (once.first, once.last)
+        tracks.append(Track(once.leg.kind, lons, lats, alt_agl_m, below_m, straight, look, passes))
+    return tuple(tracks), home_m
+
+
+def _looks(stops: Sequence[Stop], home_m: float, ground: Ground) -> list[Look]:
+    """Where the camera looks on the way to each stop; a plan that does not say has it look straight down."""
+    rois = [stop.roi for stop in stops if stop.roi]
+    if not rois:
+        return [_look(stop, 0.0) for stop in stops]
+    lons, lats = (np.array(axis, dtype=np.float64) for axis in zip(*rois, strict=True))
+    below_m = dict(zip(rois, ground.heights_m(lons, lats).tolist(), strict=True))
+    found = []
+    for stop in stops:
+        base_m = {Reference.AMSL: 0.0, Reference.HOME: home_m}.get(stop.roi_reference or Reference.HOME)
+        found.append(_look(stop, below_m[stop.roi] if stop.roi and base_m is None else base_m or 0.0))
+    return found
+
+
+def _look(stop: Stop, base_m: float) -> Look:
+    if stop.roi is not None:
+        return Look(roi=stop.roi, roi_m=base_m + (stop.roi_alt_m or 0.0))
+    if stop.gimbal_pitch_deg is None:
+        return DOWN
+    return Look(stop.gimbal_pitch_deg, stop.gimbal_yaw_deg or 0.0)
 
 
 def _heights(leg: _Leg, way: Walk, share: Floats, ground_m: Floats, home_m: float) -> Floats:
@@ -308,40 +410,3 @@ def _agl_m(stop: Stop, ground_m: float, home_ground_m: float) -> float:
     if stop.reference is Reference.TERRAIN:
         return stop.alt_m
     return _amsl_m(stop, ground_m, home_ground_m) - ground_m
-
-
-def _thinned(track: Track) -> Track:
-    """A leg with only the samples that its footprint needs, never seen from lower than it is flown."""
-    if not track.straight:
-        return track
-    count = len(track.lons)
-    index = np.arange(count)
-    kept = sorted({*range(0, count, _FOOTPRINT_EVERY), count - 1})
-    between_m = np.interp(index, kept, track.alt_agl_m[kept])
-    # What was dropped may have been higher than the straight line between what was kept.
-    raise_m = float(np.maximum(track.alt_agl_m - between_m, 0.0).max())
-    return replace(
-        track,
-        lons=track.lons[kept],
-        lats=track.lats[kept],
-        alt_agl_m=track.alt_agl_m[kept] + raise_m,
-    )
-
-
-def _chains(tracks: Sequence[Track]) -> Iterator[list[tuple[Floats, Floats, Floats]]]:
-    """Tracks joined where one begins at the end of the one before; the shared place keeps the larger height."""
-    chain: list[tuple[Floats, Floats, Floats]] = []
-    end: tuple[float, float] | None = None
-    for track in tracks:
-        lons, lats, alt_agl_m = track.lons, track.lats, track.alt_agl_m
-        if end == (lons[0], lats[0]):
-            before = chain[-1]
-            joint_m = max(before[2][-1], alt_agl_m[0])
-            chain[-1] = (before[0], before[1], np.append(before[2][:-1], joint_m))
-            chain.append((lons[1:], lats[1:], alt_agl_m[1:]))
-        else:
-            if chain:
-                yield chain
-            chain = [(lons, lats, alt_agl_m)]
-        end = (lons[-1], lats[-1])
-    yield chain

@@ -55,7 +55,10 @@ class PublishedRoute:
 
 @dataclass(frozen=True)
 class Aircraft:
-    """What the check needs of a drone: camera, speed, mark and whether it may be used."""
+    """What the check needs of a drone: camera, speed, endurance, mark and whether it may be used.
+
+    `endurance_min` is from full to empty, None where it is not known.
+    """
 
     public_id: str
     hfov_deg: float
@@ -65,11 +68,20 @@ class Aircraft:
     marked_on: date | None
     state: str
     notice: Notice
+    endurance_min: float | None = None
 
-    def camera(self, hfov_deg: float) -> Camera:
-        """The nadir camera with that full angle across, its other angle by the shape of the sensor."""
+    def camera(self, hfov_deg: float, roll_margin_deg: float = 0.0) -> Camera:
+        """The camera with that full angle across, its other angle by the shape of the sensor."""
         half = math.tan(math.radians(hfov_deg / 2)) * self.image_height_px / self.image_width_px
-        return Camera(hfov_deg, vfov_deg=2 * math.degrees(math.atan(half)))
+        return Camera(hfov_deg, vfov_deg=2 * math.degrees(math.atan(half)), roll_margin_deg=roll_margin_deg)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Who flies, with the first and the last day of each licence, as local dates."""
+
+    name: str
+    licences: tuple[tuple[date, date], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,10 @@ class Volume:
 
 @dataclass(frozen=True)
 class Situation:
-    """Everything that a plan is judged against. `pack` None: no rules are in force where it leads."""
+    """Everything that a plan is judged against.
+
+    `pack` None: no rules are in force where it leads; `pilot` None: nobody says who would fly it.
+    """
 
     pack: RulePack | None
     ground: Ground
@@ -141,6 +156,7 @@ class Situation:
     clearances: tuple[Clearance, ...] = ()
     residential: tuple[Residential, ...] = ()
     traffic: tuple[Volume, ...] = ()
+    pilot: Pilot | None = None
 
 
 @dataclass(frozen=True)

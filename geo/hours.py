@@ -1,4 +1,4 @@
-"""The hours at which a place counts: weekly periods in local time, over midnight where they end before they begin. Pure.
+"""The hours at which a place counts: weekly periods in local time, that may run over midnight. Pure.
 
 Stored as `[{"days": ["MON", "TUE"], "from": "22:00", "until": "06:00"}]`; written by people as
 `MON-FRI 08:00-18:00; SAT 09:00-12:00`. The days are those on which a period begins.

@@ -86,7 +86,8 @@ def test_GD_15__text_that_says_no_hours__refused(text):
 
 @pytest.mark.parametrize(
     "value",
-    [[], [1], ["MON"], {}, [{}], [{"days": [], "from": "08:00", "until": "09:00"}], [{"days": ["MON"], "from": "08:00"}],
+    [[], [1], ["MON"], {}, [{}], [{"days": [], "from": "08:00", "until": "09:00"}],
+     [{"days": ["MON"], "from": "08:00"}],
      [{"days": ["MON"], "from": 8, "until": "09:00"}], [{"days": [1], "from": "08:00", "until": "09:00"}],
      [{"days": ["MON"], "from": "08:00", "until": "09:00", "or": 1}], "MON"],
 )  # fmt: skip
