@@ -18,6 +18,7 @@ from schemas.tables.places import (
     SupervisionItem,
 )
 from schemas.tables.publication import Announcement, Publication
+from schemas.tables.relay import RelayCredential
 from schemas.tables.signing import AircraftSigning
 from schemas.tables.verdicts import FlightVerdict
 from schemas.tables.volumes import FlightVolume
@@ -58,6 +59,7 @@ __all__ = [
     "PrivacyZone",
     "Publication",
     "Qualification",
+    "RelayCredential",
     "RoleAssignment",
     "Scene",
     "SegmentationRun",

@@ -41,17 +41,20 @@ COMMANDS = {
     "db": "web.cli.db",
     "demo": "web.cli.demo",
     "flight": "web.cli.flight",
+    "gateway": "web.cli.gateway",
     "item": "web.cli.item",
     "layer": "web.cli.layer",
     "ledger": "web.cli.ledger",
     "person": "web.cli.person",
     "plan": "web.cli.plan",
+    "relay": "web.cli.relay",
     "sample": "web.cli.sample",
     "scene": "web.cli.scene",
     "serve": "web.cli.serve",
     "simulator": "web.cli.simulator",
     "terrain": "web.cli.terrain",
     "worker": "web.cli.worker",
+    "zone": "web.cli.zone",
 }
 
 

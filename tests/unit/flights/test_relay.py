@@ -1,0 +1,333 @@
+"""Relays by themselves, on real sockets: who is let in, what is carried, and what is not."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flights.link.connection import mavlink
+from flights.relay import client, pump, server
+from flights.relay.certificates import GATEWAY_NAME, Authority, relay_context, write_private
+from flights.relay.client import Relay, whole_frames
+from flights.relay.server import RelayPipe
+from schemas.refusals import RuleViolation
+
+HOST = "127.0.0.1"
+
+
+def soon(condition, seconds=5.0):
+    """Waits until something holds; the last answer."""
+    until = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def now():
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def authority(tmp_path, now):
+    return Authority.of(tmp_path / "gateway", now)
+
+
+@pytest.fixture
+def credential(tmp_path, authority, now):
+    path = tmp_path / "relay.pem"
+    write_private(path, authority.issue_relay("RL-1", now, now + timedelta(days=1)).pem)
+    return path
+
+
+@pytest.fixture
+def pipe(authority, now):
+    opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: True)
+    yield opened
+    opened.close()
+
+
+class Aircraft:
+    """An aircraft's TCP port: what came to it, and a way to say something."""
+
+    def __init__(self):
+        self.listener = socket.create_server((HOST, 0))
+        self.came = bytearray()
+        self.line = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        with contextlib.suppress(OSError):
+            self.line, _ = self.listener.accept()
+            while data := self.line.recv(4096):
+                self.came += data
+
+    @property
+    def url(self):
+        return f"tcp:{HOST}:{self.listener.getsockname()[1]}"
+
+    def say(self, data):
+        assert soon(lambda: self.line)
+        self.line.sendall(data)
+
+    def close(self):
+        self.listener.close()
+        if self.line:
+            self.line.close()
+
+
+@pytest.fixture
+def aircraft():
+    made = Aircraft()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def relay(aircraft, credential):
+    """`relay(port)` runs one until the test ends; what it told is in `relay.told`."""
+    ended, threads, told = threading.Event(), [], []
+
+    def start(port, url=None):
+        run = Relay(url or aircraft.url, HOST, port, credential)
+        thread = threading.Thread(target=client.run, args=(run, lambda *said: told.append(said), ended.is_set))
+        thread.start()
+        threads.append(thread)
+
+    start.told = told
+    yield start
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+
+def words(relay):
+    return [word for word, _ in relay.told]
+
+
+def call(context, port):
+    """A TLS connection to the gateway, or the error with which it was refused."""
+    with socket.create_connection((HOST, port), 5) as plain:
+        line = context.wrap_socket(plain, server_hostname=GATEWAY_NAME)
+        line.settimeout(5)
+        with line:
+            # A refusal of our certificate arrives with the first read (TLS 1.3).
+            line.recv(1)
+
+
+def test_relay__bytes__are_carried_both_ways(pipe, relay, aircraft):
+    relay(pipe.port)
+    assert soon(lambda: "connected" in words(relay))
+    came = bytearray()
+
+    def up():
+        came.extend(pipe.read())
+        return came == b"from the aircraft"
+
+    aircraft.say(b"from the aircraft")
+    assert soon(up)
+
+    def down():
+        pipe.write(b"x")
+        return aircraft.came
+
+    assert soon(down)
+
+
+def test_relay__gateway_gone__calls_again(authority, now, relay, monkeypatch):
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.05)
+    first = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: True)
+    port = first.port
+    relay(port)
+    assert soon(lambda: "connected" in words(relay))
+    first.close()
+    assert soon(lambda: "lost" in words(relay))
+    second = RelayPipe("relay:test", (HOST, port), authority.gateway_context(now), lambda _der: True)
+    try:
+        assert soon(lambda: words(relay).count("connected") == 2)
+    finally:
+        second.close()
+
+
+def test_relay__what_was_said_while_it_was_away__is_not_carried_late(pipe, relay, aircraft):
+    pipe.write(b"return to launch, said ten minutes ago")
+    relay(pipe.port)
+    assert soon(lambda: "connected" in words(relay))
+
+    def carried():
+        pipe.write(b"now")
+        return aircraft.came
+
+    assert soon(carried)
+    assert b"ten minutes" not in aircraft.came
+
+
+def test_gateway__no_relay__is_silent_and_takes_everything(pipe):
+    assert pipe.read() == b""
+    for _ in range(10_000):
+        pipe.write(b"heartbeat" * 10)
+    assert pipe.read() == b""
+
+
+def test_gateway__certificate_not_admitted__is_refused(authority, now, credential):
+    opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: False)
+    try:
+        with pytest.raises((ssl.SSLError, OSError)):
+            call(relay_context(credential), opened.port)
+            raise OSError("closed without a word")
+    finally:
+        opened.close()
+
+
+def test_gateway__no_certificate__is_refused(pipe):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        call(context, pipe.port)
+
+
+def test_gateway__certificate_of_another_authority__is_refused(pipe, tmp_path, authority, now):
+    other = Authority.of(tmp_path / "other", now)
+    path = tmp_path / "foreign.pem"
+    write_private(path, other.issue_relay("RL-9", now, now + timedelta(days=1)).pem)
+    context = relay_context(path)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        call(context, pipe.port)
+
+
+def test_gateway__expired_certificate__is_refused(pipe, tmp_path, authority, now):
+    path = tmp_path / "old.pem"
+    write_private(path, authority.issue_relay("RL-2", now - timedelta(days=2), now - timedelta(days=1)).pem)
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        call(relay_context(path), pipe.port)
+
+
+def test_relay__gateway_of_another_authority__is_not_believed(tmp_path, credential, now):
+    other = Authority.of(tmp_path / "other", now)
+    foreign = RelayPipe("relay:test", (HOST, 0), other.gateway_context(now), lambda _der: True)
+    try:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            call(relay_context(credential), foreign.port)
+    finally:
+        foreign.close()
+
+
+def test_relay__another_relay_as_gateway__is_not_believed(tmp_path, authority, credential, now):
+    """A relay's certificate is for calling: whoever holds one cannot pose as the gateway."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(credential)
+    impostor = RelayPipe("relay:test", (HOST, 0), context, lambda _der: True)
+    try:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            call(relay_context(credential), impostor.port)
+    finally:
+        impostor.close()
+
+
+def test_gateway__revoked_while_connected__is_cut(authority, now, relay, monkeypatch):
+    monkeypatch.setattr(server, "ASK_AGAIN_S", 0.05)
+    good = threading.Event()
+    good.set()
+    opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: good.is_set())
+    try:
+        relay(opened.port)
+        assert soon(lambda: "connected" in words(relay))
+        good.clear()
+        assert soon(lambda: "lost" in words(relay))
+    finally:
+        opened.close()
+
+
+def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay):
+    relay(pipe.port, "udpout:127.0.0.1:9")
+    assert soon(lambda: "connected" in words(relay))
+    relay(pipe.port, "udpout:127.0.0.1:9")
+    assert soon(lambda: words(relay).count("connected") >= 2)
+    assert soon(lambda: "lost" in words(relay))
+
+
+def test_gateway__silent_callers__keep_nobody_out(pipe, relay, monkeypatch):
+    monkeypatch.setattr(server, "HANDSHAKE_S", 0.3)
+    idle = [socket.create_connection((HOST, pipe.port)) for _ in range(20)]
+    relay(pipe.port)
+    assert soon(lambda: "connected" in words(relay))
+    for line in idle:
+        line.close()
+
+
+def test_line__silent__is_given_up(pipe, relay, monkeypatch):
+    monkeypatch.setattr(pump, "DEAD_AFTER_S", 0.3)
+    relay(pipe.port)
+    assert soon(lambda: any(word == "lost" for word, _ in relay.told))
+
+
+def test_relay__udp_aircraft__gets_whole_frames(pipe, relay):
+    heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    heard.bind((HOST, 0))
+    heard.settimeout(0.05)
+    port = heard.getsockname()[1]
+    relay(pipe.port, f"udpout:127.0.0.1:{port}")
+    assert soon(lambda: "connected" in words(relay))
+    codec = mavlink.MAVLink(None, srcSystem=245, srcComponent=190)
+    frame = mavlink.MAVLink_heartbeat_message(6, 8, 0, 0, 0, 3).pack(codec, force_mavlink1=False)
+    received = []
+
+    def came():
+        # In two pieces, as a stream may cut it.
+        pipe.write(frame[:7])
+        pipe.write(frame[7:])
+        with contextlib.suppress(TimeoutError):
+            received.append(heard.recv(4096))
+        return received
+
+    assert soon(came)
+    assert set(received) == {frame}
+    heard.close()
+
+
+@given(st.lists(st.integers(0, 200), min_size=1, max_size=6), st.binary(max_size=5), st.integers(1, 40))
+def test_whole_frames__any_cut__gives_the_frames(sizes, noise, cut):
+    frames = [bytes([0xFD, size, 0]) + bytes(9 + size) for size in sizes]
+    stream = noise.replace(b"\xfd", b"").replace(b"\xfe", b"") + b"".join(frames)
+    waiting, found = bytearray(), []
+    for at in range(0, len(stream), cut):
+        waiting += stream[at : at + cut]
+        found += whole_frames(waiting)
+    assert found == frames
+    assert not waiting
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_credential__not_one__refused(tmp_path, content):
+    path = tmp_path / "x.pem"
+    path.write_bytes(content)
+    with pytest.raises(RuleViolation) as caught:
+        relay_context(path)
+    assert {refusal.rule for refusal in caught.value.refusals} == {"relay.credential"}
+
+
+@pytest.mark.parametrize("text", ["", "host", ":5790", "host:0", "host:70000", "host:x"])
+def test_address__not_one__refused(text):
+    with pytest.raises(RuleViolation):
+        client.parse_gateway(text)
+
+
+def test_keys__are_read_by_this_account_alone(authority, credential, now):
+    authority.gateway_context(now)
+    files = [*authority.folder.iterdir(), credential]
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}
+    assert authority.folder.stat().st_mode & 0o077 == 0
+
+
+def test_issued__shows_no_key(authority, now):
+    made = authority.issue_relay("RL-3", now, now + timedelta(days=1))
+    assert "PRIVATE" not in repr(made)
