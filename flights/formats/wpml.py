@@ -70,12 +70,15 @@ class _Template:
         is_waypoints = text(folder, "templateType") == "waypoint"
         self.placemarks = list(children(folder, "Placemark")) if folder is not None and is_waypoints else []
 
-    def compare(self, index: int, at: LonLat, count: int) -> None:
-        """Raise RuleViolation where the two files have other waypoints."""
+    def compare_count(self, count: int) -> None:
+        """Raise RuleViolation where the two files have other numbers of waypoints."""
+        if self.placemarks and len(self.placemarks) != count:
+            raise invalid("wpml.differs", path="Placemark", measured=len(self.placemarks), required=count)
+
+    def compare(self, index: int, at: LonLat) -> None:
+        """Raise RuleViolation where the two files have a waypoint at other places."""
         if not self.placemarks:
             return
-        if len(self.placemarks) != count:
-            raise invalid("wpml.differs", path="Placemark", measured=len(self.placemarks), required=count)
         there = _place(self.placemarks[index], index)
         if max(abs(there.lon - at.lon), abs(there.lat - at.lat)) > _SAME_PLACE_DEG:
             one, other = (f"{place.lon:.7f},{place.lat:.7f}" for place in (there, at))
@@ -133,6 +136,8 @@ def _wayline(document: Element, folder: Element, template: _Template | None) -> 
     config = child(document, "missionConfig")
     placemarks = list(children(folder, "Placemark"))
     fields.refuse_many(len(placemarks), "plan.items", "plan.too_many_items")
+    if template:
+        template.compare_count(len(placemarks))
     speed_mps = _needed(folder, "autoFlightSpeed", "autoFlightSpeed")
     notes = wpml_actions.Notes()
     mode = _height_mode(folder, template)
@@ -147,7 +152,7 @@ def _wayline(document: Element, folder: Element, template: _Template | None) -> 
         raise invalid("geometry.line_short", path="Folder", measured=len(waypoints), required=2)
     for index, waypoint in enumerate(waypoints):
         if template:
-            template.compare(index, waypoint.at, len(waypoints))
+            template.compare(index, waypoint.at)
     waypoints = wpml_actions.with_actions(waypoints, placemarks, notes)
     wayline = Wayline(
         tuple(waypoints),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
+from geo.geozones import is_geozones
+from geo.geozones.privacy import ZoneOf, table_of
 from geo.intake.archive import TAKEN
 from geo.intake.columns import Cells, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.layers import LAYERS, Intake, Layer
 from geo.intake.table import Row, Table
-from geo.intake.texts import read_csv, read_geojson
+from geo.intake.texts import geojson_table, read_csv, read_json
 from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
@@ -147,7 +150,7 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
     _refuse_actor(work, options.layer)
     sha256 = _sha256(path)
     _refuse_twice(work, options.layer, sha256)
-    table = read_table(path, layer, options)
+    table = read_table(path, layer, options, lambda geom: work.rulebook.at_place(geom, work.now).zone)
     if not table.rows:
         raise invalid("layer.empty")
     refuse_offset(table.names)
@@ -187,8 +190,11 @@ def _notes(way: Placement, intake: Intake) -> Iterator[Refusal]:
         yield refuse("layer.stray", "layer.stray", measured=len(intake.stray), rows=rows)
 
 
-def read_table(path: Path, layer: Layer, options: Options) -> Table:
-    """The rows of a file, by the reader for what its first bytes say it is; the name decides only for text."""
+def read_table(path: Path, layer: Layer, options: Options, zone_of: ZoneOf = lambda _geom: UTC) -> Table:
+    """The rows of a file, by the reader for what its first bytes say it is; the name decides only for text.
+
+    `zone_of` gives the time zone of a place, for the hours in a document of zones (ED-269, ED-318).
+    """
     with path.open("rb") as file:
         head = file.read(len(SQLITE_MAGIC))
     suffix = path.suffix.lower()
@@ -197,7 +203,10 @@ def read_table(path: Path, layer: Layer, options: Options) -> Table:
     if head[:4] == b"PK\x03\x04" or (head[:4] == SHP_MAGIC and suffix == ".shp"):
         return read_shapefile(path, options.source_layer, options.encoding)
     if suffix in (".geojson", ".json"):
-        return read_geojson(path, layer.allow, options.crs)
+        document = read_json(path)
+        if is_geozones(document):
+            return table_of(document, path.name, zone_of)
+        return geojson_table(document, path.name, layer.allow, options.crs)
     if suffix in (".csv", ".txt", ".tsv"):
         return read_csv(path, options.encoding, options.crs)
     raise invalid("layer.format", "layer.unknown_format", measured=path.name[-40:])

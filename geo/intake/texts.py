@@ -22,14 +22,23 @@ _LONGEST_HEADER = 300
 _LONGEST_LINE = 1 << 20
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON document in a file, read strictly."""
+    most = dataclasses.replace(LIMITS["json.bytes"], value=limit("layer.json_bytes"))
+    return parse_document(path.read_bytes(), limits={**LIMITS, "json.bytes": most})
+
+
 def read_geojson(path: Path, allow: Collection[str], crs: str | None) -> Table:
+    """As `geojson_table`, from a file."""
+    return geojson_table(read_json(path), path.name, allow, crs)
+
+
+def geojson_table(document: dict[str, Any], name: str, allow: Collection[str], crs: str | None) -> Table:
     """A FeatureCollection; each feature's geometry is parsed strictly, a fault refuses its row alone.
 
     An old `crs` member may name another geographic system; a projected one is refused, because GeoJSON has
     longitude and latitude.
     """
-    most = dataclasses.replace(LIMITS["json.bytes"], value=limit("layer.json_bytes"))
-    document = parse_document(path.read_bytes(), limits={**LIMITS, "json.bytes": most})
     features = document.get("features")
     if document.get("type") != "FeatureCollection" or not isinstance(features, list):
         raise invalid("layer.format", "layer.not_a_collection")
@@ -39,8 +48,8 @@ def read_geojson(path: Path, allow: Collection[str], crs: str | None) -> Table:
     if not placement(declared, crs).is_geographic:
         raise invalid("geometry.crs", "layer.geojson_projected", measured=crs or declared)
     rows = [_feature(index, feature, allow) for index, feature in enumerate(features)]
-    columns = tuple(dict.fromkeys(name for row in rows for name in row.values))
-    return Table("GeoJSON", columns, rows, declared, "utf-8", (path.name, *columns))
+    columns = tuple(dict.fromkeys(column for row in rows for column in row.values))
+    return Table("GeoJSON", columns, rows, declared, "utf-8", (name, *columns))
 
 
 def _declared(member: Any) -> str:  # noqa: ANN401

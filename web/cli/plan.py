@@ -33,6 +33,7 @@ from web.cli.common import (
     lang,
     pass_services,
 )
+from web.cli.plan_convert import plan_convert
 from web.cli.plan_survey import survey
 from web.wiring import Services
 
@@ -102,7 +103,7 @@ camera = click.option(
 
 @click.group()
 def plan() -> None:
-    """Flight plans: QGroundControl .plan, QGC WPL 110 and GeoJSON lines."""
+    """Flight plans: QGroundControl .plan, QGC WPL 110, KML and KMZ, DJI WPML, GeoJSON lines."""
 
 
 @plan.command("check")
@@ -225,7 +226,10 @@ def _filed_body(filed: Filed) -> dict[str, Any]:
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @pass_services
 def export(services: Services, route: str, out: Path, force: bool) -> None:
-    """Writes the published mission of ROUTE to OUT: .plan (with its fence), .waypoints, or .geojson (its line)."""
+    """Writes the published mission of ROUTE to OUT: .plan (with its fence), .waypoints, or .geojson (its line).
+
+    `skywarden plan convert` makes any other format of it, and says what that cannot carry.
+    """
     if out.exists() and not force:
         raise click.UsageError(f"{out} exists; give --force to replace it.")
     with services.session() as session:
@@ -237,3 +241,4 @@ def export(services: Services, route: str, out: Path, force: bool) -> None:
 
 
 plan.add_command(survey)
+plan.add_command(plan_convert)

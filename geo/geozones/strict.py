@@ -1,0 +1,192 @@
+"""Strict readings of single values out of zone documents, and how what is lost in writing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from shapely.geometry import Polygon
+
+from geo.geojson import parse_geometry, refuse_off_earth
+from geo.types import LonLat
+from schemas.refusals import invalid
+
+MOST_M = 100_000.0
+
+_LOSSES: Mapping[str, Mapping[str, str]] = {
+    "languages": {"en": "{zone}: texts in more than one language", "zh": "{zone}：多语言文本"},
+    "language": {"en": "{zone}: which language its texts are in", "zh": "{zone}：文本的语言"},
+    "conditions": {"en": "{zone}: conditions as a list; they were joined", "zh": "{zone}：条件列表，已合并"},
+    "uspace_class": {"en": "{zone}: the U-space class", "zh": "{zone}：U-space 等级"},
+    "variant": {
+        "en": "{zone}: the type {detail}; CUSTOMIZED was written",
+        "zh": "{zone}：类型 {detail}，写为 CUSTOMIZED",
+    },
+    "reason": {"en": "{zone}: the reason {detail}; OTHER was written", "zh": "{zone}：原因 {detail}，写为 OTHER"},
+    "restriction": {
+        "en": "{zone}: the type {detail}; CONDITIONAL was written",
+        "zh": "{zone}：类型 {detail}，写为 CONDITIONAL",
+    },
+    "events": {
+        "en": "{zone}: hours by sunrise and sunset; the whole day was written",
+        "zh": "{zone}：按日出日落的时段，写为全天",
+    },
+    "authority": {
+        "en": "{zone}: that it names no authority; an empty one was written, which the format needs",
+        "zh": "{zone}：未写明管理机构，按格式要求写入空机构",
+    },
+    "purpose": {
+        "en": "{zone}: an authority without a purpose; INFORMATION was written",
+        "zh": "{zone}：管理机构未写明用途，写为 INFORMATION",
+    },
+    "open_end": {
+        "en": "{zone}: that it has no {detail} end; {detail} was written as the ends of the air",
+        "zh": "{zone}：无{detail}界，写为空域边界",
+    },
+    "rounded": {"en": "{zone}: parts of a second in its times", "zh": "{zone}：时间中不足一秒的部分"},
+    "shortened": {
+        "en": "{zone}: the end of a text longer than {detail} characters",
+        "zh": "{zone}：超过 {detail} 字的文本末尾",
+    },
+    "band": {
+        "en": "{zone}: hours that change with summer time; those of today were written",
+        "zh": "{zone}：随夏令时变化的时段，按今日写入",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneLoss:
+    """One thing of one zone that a written document does not carry."""
+
+    what: str
+    zone: str
+    detail: str = ""
+
+    def message(self, lang: str = "en") -> str:
+        """What is lost, in words."""
+        return _LOSSES[self.what][lang].format(zone=self.zone, detail=self.detail)
+
+    def render(self, lang: str = "en") -> dict[str, str]:
+        """The loss as a JSON object."""
+        return {"what": self.what, "zone": self.zone, "detail": self.detail, "message": self.message(lang)}
+
+
+def shown(value: object) -> str:
+    """A short, printable form of somebody else's value."""
+    if isinstance(value, dict | list):
+        return "{...}" if isinstance(value, dict) else "[...]"
+    text = "null" if value is None else str(value)
+    return "".join(c if c.isprintable() else "?" for c in text[:40])
+
+
+def wrong(path: str, value: object, required: str) -> Exception:
+    """A refusal of a value that is not what `required` says."""
+    return invalid("zones.field", path=path, measured=shown(value), required=required)
+
+
+def mapping(value: object, path: str) -> Mapping[str, Any]:
+    """`value` as a JSON object."""
+    if not isinstance(value, dict):
+        raise wrong(path, value, "{...}")
+    return value
+
+
+def array(value: object, path: str, most: int = 1_000) -> list[Any]:
+    """`value` as a JSON array of at most `most` members; a missing one is empty."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > most:
+        raise wrong(path, value, f"[0 … {most}]")
+    return value
+
+
+def text(value: object, path: str, most: int) -> str | None:
+    """`value` as a text of at most `most` characters; None where it is missing or blank."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > most:
+        raise wrong(path, value, f"text, {most}")
+    return value.strip() or None
+
+
+def needed(value: object, path: str, most: int) -> str:
+    """As `text`, refused where there is none."""
+    found = text(value, path, most)
+    if found is None:
+        raise wrong(path, value, f"text, 1 … {most}")
+    return found
+
+
+def word(value: object, path: str, known: Collection[str]) -> str:
+    """`value` as one of the words `known`, in any case."""
+    if not isinstance(value, str) or value.upper() not in known:
+        raise wrong(path, value, ", ".join(known))
+    return value.upper()
+
+
+def number(value: object, path: str, least: float = -MOST_M, most: float = MOST_M) -> float:
+    """`value` as a finite number between two others."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise wrong(path, value, f"{least:g} … {most:g}")
+    return float(value)
+
+
+def integer(value: object, path: str) -> int | None:
+    """`value` as an integer, None where it is missing."""
+    if value is None:
+        return None
+    whole = number(value, path, -1e9, 1e9)
+    if whole != int(whole):
+        raise wrong(path, value, "1, 2, 3 …")
+    return int(whole)
+
+
+def instant(value: object, path: str) -> datetime | None:
+    """An ISO 8601 time with its offset; None where it is missing."""
+    written = text(value, path, 40)
+    if written is None:
+        return None
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise wrong(path, value, "2025-06-01T08:00:00Z") from error
+    if found.tzinfo is None:
+        raise wrong(path, value, "2025-06-01T08:00:00Z")
+    return found
+
+
+def clock(value: object, path: str) -> time:
+    """A time of day with its offset; UTC where it has none."""
+    written = needed(value, path, 30)
+    try:
+        found = time.fromisoformat(written)
+    except ValueError as error:
+        raise wrong(path, value, "08:00:00Z") from error
+    return found if found.tzinfo else found.replace(tzinfo=datetime.fromisoformat("2000-01-01T00:00Z").tzinfo)
+
+
+def centre(value: object, path: str) -> LonLat:
+    """Longitude and latitude of a circle."""
+    position = array(value, path, 3)
+    if len(position) < 2:
+        raise wrong(path, value, "[lon, lat]")
+    lon, lat = (number(member, f"{path}[{i}]", -1e9, 1e9) for i, member in enumerate(position[:2]))
+    refuse_off_earth(lon, lat, path)
+    return LonLat(lon, lat)
+
+
+def polygon(coordinates: object, path: str) -> Polygon:
+    """A polygon from the rings of a document, strictly."""
+    shape = parse_geometry({"type": "Polygon", "coordinates": coordinates}, allow={"Polygon"}, path=path)
+    assert isinstance(shape, Polygon)
+    return shape
+
+
+def rings(shape: Polygon) -> list[list[list[float]]]:
+    """The rings of a polygon as both formats write them, the outer one against the clock (RFC 7946)."""
+    outer = shape.exterior.coords if shape.exterior.is_ccw else shape.exterior.coords[::-1]
+    inner = [ring.coords[::-1] if ring.is_ccw else ring.coords for ring in shape.interiors]
+    return [[[float(x), float(y)] for x, y, *_ in ring] for ring in (outer, *inner)]
