@@ -125,25 +125,18 @@ def _inner_corners(turning: BaseGeometry) -> Floats:
     return np.concatenate(corners)
 
 
-def in_order(cells: Sequence[Sequence[Strip]], ways: Ways, home: Floats | None) -> list[Strip]:
+def in_order(cells: Sequence[Sequence[Strip]], ways: Ways, here: Floats, home: Floats) -> list[Strip]:
     """The strips as they are flown: to and fro in each cell, then on to the cell that is nearest.
 
     A cell is entered at one of its four ends. The last one is entered so that the way home counts as well.
-    Without `home` the flight begins at the first end of the first cell.
     """
     flown: list[Strip] = []
     left = list(cells)
-    here = home
     while left:
         choices = [(number, tour) for number, cell in enumerate(left) for tour in _tours(cell)]
-        if here is None:
-            number, tour = choices[0]
-        else:
-            last = home if len(left) == 1 else None
-            number, tour = _nearest(choices, ways, here, last)
+        number, tour = _nearest(choices, ways, here, home if len(left) == 1 else None)
         flown += tour
         here = tour[-1].run_out
-        home = tour[0].run_in if home is None else home
         left.pop(number)
     return flown
 

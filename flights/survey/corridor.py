@@ -48,5 +48,5 @@ def _pass(centre: LineString, turning: BaseGeometry, by_m: float, line: int) -> 
 def _lines(geom: BaseGeometry) -> list[LineString]:
     """The lines of a cut, joined where the cut only touched them."""
     parts = [part for part in shapely.get_parts(geom) if isinstance(part, LineString) and not part.is_empty]
-    merged = shapely.line_merge(shapely.MultiLineString(parts)) if parts else geom
+    merged = shapely.line_merge(shapely.MultiLineString(parts)) if parts else None
     return [part for part in shapely.get_parts(merged) if isinstance(part, LineString)]

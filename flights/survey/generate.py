@@ -6,7 +6,6 @@ any other plan; where the ground lifts the aircraft higher than foreseen, the su
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,9 +24,11 @@ from flights.survey.connect import NoWay, Ways, in_order, joined
 from flights.survey.corridor import passes_along
 from flights.survey.pattern import Strip, cells, lines_over, with_turnaround
 from flights.survey.room import Plane, Room, room_for
-from flights.survey.spec import Around, Stats, Survey, SurveySpec
-from geo import measure
+from flights.survey.spec import Around, Stats, Survey, SurveySpec, refuse_large
+from flights.ways import fans
+from geo import crs
 from geo.footprint import Camera
+from geo.sight import GroundUnknown
 from geo.types import LonLat
 from geo.zones import Zone, distances_m, hits
 from schemas.limits import limit
@@ -60,7 +61,7 @@ def generate(spec: SurveySpec, around: Around) -> Survey:
     ground is not known, where home or a way cannot be had without seeing something private.
     """
     refuse_fast(spec.camera, spec.trigger_m, spec.speed_mps)
-    _refuse_large(spec)
+    refuse_large(spec)
     plane = Plane.at(spec.area)
     higher_m = _FLAT_M
     for again in reversed(range(_TRIES)):
@@ -76,31 +77,6 @@ def generate(spec: SurveySpec, around: Around) -> Survey:
     return _survey(spec, plan, path, layout)
 
 
-def _refuse_large(spec: SurveySpec) -> None:
-    """Refuses before any work what would be more than one flight, or more than the server lends to one question."""
-    corners = shapely.get_num_coordinates(spec.area)
-    if corners > limit("survey.corners"):
-        raise invalid("survey.corners", measured=corners, required=limit("survey.corners"))
-    west, south, east, north = spec.area.bounds
-    across_m = measure.distance_m(LonLat(west, south), LonLat(east, north))
-    if isinstance(spec.area, LineString):
-        long_m, wide_m = measure.length_m(spec.area), spec.width_m or 0.0
-        area_m2, lines = long_m * wide_m, math.ceil(wide_m / spec.spacing_m)
-    else:
-        area_m2, lines = measure.area_m2(spec.area), math.ceil(across_m / spec.spacing_m)
-    if area_m2 > limit("survey.area"):
-        raise invalid("survey.area", measured=_km2(area_m2), required=_km2(limit("survey.area")))
-    if lines > limit("survey.lines"):
-        raise invalid("survey.lines", measured=lines, required=limit("survey.lines"))
-    flown_m = area_m2 / spec.spacing_m * (2 if spec.cross else 1)
-    if max(flown_m, across_m) > limit("plan.length"):
-        raise invalid("plan.too_long", measured=round(max(flown_m, across_m)), required=limit("plan.length"))
-
-
-def _km2(area_m2: float) -> str:
-    return f"{area_m2 / 1e6:,.1f} km²"
-
-
 def _laid_out(spec: SurveySpec, around: Around, plane: Plane, highest_m: float) -> _Layout:
     near = _reachable(spec, around, highest_m)
     room = room_for(spec, near, plane, highest_m)
@@ -110,15 +86,14 @@ def _laid_out(spec: SurveySpec, around: Around, plane: Plane, highest_m: float) 
     if sum(map(len, groups)) > limit("survey.lines"):
         raise invalid("survey.lines", measured=sum(map(len, groups)), required=limit("survey.lines"))
     ways = Ways(room.turning)
-    home = None if spec.home is None else plane.point(spec.home)
-    if home is not None and not ways.holds(home):
-        raise conflict("GD-16.5", "survey.home", place=place_of(Point(spec.home or ())))
+    home = room.home
+    if home is None or not ways.holds(home):
+        raise conflict("GD-16.5", "survey.home", place=place_of(Point(spec.home) if spec.home else spec.area))
     strips: list[Strip] = []
     for group in groups:
-        strips += in_order(cells(group), ways, strips[-1].run_out if strips else home)
-    begin = strips[0].run_in if home is None else home
+        strips += in_order(cells(group), ways, strips[-1].run_out if strips else home, home)
     try:
-        runs = joined(strips, ways, begin)
+        runs = joined(strips, ways, home)
     except NoWay as error:
         blocked = plane.globe(LineString([error.here, error.there]))
         raise conflict("GD-16.5", "survey.no_way", place=place_of(blocked)) from error
@@ -160,7 +135,7 @@ def _plan(spec: SurveySpec, around: Around, layout: _Layout) -> Plan:
     """The mission that flies the runs over the terrain, photos on the strips alone, and comes home."""
     corners, switches = _corners(layout)
     places = [LonLat(*place) for place in shapely.get_coordinates(layout.plane.globe(LineString(corners))).tolist()]
-    home = rounded(spec.home or places[0])
+    home = rounded(places[0])
     home_m = ground_at(around.ground, home)
     waypoints = over_terrain(LineString([home, *places[1:-1], home]), spec.alt_agl_m, around.ground, home_m)
     items = [
@@ -214,29 +189,46 @@ def _corners(layout: _Layout) -> tuple[list[Floats], dict[int, bool]]:
 
 
 def _fault(spec: SurveySpec, around: Around, path: Profile) -> RuleViolation | None:
-    """What stands against the flight by the functions of the check (flights/checks_place.py), or None."""
+    """What stands against the flight by the functions of the check (flights/checks_zones.py, ways.py), or None."""
     camera = spec.camera.view(spec.roll_margin_deg)
-    reach_m = camera.corner_m(_highest_m(path.tracks)) * 1.01 + around.buffer_m
-    near = _within(around.zones, path.line(), reach_m) if around.zones else ()
-    for zone in near:
+    reach_m = 2 * camera.corner_m(_drop_m(path.tracks)) + around.buffer_m
+    homeward = fans(path, ())
+    for zone in _within(around.zones, path.line(), reach_m) if around.zones else ():
         seen = _seen(path, camera, zone.geom, reach_m + zone.buffer_m)
         for part in (path.line(), seen):
             for hit in hits(part, (zone,), extra_buffer_m=around.buffer_m):
                 return conflict("GD-16.5", "survey.zone", zone=hit.zone.public_id, place=hit.place)
-    if around.keep_in is None:
+        for fan in homeward:
+            shape_m = crs.to_metric(np.array([zone.geom], dtype=object), fan.epsg)
+            if fan.met(shape_m, np.array([zone.buffer_m + around.buffer_m])):
+                return conflict("GD-16.5", "survey.zone", zone=zone.public_id, place=place_of(zone.geom))
+    return None if around.keep_in is None else _beyond(path, camera, around.keep_in, reach_m)
+
+
+def _beyond(path: Profile, camera: Camera, area: BaseGeometry, reach_m: float) -> RuleViolation | None:
+    """The refusal of what is flown, seen, or flown home over out of the published area, or None."""
+    outside = outside_of(_seen(path, camera, area.boundary, reach_m), area)
+    ways_out = any(fan.outside(crs.to_metric(area, fan.epsg)) for fan in fans(path, ()))
+    if outside.is_empty and outside_of(path.line(), area).is_empty and not ways_out:
         return None
-    outside = outside_of(_seen(path, camera, around.keep_in.boundary, reach_m), around.keep_in)
-    if outside.is_empty and outside_of(path.line(), around.keep_in).is_empty:
-        return None
-    measured = f"{farthest_m(outside, around.keep_in):.1f} m"
-    return conflict("GD-16.3", "survey.outside", measured=measured, required="0 m", place=place_of(outside))
+    measured = f"{farthest_m(outside, area):.1f} m"
+    return conflict("GD-16.3", "survey.outside", measured=measured, required="0 m", place=place_of(area))
 
 
 def _seen(path: Profile, camera: Camera, place: BaseGeometry, reach_m: float) -> BaseGeometry:
     """What the camera sees from those legs from which it could see `place` at all."""
     apart_m = distances_m(place, np.array([track.line for track in path.tracks], dtype=object))
     near = tuple(track for track, m in zip(path.tracks, apart_m, strict=True) if m <= reach_m)
-    return replace(path, tracks=near).footprint(camera) if near else shapely.Polygon()
+    try:
+        return replace(path, tracks=near).footprint(camera) if near else shapely.Polygon()
+    except GroundUnknown as error:
+        raise conflict("GD-16.2", "flight.terrain_missing", place=place_of(path.line())) from error
+
+
+def _drop_m(tracks: Sequence[Track]) -> float:
+    """From the highest place of the flight down to the lowest ground below it."""
+    highest_m = max(float((track.alt_agl_m + track.ground_m).max()) for track in tracks)
+    return highest_m - min(float(track.ground_m.min()) for track in tracks)
 
 
 def _highest_m(tracks: Sequence[Track]) -> float:
@@ -245,8 +237,8 @@ def _highest_m(tracks: Sequence[Track]) -> float:
 
 
 def _survey(spec: SurveySpec, plan: Plan, path: Profile, layout: _Layout) -> Survey:
-    plane, strips = layout.plane, layout.strips
-    swath = _swath(spec, plane, strips).intersection(layout.room.seen)
+    plane, strips, seen = layout.plane, layout.strips, layout.room.seen
+    swath = _swath(spec, plane, strips).intersection(seen)
     highest_m = _highest_m(path.of(LegKind.ROUTE))
     stats = Stats(
         lines=len(strips),
@@ -254,8 +246,9 @@ def _survey(spec: SurveySpec, plan: Plan, path: Profile, layout: _Layout) -> Sur
         length_m=path.flown_m,
         photo_length_m=sum(strip.length_m for strip in strips) / plane.scale,
         photos=sum(int(strip.length_m / plane.scale / spec.trigger_m) + 1 for strip in strips),
-        area_m2=layout.room.seen.area / plane.scale**2,
-        covered=min(swath.area / layout.room.seen.area, 1.0) if layout.room.seen.area else 0.0,
+        area_m2=seen.area / plane.scale**2,
+        behind=seen.intersection(layout.room.behind).area / seen.area if seen.area else 0.0,
+        covered=min(swath.area / seen.area, 1.0) if seen.area else 0.0,
         time_s=path.duration_s(spec.speed_mps) + 2 * spec.alt_agl_m / _CLIMB_MPS,
         gsd_cm=spec.camera.gsd_cm(spec.alt_agl_m),
         gsd_worst_cm=spec.camera.gsd_cm(max(highest_m, spec.alt_agl_m)),

@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from flights.survey.room import Plane, Room, polygons
+from flights.survey.room import Plane, Room, edges_of
 
 Floats = NDArray[np.float64]
 
@@ -77,9 +77,9 @@ def lines_over(room: Room, plane: Plane, spacing_m: float, angle_deg: float | No
     narrowest width (rotating calipers), and `FIXED_ANGLES` others for those that are not convex.
     """
     edges = _Edges(
-        _edges(room.asked),
-        _edges(room.asked.intersection(room.straight)),
-        _edges(room.asked.intersection(room.turning)),
+        edges_of(room.asked),
+        edges_of(room.asked.intersection(room.straight)),
+        edges_of(room.asked.intersection(room.turning)),
     )
     if not len(edges.turning):
         return [], angle_deg or 0.0
@@ -149,7 +149,7 @@ def _bearings(room: Room, plane: Plane) -> Iterator[float]:
     """The directions to try, those of edges first, so that of equals the one along an edge is taken."""
     edges = []
     for shape in (room.asked, shapely.convex_hull(room.asked), room.asked.intersection(room.turning)):
-        edges.append(_edges(shapely.simplify(shape, _THIN_M)))
+        edges.append(edges_of(shapely.simplify(shape, _THIN_M)))
     spans = np.concatenate(edges)
     east, north = (spans[:, 1] - spans[:, 0]).T
     longest = np.argsort(-np.hypot(east, north), kind="stable")
@@ -162,14 +162,6 @@ def _bearings(room: Room, plane: Plane) -> Iterator[float]:
     yield from tried
     for step in range(FIXED_ANGLES):
         yield plane.bearing_rad(180.0 / FIXED_ANGLES * step)
-
-
-def _edges(shape: BaseGeometry) -> Floats:
-    rings = [ring for part in polygons(shape) for ring in (part.exterior, *part.interiors)]
-    if not rings:
-        return np.zeros((0, 2, 2))
-    corners = (shapely.get_coordinates(ring) for ring in rings)
-    return np.concatenate([np.stack([c[:-1], c[1:]], axis=1) for c in corners])
 
 
 def _turned(edges: Floats, bearing: float) -> Floats:

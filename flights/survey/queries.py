@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from flights.profile import Ground
 from flights.queries import PUBLIC_STATES
 from flights.survey.camera import CameraModel
-from flights.survey.spec import Around, SurveySpec
+from flights.survey.spec import Around, SurveySpec, refuse_large
 from geo import shapes
 from geo.queries import zones_near
 from schemas.refusals import not_found
@@ -58,8 +58,9 @@ def surroundings(session: Session, rulebook: Rulebook, ground: Ground, spec: Sur
 
     The zones that hold now or within a year, as they are displayed, with the buffer of the rules; and the
     published area that covers the whole of it, the smallest where there are several. Raises RuleViolation
-    GD-02.1 where no rules are in force.
+    GD-02.1 where no rules are in force, and 422 for what is too large before anything is looked up.
     """
+    refuse_large(spec)
     extent = _extent(spec)
     pack = rulebook.at_place(extent, at)
     reach_m = _NEIGHBOURHOOD_M + spec.camera.view(spec.roll_margin_deg).corner_m(spec.alt_agl_m)

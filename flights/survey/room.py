@@ -30,6 +30,9 @@ _EDGE_M = 200.0  # a shorter edge is straight in degrees and in the plane alike
 _SLACK_M = 0.5  # coordinates are rounded to centimetres, and shapes thinned to half of this
 _MANY_CORNERS = 64
 _EARTH_M = 6_371_000.0
+_FAR_M = 100_000.0
+_SLIVER_M2 = 1e-6
+_MOST_HOMES = 8
 _ROUND_ABOUT_M = 1000.0  # how far a way may lead out of what encloses everything
 
 
@@ -78,24 +81,30 @@ class Room:
     """Where a survey finds its place; polygons of the plane.
 
     `asked` is the area as asked for, `seen` what of it may be seen; on a straight leg the aircraft may be
-    anywhere in `straight`, and wherever it turns in `turning`.
+    anywhere in `straight`, and wherever it turns in `turning`. From every place in them the straight way to
+    `home` is free; `behind` is where it is not.
     """
 
     asked: BaseGeometry
     seen: BaseGeometry
     straight: BaseGeometry
     turning: BaseGeometry
+    home: Floats | None
+    behind: BaseGeometry
 
 
 def room_for(spec: SurveySpec, around: Around, plane: Plane, highest_m: float) -> Room:
     """The room of a survey whose aircraft is nowhere higher above the ground than `highest_m`.
 
     Along a straight leg the camera sees half its width to either side; where the aircraft turns, the corner
-    of its frame sweeps round.
+    of its frame sweeps round. A flight that is broken off goes straight home, so what lies behind a zone as seen
+    from home is no room either.
     """
-    asked = _asked(spec, plane)
-    hidden = shapely.union_all([*_zones(around, plane, asked), *_holes(asked, private=spec.holes_private)])
-    closed = shapely.union_all(_holes(asked, private=not spec.holes_private))
+    drawn = plane.shape(spec.area)
+    asked = _asked(spec, drawn, plane)
+    zones = shapely.union_all(list(_zones(around, plane)))
+    hidden = shapely.union_all([zones, *_holes(drawn, private=spec.holes_private)])
+    closed = shapely.union_all(_holes(drawn, private=not spec.holes_private))
     keep_in = None if around.keep_in is None else plane.shape(around.keep_in)
     bounds = _bounds(asked, hidden, spec, plane) if keep_in is None else keep_in
     view = spec.camera.view(spec.roll_margin_deg)
@@ -104,19 +113,22 @@ def room_for(spec: SurveySpec, around: Around, plane: Plane, highest_m: float) -
         _free(bounds, hidden, closed, reach_m * plane.scale + slack_m, slack_m, bound=keep_in is not None)
         for reach_m in (view.half_width_m(highest_m), view.corner_m(highest_m))
     )
-    whole = _filled(asked) if not spec.holes_private else asked
+    whole = asked if spec.holes_private or spec.width_m is not None else _filled(asked)
     seen = whole.difference(hidden)
-    return Room(asked, seen if keep_in is None else seen.intersection(keep_in), straight, turning)
+    seen = seen if keep_in is None else seen.intersection(keep_in)
+    walls = _walls(zones, keep_in, slack_m)
+    home = _best_home(asked.intersection(turning), walls) if spec.home is None else plane.point(spec.home)
+    behind = Polygon() if home is None else _behind(walls, home)
+    return Room(asked, seen, straight.difference(behind), turning.difference(behind), home, behind)
 
 
-def _asked(spec: SurveySpec, plane: Plane) -> BaseGeometry:
-    shape = plane.shape(spec.area)
+def _asked(spec: SurveySpec, drawn: BaseGeometry, plane: Plane) -> BaseGeometry:
     if spec.width_m is None:
-        return shape
-    return shapely.buffer(shape, spec.width_m / 2 * plane.scale, cap_style="flat", quad_segs=_QUARTER_SEGMENTS)
+        return drawn
+    return shapely.buffer(drawn, spec.width_m / 2 * plane.scale, cap_style="flat", quad_segs=_QUARTER_SEGMENTS)
 
 
-def _zones(around: Around, plane: Plane, asked: BaseGeometry) -> Iterable[BaseGeometry]:
+def _zones(around: Around, plane: Plane) -> Iterable[BaseGeometry]:
     """The displayed shapes of the zones, thinned where they have many corners, grown by their buffers.
 
     The displayed shape covers the exact one, and a line drawn round the exact one would give it away.
@@ -128,8 +140,9 @@ def _zones(around: Around, plane: Plane, asked: BaseGeometry) -> Iterable[BaseGe
         yield _grown(shape, (zone.buffer_m + around.buffer_m) * plane.scale)
 
 
-def _holes(asked: BaseGeometry, *, private: bool) -> list[Polygon]:
-    return [Polygon(ring) for part in polygons(asked) for ring in part.interiors] if private else []
+def _holes(drawn: BaseGeometry, *, private: bool) -> list[Polygon]:
+    """The holes that were drawn; the inside of a corridor that comes back to itself is none."""
+    return [Polygon(ring) for part in polygons(drawn) for ring in part.interiors] if private else []
 
 
 def _filled(asked: BaseGeometry) -> BaseGeometry:
@@ -158,6 +171,48 @@ def _free(
 ) -> BaseGeometry:
     inner = _grown(bounds, -reach_m) if bound else bounds
     return inner.difference(shapely.union_all([_grown(hidden, reach_m), _grown(closed, slack_m)]))
+
+
+def _walls(zones: BaseGeometry, keep_in: BaseGeometry | None, slack_m: float) -> Floats:
+    """The edges, (n, 2, 2), that no way home may cross: round the zones, and of the published area."""
+    rims = [_grown(zones, slack_m), *([] if keep_in is None else [_grown(keep_in, -slack_m)])]
+    return np.concatenate([edges_of(shapely.simplify(rim, slack_m / 4)) for rim in rims])
+
+
+def _behind(walls: Floats, home: Floats) -> BaseGeometry:
+    """All places from which the straight way to `home` crosses one of the edges."""
+    away = walls - home
+    # So far out that nothing of the survey lies beyond.
+    nearest_m = np.maximum(np.hypot(away[..., 0], away[..., 1]).min(axis=1), 1e-3)
+    far = home + away * (_FAR_M / nearest_m)[:, None, None]
+    rings = np.stack([walls[:, 0], walls[:, 1], far[:, 1], far[:, 0]], axis=1)
+    shadows: NDArray[np.object_] = np.asarray(shapely.polygons(rings), dtype=object)
+    return shapely.union_all(shadows[shapely.area(shadows) > _SLIVER_M2])
+
+
+def _best_home(room: BaseGeometry, walls: Floats) -> Floats | None:
+    """The corner of the room from which most of it has a free way home; None where there is no room."""
+    if room.is_empty:
+        return None
+    corners = np.concatenate(
+        [shapely.get_coordinates(part.convex_hull)[:-1] for part in polygons(room)] or [np.zeros((0, 2))]
+    )
+    if not len(corners):
+        return None
+    inside = room.representative_point()
+    # The first corners in order and a place inside: a handful, so that an area of many corners costs no more.
+    every = max(len(corners) // _MOST_HOMES, 1)
+    tried: list[Floats] = [*corners[::every][:_MOST_HOMES], np.array([inside.x, inside.y])]
+    return max(tried, key=lambda home: round(room.difference(_behind(walls, home)).area))
+
+
+def edges_of(shape: BaseGeometry) -> Floats:
+    """All edges of the polygons of a shape, (n, 2, 2)."""
+    rings = [ring for part in polygons(shape) for ring in (part.exterior, *part.interiors)]
+    if not rings:
+        return np.zeros((0, 2, 2))
+    corners = (shapely.get_coordinates(ring) for ring in rings)
+    return np.concatenate([np.stack([c[:-1], c[1:]], axis=1) for c in corners])
 
 
 def _grown(shape: BaseGeometry, by_m: float) -> BaseGeometry:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import shapely
 from shapely.geometry import LineString, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from flights.model import Plan
 from flights.profile import Ground
 from flights.survey.camera import CameraModel
+from geo import measure
 from geo.types import LonLat
 from geo.zones import Zone
-from schemas.refusals import Kind, Refusal, RuleViolation, refuse
+from schemas.limits import limit
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
 
 # What may be asked for, from and to; outside of it no survey is flown, and arithmetic would only mislead.
 RANGES: dict[str, tuple[float, float]] = {
@@ -37,7 +41,7 @@ class SurveySpec:
     wide. `front` and `side` are the shares, 0 to 1, that neighbouring photos have in common; `angle_deg` the
     direction of the lines clockwise from true north, None for that of the fewest turns. `turnaround_m` is
     flown straight on beyond both ends of a line. Private holes may not be seen, others only not flown over.
-    Without `home` the aircraft takes off where the first line begins.
+    Without `home` the aircraft takes off at the corner from which most of the area has a free way home.
     """
 
     area: Polygon | MultiPolygon | LineString
@@ -85,6 +89,31 @@ def _not_in(name: str, measured: str, required: str) -> Refusal:
     return refuse("survey.range", "survey.range", name=name, measured=measured, required=required)
 
 
+def refuse_large(spec: SurveySpec) -> None:
+    """Refuses, before any work, what is more than one flight, or more than a server lends to one question."""
+    corners = shapely.get_num_coordinates(spec.area)
+    if corners > limit("survey.corners"):
+        raise invalid("survey.corners", measured=corners, required=limit("survey.corners"))
+    west, south, east, north = spec.area.bounds
+    across_m = measure.distance_m(LonLat(west, south), LonLat(east, north))
+    if isinstance(spec.area, LineString):
+        long_m, wide_m = measure.length_m(spec.area), spec.width_m or 0.0
+        area_m2, lines = long_m * wide_m, math.ceil(wide_m / spec.spacing_m)
+    else:
+        area_m2, lines = measure.area_m2(spec.area), math.ceil(across_m / spec.spacing_m)
+    if area_m2 > limit("survey.area"):
+        raise invalid("survey.area", measured=_km2(area_m2), required=_km2(limit("survey.area")))
+    if lines > limit("survey.lines"):
+        raise invalid("survey.lines", measured=lines, required=limit("survey.lines"))
+    flown_m = area_m2 / spec.spacing_m * (2 if spec.cross else 1)
+    if max(flown_m, across_m) > limit("plan.length"):
+        raise invalid("plan.too_long", measured=round(max(flown_m, across_m)), required=limit("plan.length"))
+
+
+def _km2(area_m2: float) -> str:
+    return f"{area_m2 / 1e6:,.1f} km²"
+
+
 @dataclass(frozen=True)
 class Around:
     """Where a survey is asked for.
@@ -105,8 +134,9 @@ class Stats:
 
     `lines` counts the straight runs with the camera on, `turns` the ways between them. `length_m` is the whole
     flight; `area_m2` the area asked for without what may not be seen, `covered` the share of it that is
-    photographed. `gsd_cm` is the ground sampling distance from the height asked for, `gsd_worst_cm` where the
-    flight is highest above the ground; `angle_deg` the direction of the lines, None for a corridor.
+    photographed, `behind` the share from which the straight way home is not free. `gsd_cm` is the ground sampling
+    distance from the height asked for, `gsd_worst_cm` where the flight is highest above the ground; `angle_deg`
+    the direction of the lines, None for a corridor.
     """
 
     lines: int
@@ -116,6 +146,7 @@ class Stats:
     photos: int
     area_m2: float
     covered: float
+    behind: float
     time_s: float
     gsd_cm: float
     gsd_worst_cm: float
@@ -127,7 +158,7 @@ class Stats:
 
     def render(self) -> dict[str, Any]:
         """The figures as a JSON object, rounded to what they are good for."""
-        digits = {"covered": 4, "gsd_cm": 3, "gsd_worst_cm": 3, "spacing_m": 2, "trigger_m": 2}
+        digits = {"covered": 4, "behind": 4, "gsd_cm": 3, "gsd_worst_cm": 3, "spacing_m": 2, "trigger_m": 2}
         return {
             name: round(value, digits.get(name, 1)) if isinstance(value, float) else value
             for name, value in vars(self).items()

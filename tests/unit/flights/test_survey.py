@@ -208,7 +208,8 @@ def test_GD_16_5__survey_over_a_zone__passes_the_check_itself():
     verdict = check_plan(survey.plan, situation(), at=local(), options=Options())
     assert "GD-16.5" not in {refusal.rule for refusal in verdict.refusals}
     assert "GD-16.3" not in {refusal.rule for refusal in verdict.refusals}
-    assert min(clearance.footprint_m for clearance in verdict.clearances) > 0
+    (clearance,) = (c for c in verdict.clearances if c.zone == "PZ-Z1" and c.footprint_m is not None)
+    assert 0 < clearance.footprint_m < 30
     # The zone is well inside the area: were it ignored, lines would cross it.
     without = generate(spec(home=HOME), Around(FlatGround(), (), 0.0, PA1))
     assert not clear(without)
@@ -271,10 +272,44 @@ def wall(west=113.2700, east=113.2701):
     return Zone(uuid.uuid4(), "PZ-W", "home", box(west, 23.11, east, 23.15), 0.0, datetime(2025, 5, 1, tzinfo=UTC))
 
 
-def test_GD_16_5__zone_from_rim_to_rim__no_way_and_where():
-    refusal = refused(Around(FlatGround(), (wall(),), 0.0, PA1), area=box(113.262, 23.124, 113.278, 23.128))
+ACROSS = box(113.262, 23.124, 113.278, 23.128)
+
+
+def test_GD_16_5__zone_from_rim_to_rim__only_the_side_of_home():
+    around = Around(FlatGround(), (wall(),), 0.0, PA1)
+    survey = generate(spec(ACROSS, home=LonLat(113.263, 23.125)), around)
+    assert survey.lines.bounds[2] < wall().geom.bounds[0]
+    assert 0.4 < survey.stats.behind < 0.6
+    assert survey.stats.covered == pytest.approx(1 - survey.stats.behind, abs=0.1)
+    far = generate(spec(ACROSS, home=LonLat(113.277, 23.125)), around)
+    assert far.lines.bounds[0] > wall().geom.bounds[2]
+
+
+def test_GD_16_5__gap_narrower_than_a_photo__no_way_and_where():
+    gap = (box(113.27, 23.11, 113.2701, 23.1258), box(113.27, 23.1262, 113.2701, 23.15))
+    zones = tuple(Zone(uuid.uuid4(), f"PZ-{n}", "home", shape, 0.0, ZONE.valid_from) for n, shape in enumerate(gap))
+    refusal = refused(Around(FlatGround(), zones, 0.0, PA1), area=ACROSS, home=LonLat(113.263, 23.126))
     assert (refusal.rule, refusal.text) == ("GD-16.5", "survey.no_way")
-    assert LineString(refusal.place["coordinates"]).intersects(wall().geom)
+    assert LineString(refusal.place["coordinates"]).intersects(shapely.union_all(gap).envelope)
+
+
+def test_GD_16_5__ways_home_from_any_point__never_through_the_zone():
+    survey = generate(spec(home=HOME), AROUND)
+    home = survey.plan.home.at
+    places = shapely.get_coordinates(survey.lines).tolist()
+    assert not any(LineString([home, place]).intersects(Z1) for place in places)
+    assert survey.stats.behind > 0.02
+
+
+def test_survey__without_home__takes_off_where_most_is_free():
+    chosen = generate(spec(), AROUND).stats.behind
+    given = [generate(spec(home=home), AROUND).stats.behind for home in (HOME, LonLat(113.2645, 23.1333))]
+    assert chosen <= min(given)
+
+
+def test_corridor__that_comes_back_to_itself__its_inside_is_no_private_hole():
+    loop = LineString([(113.262, 23.123), (113.266, 23.123), (113.266, 23.126), (113.262, 23.123)])
+    assert generate(spec(loop, width_m=20.0), Around(FlatGround())).stats.covered > 0.95
 
 
 def test_GD_16_5__everything_private__nothing_to_survey():
