@@ -12,6 +12,7 @@ from bench.measure import FEWEST_ROUNDS, ROUNDS, Result
 from bench.report import write_report
 
 ROWS = {
+    "conformance": "bench.conformance",
     "zones": "bench.zones",
     "tiles": "bench.tiles",
     "segmentation": "bench.segmentation",

@@ -1,54 +1,51 @@
-"""The photos of a flight: found in a folder, hashed, and entered in the record of the flight. Touches the disk."""
+"""The photos of a flight: found in a folder, hashed, placed on the track, entered in the record. Touches the disk."""
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from PIL import ExifTags, Image, UnidentifiedImageError
 from shapely import Point
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from flights import commands
-from flights.gateway_record import House
+from flights import commands, queries
+from flights.gateway_record import House, record_folder
+from flights.ground import open_ground
+from flights.logs.open import read_log
+from flights.logs.record import Logged
+from flights.photos import Trail
+from flights.photos_files import Photo, read_folder, read_photo
+from flights.photos_placing import Placed, Scenery, place
+from flights.profile import Ground
+from flights.tracks import track_of
 from geo import shapes
-from geo.types import LonLat
+from geo.queries import zones_near
+from geo.zones import hits
 from schemas.actors import Actor
 from schemas.ids import public_id
 from schemas.machine import label
-from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid
-from schemas.store.work import Work
+from schemas.refusals import RuleViolation, conflict
+from schemas.rules import RulePack
+from schemas.store.work import Work, find
 from schemas.tables import Flight, FlightFrame
 
-PATTERNS = ("*.jpg", "*.jpeg", "*.JPG", "*.JPEG")
+__all__ = ["HandedIn", "Photo", "hand_in", "ingest", "read_folder", "read_photo"]
+
+LOGS = "logs"
+"""Where the logs of a flight are kept that were handed in, in its folder."""
 
 
 @dataclass(frozen=True)
-class Photo:
-    """One photo: its hash, when it was taken (UTC) and where, as its own EXIF says."""
+class HandedIn:
+    """What was handed in: how many photos, and how many of them are quarantined for which reason."""
 
-    path: Path
-    sha256: str
-    taken_at: datetime
-    at: LonLat
-    heading_deg: float | None
-
-    def frame(self, flight: Flight) -> FlightFrame:
-        """The photo as a row of the record of `flight`."""
-        return FlightFrame(
-            public_id=public_id("FR"),
-            flight_id=flight.id,
-            sha256=self.sha256,
-            file_name=self.path.name,
-            captured_at=self.taken_at,
-            geom=shapes.element(Point(self.at)),
-            heading_deg=self.heading_deg,
-        )
+    photos: int
+    quarantined: dict[str, int]
 
 
 def ingest(house: House, flight_id: str, folder: Path | None, *, actor: Actor) -> int:
@@ -58,13 +55,20 @@ def ingest(house: House, flight_id: str, folder: Path | None, *, actor: Actor) -
     422 with every photo that has no time or place, 409 where the flight has not landed, its deviation is not known
     or a photo was handed in before, 403 for anybody who flies nothing.
     """
+    return hand_in(house, flight_id, folder, actor=actor).photos
+
+
+def hand_in(house: House, flight_id: str, folder: Path | None, *, actor: Actor) -> HandedIn:
+    """As `ingest`, and tells what was quarantined."""
     photos = read_folder(folder) if folder is not None else []
-    with house.work(actor) as work:
+    trail = _trail(house, flight_id) if photos else None
+    with open_ground(house.data_dir) as ground, house.work(actor) as work:
         flight = work.get(Flight, flight_id)
-        commands.mark_ingested(work, flight, _deviation(flight), [photo.frame(flight) for photo in photos])
+        placed = place(photos, trail, _scenery(work, flight, ground)) if trail is not None else []
+        commands.mark_ingested(work, flight, _deviation(flight), [_row(flight, one) for one in placed])
         _refuse_known(work, photos)
         work.commit()
-    return len(photos)
+    return HandedIn(len(photos), dict(Counter(str(one.quarantine) for one in placed if one.quarantine)))
 
 
 def _deviation(flight: Flight) -> commands.Deviation:
@@ -86,70 +90,72 @@ def _refuse_known(work: Work, photos: Sequence[Photo]) -> None:
         raise conflict("frames.known", measured=len(names), name=names[0])
 
 
-def read_folder(folder: Path) -> list[Photo]:
-    """The photos in a folder, in the order in which they were taken; of equal files only the first."""
-    paths = sorted({path for pattern in PATTERNS for path in folder.glob(pattern)})
-    photos: list[Photo] = []
-    wrong: list[Refusal] = []
-    for path in paths:
-        try:
-            photos.append(read_photo(path))
-        except RuleViolation as refused:
-            wrong += refused.refusals
-    if wrong:
-        raise RuleViolation(Kind.INVALID, wrong)
-    if not photos:
-        raise invalid("frames.none", measured=str(folder))
-    once = {photo.sha256: photo for photo in reversed(photos)}
-    return sorted(once.values(), key=lambda photo: (photo.taken_at, photo.path.name))
+# -- where the photos were taken -------------------------------------------------------------------------
 
 
-def read_photo(path: Path) -> Photo:
-    """One photo; raises RuleViolation 422 `frames.unreadable` when it does not say when and where it was taken."""
+def _trail(house: House, flight_id: str) -> Trail:
+    """The best record of the way: the aircraft's own log, else the link's, else the stored positions."""
+    with house.session() as session:
+        flight = find(session, Flight, flight_id)
+        folder = record_folder(house, flight.public_id)
+        for paths in (sorted((folder / LOGS).glob("*.bin")), sorted(folder.rglob("*.tlog"))):
+            logs = [log for path in paths if (log := _read(path, flight)) is not None]
+            trail = Trail.of_logs(logs)
+            if len(trail):
+                return trail
+        return Trail.of_track(track_of(session, flight))
+
+
+def _read(path: Path, flight: Flight) -> Logged | None:
+    """A kept log; one that cannot be read, as after a crash on the ground, says nothing."""
     try:
-        with Image.open(path, formats=["JPEG"]) as image:
-            exif = image.getexif()
-            main, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
-        with path.open("rb") as data:
-            digest = hashlib.file_digest(data, "sha256").hexdigest()
-        taken_at, at = _taken_at(main), _place(gps)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
-        raise invalid("frames.unreadable", name=path.name, measured=type(error).__name__) from error
-    except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise invalid("frames.unreadable", name=path.name, measured="no time or place") from error
-    return Photo(path, digest, taken_at, at, _heading_deg(gps.get(ExifTags.GPS.GPSImgDirection)))
-
-
-def _taken_at(exif: dict[int, Any]) -> datetime:
-    """The time with its offset; a photo that does not say its zone could be eight hours off and is refused."""
-    text = exif[ExifTags.Base.DateTimeOriginal] + exif[ExifTags.Base.OffsetTimeOriginal]
-    taken = datetime.strptime(text, "%Y:%m:%d %H:%M:%S%z")
-    digits = str(exif.get(ExifTags.Base.SubsecTimeOriginal, "0")).strip("\0 ")
-    fraction = int(digits) / 10 ** len(digits) if digits.isdecimal() else 0.0
-    return taken.astimezone(UTC).replace(microsecond=int(fraction * 1e6))
-
-
-def _heading_deg(value: Any) -> float | None:  # noqa: ANN401
-    """The direction of a photo; None where there is none, which a camera without a compass writes as 0/0."""
-    try:
-        heading_deg = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
+        return read_log(path, flight.drone.mavlink_system_id)
+    except RuleViolation:
         return None
-    return heading_deg if 0 <= heading_deg <= 360 else None
 
 
-def _place(gps: dict[int, Any]) -> LonLat:
-    tags = ExifTags.GPS
-    at = LonLat(
-        _degrees(gps[tags.GPSLongitude], gps[tags.GPSLongitudeRef], "W"),
-        _degrees(gps[tags.GPSLatitude], gps[tags.GPSLatitudeRef], "S"),
+def _scenery(work: Work, flight: Flight, ground: Ground) -> Scenery:
+    mission = queries.mission_of(flight.route)
+    return Scenery(
+        home=mission.home.at,
+        area=shapes.polygon(flight.route.area.geom),
+        ground=ground,
+        hfov_deg=flight.drone.camera_hfov_deg,
+        touches_zone=_zone_test(work.session, work.pack_for(flight), flight),
     )
-    if not (math.isfinite(at.lon) and abs(at.lon) <= 180 and math.isfinite(at.lat) and abs(at.lat) <= 90):
-        raise ValueError("no place on earth")
-    return at
 
 
-def _degrees(parts: Sequence[Any], reference: str, negative: str) -> float:
-    degrees, minutes, seconds = (float(part) for part in parts)
-    value = degrees + minutes / 60 + seconds / 3600
-    return -value if reference == negative else value
+def _zone_test(session: Session, pack: RulePack, flight: Flight) -> Callable[[BaseGeometry, float, datetime], bool]:
+    """Whether a footprint touches a zone, counted as before the flight: with the buffers of zone and law."""
+    start, end = queries.window(flight)
+    buffer_m = pack["privacy.buffer_m"]
+
+    def touches(footprint: BaseGeometry, alt_agl_m: float, at: datetime) -> bool:
+        near = zones_near(session, footprint, min(start, at), max(end, at), extra_buffer_m=buffer_m)
+        seen = [zone for zone in near if zone.holds(at, at, pack.zone) and zone.is_seen_from(alt_agl_m)]
+        return bool(hits(footprint, seen, extra_buffer_m=buffer_m))
+
+    return touches
+
+
+def _row(flight: Flight, one: Placed) -> FlightFrame:
+    """The photo as a row of the record of `flight`; its place is the one that it says itself."""
+    photo, pose, seen = one.photo, one.pose, one.seen
+    return FlightFrame(
+        public_id=public_id("FR"),
+        flight_id=flight.id,
+        sha256=photo.sha256,
+        file_name=photo.path.name,
+        captured_at=photo.taken_at,
+        geom=shapes.element(Point(photo.at)),
+        alt_agl_m=None if seen is None else round(seen.alt_agl_m, 2),
+        heading_deg=photo.heading_deg if photo.heading_deg is not None else one.heading_deg,
+        pitch_deg=pose and pose.pitch_deg,
+        roll_deg=pose and pose.roll_deg,
+        gimbal_pitch_deg=one.gimbal_pitch_deg,
+        footprint=None if seen is None else shapes.element(seen.footprint),
+        position_error_m=None if seen is None else round(seen.error_m, 2),
+        pose=one.record,
+        quarantined=one.quarantine is not None,
+        quarantine_reason=one.quarantine and str(one.quarantine),
+    )

@@ -47,13 +47,22 @@ class Plane:
         east_m, north_m = self._transformer.transform(lons, lats)
         return east_m, north_m
 
+    def degrees(self, east_m: Floats, north_m: Floats) -> tuple[Floats, Floats]:
+        """Longitude and latitude of places in this plane."""
+        lons, lats = self._transformer.transform(east_m, north_m, direction="INVERSE")
+        return lons, lats
+
 
 @dataclass
 class Progress:
-    """How far along a line somebody has come, and when that was last seen (None before the first look)."""
+    """How far along a line somebody has come, and when that was last seen (None before the first look).
+
+    `begun` says that somebody was on the line at all; until then it is not known when it is reached.
+    """
 
     along_m: float = 0.0
     seen_s: float | None = None
+    begun: bool = False
 
 
 class Followed(NamedTuple):

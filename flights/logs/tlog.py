@@ -221,22 +221,27 @@ class _Reader:
         )
 
     def picture(self, fields: dict[str, Any], received_s: float) -> None:
-        # Its own time counts from 1970 or from boot, as the firmware likes; the link's order is what is certain.
+        # Its own time is UTC where the firmware knows it; else only its place between other messages is certain.
         at_s = received_s if self._boot_s is None else self._boot_s + self._shift_s + received_s - self._received_s
-        self.pictures.extend((at_s, fields["lng"] / 1e7, fields["lat"] / 1e7))
+        utc_s = fields["time_usec"] / 1e6
+        known_s = utc_s if utc_s > _EARLIEST_UTC_S else float("nan")
+        self.pictures.extend((at_s, known_s, fields["lng"] / 1e7, fields["lat"] / 1e7))
 
     def logged(self) -> Logged:
         """All of it as columns."""
         at_s, lon, lat, rel, amsl, speed, seq, armed = np.array(self.positions).reshape(-1, 8).T
         positions = Positions(at_s, lon, lat, rel, amsl, speed, seq.astype(np.int64), armed.astype(bool))
         turned = np.array(self.attitudes).reshape(-1, 4)
-        seen = np.array(self.pictures).reshape(-1, 3)
+        clock = self._clock()
+        released_s, known_s, shot_lon, shot_lat = np.array(self.pictures).reshape(-1, 4).T
+        if clock.source == "gps":
+            released_s = np.where(np.isnan(known_s), released_s, known_s - clock.utc_at_boot_s)
         return Logged(
             Source.TLOG,
             positions,
             Attitudes(turned[:, 0], *np.degrees(turned[:, 1:]).T),
-            Pictures(*seen.T),
-            self._clock(),
+            Pictures(released_s, shot_lon, shot_lat),
+            clock,
             self.found,
         )
 
