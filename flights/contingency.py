@@ -183,6 +183,9 @@ def _wishes(seen: Seen, past: Past, now_s: float, policy: Policy) -> Iterator[De
 
 
 def _of_track(seen: Seen, policy: Policy) -> Iterator[Decision]:
+    if seen.silence_s >= policy.link_notify_s:
+        # Nobody can say where a silent aircraft is; what is known of it is the loss of the link.
+        return
     if seen.state == "contingent":
         yield _climb(Step.RETURN, Cause.NONCONFORMING, seen.lasting_s, 0.0)
     elif seen.state == "nonconforming":

@@ -78,6 +78,7 @@ def test_three_vain_returns__lands():
         (Seen("activated", breached_s=4.0, turning_back=True), Step.NOTIFY),
         (Seen("activated", silence_s=4.0), Step.NOTHING),
         (Seen("activated", silence_s=5.0), Step.NOTIFY),
+        (Seen("nonconforming", lasting_s=20.0, silence_s=20.0), Step.NOTIFY),
         (Seen("activated", silence_s=60.0), Step.RETURN),
         (Seen("activated", battery_pct=31.0, home_pct=20.0), Step.NOTHING),
         (Seen("activated", battery_pct=29.0, home_pct=20.0), Step.RETURN),
