@@ -35,7 +35,8 @@ _READY = timedelta(minutes=1)  # from the last look at the rules until the aircr
 _PUBLIC_STATES = ("published", "effective")
 
 # Refusals of the verdict that have a guard of their own, so that each is told once.
-_AIRSPACE = frozenset({"flight.controlled_height", "flight.airspace"})
+_AIRSPACE = frozenset({"flight.controlled_height", "flight.airspace", "flight.way_airspace", "flight.way_high"})
+_OF_AIR = frozenset({"flight.air_taken"})
 _OF_AIRCRAFT = frozenset({"flight.not_marked", "flight.mark_old", "flight.aircraft_state"})
 
 
@@ -205,7 +206,7 @@ def plan_passes_check(context: Context) -> Iterable[Refusal]:
         found += queries.judge_filed(context.session, context.pack, context.params["ground"], flight).refusals
     # The mission and the file mostly fail together; each reason is told once.
     once = {(refusal.rule, refusal.text, refusal.measured): refusal for refusal in reversed(found)}
-    return [refusal for refusal in reversed(once.values()) if refusal.text not in _AIRSPACE | _OF_AIRCRAFT]
+    return [refusal for refusal in reversed(once.values()) if refusal.text not in _AIRSPACE | _OF_AIRCRAFT | _OF_AIR]
 
 
 def airspace_cleared(context: Context) -> Iterable[Refusal]:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
-from geoalchemy2 import functions as gis
-from geoalchemy2.shape import to_shape
-from shapely.geometry import MultiPoint, box
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, or_, select
+from shapely.geometry import MultiPoint
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flights.canonical import items_of
@@ -22,51 +15,19 @@ from flights.formats import read_plan
 from flights.link.fence import BuiltFence, FlownPath, build_fence
 from flights.mission import Mission
 from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
-from flights.precheck import LONGEST_FLIGHT, Verdict, check_plan
-from flights.profile import Ground, profile
-from flights.situation import (
-    Aircraft,
-    AirspaceArea,
-    Clearance,
-    Notice,
-    Options,
-    PublishedArea,
-    PublishedRoute,
-    Residential,
-    Situation,
-)
-from geo import notices, shapes
+from flights.precheck import Verdict, check_plan
+from flights.profile import Ground
+from flights.situation import Options
+from flights.surroundings import LICENCE as LICENCE
+from flights.surroundings import PUBLIC_STATES, Asked, places_of, situation_of
+from flights.surroundings import marked_on as marked_on
+from geo import shapes
 from geo.queries import zones_near
 from geo.types import LonLat
-from geo.zones import SHORTEST_DEGREE_M
 from schemas.refusals import RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
-from schemas.tables import (
-    SRID,
-    AirspaceClearance,
-    ContextFeature,
-    Device,
-    Drone,
-    Flight,
-    PatrolArea,
-    PatrolRoute,
-    Signage,
-)
+from schemas.tables import Device, Drone, Flight, PatrolRoute
 from schemas.words import Coded
-
-PUBLIC_STATES = ("published", "effective", "suspended")
-
-_NEIGHBOURHOOD_M = 1_000.0  # zones this near belong to the proof even when nothing reaches them
-_STEEPEST = math.tan(math.radians(75.0))  # of the widest camera that is checked, flights/precheck.py
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is asked about a plan: when it takes off, with which aircraft, and the options beside the file."""
-
-    at: datetime
-    options: Options = field(default_factory=Options)
-    drone: Drone | None = None
 
 
 def judge(session: Session, pack: RulePack | None, ground: Ground, plan: Plan, asked: Asked) -> Verdict:
@@ -78,153 +39,9 @@ def judge(session: Session, pack: RulePack | None, ground: Ground, plan: Plan, a
 def rules_for(rulebook: Rulebook, plan: Plan, at: datetime) -> RulePack | None:
     """The rule pack in force on all places of `plan` at that time, or None."""
     try:
-        return rulebook.at_place(MultiPoint(_places(plan)), at)
+        return rulebook.at_place(MultiPoint(places_of(plan)), at)
     except RuleViolation:
         return None
-
-
-def situation_of(session: Session, pack: RulePack | None, ground: Ground, plan: Plan, asked: Asked) -> Situation:
-    """Everything near `plan` that it is judged against, found by the spatial indexes."""
-    extent, reach_m = _extent(plan, ground, asked.options)
-    until = max(asked.options.until or asked.at, asked.at + LONGEST_FLIGHT)
-    near = box(*_grown(extent, reach_m))
-    return Situation(
-        pack=pack,
-        ground=ground,
-        areas=tuple(_area(session, row, pack) for row in _published(session, PatrolArea, near)),
-        routes=tuple(_route(session, row, pack) for row in _routes(session, near, asked.options.route)),
-        zones=zones_near(session, extent, asked.at, until, extra_buffer_m=reach_m),
-        aircraft=_aircraft(session, asked.drone, pack, asked.at) if asked.drone else None,
-        airspace=_airspace(session, near, pack, asked.at),
-        clearances=_clearances(session, near, asked.at),
-        residential=_residential(session, near),
-    )
-
-
-def _places(plan: Plan) -> list[LonLat]:
-    return [item.at for item in plan.items if item.at] + ([plan.home.at] if plan.home else [])
-
-
-def _extent(plan: Plan, ground: Ground, options: Options) -> tuple[BaseGeometry, float]:
-    """A geometry with the bounds of the whole path, and how far around it anything could matter, in metres."""
-    try:
-        path = profile(plan, ground)
-    except RuleViolation:
-        # The plan is refused for its own sake; what lies around it is not looked at.
-        return MultiPoint(_places(plan)), _NEIGHBOURHOOD_M
-    heights_m = np.concatenate([track.alt_agl_m for track in path.tracks])
-    highest_m = max(float(np.nanmax(heights_m, initial=0.0)), options.alt_agl_m or 0.0)
-    return path.line(), _NEIGHBOURHOOD_M + highest_m * _STEEPEST
-
-
-def _grown(extent: BaseGeometry, by_m: float) -> tuple[float, float, float, float]:
-    west, south, east, north = extent.bounds
-    margin_deg = by_m / SHORTEST_DEGREE_M
-    margin_lon_deg = margin_deg / max(math.cos(math.radians(min(max(-south, north, 0.0), 89.0))), 1e-9)
-    return west - margin_lon_deg, south - margin_deg, east + margin_lon_deg, north + margin_deg
-
-
-def _meets(column: Any, near: BaseGeometry) -> ColumnElement[bool]:  # noqa: ANN401
-    """Whether a geometry's bounding box meets that of `near`; answered by the GiST index."""
-    window = gis.ST_MakeEnvelope(*near.bounds, SRID)
-    return column.bool_op("&&")(window)  # type: ignore[no-any-return]
-
-
-def _published(session: Session, kind: type[PatrolArea] | type[PatrolRoute], near: BaseGeometry) -> Sequence[Any]:
-    statement = select(kind).where(kind.state.in_(PUBLIC_STATES), _meets(kind.geom, near))
-    return session.scalars(statement.order_by(kind.public_id)).all()
-
-
-def _routes(session: Session, near: BaseGeometry, named: str | None) -> Sequence[PatrolRoute]:
-    """The published routes near the plan, and the one that was named, wherever it is."""
-    found = list(_published(session, PatrolRoute, near))
-    if named:
-        is_named = or_(PatrolRoute.public_id == named, PatrolRoute.code == named)
-        rows = session.scalars(select(PatrolRoute).where(PatrolRoute.state.in_(PUBLIC_STATES), is_named))
-        found += [row for row in rows if row not in found]
-    return found
-
-
-def _notice(session: Session, row: PatrolArea | PatrolRoute, pack: RulePack | None) -> Notice:
-    usable_from = row.effective_from
-    if usable_from is None and pack is not None:
-        usable_from = notices.current(session, row, pack).earliest
-    return Notice(usable_from, row.suspended_on)
-
-
-def _area(session: Session, row: PatrolArea, pack: RulePack | None) -> PublishedArea:
-    return PublishedArea(row.public_id, row.code, to_shape(row.geom), _notice(session, row, pack))
-
-
-def _route(session: Session, row: PatrolRoute, pack: RulePack | None) -> PublishedRoute:
-    return PublishedRoute(
-        row.public_id,
-        row.code,
-        shapes.line(row.geom),
-        row.alt_agl_m,
-        row.mission_digest,
-        _notice(session, row, pack),
-    )
-
-
-def _aircraft(session: Session, drone: Drone, pack: RulePack | None, at: datetime) -> Aircraft:
-    device = drone.device
-    on = pack.local_date(at) if pack else at.date()
-    usable_from = device.activated_on
-    if usable_from is None and pack is not None:
-        usable_from = notices.current(session, device, pack).earliest
-    return Aircraft(
-        public_id=device.public_id,
-        hfov_deg=drone.camera_hfov_deg,
-        image_width_px=drone.camera_image_width_px,
-        image_height_px=drone.camera_image_height_px,
-        cruise_speed_mps=drone.cruise_speed_m_s,
-        marked_on=marked_on(session, device, on),
-        state=device.state,
-        notice=Notice(usable_from),
-    )
-
-
-def marked_on(session: Session, device: Device, on: date) -> date | None:
-    """When the mark on an aircraft had last been checked on a day (GD-16.4), or None."""
-    statement = select(Signage.verified_on).where(Signage.device_id == device.id, Signage.verified_on <= on)
-    return session.scalars(statement.order_by(Signage.verified_on.desc()).limit(1)).first()
-
-
-def _airspace(session: Session, near: BaseGeometry, pack: RulePack | None, at: datetime) -> tuple[AirspaceArea, ...]:
-    if pack is None:
-        return ()
-    needs = {layer.code: layer.clearance for layer in pack.airspace_layers}
-    today = pack.local_date(at)
-    rows = session.scalars(
-        select(ContextFeature)
-        .where(
-            ContextFeature.kind.in_(needs),
-            _meets(ContextFeature.geom, near),
-            or_(ContextFeature.valid_from.is_(None), ContextFeature.valid_from <= today),
-            or_(ContextFeature.valid_to.is_(None), ContextFeature.valid_to >= today),
-        )
-        .order_by(ContextFeature.public_id)
-    )
-    return tuple(AirspaceArea(row.kind, row.name, needs[row.kind], to_shape(row.geom)) for row in rows if row.kind)
-
-
-def _clearances(session: Session, near: BaseGeometry, at: datetime) -> tuple[Clearance, ...]:
-    rows = session.scalars(
-        select(AirspaceClearance)
-        .where(_meets(AirspaceClearance.geom, near), AirspaceClearance.valid_to >= at)
-        .order_by(AirspaceClearance.public_id)
-    )
-    return tuple(Clearance(r.kind, r.number, to_shape(r.geom), r.alt_max_agl_m, r.valid_from, r.valid_to) for r in rows)
-
-
-def _residential(session: Session, near: BaseGeometry) -> tuple[Residential, ...]:
-    rows = session.scalars(
-        select(ContextFeature)
-        .where(ContextFeature.layer == "residential", _meets(ContextFeature.geom, near))
-        .order_by(ContextFeature.public_id)
-    )
-    return tuple(Residential(row.name, to_shape(row.geom)) for row in rows)
 
 
 def drone_named(session: Session, name: str) -> Drone:
@@ -304,7 +121,7 @@ def judge_flight(session: Session, pack: RulePack, ground: Ground, flight: Fligh
     route, drone = flight.route, flight.drone
     widest_deg = max(route.camera_hfov_deg, drone.camera_hfov_deg)
     options = Options(route=route.public_id, hfov_deg=widest_deg, until=end)
-    return judge(session, pack, ground, mission_of(route).plan, Asked(start, options, drone))
+    return judge(session, pack, ground, mission_of(route).plan, _asked(flight, start, options))
 
 
 def judge_filed(session: Session, pack: RulePack, ground: Ground, flight: Flight) -> Verdict:
@@ -318,7 +135,11 @@ def judge_filed(session: Session, pack: RulePack, ground: Ground, flight: Flight
         hfov_deg=given.get("hfov_deg"),
     )
     plan = read_plan(flight.plan_bytes, flight.plan_name)
-    return judge(session, pack, ground, plan, Asked(start, options, flight.drone))
+    return judge(session, pack, ground, plan, _asked(flight, start, options))
+
+
+def _asked(flight: Flight, start: datetime, options: Options) -> Asked:
+    return Asked(start, options, flight.drone, pilot_id=flight.pilot_id, flight_id=flight.id)
 
 
 def window(flight: Flight) -> tuple[datetime, datetime]:

@@ -11,7 +11,7 @@ from flights.situation import Options
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
-from tests.database.flying import END, GROUND, START, change
+from tests.database.flying import END, GROUND, START, change, cleared, new_zone
 from tests.situations import R1, R2, R3, R4, drawn
 
 
@@ -106,3 +106,34 @@ def test_published_mission__read_from_the_database__has_the_published_digest(ses
 def test_fence__area_keeps_in_and_zones_keep_out(session):
     fence = queries.fence_of(session, find(session, t.PatrolRoute, "R1"), START, END)
     assert [(p.inclusion, len(p.ring)) for p in fence.polygons] == [(True, 4), (False, 4)]
+
+
+def test_DC_2__plan_check__is_told_of_the_air_that_another_flight_holds(services, work):
+    number = cleared(work)
+    assert found(ask(services, R1)) == ["flight.air_taken"]
+    with services.session() as session:
+        flight = find(session, t.Flight, number)
+        pack = queries.rules_for(services.rulebook, queries.mission_of(flight.route).plan, START)
+        assert queries.judge_flight(session, pack, GROUND, flight).ok, "a flight is not in its own way"
+
+
+def test_GD_16_1__verdict_on_a_flight__asks_for_the_licence_of_its_pilot(services, work, past_the_judge):
+    number = cleared(work)
+    change(past_the_judge, "UPDATE core.qualification SET valid_to = valid_from WHERE kind = 'uas_licence'")
+    with services.session() as session:
+        flight = find(session, t.Flight, number)
+        pack = queries.rules_for(services.rulebook, queries.mission_of(flight.route).plan, START)
+        assert found(queries.judge_flight(session, pack, GROUND, flight)) == ["flight.no_licence"]
+
+
+def test_GD_16_5__endurance_of_the_drone__is_read_and_counts(services, past_the_judge):
+    change(past_the_judge, "UPDATE core.drone SET endurance_min = 14")
+    assert found(ask(services, R1)) == ["flight.endurance"]
+
+
+def test_GD_16_5__zone_in_the_way_home__is_found_though_it_lies_far_from_the_line(services, past_the_judge):
+    """Home lies west and the line bows south around the zone: it is no nearer than a kilometre and a half."""
+    change(past_the_judge, "UPDATE core.privacy_zone SET valid_to = '2025-05-02'")
+    new_zone(past_the_judge, box(113.2699, 23.1388, 113.2701, 23.1390))
+    bow = [(113.2520, 23.1389), (113.2520, 23.1215), (113.2880, 23.1215), (113.2880, 23.1389)]
+    assert "flight.way_in_zone" in found(ask(services, [*bow, *bow[-2::-1]]))
