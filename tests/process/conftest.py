@@ -22,6 +22,7 @@ from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.simulated import START, free_port, simulator
 from tests.situations import R1, drawn
+from tests.station import Station
 from tests.world import HOME_AMSL_M
 
 __all__ = ["START", "free_port", "simulator"]
@@ -33,6 +34,20 @@ def simulated():
     """`simulated(**options)` starts a simulator and gives (simulator, URL) until the test ends."""
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(simulator(**options))
+
+
+@pytest.fixture
+def station():
+    """`station(**options)` starts a simulator and gives (simulator, station) until the test ends."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: object) -> tuple[Simulator, Station]:
+            running, url = stack.enter_context(simulator(**({"speed_up": 200.0} | options)))
+            made = Station(url, key=options.get("key"))
+            stack.callback(made.socket.close)
+            return running, made
+
+        yield make
 
 
 @pytest.fixture
