@@ -15,7 +15,7 @@ from web.identity.request_identity import current_actor, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.pilot import checking, queries
-from web.pilot.checking import Form, Result
+from web.pilot.checking import Form, Result, Upload
 from web.pilot.filing import file_from_desk
 from web.public.database import public_connection
 from web.public.overview import desk_map
@@ -27,14 +27,14 @@ UPLOAD_BYTES = limit("upload.bytes")
 @section.page("/pilot", GET=Permission.CHECK_PLAN)
 def desk() -> Response:
     """What waits, the form, one's own flights."""
-    return _page(checking.read_form(services().clock.now()), None)
+    return desk_page(checking.read_form(services().clock.now()), None)
 
 
 @section.page("/pilot/check", POST=Permission.CHECK_PLAN, max_body_bytes=UPLOAD_BYTES)
 def check() -> Response:
     """The verdict on an uploaded plan."""
     form = checking.read_form(services().clock.now())
-    return _page(form, checking.check(checking.read_upload(), form))
+    return desk_page(form, checking.check(checking.read_upload(), form))
 
 
 @section.page("/pilot/file", POST=Permission.FILE_FLIGHT, max_body_bytes=UPLOAD_BYTES)
@@ -47,7 +47,7 @@ def file_plan() -> Response:
     except RuleViolation as refused:
         if not wants_page():
             raise
-        return _page(form, checking.refusal_result(refused, upload.name), refused.status)
+        return desk_page(form, checking.refusal_result(refused, upload.name), refused.status)
     target = f"/pilot/flight/{public_id}"
     if request.headers.get("HX-Request"):
         # A redirect would be swapped into the result; the page as a whole goes there instead.
@@ -72,7 +72,8 @@ def _shapes(record: queries.FlightRecord) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
-def _page(form: Form, result: Result | None, status: int = 200) -> Response:
+def desk_page(form: Form, result: Result | None, status: int = 200, *, handed: Upload | None = None) -> Response:
+    """The whole desk; `handed` is a plan file that another page made, for its form to hold as if chosen there."""
     house = services()
     actor = current_actor()
     with house.session() as db:
@@ -94,6 +95,7 @@ def _page(form: Form, result: Result | None, status: int = 200) -> Response:
         result=result,
         config=config,
         max_mb=limit("plan.bytes") >> 20,
+        handed={"name": handed.name, "text": handed.data.decode()} if handed else None,
         **_headlines(waits),
         **offered,
     )

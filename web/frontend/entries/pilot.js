@@ -70,3 +70,12 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   }
 });
 map.once("load", readResult);
+
+// A plan that the survey page handed over stands in the form as if it had been chosen here.
+const planForm = document.getElementById("plan-form");
+if (planForm?.dataset.handed) {
+  const { name, text } = JSON.parse(planForm.dataset.handed);
+  const files = new DataTransfer();
+  files.items.add(new File([text], name));
+  planForm.elements.plan.files = files.files;
+}
