@@ -23,6 +23,7 @@ from flights.model import WireItem
 
 # A step that brings nothing is repeated after this time; ArduPilot itself asks again only every second.
 NUDGE_S = 0.25
+LEAST_NUDGE_S = 0.1
 MAX_NUDGE_S = 2.0
 MAX_NUDGES = 40
 TRANSFER_TRIES = 4
@@ -217,7 +218,7 @@ class MissionClient:
 
     def _pace(self, sent_at: float) -> None:
         smoothed_s = 0.8 * self._nudge_s + 0.2 * 3 * (time.monotonic() - sent_at)
-        self._nudge_s = min(max(smoothed_s, NUDGE_S), MAX_NUDGE_S)
+        self._nudge_s = min(max(smoothed_s, LEAST_NUDGE_S), MAX_NUDGE_S)
 
     def _check_line(self) -> None:
         if self._connection.silence_s > MAX_NUDGES * NUDGE_S:
