@@ -44,17 +44,18 @@ class Station:
             raise ConnectionResetError
         self.told += [m for m in self.codec.parse_buffer(data) or () if m.get_type() != "BAD_DATA"]
 
-    def hears(self, kind: str, within_s: float = 5.0, **fields):
-        """The first message like this from now on."""
-        deadline, seen = time.monotonic() + within_s, 0
-        while time.monotonic() < deadline:
-            for message in self.told[seen:]:
-                if message.get_type() == kind and all(getattr(message, k) == v for k, v in fields.items()):
-                    self.told.clear()
+    def hears(self, *kinds: str, within_s: float = 5.0, **fields):
+        """The first message like this that was not looked past yet; what came before it is."""
+        deadline = time.monotonic() + within_s
+        seen = 0
+        while True:
+            for place, message in enumerate(self.told[seen:], start=seen):
+                if message.get_type() in kinds and all(getattr(message, k) == v for k, v in fields.items()):
+                    del self.told[: place + 1]
                     return message
             seen = len(self.told)
+            assert time.monotonic() < deadline, (kinds, fields)
             self.read()
-        raise AssertionError(f"no {kind} {fields} within {within_s} s")
 
     def listens(self, seconds: float) -> list:
         self.told.clear()
@@ -81,7 +82,7 @@ class Station:
         """Uploads and returns the type of the acknowledgement."""
         self.send(mavlink.MAVLink_mission_count_message(1, 1, len(items), kind))
         for _ in items:
-            answer = self.either(asked, "MISSION_ACK")
+            answer = self.hears(asked, "MISSION_ACK", target_system=self.codec.srcSystem)
             if answer.get_type() == "MISSION_ACK":
                 return answer.type
             self.send(self.item(kind, answer.seq, *items[answer.seq]))
@@ -91,16 +92,6 @@ class Station:
         return mavlink.MAVLink_mission_item_int_message(
             1, 1, seq, frame, command, 0, 1, p1, 0.0, 0.0, 0.0, x, y, z, kind
         )
-
-    def either(self, *kinds: str):
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            for message in self.told:
-                if message.get_type() in kinds and message.target_system == self.codec.srcSystem:
-                    self.told.clear()
-                    return message
-            self.read()
-        raise AssertionError(kinds)
 
     def gets(self, kind: int) -> list:
         self.send(mavlink.MAVLink_mission_request_list_message(1, 1, kind))
