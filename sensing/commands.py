@@ -204,9 +204,11 @@ def _unlawful(work: Work, placed: Placed, flight: Flight) -> Iterable[Refusal]:
             measured=f"{100 * outside.area / placed.shown.area:.1f} %",
             place=shapely.geometry.mapping(outside),
         )
-    taken = set(work.session.scalars(select(FlightFrame.sha256).where(FlightFrame.flight_id == flight.id)))
-    strangers = [guest.name for guest in placed.guests if guest.sha256 not in taken]
-    if taken and strangers:
+    frames = select(FlightFrame.sha256, FlightFrame.quarantined).where(FlightFrame.flight_id == flight.id)
+    # A photo that saw a privacy zone is no photo of the flight for anybody who wants to look at it.
+    held = {row.sha256: row.quarantined for row in work.session.execute(frames)}
+    strangers = [guest.name for guest in placed.guests if held.get(guest.sha256, True)]
+    if held and strangers:
         yield refuse("GD-36.1", "scene.not_taken", name=name, measured=len(strangers), required=strangers[0])
 
 

@@ -208,10 +208,11 @@ def _verdicts(reports: tuple[Mapping[str, Any], Mapping[str, Any]] | None) -> di
     one, other = reports
     differing = {name: [one.get(name), other.get(name)] for name in _COMPARED if one.get(name) != other.get(name)}
     for name, near in _NEAR.items():
-        pair = [one.get(name), other.get(name)]
-        unknown = pair.count(None)
-        if unknown == 1 or (not unknown and abs(float(pair[0]) - float(pair[1])) > near):
-            differing[name] = pair
+        mine, theirs = one.get(name), other.get(name)
+        unknown = mine is None or theirs is None
+        differs = mine is not theirs if unknown else abs(float(mine or 0) - float(theirs or 0)) > near
+        if differs:
+            differing[name] = [mine, theirs]
     return differing
 
 
