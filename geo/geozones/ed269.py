@@ -263,9 +263,9 @@ def _daily_out(zone: Geozone, daily: Daily, losses: list[ZoneLoss]) -> dict[str,
 
 
 def _clock_out(at: time) -> str:
-    """A time of day as published examples write it, with hundredths."""
+    """A time of day as published examples write it, with hundredths, and an offset without a colon."""
     offset = datetime.combine(datetime(2000, 1, 1).date(), at).strftime("%z")  # noqa: DTZ001
-    zone = "Z" if offset in ("", "+0000") else f"{offset[:3]}:{offset[3:5]}"
+    zone = "Z" if offset in ("", "+0000") else offset
     return f"{at:%H:%M:%S}.{at.microsecond // 10_000:02d}{zone}"
 
 

@@ -262,6 +262,11 @@ def _texts_out(texts: Texts) -> list[dict[str, str]] | None:
     return [{"text": said, "lang": (language or _UNSAID)[:_LANGUAGE_OUT]} for said, language in texts] or None
 
 
+def _text_out(said: str | None) -> dict[str, str] | None:
+    """An address as a text with a language, which is what the standard's own schema has; examples have plain ones."""
+    return None if said is None else {"text": said, "lang": _UNSAID}
+
+
 def _period_out(period: Period) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name, at in (("startDateTime", period.start), ("endDateTime", period.end)):
@@ -289,9 +294,9 @@ def _authority_out(zone: Geozone, authority: Authority, losses: list[ZoneLoss]) 
         "name": _texts_out(authority.name),
         "service": _texts_out(authority.service),
         "contactName": _texts_out(authority.contact),
-        "siteURL": authority.site,
-        "email": authority.email,
-        "phone": authority.phone,
+        "siteURL": _text_out(authority.site),
+        "email": _text_out(authority.email),
+        "phone": _text_out(authority.phone),
     }
     return {name: value for name, value in body.items() if value is not None}
 

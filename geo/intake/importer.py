@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError
 
 from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.geozones import is_geozones
-from geo.geozones.privacy import ZoneOf, table_of
 from geo.intake.archive import TAKEN
 from geo.intake.columns import Cells, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
+from geo.intake.geozones import ZoneOf, table_of
 from geo.intake.layers import LAYERS, Intake, Layer
 from geo.intake.table import Row, Table
 from geo.intake.texts import geojson_table, read_csv, read_json
