@@ -219,19 +219,25 @@ def mark_set_down(work: Work, flight: Flight, reason: str) -> None:
     work.apply(flight, "set_down", reason=reason, record={"reason": reason})
 
 
-def mark_landed(work: Work, flight: Flight, *, tlog_sha256: str | None = None) -> None:
-    """The aircraft is down; the window ends with the landing."""
-    work.apply(flight, "land", record={"tlog_sha256": tlog_sha256})
-    flight.landed_at, flight.tlog_sha256 = work.now, tlog_sha256
+def mark_landed(work: Work, flight: Flight, *, tlog: Sequence[str] = ()) -> None:
+    """The aircraft is down; the window ends with the landing. `tlog` holds the SHA-256 of every raw record."""
+    work.apply(flight, "land", record={"tlog_sha256": list(tlog)})
+    flight.landed_at, flight.tlog_sha256 = work.now, _last(tlog)
     start = flight.airborne_at or flight.during.lower
     if start is not None and start < work.now:
         flight.during = Range(start, work.now)
 
 
-def mark_aborted(work: Work, flight: Flight, reason: str) -> None:
-    """The flight ends otherwise than planned."""
-    work.apply(flight, "abort", reason=reason, record={"reason": reason})
+def mark_aborted(work: Work, flight: Flight, reason: str, *, tlog: Sequence[str] = ()) -> None:
+    """The flight ends otherwise than planned. `tlog` holds the SHA-256 of every raw record."""
+    work.apply(flight, "abort", reason=reason, record={"reason": reason, "tlog_sha256": list(tlog)})
     flight.state_reason = reason
+    flight.tlog_sha256 = _last(tlog)
+
+
+def _last(tlog: Sequence[str]) -> str | None:
+    """The hash of the part of a raw record that holds its end; the hashes of all parts are in the ledger."""
+    return tlog[-1] if tlog else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -148,6 +149,14 @@ class Services:
             person = session.scalars(select(Person).where(Person.code == code)).one_or_none()
             if person is None:
                 raise not_found("actor.unknown", measured=code)
+            return actor_of(session, person, self.today)
+
+    def acting(self, person_id: uuid.UUID) -> Actor:
+        """The actor of somebody whose order is carried out now, with the roles held now; 404 where there is none."""
+        with self.session() as session:
+            person = session.get(Person, person_id)
+            if person is None:
+                raise not_found("actor.unknown", measured=str(person_id))
             return actor_of(session, person, self.today)
 
     def close(self) -> None:

@@ -97,9 +97,14 @@ class Judge:
 
     def _follow(self, fixes: Fixes, east: Floats, north: Floats, progress: Progress) -> Followed:
         if fixes.on_route.all():
+            progress.begun = True
             return self.course.follow(east, north, fixes.at_s, progress)
         came_from_m = progress.along_m
         on, count = np.flatnonzero(fixes.on_route), len(fixes)
+        if not progress.begun:
+            before = int(on[0]) if len(on) else count
+            self._note_way(fixes.at_s[:before], east[:before], north[:before], progress)
+            progress.begun = len(on) > 0
         found = Followed(np.empty(count), np.empty(count), np.ones(count, bool))
         followed = self.course.follow(east[on], north[on], fixes.at_s[on], progress)
         for whole, part in zip(found, followed, strict=True):
@@ -110,6 +115,18 @@ class Judge:
         progress_m = np.maximum.accumulate(np.concatenate([[came_from_m], np.where(followed.in_turn, followed[0], 0)]))
         found.along_m[off] = progress_m[np.searchsorted(on, off)]
         return found
+
+    def _note_way(self, at_s: Floats, east: Floats, north: Floats, progress: Progress) -> None:
+        """Notes when the aircraft was last short of its route: it may have flown along it ever since, heard or not.
+
+        Behind a silent stretch the item that is flown may be told later than the place: such fixes say nothing.
+        """
+        points = shapely.points(east, north)
+        along = shapely.line_locate_point(np.full(len(points), self.course.line), points)
+        beside = shapely.distance(points, self.course.line)
+        short = np.flatnonzero((beside > self.tolerance_m) | (along <= self.tolerance_m))
+        if len(short):
+            progress.seen_s = float(at_s[short[-1]])
 
     def _reasons(self, fixes: Fixes, found: Followed, height_off_m: Floats, came_from_m: float) -> Flags:
         limits = self.limits

@@ -31,12 +31,15 @@ class Standing:
 
 
 class Monitor:
-    """Follows one flight. Times are those of the fixes; `along_m` is where a flight that goes on has come to."""
+    """Follows one flight. Times are those of the fixes.
 
-    def __init__(self, judge: Judge, *, along_m: float = 0.0) -> None:
+    `along_m` is where a flight that goes on has come to, and `seen_s` when it was there.
+    """
+
+    def __init__(self, judge: Judge, *, along_m: float = 0.0, seen_s: float | None = None) -> None:
         self._judge = judge
         self._thread = Thread()
-        self._thread.progress.along_m = along_m
+        self._thread.progress.along_m, self._thread.progress.seen_s = along_m, seen_s
         self._standing = Standing(State.ACCEPTED, along_m, 0.0, None, (), changed=False, since_s=0.0)
 
     @property

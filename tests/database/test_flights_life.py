@@ -49,7 +49,7 @@ def report(unit, flight, *, landed=False):
         )
     unit.session.flush()
     if landed:
-        commands.mark_landed(unit, flight, tlog_sha256="0" * 64)
+        commands.mark_landed(unit, flight, tlog=["0" * 64])
 
 
 def report_only(work, number):

@@ -13,9 +13,10 @@ from sqlalchemy import select
 
 from flights import commands, queries
 from flights.ground import open_ground
+from flights.ordering import OrderKind
 from schemas.actors import Actor
 from schemas.store.work import Work, find
-from schemas.tables import Flight
+from schemas.tables import Flight, FlightOrder
 from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
 from web.wiring import Services
 
@@ -28,7 +29,11 @@ WORDS = {
         "airborne": "Armed; the mission starts.",
         "position": "item {item}/{items}  {lon:.5f} {lat:.5f}  {alt_rel_home_m:.0f} m  {speed_m_s:.1f} m/s  "
         "off route {lateral_m:.1f} m  battery {battery_pct} %  pictures {pictures}",
-        "deviating": "DEVIATING: {lateral_m:.1f} m from the route at {lon:.5f} {lat:.5f}.",
+        "deviating": "DEVIATING ({state}): {lateral_m:.1f} m from the route at {lon:.5f} {lat:.5f}.",
+        "resumed": "Taken up again; the record has a gap since {since}.",
+        "link": "Line {stage}: silent for {silence_s:.0f} s.",
+        "order": "Order {order}: {outcome}.",
+        "ordered_now": "{order} is ordered; skywarden flight orders {flight} tells what comes of it.",
         "ended": "Ended: {outcome}.",
         "stopping": "Stopping: it stays on the ground, or comes back. Press Ctrl-C again to let go of the line.",
         "flown": "Flight {flight}: {outcome}",
@@ -46,7 +51,11 @@ WORDS = {
         "airborne": "已解锁，任务开始。",
         "position": "第 {item}/{items} 项  {lon:.5f} {lat:.5f}  {alt_rel_home_m:.0f} 米  {speed_m_s:.1f} 米/秒  "
         "偏离 {lateral_m:.1f} 米  电量 {battery_pct}%  照片 {pictures}",
-        "deviating": "偏离航线：{lon:.5f} {lat:.5f} 处 {lateral_m:.1f} 米。",
+        "deviating": "偏离航线（{state}）：{lon:.5f} {lat:.5f} 处 {lateral_m:.1f} 米。",
+        "resumed": "已重新接管；自 {since} 起记录有缺口。",
+        "link": "链路 {stage}：静默 {silence_s:.0f} 秒。",
+        "order": "指令 {order}：{outcome}。",
+        "ordered_now": "已下达 {order}；用 skywarden flight orders {flight} 查看结果。",
         "ended": "结束：{outcome}。",
         "stopping": "正在停止：未起飞则不再起飞，已起飞则召回。再次按 Ctrl-C 将断开链路。",
         "flown": "飞行 {flight}：{outcome}",
@@ -174,6 +183,49 @@ def fly(services: Services, flight_id: str, url: str, **given: Any) -> None:  # 
     _say("record", tlog=flown.tlog, pictures=flown.pictures, **report)
     if handed_in is not None:
         _say("handed_in", count=handed_in)
+
+
+@flight.command("order")
+@flight_argument
+@click.argument("kind", type=click.Choice([str(kind) for kind in OrderKind]))
+@click.option("--reason", help="Why; kept with the order.")
+@as_person
+@pass_services
+def order(services: Services, flight_id: str, kind: str, reason: str | None, person: str | None) -> None:
+    """Orders something of the gateway that leads a flight; it is carried out within a second."""
+    with services.work(actor_for(services, person)) as work:
+        row = work.get(Flight, flight_id)
+        commands.order_flight(work, row, kind, params={"reason": reason})
+        work.commit()
+        _say("ordered_now", flight=row.public_id, order=kind)
+
+
+@flight.command("orders")
+@flight_argument
+@as_json
+@pass_services
+def orders(services: Services, flight_id: str, as_json: bool) -> None:
+    """What was ordered of a flight, and what came of it."""
+    with services.session() as session:
+        row = find(session, Flight, flight_id)
+        statement = select(FlightOrder).where(FlightOrder.flight_id == row.id).order_by(FlightOrder.id)
+        rows = [
+            {
+                "order": order.kind,
+                "ordered_at": order.ordered_at.isoformat(),
+                "taken_at": order.taken_at and order.taken_at.isoformat(),
+                "done_at": order.done_at and order.done_at.isoformat(),
+                "outcome": order.outcome,
+                "params": order.params,
+                "detail": order.detail,
+            }
+            for order in session.scalars(statement)
+        ]
+    if as_json:
+        echo_json(rows)
+        return
+    for one in rows:
+        click.echo(f"{one['ordered_at']:<34}{one['order']:<10}{one['outcome'] or '…'}")
 
 
 @flight.command("ingest")
