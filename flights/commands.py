@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import Range
 
-from flights import traffic
+from flights import air, approval
 from flights.formats import read_plan
 from flights.ordering import order_flight as order_flight
 from flights.precheck import plan_digest
@@ -173,8 +173,10 @@ def await_airspace(work: Work, flight: Flight) -> None:
 
 def clear(work: Work, flight: Flight, ground: Ground, *, seen_version: int | None = None) -> None:
     """The unit head clears a flight: from now on it may be uploaded and flown in its window, and holds its air."""
-    work.apply(flight, "clear", expected_version=seen_version, ground=ground)
-    traffic.take(work.session, flight, traffic.air_of(flight, work.pack_for(flight), ground))
+    approved = approval.prepared(work, flight, ground)
+    work.apply(flight, "clear", expected_version=seen_version, ground=ground, record=approved.record)
+    flight.approval = approved.facts
+    air.take(work.session, flight, approved.air)
 
 
 def cancel(work: Work, flight: Flight, reason: str) -> None:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from flights import queries, traffic
+from flights import papers, queries, traffic
 from flights.canonical import fence_digest
 from flights.checks_air import mark_refusals
+from flights.filing_sheet import APPROVAL, first_day
 from flights.precheck import Verdict
 from geo.periods import months_after
 from schemas.machine import Context, Guard, label
@@ -221,6 +222,20 @@ def air_is_free(context: Context) -> Iterable[Refusal]:
     return traffic.refusals(traffic.conflicts(context.session, flight, air), context.pack.zone)
 
 
+def filed_in_time(context: Context) -> Iterable[Refusal]:
+    """GD-16.2: what the airspace office must be asked for is held, or can still be asked for in time."""
+    flight: Flight = context.subject
+    sheet = papers.sheet_of(context.session, context.pack, context.params["ground"], flight, context.now)
+    if context.pack["uav.filing.late"] == "refuse" and sheet.needs == APPROVAL and sheet.too_late:
+        yield refuse(
+            "GD-16.2",
+            "flight.filing_missed",
+            measured=_local(context, context.now),
+            required=_local(context, sheet.apply_by.at),
+            earliest=first_day(context.pack, context.now),
+        )
+
+
 def mark_checked(context: Context) -> Iterable[Refusal]:
     """GD-16.4: the aircraft carries a mark that was checked lately."""
     flight: Flight = context.subject
@@ -342,6 +357,7 @@ GUARDS: dict[str, Guard] = {
     "DC-2:plan_passes_check": plan_passes_check,
     "GD-16.2:airspace_cleared": airspace_cleared,
     "DC-2:air_is_free": air_is_free,
+    "GD-16.2:filed_in_time": filed_in_time,
     "GD-16.4:mark_checked": mark_checked,
     "GD-14.2:aircraft_active": aircraft_active,
     "DC-1:vehicle_holds_the_published_mission": vehicle_holds_the_published_mission,

@@ -1,27 +1,22 @@
-"""The air that flights hold, as the database keeps it: taken at clearing, looked at by whoever plans beside it."""
+"""The air that a flight needs, and which other flights stand in its way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from geoalchemy2 import functions as gis
 from shapely.geometry import GeometryCollection
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
+from flights.air import traffic_near
 from flights.profile import Ground, Profile, profile
 from flights.queries import mission_of, window
 from flights.situation import Volume
 from flights.volumes import Held, Overlap, Spacing, duration, occupied, overlaps
-from geo import shapes
 from schemas.refusals import Refusal, refuse
 from schemas.rules import RulePack
-from schemas.tables import SRID, Flight, FlightVolume
+from schemas.tables import Flight
 
 
 def air_of(flight: Flight, pack: RulePack, ground: Ground) -> list[Held]:
@@ -44,49 +39,16 @@ def _path(flight: Flight, ground: Ground) -> tuple[Profile, float]:
     return profile(mission.plan, ground), mission.speed_mps or flight.drone.cruise_speed_m_s
 
 
-def take(session: Session, flight: Flight, air: Sequence[Held]) -> None:
-    """Writes the volumes of a flight that is being cleared; the database refuses what another flight holds."""
-    session.flush()  # The database lets only a cleared flight hold air, so its state is written first.
-    session.add_all(
-        FlightVolume(
-            flight_id=flight.id,
-            ordinal=number,
-            part=volume.part,
-            geom=shapes.element(volume.geom),
-            alt_agl_min_m=volume.alt_agl_min_m,
-            alt_agl_max_m=volume.alt_agl_max_m,
-            during=Range(volume.start, volume.end),
-        )
-        for number, volume in enumerate(air)
-    )
-
-
-def traffic_near(
-    session: Session, near: BaseGeometry, start: datetime, end: datetime, *, without: UUID | None = None
-) -> tuple[Volume, ...]:
-    """The volumes that other flights hold in the bounding box of a geometry (EPSG:4326) in that time.
-
-    `without` is the flight that asks, which does not stand in its own way.
-    """
-    meets: ColumnElement[bool] = FlightVolume.geom.bool_op("&&")(gis.ST_MakeEnvelope(*near.bounds, SRID))
-    statement = (
-        select(FlightVolume, Flight.public_id)
-        .join(Flight, Flight.id == FlightVolume.flight_id)
-        .where(FlightVolume.freed_at.is_(None), meets, FlightVolume.during.op("&&")(func.tstzrange(start, end)))
-        .order_by(Flight.public_id, FlightVolume.ordinal)
-    )
-    if without is not None:
-        statement = statement.where(FlightVolume.flight_id != without)
-    return tuple(_volume(row, number) for row, number in session.execute(statement))
+def others(session: Session, flight: Flight, air: Sequence[Volume]) -> tuple[Volume, ...]:
+    """The volumes that other flights hold around the air that a flight needs, while it needs it."""
+    around = GeometryCollection([volume.geom for volume in air])
+    start, end = min(volume.start for volume in air), max(volume.end for volume in air)
+    return traffic_near(session, around, start, end, without=flight.id)
 
 
 def conflicts(session: Session, flight: Flight, air: Sequence[Volume]) -> list[Overlap]:
     """What other flights hold of the air that a flight needs, flight by flight."""
-    if not air:
-        return []
-    around = GeometryCollection([volume.geom for volume in air])
-    start, end = min(volume.start for volume in air), max(volume.end for volume in air)
-    return overlaps(air, traffic_near(session, around, start, end, without=flight.id))
+    return overlaps(air, others(session, flight, air))
 
 
 def refusals(found: Iterable[Overlap], zone: ZoneInfo) -> Iterable[Refusal]:
@@ -102,10 +64,3 @@ def refusals(found: Iterable[Overlap], zone: ZoneInfo) -> Iterable[Refusal]:
             required=f"{free:%Y-%m-%d %H:%M}",
             place=overlap.place,
         )
-
-
-def _volume(row: FlightVolume, number: str) -> Volume:
-    start, end = row.during.lower, row.during.upper
-    if start is None or end is None:
-        raise ValueError("a volume has a start and an end")
-    return Volume(number, shapes.polygon(row.geom), row.alt_agl_min_m, row.alt_agl_max_m, start, end)

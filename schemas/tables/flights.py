@@ -52,6 +52,7 @@ class Flight(Stated, Base):
     state_reason: Mapped[str | None]
     filing_key: Mapped[str | None]
     filing_sha256: Mapped[str | None]
+    approval: Mapped[dict[str, Any] | None]  # what the unit head approved; its hash is in the ledger
 
     plan: Mapped[InspectionPlan] = relationship()
     route: Mapped[PatrolRoute] = relationship()

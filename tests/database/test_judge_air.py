@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
-from flights import commands, traffic
+from flights import commands
+from flights.air import traffic_near
+from geo import shapes
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.judge import translate
@@ -99,11 +101,11 @@ class TestClearing:
 
     def test_DC_2__check_is_told_of_the_traffic_and_not_of_ones_own(self, work, session):
         first, second = cleared(work), prechecked(work)
-        near = traffic.shapes.line(row(session, first).route.geom)
-        found = traffic.traffic_near(session, near, START, END, without=row(session, second).id)
+        near = shapes.line(row(session, first).route.geom)
+        found = traffic_near(session, near, START, END, without=row(session, second).id)
         assert {volume.flight for volume in found} == {first}
-        assert traffic.traffic_near(session, near, START, END, without=row(session, first).id) == ()
-        assert traffic.traffic_near(session, near, END + timedelta(hours=1), END + timedelta(hours=2)) == ()
+        assert traffic_near(session, near, START, END, without=row(session, first).id) == ()
+        assert traffic_near(session, near, END + timedelta(hours=1), END + timedelta(hours=2)) == ()
 
 
 def land(work, clock, number):

@@ -231,3 +231,48 @@ def test_row_72__double_click__one_flight(pilot, services):
     other = send(pilot, geojson(R1), where="file", key=key, minutes="21")
     assert (other.status_code, rules(other)) == (422, ["idempotency.mismatch"])
     assert f'name="key" value="{key}"' not in said(pilot.get("/pilot", headers=HTML))
+
+
+class TestPapers:
+    @pytest.fixture
+    def number(self, pilot):
+        return send(pilot, geojson(R1), where="file").headers["Location"].rsplit("/", 1)[1]
+
+    def test_flight__shows_its_filing_sheet(self, pilot, number):
+        page = said(pilot.get(f"/pilot/flight/{number}", headers=HTML))
+        assert "Filing sheet" in page
+        assert "suitable for flying without an application" in page
+        assert "approval.json" not in page
+        assert "适飞空域" in said(pilot.get(f"/pilot/flight/{number}?lang=zh", headers=HTML))
+
+    def test_flight__over_a_listed_place__shows_what_was_missed(self, pilot, number, admin):
+        admin.execute(
+            "INSERT INTO core.context_feature (id, public_id, layer, kind, name, attributes, geom, origin) VALUES"
+            " (gen_random_uuid(), 'CF-W', 'airspace', 'drinking_water_source', 'Upper reservoir', '{}',"
+            " ST_MakeEnvelope(113.27, 23.12, 113.272, 23.13, 4326), 'sample')"
+        )
+        page = said(pilot.get(f"/pilot/flight/{number}", headers=HTML))
+        assert "Upper reservoir" in page
+        assert "2025-07-02 12:00" in page
+        assert "2 h 0 min left" in page
+
+    def test_approval__not_before_clearing(self, pilot, number):
+        assert pilot.get(f"/pilot/flight/{number}/approval.json", headers=HTML).status_code == 409
+
+    @pytest.mark.parametrize("who", ["F1", "H1", "C1"])
+    def test_approval__for_the_pilot_and_those_who_look_on(self, signed_in, pilot, number, who):
+        assert signed_in("H1").post(f"/pilot/flight/{number}/clear", headers=SAME_ORIGIN).status_code == 303
+        client = signed_in(who)
+        answer = client.get(f"/pilot/flight/{number}/approval.json", headers=HTML)
+        assert (answer.status_code, answer.mimetype) == (200, "application/json")
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{number}.approval.json"'
+        assert answer.get_json()["approved"]["flight"] == number
+        assert answer.get_json()["sample"] is True
+        page = client.get(f"/pilot/flight/{number}/approval.html?lang=zh", headers=HTML)
+        assert "批准文件" in said(page)
+        assert "示例数据" in said(page)
+        assert "approval.html" in said(pilot.get(f"/pilot/flight/{number}", headers=HTML))
+        assert "approval.html" in said(signed_in("H1").get(f"/pilot/flight/{number}/watch", headers=HTML))
+
+    def test_approval__of_no_such_flight__404(self, pilot):
+        assert pilot.get("/pilot/flight/FL-NONE/approval.json", headers=HTML).status_code == 404

@@ -39,6 +39,8 @@ MATRIX = {
     ("/pilot/flight/<public_id>/track.json", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/events", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/order", "POST"): WATCHERS,
+    ("/pilot/flight/<public_id>/approval.json", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/approval.html", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/clear", "POST"): {Role.UNIT_HEAD},
     ("/review", "GET"): {Role.OFFICER},
     ("/review/<public_id>", "GET"): {Role.OFFICER},

@@ -18,6 +18,7 @@ from schemas.actors import Actor
 from schemas.store.work import Work, find
 from schemas.tables import Flight, FlightOrder
 from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
+from web.cli.flight_approval import approval, sheet
 from web.wiring import Services
 
 WORDS = {
@@ -76,6 +77,10 @@ frames_option = click.option(
 @click.group()
 def flight() -> None:
     """Flights along published routes: what was filed, cleared, flown, aborted and closed."""
+
+
+flight.add_command(approval)
+flight.add_command(sheet)
 
 
 @flight.command("list")

@@ -78,6 +78,7 @@ class FlightRecord:
     deviation_vertical_m: float | None
     stayed_inside: bool | None
     note: str | None
+    approved: bool
     route: Mapping[str, Any]
     track: Mapping[str, Any] | None
     bounds: tuple[float, float, float, float]
@@ -125,6 +126,7 @@ def flight_of(db: Session, actor: Actor, public_id: str, now: datetime) -> Fligh
         deviation_vertical_m=flight.deviation_vertical_m,
         stayed_inside=flight.stayed_inside,
         note=flight.deviation_note or flight.state_reason,
+        approved=flight.approval is not None,
         route=mapping(line),
         track=mapping(to_shape(flight.flown_track)) if flight.flown_track is not None else None,
         bounds=line.bounds,

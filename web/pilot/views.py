@@ -14,9 +14,10 @@ from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
-from web.pilot import checking, queries
+from web.pilot import checking, papers, queries
 from web.pilot.checking import Form, Result, Upload
 from web.pilot.filing import file_from_desk
+from web.pilot.watching import flight_to_watch
 from web.public.database import public_connection
 from web.public.overview import desk_map
 
@@ -61,9 +62,10 @@ def flight(public_id: str) -> str:
     house = services()
     with house.session() as db:
         record = queries.flight_of(db, current_actor(), public_id, house.clock.now())
+        sheet = papers.sheet_of(db, flight_to_watch(db, current_actor(), public_id))
     with public_connection() as public:
         config = desk_map(public) | {"bounds": record.bounds}
-    return render_template("pilot/flight.html", flight=record, config=config | {"plan": _shapes(record)})
+    return render_template("pilot/flight.html", flight=record, sheet=sheet, config=config | {"plan": _shapes(record)})
 
 
 def _shapes(record: queries.FlightRecord) -> dict[str, Any]:

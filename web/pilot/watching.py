@@ -49,6 +49,7 @@ class Watched:
     home: LonLat
     bounds: tuple[float, float, float, float]
     own: bool
+    approved: bool
 
     @property
     def is_over(self) -> bool:
@@ -102,6 +103,7 @@ def watched(flight: Flight, actor: Actor, tolerance_m: float, length_m: float) -
         home=home,
         bounds=corridor.union(Point(home)).bounds,
         own=flight.pilot_id == actor.person_id,
+        approved=flight.approval is not None,
     )
 
 

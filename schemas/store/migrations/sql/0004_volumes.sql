@@ -145,3 +145,13 @@ ALTER TABLE core.flight
 CREATE TRIGGER filing_key_is_final BEFORE UPDATE ON core.flight FOR EACH ROW
     WHEN ((OLD.filing_key, OLD.filing_sha256) IS DISTINCT FROM (NEW.filing_key, NEW.filing_sha256))
     EXECUTE FUNCTION core.refuse_change('rule__DC-2__order_is_final');
+
+-- ---------------------------------------------------------------------------------------------
+-- What the unit head approved, as it was then; its hash is in the ledger event of the clearing
+-- ---------------------------------------------------------------------------------------------
+
+ALTER TABLE core.flight ADD COLUMN approval jsonb;
+CREATE TRIGGER approval_is_final BEFORE UPDATE ON core.flight FOR EACH ROW
+    WHEN (OLD.approval IS DISTINCT FROM NEW.approval
+        AND NOT (OLD.approval IS NULL AND NEW.state = 'cleared'))
+    EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__record_is_fixed');
