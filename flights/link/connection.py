@@ -137,6 +137,7 @@ class Connection:
         self._inboxes: list[Inbox] = []
         self._listeners: list[Listener] = []
         self._alarmed: list[Callable[[Alarm], None]] = []
+        self._alarms: list[Alarm] = []
         self._suspicious: Counter[str] = Counter()
         self._bucket = Bucket(FLOOD_BYTES_PER_S)
         self._lock = threading.Lock()
@@ -221,9 +222,14 @@ class Connection:
         """Calls `listener(alarm)`, in the reading thread, when frames are dropped that should not have come.
 
         A genuine frame of another system alarms at once, everything else at the third frame that claims to be of
-        the vehicle; after that each tenfold, so that a flood of frames makes no flood of alarms.
+        the vehicle; after that each tenfold, so that a flood of frames makes no flood of alarms. Those that were
+        raised before, while the vehicle was still looked for, are told now.
         """
-        self._alarmed.append(listener)
+        with self._lock:
+            earlier = list(self._alarms)
+            self._alarmed.append(listener)
+        for alarm in earlier:
+            listener(alarm)
 
     # -- the thread ---------------------------------------------------------------------------------
 
@@ -322,7 +328,10 @@ class Connection:
             return
         alarm = Alarm(reason, count, *source)
         log.warning("link %s: %d frames dropped, %s, source %d/%d", self._pipe.url, count, reason, *source)
-        for listener in self._alarmed:
+        with self._lock:
+            self._alarms.append(alarm)
+            listeners = list(self._alarmed)
+        for listener in listeners:
             try:
                 listener(alarm)
             except Exception:

@@ -8,18 +8,17 @@ import queue
 import threading
 from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from flights.link.clocks import utc_of
 from geo.types import LonLat
 from schemas.clock import Clock
 
 KEPT_TEXTS = 50
 FEED_SIZE = 20_000
-# Before a GPS fix SYSTEM_TIME counts from 1970; no flight is older than this.
-EARLIEST_UTC = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -133,10 +132,8 @@ class Telemetry:
         self.samples.put_nowait(sample)
 
     def _system_time(self, message: Any) -> None:  # noqa: ANN401
-        if message.time_unix_usec:
-            utc = datetime.fromtimestamp(message.time_unix_usec / 1e6, UTC)
-            if utc > EARLIEST_UTC:
-                self._utc_at_boot = utc - timedelta(milliseconds=message.time_boot_ms)
+        if (utc := utc_of(message.time_unix_usec)) is not None:
+            self._utc_at_boot = utc - timedelta(milliseconds=message.time_boot_ms)
 
     def _status(self, message: Any) -> None:  # noqa: ANN401
         healthy = message.onboard_control_sensors_health & mavlink.MAV_SYS_STATUS_PREARM_CHECK

@@ -16,6 +16,7 @@ from typing import Any, Self
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link import _dronekit_compat
+from flights.link.clocks import ClockWatch
 from flights.link.commands import CommandClient
 from flights.link.connection import Connection
 from flights.link.errors import LinkLost, VehicleRefused
@@ -100,7 +101,9 @@ class VehicleLink:
         self.commands = CommandClient(connection, self.modes.ordered)
         self.missions = MissionClient(connection)
         self.telemetry = Telemetry(clock)
+        self.clock = ClockWatch(clock)
         connection.forward(self.telemetry.take)
+        connection.forward(self.clock.take)
         connection.forward(self.modes.take)
         dronekit = _dronekit_compat.load()
         self.vehicle = dronekit.Vehicle(_Handler(connection, self.commands))

@@ -299,3 +299,11 @@ def test_60__random_and_mangled_bytes__no_exception_leaves_the_link(plain, signe
         assert each.connection._thread.is_alive()
         assert each.connection.counts["listener.error"] == 0
         assert all(message.get_type() == "HEARTBEAT" for message in each.heard if key)
+
+
+def test_52__alarm_before_anybody_listened__told_when_somebody_does(signed):
+    signed.peer(OTHER).beat(3)
+    assert signed.counts("link.signature", 3)
+    late: list[Alarm] = []
+    signed.connection.on_alarm(late.append)
+    assert late == signed.alarms == [Alarm("link.signature", 3, 1, 1)]

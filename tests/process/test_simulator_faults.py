@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,20 @@ from flights.simulator.options import Faults, Options, read_key
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
 from tests.simulated import simulator
-from tests.station import ACCEPTED, FENCE, HOME_ITEM, MISSION, SHORT, TAKEOFF, WAYPOINT, Station, placed, take_off, wait
+from tests.station import (
+    ACCEPTED,
+    FENCE,
+    HOME_ITEM,
+    MISSION,
+    SHORT,
+    TAKEOFF,
+    WAYPOINT,
+    Station,
+    placed,
+    settled,
+    take_off,
+    wait,
+)
 from web.cli import simulator as command
 
 KEY = bytes(range(32))
@@ -328,3 +342,25 @@ def test_command__key_file__bytes_or_hex(flown, tmp_path, content, good):
 def test_options__fault_out_of_range__refused(faults):
     with pytest.raises(RuleViolation), simulator(faults=Faults(**faults)):
         pass
+
+
+# -- clocks -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("off_s", "doubts"), [(0, []), (600, ["ahead"]), (-600, ["behind"])])
+def test_57__vehicles_clock__offset_is_known_and_flagged(off_s, doubts):
+    start = SystemClock().now() + timedelta(seconds=off_s)
+    with simulator(start_time=start, speed_up=10.0) as (vehicle, url), VehicleLink.connect(url, SystemClock()) as link:
+        settled(vehicle, 12.0)
+        link.commands.run(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, 2.0, 1e6)
+        wait(lambda: link.clock.standing.offset_s is not None)
+        assert link.clock.standing.offset_s == pytest.approx(off_s, abs=30)
+        assert link.clock.standing.render()["doubts"] == doubts
+
+
+def test_57__no_time_of_day_before_the_fix__boot_only():
+    with simulator(speed_up=1.0) as (_, url), VehicleLink.connect(url, SystemClock()) as link:
+        for message_id in (2.0, 33.0):
+            link.commands.run(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, 20_000.0)
+        wait(lambda: link.clock.standing.doubts)
+        assert link.clock.standing.render() == {"offset_s": None, "doubts": ["boot_only"]}
