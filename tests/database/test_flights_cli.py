@@ -106,8 +106,8 @@ def test_check__text__says_everything_in_both_languages(run, file):
 
 
 def test_check__no_plan__same_shape_of_answer(run, tmp_path):
-    path = tmp_path / "x.kml"
-    path.write_text("<kml/>", encoding="utf-8")
+    path = tmp_path / "x.gpx"
+    path.write_text("<gpx/>", encoding="utf-8")
     result = run("check", path, "--json")
     assert result.exit_code == 1
     assert body(result)["refusals"][0]["rule"] == "plan.format"
