@@ -60,6 +60,7 @@ def generate(spec: SurveySpec, around: Around) -> Survey:
     Raises RuleViolation: 422 for what is too large, too fast for the camera, or nothing to see; 409 where the
     ground is not known, where home or a way cannot be had without seeing something private.
     """
+    spec = replace(spec, roll_margin_deg=max(spec.roll_margin_deg, around.roll_margin_deg))
     refuse_fast(spec.camera, spec.trigger_m, spec.speed_mps)
     refuse_large(spec)
     plane = Plane.at(spec.area)

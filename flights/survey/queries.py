@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flights.profile import Ground
-from flights.queries import PUBLIC_STATES
+from flights.surroundings import PUBLIC_STATES
 from flights.survey.camera import CameraModel
 from flights.survey.spec import Around, SurveySpec, refuse_large
 from geo import shapes
@@ -63,10 +63,11 @@ def surroundings(session: Session, rulebook: Rulebook, ground: Ground, spec: Sur
     refuse_large(spec)
     extent = _extent(spec)
     pack = rulebook.at_place(extent, at)
-    reach_m = _NEIGHBOURHOOD_M + spec.camera.view(spec.roll_margin_deg).corner_m(spec.alt_agl_m)
+    roll_margin_deg = pack["uav.camera"].roll_margin_deg
+    reach_m = _NEIGHBOURHOOD_M + spec.camera.view(roll_margin_deg).corner_m(spec.alt_agl_m)
     buffer_m = pack["privacy.buffer_m"]
     zones = zones_near(session, extent, at, at + ZONES_AHEAD, extra_buffer_m=reach_m + buffer_m)
-    return Around(ground, zones, buffer_m, _area_around(session, spec.area))
+    return Around(ground, zones, buffer_m, _area_around(session, spec.area), roll_margin_deg)
 
 
 def _extent(spec: SurveySpec) -> BaseGeometry:

@@ -70,6 +70,10 @@ class SurveySpec:
             # NaN is in no range.
             if value is not None and not least <= value <= most:
                 yield _not_in(name, f"{value:g}", f"{least:g}-{most:g}")
+        widest_deg = 180.0 - 2 * self.roll_margin_deg
+        if max(self.camera.hfov_deg, self.camera.vfov_deg) >= widest_deg:
+            measured = f"{max(self.camera.hfov_deg, self.camera.vfov_deg):.0f}°"
+            yield refuse("flight.camera_angle", "flight.camera_angle", measured=measured, required=f"< {widest_deg:g}°")
         if isinstance(self.area, LineString) and self.width_m is None:
             least, most = RANGES["width_m"]
             yield _not_in("width_m", "-", f"{least:g}-{most:g}")
@@ -118,14 +122,15 @@ def _km2(area_m2: float) -> str:
 class Around:
     """Where a survey is asked for.
 
-    The ground, the zones that hold, what the rules add to their buffers (m), and the published area
-    (EPSG:4326) that nothing may be seen beyond.
+    The ground, the zones that hold, what the rules add to their buffers (m), the published area (EPSG:4326)
+    that nothing may be seen beyond, and the roll that the rules reckon with at least.
     """
 
     ground: Ground
     zones: Sequence[Zone] = ()
     buffer_m: float = 0.0
     keep_in: BaseGeometry | None = None
+    roll_margin_deg: float = 0.0
 
 
 @dataclass(frozen=True)

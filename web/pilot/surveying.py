@@ -250,7 +250,7 @@ def _left_out(stats: Stats) -> list[tuple[str, str]]:
         return []
     share = f"{math.ceil(stats.behind * 1000) / 10:.1f} %"
     told = gettext("%(share)s, from where the straight way home is not free: survey it from another place", share=share)
-    return [(gettext("Left out"), told)]
+    return [(gettext("Not flown over"), told)]
 
 
 def _features(spec: SurveySpec, survey: Survey) -> list[dict[str, Any]]:

@@ -255,8 +255,11 @@ def test_GD_16_5__cliff_beside_the_zone__laid_out_for_it():
     assert clear(survey, ground=Cliff())
 
 
-def test_GD_16_5__roll_margin__kept_too():
-    survey = generate(spec(home=HOME, roll_margin_deg=5.0), AROUND)
+@pytest.mark.parametrize("by_the_rules", [True, False])
+def test_GD_16_5__roll_margin__kept_too(by_the_rules):
+    asked, rules = (0.0, 5.0) if by_the_rules else (5.0, 0.0)
+    around = Around(FlatGround(), (ZONE,), 0.0, PA1, roll_margin_deg=rules)
+    survey = generate(spec(home=HOME, roll_margin_deg=asked), around)
     camera = Camera(P4P.hfov_deg, P4P.vfov_deg, roll_margin_deg=5.0)
     assert not hits(profile(survey.plan, FlatGround()).footprint(camera), (ZONE,))
 
@@ -379,6 +382,11 @@ def test_spec__several_out_of_range__all_told():
     with pytest.raises(RuleViolation) as caught:
         spec(alt_agl_m=0.0, side=2.0)
     assert len(caught.value.refusals) == 2
+
+
+def test_spec__lens_that_sees_the_horizon_with_its_roll__refused():
+    with pytest.raises(RuleViolation, match="camera_angle"):
+        spec(camera=CameraModel.of_angle(150.0, (100, 100)), roll_margin_deg=15.0)
 
 
 def test_corridor__without_a_width__refused():

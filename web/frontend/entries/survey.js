@@ -181,14 +181,17 @@ document.getElementById("clear").addEventListener("click", () => {
 
 let waiting = 0;
 let asked = null;
+let moving = false;
 
 function ask({ move = false } = {}) {
   keep();
   clearTimeout(waiting);
-  waiting = setTimeout(() => fetchResult(move), WAIT_MS);
+  // A question that moves the map is not forgotten when another one takes its place.
+  moving ||= move;
+  waiting = setTimeout(fetchResult, WAIT_MS);
 }
 
-async function fetchResult(move) {
+async function fetchResult() {
   asked?.abort();
   const mine = (asked = new AbortController());
   result.setAttribute("aria-busy", "true");
@@ -198,7 +201,8 @@ async function fetchResult(move) {
     });
     const said = await answer.json();
     if (answer.ok) result.innerHTML = said.html;
-    show(said.geo ?? {}, move);
+    show(said.geo ?? {}, moving);
+    moving = false;
   } catch (error) {
     // A newer question took its place; anything else leaves the form as it is, and the button still works.
     if (error.name === "AbortError") return;
@@ -238,7 +242,7 @@ form.addEventListener("submit", (event) => {
   // Laying out needs no new page; files and the check are answers of their own.
   if (event.submitter?.hasAttribute("formaction")) return;
   event.preventDefault();
-  fetchResult(true);
+  ask({ move: true });
 });
 
 // -- nothing is lost ----------------------------------------------------------------------------------
