@@ -85,6 +85,7 @@ class Fixes:
             alt_agl_m=sample.alt_rel_home_m + self._home_m - ground_m,
             speed_m_s=sample.ground_speed_m_s,
             on_route=self._span.covers(sample.mission_seq),
+            utc_s=sample.received_at.timestamp(),
         )
 
     def _height_m(self, lon: float, lat: float) -> float:

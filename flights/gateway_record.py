@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from shapely import LineString, Point, get_coordinates
+from shapely import Point, get_coordinates
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from flights import tracks
 from flights.commands import mark_aborted
 from flights.link.recorder import sha256_of
 from geo import shapes
@@ -25,8 +26,6 @@ from schemas.tables.base import Shape
 
 # Positions come several times a second while somebody follows the flight.
 ABANDONED_AFTER_S = 60.0
-# The stored track leaves out what lies within this of the straight line, in degrees (about 0.5 m).
-TRACK_TOLERANCE_DEG = 5e-6
 
 
 class House(Protocol):
@@ -103,8 +102,4 @@ def parts_of(house: House, public_id: str) -> list[dict[str, Any]]:
 
 def line_of(good: Sequence[Point]) -> Shape | None:
     """Positions as a line for a geometry column, None when the aircraft was never seen to move."""
-    if len(good) < 2:
-        return None
-    # The plain simplification: the other one keeps every point of a track that returns over itself.
-    track = LineString(get_coordinates(good)).simplify(TRACK_TOLERANCE_DEG, preserve_topology=False)
-    return shapes.element(track) if track.length > 0 else None
+    return tracks.line_of(*get_coordinates(good).T)

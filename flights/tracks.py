@@ -6,14 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely import LineString
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from flights.conformance import STATES, Fixes, Judged
+from flights.conformance import STATES, Judged
+from geo import shapes
 from schemas.tables import Flight, TelemetryPoint
+from schemas.tables.base import Shape
 
 Floats = NDArray[np.float64]
 
+# A stored track leaves out what lies within this of the straight line, in degrees (about 0.5 m).
+LINE_TOLERANCE_DEG = 5e-6
 UNKNOWN = -1
 """The code of a state that nobody judged."""
 
@@ -80,9 +85,18 @@ def track_of(session: Session, flight: Flight) -> StoredTrack:
     )
 
 
-def track_from(judged: Judged, fixes: Fixes | None = None) -> StoredTrack:
+def line_of(lon: Floats, lat: Floats) -> Shape | None:
+    """Positions as a line for a geometry column, None when the aircraft was never seen to move."""
+    if len(lon) < 2:
+        return None
+    # The plain simplification: the other one keeps every point of a track that returns over itself.
+    line = LineString(np.column_stack([lon, lat])).simplify(LINE_TOLERANCE_DEG, preserve_topology=False)
+    return shapes.element(line) if line.length > 0 else None
+
+
+def track_from(judged: Judged) -> StoredTrack:
     """The same of what was judged from a log, for a replay of a flight that had no link."""
-    of = fixes or judged.fixes
+    of = judged.fixes
     count = len(of)
     return StoredTrack(
         t=of.utc_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import shapely
@@ -97,7 +98,7 @@ class Judge:
 
     def _follow(self, fixes: Fixes, east: Floats, north: Floats, progress: Progress) -> Followed:
         if fixes.on_route.all():
-            progress.begun = True
+            progress.begun = progress.begun or len(fixes) > 0
             return self.course.follow(east, north, fixes.at_s, progress)
         came_from_m = progress.along_m
         on, count = np.flatnonzero(fixes.on_route), len(fixes)
@@ -121,7 +122,7 @@ class Judge:
 
         Behind a silent stretch the item that is flown may be told later than the place: such fixes say nothing.
         """
-        points = shapely.points(east, north)
+        points: Any = shapely.points(east, north)
         along = shapely.line_locate_point(np.full(len(points), self.course.line), points)
         beside = shapely.distance(points, self.course.line)
         short = np.flatnonzero((beside > self.tolerance_m) | (along <= self.tolerance_m))

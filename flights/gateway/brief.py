@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from flights import commands, queries
 from flights.canonical import fence_digest
-from flights.conformance import Judge, RouteShape
+from flights.conformance import Judge
 from flights.gateway.nearby import Nearby
 from flights.gateway_orders import RouteSpan, orders_of
 from flights.gateway_record import House
 from flights.link.sequence import Orders
 from flights.profile import Ground
-from geo import shapes
+from flights.verdicts import case_of
 from geo.queries import zones_near
 from geo.types import LonLat
 from schemas.actors import SYSTEM, Actor
@@ -92,8 +92,8 @@ def _brief(work: Work, flight: Flight) -> Brief:
     mission = queries.mission_of(flight.route)
     pack = work.pack_for(flight)
     built = queries.built_fence(work.session, flight.route, start, end, pack.zone)
-    area, line = shapes.polygon(flight.route.area.geom), shapes.line(flight.route.geom)
-    shape = RouteShape(line, area, flight.route.alt_agl_m, mission.home.at)
+    case = case_of(flight, pack)
+    area, line = case.judge.route.area, case.judge.route.line
     resume: dict[str, Any] = (flight.vehicle or {}).get(RESUME) or {}
     points = select(func.count()).select_from(TelemetryPoint).where(TelemetryPoint.flight_id == flight.id)
     return Brief(
@@ -104,8 +104,8 @@ def _brief(work: Work, flight: Flight) -> Brief:
         orders=orders_of(mission, built),
         mission_digest=mission.digest,
         fence_digest=fence_digest(built.fence.items),
-        judge=Judge(shape, pack["flight.deviation_tolerance_m"]),
-        span=RouteSpan.of(mission.items),
+        judge=case.judge,
+        span=case.span,
         home=mission.home.at,
         system_id=flight.drone.mavlink_system_id,
         zones=Nearby(line, zones_near(work.session, area, start, end), pack.zone),

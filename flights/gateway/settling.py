@@ -14,6 +14,7 @@ from flights.gateway.brief import RESUME
 from flights.gateway.sortie import Sortie
 from flights.gateway.told import Ending, Flown, Outcome, Step, plain
 from flights.gateway_record import parts_of
+from flights.verdicts import live_verdict
 from schemas.actors import SYSTEM
 from schemas.store.work import Work
 from schemas.tables import Flight
@@ -70,6 +71,7 @@ def _enter(sortie: Sortie, work: Work, ending: Ending, report: Report) -> None:
         _end(sortie, work, flight, ending, hashes)
         flight.flown_track = sortie.track.line()
         before["report"] = report.render()
+        work.session.add(live_verdict(flight, before["report"]))
     flight.vehicle = before | {
         "pictures": ending.pictures + int(before.get("pictures") or 0),
         "link": plain(dict(sortie.link.connection.counts)),

@@ -19,6 +19,7 @@ from schemas.store.work import Work, find
 from schemas.tables import Flight, FlightOrder
 from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
 from web.cli.flight_approval import approval, sheet
+from web.cli.flight_judge import compare, judge
 from web.wiring import Services
 
 WORDS = {
@@ -81,6 +82,8 @@ def flight() -> None:
 
 flight.add_command(approval)
 flight.add_command(sheet)
+flight.add_command(judge)
+flight.add_command(compare)
 
 
 @flight.command("list")
