@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import shapely
@@ -22,7 +23,7 @@ from flights.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
 from geo.footprint import Camera
 from geo.sight import BeyondSight, GroundUnknown
-from geo.zones import SHORTEST_DEGREE_M, Zone, in_force
+from geo.zones import SHORTEST_DEGREE_M, Zone, distances_m, in_force
 from schemas.rules import RulePack
 
 SLOWEST_MPS = 1.0
@@ -135,7 +136,7 @@ class Case:
         last = self.start + timedelta(seconds=(end_s + self.climb_s) / (1.0 - margin.speed_share)) + clock
         return first, max(last, self.end) if self.options.until else last
 
-    @property
+    @cached_property
     def period(self) -> tuple[datetime, datetime]:
         """From when until when the aircraft may be in the air at all."""
         return min(first for first, _ in self.windows), max(self.end, *(last for _, last in self.windows))
@@ -145,7 +146,7 @@ class Case:
         """The speed where the plan commands none."""
         return self.situation.aircraft.cruise_speed_mps if self.situation.aircraft else SLOWEST_MPS
 
-    @property
+    @cached_property
     def climb_s(self) -> float:
         """How long the climb at the beginning and the descent at the end take together."""
         highest_m = max(float(track.alt_agl_m.max()) for track in self.path) if self.profile.heights_known else 0.0
@@ -153,7 +154,44 @@ class Case:
 
     def along_m(self, number: int) -> float:
         """How far along the flight the leg of that number begins, in metres."""
-        return sum(metres for _speed, metres, _wait in self.profile.steps[: self.path[number].passes[0]])
+        return float(self._begins_m[self.path[number].passes[0]])
+
+    @cached_property
+    def _begins_m(self) -> NDArray[np.float64]:
+        return np.concatenate([[0.0], np.cumsum([metres for _speed, metres, _wait in self.profile.steps])])
+
+    @cached_property
+    def zone_numbers(self) -> Mapping[UUID, int]:
+        """The number of each zone among `zones`."""
+        return {zone.id: number for number, zone in enumerate(self.zones)}
+
+    @cached_property
+    def shown_zones_m(self) -> NDArray[np.object_]:
+        """The displayed shapes of the zones, in the grid of the ways home."""
+        shown = np.array([zone.geom for zone in self.zones], dtype=object)
+        return crs.to_metric(shown, self.ways[0].epsg) if len(shown) else shown
+
+    @cached_property
+    def zone_line_m(self) -> NDArray[np.float64]:
+        """The distance of each displayed zone from the line, in metres on the ellipsoid."""
+        found: NDArray[np.float64] = distances_m(self.line, np.array([z.geom for z in self.zones], dtype=object))
+        return found
+
+    @cached_property
+    def along_samples_m(self) -> NDArray[np.float64]:
+        """How far along the flight each sample of the path lies, in metres."""
+        counts = [len(points) for points in self.samples_m]
+        xy = shapely.get_coordinates(np.concatenate(self.samples_m))
+        steps_m = np.concatenate([[0.0], np.hypot(*np.diff(xy, axis=0).T)])
+        run_m = np.cumsum(steps_m)
+        firsts = np.cumsum(counts) - counts
+        begins_m = np.array([self.along_m(number) for number in range(len(counts))])
+        return run_m - np.repeat(run_m[firsts] - begins_m, counts)
+
+    @cached_property
+    def sample_tree(self) -> shapely.STRtree:
+        """All samples of the path, in the grid of the ways home, to find the nearest ones."""
+        return shapely.STRtree(np.concatenate(self.samples_m))
 
     @property
     def path(self) -> tuple[Track, ...]:
@@ -184,14 +222,16 @@ class Case:
     def samples_m(self) -> tuple[NDArray[np.object_], ...]:
         """The samples of each leg as points, in the grid of the ways home."""
         there = crs.transformer(crs.WGS84_EPSG, self.ways[0].epsg)
-        places = [np.column_stack(there.transform(t.lons, t.lats, errcheck=True)) for t in self.path]
-        return tuple(np.asarray(shapely.points(xy)) for xy in places)
+        lons, lats = (np.concatenate([getattr(track, axis) for track in self.path]) for axis in ("lons", "lats"))
+        points = np.asarray(shapely.points(np.column_stack(there.transform(lons, lats, errcheck=True))))
+        return tuple(np.split(points, np.cumsum([len(track.lons) for track in self.path])[:-1]))
 
     @cached_property
     def zone_shapes_m(self) -> NDArray[np.object_]:
         """The shapes by which zones are checked, in the grid of the ways home; for checks, never for answers."""
-        shapes = np.array([zone.checked for zone in self.zones], dtype=object)
-        return crs.to_metric(shapes, self.ways[0].epsg) if len(shapes) else shapes
+        if all(zone.exact_geom is None for zone in self.zones):
+            return self.shown_zones_m
+        return crs.to_metric(np.array([zone.checked for zone in self.zones], dtype=object), self.ways[0].epsg)
 
     @cached_property
     def route_tracks(self) -> tuple[Track, ...]:

@@ -19,7 +19,7 @@ from flights.case import Case, metres, place_of
 from flights.profile import STEP_M
 from flights.ways import Fan
 from geo import hours
-from geo.zones import Zone, ZoneHit, distance_m, hits
+from geo.zones import Zone, ZoneHit, hits
 from schemas.refusals import Refusal, refuse
 
 Window = tuple[datetime, datetime]
@@ -47,7 +47,7 @@ def _passed(case: Case, zone: Zone, buffer_m: float) -> Window | None:
     if zone.is_always_full or not case.profile.heights_known:
         return case.period
     reach_m = zone.buffer_m + buffer_m + STEP_M  # between two samples the line may be nearer than at either
-    shape_m = case.zone_shapes_m[case.zones.index(zone)]
+    shape_m = case.zone_shapes_m[case.zone_numbers[zone.id]]
     for number, track in enumerate(case.path):
         near = np.flatnonzero(shapely.dwithin(case.samples_m[number], shape_m, reach_m))
         if not near.size:
@@ -89,7 +89,7 @@ def _ways_in_zones(case: Case, fan: Fan, touched: set[UUID], buffer_m: float) ->
             zone=zone.public_id,
             refuge=fan.refuge.name,
             along=f"{case.along_m(int(fan.track[leg])):.0f}",
-            measured=metres(distance_m(fan.triangle(leg), zone.geom)),
+            measured=metres(float(shapely.distance(fan.piece(leg, leg + 1), case.shown_zones_m[index]))),
             required=metres(float(reach_m[index])),
             place=place_of(zone.geom),
         )
@@ -115,7 +115,7 @@ def _zone_refusal(case: Case, hit: ZoneHit, text: str, window: Window, buffer_m:
         band=_band(zone),
         hours=hours.words(zone.schedule) or "24/7",
         window=f"{first:%m-%d %H:%M}–{last:%H:%M}",
-        measured=metres(distance_m(case.line, zone.geom)),
+        measured=metres(float(case.zone_line_m[case.zone_numbers[zone.id]])),
         required=metres(_reach_m(case, zone) + buffer_m + zone.buffer_m),
         place=hit.place,
     )
@@ -130,11 +130,6 @@ def _reach_m(case: Case, zone: Zone) -> float:
     """How far to the side the camera sees where the path is nearest to `zone`; 0 without a camera."""
     if case.camera is None or not case.profile.heights_known:
         return 0.0
-    lons, lats, alt_agl_m = (
-        np.concatenate([getattr(track, name) for track in case.path]) for name in ("lons", "lats", "alt_agl_m")
-    )
-    # Degrees of longitude shrink towards the poles; scaled, the nearest point is the nearest in metres.
-    squeeze = np.array([np.cos(np.radians(zone.geom.centroid.y)), 1.0])
-    flat = shapely.transform(zone.geom, lambda xy: xy * squeeze)
-    nearest = int(np.argmin(shapely.distance(shapely.points(np.column_stack([lons, lats]) * squeeze), flat)))
-    return case.camera.half_width_m(float(alt_agl_m[nearest]))
+    nearest = int(case.sample_tree.nearest(case.shown_zones_m[case.zone_numbers[zone.id]]))
+    heights_m = np.concatenate([track.alt_agl_m for track in case.path])
+    return case.camera.half_width_m(float(heights_m[nearest]))

@@ -64,7 +64,7 @@ def _zones(case: Case) -> Iterator[Margin]:
     """The clearance of every zone in force that the situation holds."""
     shown = np.array([zone.geom for zone in case.zones], dtype=object)
     buffer_m = case.pack["privacy.buffer_m"] if case.situation.pack else 0.0
-    apart = _apart(case, shown)
+    apart = _apart(case, shown, case.zone_line_m)
     for zone, (line_m, seen_m, along_m) in zip(case.zones, apart, strict=True):
         yield Margin("zone", zone.public_id, line_m, seen_m, along_m, zone.buffer_m + buffer_m)
 
@@ -107,7 +107,7 @@ def _terrain(case: Case) -> Iterator[Margin]:
     least_m = case.pack["uav.terrain_clearance_m"]
     heights_m = np.concatenate([track.alt_agl_m for track in case.path])
     lowest = int(heights_m.argmin())
-    yield Margin("terrain", "flight", float(heights_m[lowest]), None, float(_along(case)[lowest]), least_m)
+    yield Margin("terrain", "flight", float(heights_m[lowest]), None, float(case.along_samples_m[lowest]), least_m)
     for fan, samples in zip(case.ways, case.way_samples, strict=True):
         yield Margin("terrain", f"way to {fan.refuge.name}", float(samples.alt_agl_m.min()), None, None, least_m)
 
@@ -116,31 +116,24 @@ def _shapes(things: Sequence[AirspaceArea | Residential]) -> NDArray[np.object_]
     return np.array([thing.geom for thing in things], dtype=object)
 
 
-def _apart(case: Case, shapes: NDArray[np.object_]) -> list[tuple[float, float | None, float]]:
+def _apart(
+    case: Case, shapes: NDArray[np.object_], known_m: Floats | None = None
+) -> list[tuple[float, float | None, float]]:
     """For each shape the distance of the line, that of the footprint, and where on the way the line is nearest."""
     if not len(shapes):
         return []
-    line_m = distances_m(case.line, shapes).tolist()
+    line_m = (distances_m(case.line, shapes) if known_m is None else known_m).tolist()
     seen_m = [None] * len(shapes) if case.footprint is None else distances_m(case.footprint, shapes).tolist()
     return list(zip(line_m, seen_m, _nearest_along(case, shapes).tolist(), strict=True))
 
 
 def _nearest_along(case: Case, shapes: NDArray[np.object_]) -> Floats:
     """How far along the flight the line is nearest to each shape, the first time that it is, in metres."""
-    tree = shapely.STRtree(np.concatenate(case.samples_m))
+    tree = case.sample_tree
     shapes_m = crs.to_metric(shapes, case.ways[0].epsg)
     _, apart_m = tree.query_nearest(shapes_m, all_matches=False, return_distance=True)
+    # The nearest sample may lie half a step from the nearest point: the first of those that may be it counts.
     owners, samples = tree.query(shapes_m, predicate="dwithin", distance=np.hypot(apart_m, STEP_M / 2))
     first_m = np.full(len(shapes), np.inf)
-    np.minimum.at(first_m, owners, _along(case)[samples])
+    np.minimum.at(first_m, owners, case.along_samples_m[samples])
     return first_m
-
-
-def _along(case: Case) -> Floats:
-    """How far along the flight each sample lies, in metres."""
-    parts = []
-    for number, points in enumerate(case.samples_m):
-        xy = shapely.get_coordinates(points)
-        steps_m = np.hypot(*np.diff(xy, axis=0).T)
-        parts.append(case.along_m(number) + np.concatenate([[0.0], np.cumsum(steps_m)]))
-    return np.concatenate(parts)

@@ -112,7 +112,8 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
     plan, assumed = _filled(plan, options)
     digest = _digest(plan)
     try:
-        path = profile(plan, situation.ground)
+        known = situation.looked_at
+        path = known[1] if known and known[0] is plan else profile(plan, situation.ground)
         camera, more = _camera(plan, situation, options)
         end, timed = _landing(path, situation, at, options)
     except RuleViolation as violation:

@@ -341,7 +341,7 @@ def _each_once(legs: Sequence[_Leg]) -> list[_Once]:
 
 def _sampled(legs: Sequence[_Once], way: Walk, ground: Ground, *, turned: bool) -> tuple[tuple[Track, ...], float]:
     """All legs with their true heights, and the ground at home; the ground is asked once for all of them."""
-    sampled = [measure.densify(LineString(once.leg.points), STEP_M) for once in legs]
+    sampled = measure.densify_all([np.array(once.leg.points) for once in legs], STEP_M)
     home = way.home.at
     ground_m = ground.heights_m(
         np.concatenate([[home.lon], *(lons for lons, _lats, _along in sampled)]),

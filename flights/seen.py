@@ -42,6 +42,8 @@ def footprint(tracks: Sequence[Track], camera: Camera, ground: HeightsOf, look_m
 
 def tilt_deg(track: Track) -> float:
     """How far from straight down the camera looks on a leg, at most, in degrees; NaN where that is not known."""
+    if track.look.roi is None:
+        return 90.0 + track.look.pitch_deg
     pitch_deg, _azimuth_deg = _aimed(track)
     return 90.0 + float(pitch_deg.max())
 

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
-from flights.profile import Ground
+from flights.model import Plan
+from flights.profile import Ground, Profile
 from geo.footprint import Camera
 from geo.zones import Zone
 from schemas.rules import RulePack
@@ -144,6 +145,8 @@ class Situation:
     """Everything that a plan is judged against.
 
     `pack` None: no rules are in force where it leads; `pilot` None: nobody says who would fly it.
+    `looked_at` is the plan around which this was gathered, with its path over this ground: the same work is not
+    done twice.
     """
 
     pack: RulePack | None
@@ -157,6 +160,7 @@ class Situation:
     residential: tuple[Residential, ...] = ()
     traffic: tuple[Volume, ...] = ()
     pilot: Pilot | None = None
+    looked_at: tuple[Plan, Profile] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

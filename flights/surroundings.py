@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import shapely
 from geoalchemy2 import functions as gis
 from geoalchemy2.shape import to_shape
 from shapely.geometry import GeometryCollection, MultiPoint, box
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 from flights.air import traffic_near
 from flights.model import Plan
 from flights.precheck import LONGEST_FLIGHT
-from flights.profile import Ground, profile
+from flights.profile import Ground, Profile, profile
 from flights.situation import (
     Aircraft,
     AirspaceArea,
@@ -77,7 +78,8 @@ class Asked:
 
 def situation_of(session: Session, pack: RulePack | None, ground: Ground, plan: Plan, asked: Asked) -> Situation:
     """Everything near `plan` that it is judged against, found by the spatial indexes."""
-    extent, reach_m = _extent(plan, ground, asked.options, pack)
+    path = _path(plan, ground)
+    extent, reach_m = _extent(plan, path, asked.options, pack)
     until = max(asked.options.until or asked.at, asked.at + LONGEST_FLIGHT)
     near = box(*_grown(extent, reach_m))
     return Situation(
@@ -92,6 +94,7 @@ def situation_of(session: Session, pack: RulePack | None, ground: Ground, plan: 
         residential=_residential(session, near),
         traffic=traffic_near(session, near, asked.at, until, without=asked.flight_id),
         pilot=_pilot(session, asked.pilot_id) if asked.pilot_id else None,
+        looked_at=(plan, path) if path else None,
     )
 
 
@@ -101,11 +104,16 @@ def places_of(plan: Plan) -> list[LonLat]:
     return places + ([plan.home.at] if plan.home else [])
 
 
-def _extent(plan: Plan, ground: Ground, options: Options, pack: RulePack | None) -> tuple[BaseGeometry, float]:
-    """The path and the ways home, and how far around them anything could matter, in metres; EPSG:4326."""
+def _path(plan: Plan, ground: Ground) -> Profile | None:
     try:
-        path = profile(plan, ground)
+        return profile(plan, ground)
     except RuleViolation:
+        return None
+
+
+def _extent(plan: Plan, path: Profile | None, options: Options, pack: RulePack | None) -> tuple[BaseGeometry, float]:
+    """The path and the ways home, and how far around them anything could matter, in metres; EPSG:4326."""
+    if path is None:
         # The plan is refused for its own sake; what lies around it is not looked at.
         return MultiPoint(places_of(plan)), _NEIGHBOURHOOD_M
     heights_m = np.concatenate([track.alt_agl_m for track in path.tracks])
@@ -113,7 +121,9 @@ def _extent(plan: Plan, ground: Ground, options: Options, pack: RulePack | None)
     looked_m = pack["uav.camera"].look_m if pack else 0.0
     ways = [hull for fan in fans(path, plan.rally) for hull in fan.hulls(_HULLS)]
     lines = path.line()
-    return GeometryCollection([*lines.geoms, *ways]), _NEIGHBOURHOOD_M + max(highest_m * _STEEPEST, looked_m)
+    return GeometryCollection([*shapely.get_parts(lines), *ways]), _NEIGHBOURHOOD_M + max(
+        highest_m * _STEEPEST, looked_m
+    )
 
 
 def _grown(extent: BaseGeometry, by_m: float) -> tuple[float, float, float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import Geod
@@ -9,6 +11,10 @@ from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from geo.types import LonLat
+
+Floats = NDArray[np.float64]
+Samples = tuple[Floats, Floats, Floats]
+"""Points along a line: longitudes, latitudes (EPSG:4326) and metres from its beginning."""
 
 WGS84 = Geod(ellps="WGS84")
 
@@ -40,23 +46,35 @@ def distance_m(a: LonLat, b: LonLat) -> float:
     return float(metres)
 
 
-def densify(line: LineString, step_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def densify(line: LineString, step_m: float) -> Samples:
     """Points along a line of EPSG:4326, at most `step_m` apart, every vertex among them.
 
     Between vertices the points lie on the straight segment in longitude and latitude, which is what the
     database means by the line. Returns lons, lats and along_m, each float64 of one length;
     `along_m[0] == 0` and `along_m[-1] == length_m(line)`.
     """
+    return densify_all([np.column_stack(line.coords.xy)], step_m)[0]
+
+
+def densify_all(lines: Sequence[Floats], step_m: float) -> list[Samples]:
+    """`densify` for many lines at one go, each an array of its corners (lon, lat)."""
     if not step_m > 0:
         raise ValueError("step_m must be above zero")
-    lon, lat = (np.asarray(axis, dtype=np.float64) for axis in line.coords.xy)
-    _, _, leg_m = WGS84.inv(lon[:-1], lat[:-1], lon[1:], lat[1:])
+    counts = np.array([len(line) for line in lines])
+    corners = np.concatenate(lines)
+    # A segment starts at every corner; that of a line's last corner leads nowhere and is one point long.
+    ends = np.minimum(np.arange(1, len(corners) + 1), np.repeat(np.cumsum(counts) - 1, counts))
+    (lon, lat), (next_lon, next_lat) = corners.T, corners[ends].T
+    _, _, leg_m = WGS84.inv(lon, lat, next_lon, next_lat)
     pieces = np.maximum(np.ceil(leg_m / step_m).astype(np.int64), 1)
     leg = np.repeat(np.arange(len(pieces)), pieces)
-    first = np.repeat(np.cumsum(pieces) - pieces, pieces)
-    fraction = (np.arange(len(leg)) - first) / pieces[leg]
-    start_m = np.cumsum(leg_m) - leg_m
-    lons = lon[leg] + fraction * (lon[leg + 1] - lon[leg])
-    lats = lat[leg] + fraction * (lat[leg + 1] - lat[leg])
-    along_m = start_m[leg] + fraction * leg_m[leg]
-    return np.append(lons, lon[-1]), np.append(lats, lat[-1]), np.append(along_m, leg_m.sum())
+    fraction = (np.arange(len(leg)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[leg]
+    run_m = np.cumsum(leg_m) - leg_m
+    first_m = np.repeat(run_m[np.cumsum(counts) - counts], counts)
+    axes = (
+        lon[leg] + fraction * (next_lon - lon)[leg],
+        lat[leg] + fraction * (next_lat - lat)[leg],
+        (run_m - first_m)[leg] + fraction * leg_m[leg],
+    )
+    cuts = np.cumsum(np.add.reduceat(pieces, np.cumsum(counts) - counts))[:-1]
+    return list(zip(*(np.split(axis, cuts) for axis in axes), strict=True))

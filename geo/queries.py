@@ -68,10 +68,10 @@ def zones_near(
             "until": end or start,
         },
     )
-    # A zone in two boxes comes twice.
-    rows = sorted({row[1]: tuple(row) for row in found}.values(), key=lambda row: row[1])
-    if not rows:
+    once = {row[1]: row for row in found.all()}  # a zone in two boxes comes twice
+    if not once:
         return ()
+    rows = [once[name] for name in sorted(once)]
     ids, names, kinds, displayed, buffers_m, begins, ends, exact, floors_m, ceilings_m, schedules = zip(
         *rows, strict=True
     )
