@@ -35,6 +35,8 @@ INBOX_SIZE = 10_000
 READS_AT_ONCE = 64
 # A radio carries a hundredth of this, and so does the network at ten messages a second of each kind.
 FLOOD_BYTES_PER_S = 1 << 20
+# A vehicle that was silent for so long may have got another address from its network.
+LOOK_AROUND_AFTER_S = 10.0
 # So many frames of one fault make it an attack or a defect instead of noise, and then each tenfold.
 ALARM_AFTER = 3
 ALARM_EACH = 10
@@ -144,6 +146,7 @@ class Connection:
         self._alive = True
         self._open = True
         self._identified = threading.Event()
+        self._looks_around = False
         self._heard_at = time.monotonic()
         self.codec = _Codec(self)
         self._thread = threading.Thread(target=self._run, name="mavlink-link", daemon=True)
@@ -243,10 +246,18 @@ class Connection:
                 self._reopen()
                 continue
             try:
+                self._look_around()
                 select.select([self._pipe.fileno()], [], [], SELECT_S)
                 self._read(beat_due)
             except (PipeClosed, OSError, ValueError) as error:
                 self._lose(error)
+
+    def _look_around(self) -> None:
+        """Lets a silent vehicle come back from another address; only its key can tell that it is the same one."""
+        proves = self.signature is not None and self.signature.strict and self._identified.is_set()
+        if proves and not self._looks_around and self.silence_s > LOOK_AROUND_AFTER_S:
+            self._looks_around = True
+            self._pipe.listen_around()
 
     def _read(self, until: float) -> None:
         """Takes what has arrived, but never past the time at which the next heartbeat is due."""
@@ -298,6 +309,9 @@ class Connection:
         if reason is None:
             self._heard_at = time.monotonic()
             self.counts["accepted"] += 1
+            if self._looks_around:
+                self._looks_around = False
+                self._pipe.pin()
             return True
         self.counts[reason] += 1
         return False

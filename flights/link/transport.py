@@ -57,6 +57,10 @@ class Pipe(Protocol):
         """From now on talk only to the peer that the last `read` came from."""
         ...
 
+    def listen_around(self) -> None:
+        """From now on hears every peer again, until the next `pin`; speaks to the pinned one meanwhile."""
+        ...
+
     def reopen(self) -> None:
         """Opens the pipe again after PipeClosed; raises OSError when that fails."""
         ...
@@ -167,6 +171,9 @@ class TcpPipe:
     def pin(self) -> None:
         """Nothing to do: a connection has one peer."""
 
+    def listen_around(self) -> None:
+        """Nothing to do: a connection has one peer."""
+
     def reopen(self) -> None:
         """Connects again."""
         self._socket.close()
@@ -183,15 +190,21 @@ class UdpPipe:
     def __init__(self, url: str, address: Address) -> None:
         self.url = url
         family, kind, proto, _, target = socket.getaddrinfo(*address.pair, type=socket.SOCK_DGRAM)[0]
-        self._socket = socket.socket(family, kind, proto)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._kind, self._target = (family, kind, proto), target
         self._peer: tuple[object, ...] | None = None
         self._last: tuple[object, ...] | None = None
+        self._pinned = False
         self._calls = address.scheme == "udpout"
+        self._socket = self._open()
+
+    def _open(self) -> socket.socket:
+        opened = socket.socket(*self._kind)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         if self._calls:
-            self._socket.connect(target)
+            opened.connect(self._target)
         else:
-            self._socket.bind(target)
+            opened.bind(self._target)
+        return opened
 
     def fileno(self) -> int:
         """The descriptor to wait on."""
@@ -206,7 +219,7 @@ class UdpPipe:
                 if error.errno in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
                     return b""
                 raise PipeClosed(str(error)) from error
-            if self._peer is None or source == self._peer:
+            if not self._pinned or source == self._peer:
                 self._last = source
                 return data
         return b""
@@ -214,10 +227,10 @@ class UdpPipe:
     def write(self, data: bytes) -> None:
         """Sends one datagram to the peer: the one called, the pinned one, or the last that was heard."""
         with contextlib.suppress(OSError):
-            if self._calls or self._peer is not None:
+            if self._calls or self._pinned:
                 self._socket.send(data)
-            elif self._last is not None:
-                self._socket.sendto(data, self._last)
+            elif (target := self._peer or self._last) is not None:
+                self._socket.sendto(data, target)
 
     def pin(self) -> None:
         """Talk only to the peer last heard, whoever else sends to this port.
@@ -225,8 +238,15 @@ class UdpPipe:
         The kernel drops the datagrams of all others from now on; those that wait already are passed over.
         """
         if not self._calls and self._last is not None:
-            self._peer = self._last
+            self._peer, self._pinned = self._last, True
             self._socket.connect(self._last)
+
+    def listen_around(self) -> None:
+        """Hears whoever sends, for the vehicle may have another address by now; speaks to the old one meanwhile."""
+        if self._pinned:
+            self._pinned = False
+            self._socket.close()
+            self._socket = self._open()
 
     def reopen(self) -> None:
         """Nothing to do: a datagram socket does not close."""
@@ -284,6 +304,9 @@ class SerialPipe:
                 return
 
     def pin(self) -> None:
+        """Nothing to do: a port has one peer."""
+
+    def listen_around(self) -> None:
         """Nothing to do: a port has one peer."""
 
     def reopen(self) -> None:

@@ -95,7 +95,7 @@ class _Datagrams:
         self._begun = bytearray()
         self.url = pipe.url
         self.fileno, self.read, self.pin = pipe.fileno, pipe.read, pipe.pin
-        self.reopen, self.close = pipe.reopen, pipe.close
+        self.listen_around, self.reopen, self.close = pipe.listen_around, pipe.reopen, pipe.close
 
     @classmethod
     def around(cls, pipe: Pipe) -> Pipe:

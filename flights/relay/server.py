@@ -76,6 +76,9 @@ class RelayPipe:
     def pin(self) -> None:
         """Nothing to do: the certificate names the relay."""
 
+    def listen_around(self) -> None:
+        """Nothing to do: the certificate names the relay, wherever it calls from."""
+
     def reopen(self) -> None:
         """Nothing to do: it goes on listening."""
 

@@ -307,3 +307,45 @@ def test_52__alarm_before_anybody_listened__told_when_somebody_does(signed):
     late: list[Alarm] = []
     signed.connection.on_alarm(late.append)
     assert late == signed.alarms == [Alarm("link.signature", 3, 1, 1)]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(line, "LOOK_AROUND_AFTER_S", 0.2)
+    monkeypatch.setattr(line, "HEARTBEAT_EVERY_S", 0.05)
+
+
+def moved(aircraft: Peer) -> Peer:
+    """The same aircraft behind another source port, as after its modem dialled in again."""
+    other = Peer(aircraft.to[1], None)
+    other.codec = aircraft.codec
+    return other
+
+
+def test_59__signed_aircraft_with_a_new_address__heard_again_and_pinned_there(signed, impatient):
+    aircraft = signed.vehicle(KEY)
+    there, stranger = moved(aircraft), Peer(signed.port, OTHER)
+    there.beat()
+    time.sleep(0.4)
+    stranger.beat(2)
+    assert signed.counts("link.signature", 2)
+    # Nothing is said to the stranger; whoever was pinned is still spoken to.
+    assert aircraft.heard()
+    with pytest.raises(TimeoutError):
+        stranger.socket.settimeout(0.3)
+        stranger.heard()
+    there.beat()
+    assert signed.counts("accepted", 2)
+    assert there.heard()
+    there.socket.close()
+    stranger.socket.close()
+
+
+def test_59__aircraft_without_a_key__stays_pinned_where_it_was(plain, impatient):
+    aircraft = plain.vehicle(None)
+    there = moved(aircraft)
+    time.sleep(0.4)
+    there.beat(3)
+    time.sleep(0.2)
+    assert plain.connection.counts["accepted"] == 1
+    there.socket.close()

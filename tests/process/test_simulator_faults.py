@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -18,7 +23,7 @@ from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults, Options, read_key
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
-from tests.simulated import simulator
+from tests.simulated import free_port, simulator
 from tests.station import (
     ACCEPTED,
     FENCE,
@@ -35,6 +40,7 @@ from tests.station import (
 )
 from web.cli import simulator as command
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = bytes(range(32))
 POSITION, SYS_STATUS = 33, 1
 LONG = [HOME_ITEM, placed(TAKEOFF, 0, 0, 20), placed(WAYPOINT, 0, 3_000, 20), placed(WAYPOINT, 0, 3_100, 20)]
@@ -364,3 +370,51 @@ def test_57__no_time_of_day_before_the_fix__boot_only():
             link.commands.run(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, 20_000.0)
         wait(lambda: link.clock.standing.doubts)
         assert link.clock.standing.render() == {"offset_s": None, "doubts": ["boot_only"]}
+
+
+# -- the fleet as a process -----------------------------------------------------------------------------------
+
+
+def fleet_process(base_port: int, *options: str) -> subprocess.Popen[str]:
+    words = ["fleet", "--home", "113.2545,23.1250,12", "--count", "3", "--base-port", str(base_port), *options]
+    command = [sys.executable, "-m", "web.cli", "simulator", *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def three_free_ports() -> int:
+    """The first of three in a row; others on this machine take ports as well."""
+    while True:
+        base = free_port()
+        with ExitStack() as stack:
+            try:
+                for port in range(base, base + 3):
+                    stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            except OSError:
+                continue
+        return base
+
+
+def test_command__fleet__three_vehicles_until_sigterm(tmp_path):
+    for number in (1, 2, 3):
+        (tmp_path / f"{number}.key").write_text(bytes((number,) * 32).hex())
+    base = three_free_ports()
+    with fleet_process(base, "--keys", str(tmp_path)) as process:
+        try:
+            assert process.stdout.readline() == f"3 simulated ArduCopters on tcp:127.0.0.1:{base} to {base + 2}\n"
+            for number in (1, 2, 3):
+                url = f"tcp:127.0.0.1:{base + number - 1}"
+                signature = Signature(bytes((number,) * 32), 1)
+                with VehicleLink.connect(url, SystemClock(), signature=signature) as link:
+                    assert link.connection.target_system == number
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=10)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_command__fleet__port_taken__said_and_the_others_end():
+    base = three_free_ports()
+    with socket.create_server(("127.0.0.1", base + 1)), fleet_process(base) as process:
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "Address already in use" in errors
