@@ -25,10 +25,17 @@ FENCE_RADIUS_MARGIN_M = 500.0
 PATIENCE = 2.0
 SETTLING_S = 900.0
 USUAL_SPEED_M_S = 10.0
+# Nothing is begun below this, however short it is; where the endurance is not known it is all that can be asked.
+LEAST_BATTERY_PCT = 30.0
 
 
-def orders_of(mission: Mission, fence: BuiltFence | Fence) -> Orders:
-    """The orders that fly `mission` inside `fence`; the proof of a built one goes with them into the record."""
+def orders_of(
+    mission: Mission, fence: BuiltFence | Fence, *, endurance_min: float | None = None, reserve_share: float = 0.0
+) -> Orders:
+    """The orders that fly `mission` inside `fence`; the proof of a built one goes with them into the record.
+
+    `endurance_min` is how long the aircraft flies on a full battery, `reserve_share` what must be left of it.
+    """
     proof = fence.proof if isinstance(fence, BuiltFence) else None
     fence = fence.fence if isinstance(fence, BuiltFence) else fence
     places = [mission.home.at, *(item.at for item in mission.items if item.at), mission.home.at]
@@ -43,7 +50,16 @@ def orders_of(mission: Mission, fence: BuiltFence | Fence) -> Orders:
         home=mission.home.at,
         fence_proof=proof,
         longest_s=PATIENCE * sum(legs_m) / speed_m_s + SETTLING_S,
+        battery_pct=_battery_pct(sum(legs_m) / speed_m_s, endurance_min, reserve_share),
     )
+
+
+def _battery_pct(flown_s: float, endurance_min: float | None, reserve_share: float) -> float:
+    """What a flight takes of a full battery, with what must be left of it."""
+    if endurance_min is None:
+        return LEAST_BATTERY_PCT
+    needed = flown_s / (endurance_min * 60.0) + reserve_share
+    return min(max(100.0 * needed, LEAST_BATTERY_PCT), 100.0)
 
 
 @dataclass(frozen=True)

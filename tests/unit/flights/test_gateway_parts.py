@@ -49,6 +49,16 @@ def test_DC_1__orders__hold_the_published_items_and_a_fence_above_the_highest(mi
     assert 1_200 < orders.longest_s < 3_600
 
 
+@pytest.mark.parametrize(("endurance_min", "needed_pct"), [(None, 30.0), (1_000.0, 30.0), (25.0, 66.0), (5.0, 100.0)])
+def test_DC_1__battery_for_the_mission__time_in_the_air_and_the_reserve(mission, endurance_min, needed_pct):
+    """6.2 km at 10 m/s take 620 s, or 41 % of 25 minutes."""
+    fence = Fence((FencePolygon(RING, inclusion=True),))
+    orders = orders_of(mission, fence, endurance_min=endurance_min, reserve_share=0.25)
+    assert orders.battery_pct == pytest.approx(needed_pct, abs=1.0)
+    assert orders.wanted().battery_pct == orders.battery_pct
+    assert orders.home == mission.home.at
+
+
 def test_route_span__between_the_two_camera_orders__is_on_route(mission):
     span = RouteSpan.of(mission.items)
     flown = [n for n, item in enumerate(mission.items, 1) if item.command is Command.NAV_WAYPOINT and span.covers(n)]
