@@ -189,10 +189,15 @@ def _home(value: object) -> Home | None:
     return Home(at, None if alt is None else fields.altitude_m(alt, f"{path} altitude"))
 
 
+def _is_empty(document: Mapping[str, Any]) -> bool:
+    """Whether a part of a plan holds nothing, of whatever version its writer was."""
+    return not any(value for name, value in document.items() if name != "version")
+
+
 def _fence(value: object) -> Fence:
-    if value in (None, {}):
+    document = fields.mapping(value or {}, "geoFence")
+    if _is_empty(document):
         return Fence()
-    document = fields.mapping(value, "geoFence")
     fields.version(document.get("version"), "geoFence.version", 2)
     if document.get("breachReturn") is not None:
         raise invalid("plan.part", path="geoFence.breachReturn")
@@ -243,9 +248,9 @@ def _circle(value: object, path: str) -> FenceCircle:
 
 
 def _rally(value: object) -> tuple[RallyPoint, ...]:
-    if value in (None, {}):
+    document = fields.mapping(value or {}, "rallyPoints")
+    if _is_empty(document):
         return ()
-    document = fields.mapping(value, "rallyPoints")
     fields.version(document.get("version"), "rallyPoints.version", 2)
     faults = Faults()
     points = _each(document, "rallyPoints", "points", _rally_point, faults)

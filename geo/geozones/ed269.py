@@ -99,7 +99,13 @@ def zone_of(feature: object, path: str) -> Geozone:
         ),
         uspace_class=_uspace(entry.get("uSpaceClass"), f"{path}.uSpaceClass"),
         extended=strict.mapping(entry.get("extendedProperties") or {}, f"{path}.extendedProperties"),
+        doubtful=("radius",) if any(map(_is_circle_in_feet, volumes)) else (),
     )
+
+
+def _is_circle_in_feet(volume: Mapping[str, Any]) -> bool:
+    """Whether the unit of a radius is open; the volume has been read without fault."""
+    return str(volume["uomDimensions"]).upper() == "FT" and "radius" in volume["horizontalProjection"]
 
 
 def _one(value: object, path: str, most: int) -> Texts:
@@ -136,7 +142,8 @@ def _volume(value: object, path: str) -> Volume:
         if kind == "POLYGON"
         else Circle(
             strict.centre(shape.get("center"), f"{where}.center"),
-            strict.number(shape.get("radius"), f"{where}.radius", 1e-3) * unit_m,
+            # In metres whatever the heights are in: 5 NM stand as 9260.0 beside feet in data in force.
+            strict.number(shape.get("radius"), f"{where}.radius", 1e-3),
         )
     )
     lower, upper = (_limit(entry, name, path, unit_m) for name in ("lower", "upper"))
@@ -200,6 +207,7 @@ def write(zones: Sequence[Geozone], title: str = "") -> tuple[bytes, tuple[ZoneL
 
 
 def _feature(zone: Geozone, losses: list[ZoneLoss]) -> dict[str, Any]:
+    losses += [ZoneLoss(doubt, zone.identifier) for doubt in zone.doubtful]
     restriction = zone.restriction
     if restriction == "USPACE":
         losses.append(ZoneLoss("restriction", zone.identifier, restriction))

@@ -230,6 +230,7 @@ def _feature(zone: Geozone, losses: list[ZoneLoss]) -> dict[str, Any]:
 
 
 def _properties(zone: Geozone, losses: list[ZoneLoss]) -> dict[str, Any]:
+    losses += [ZoneLoss(doubt, zone.identifier) for doubt in zone.doubtful]
     variant = zone.variant.upper() if zone.variant.upper() in ("COMMON", "CUSTOMIZED") else "CUSTOMIZED"
     if variant != zone.variant:
         losses.append(ZoneLoss("variant", zone.identifier, zone.variant))

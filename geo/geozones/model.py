@@ -88,7 +88,10 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Geozone:
-    """One zone; `restriction` is one of `RESTRICTIONS`, no `periods` means always."""
+    """One zone; `restriction` is one of `RESTRICTIONS`, no `periods` means always.
+
+    `doubtful` names readings of what its document leaves open, as they are told when it is written again.
+    """
 
     identifier: str
     country: str
@@ -106,3 +109,4 @@ class Geozone:
     authorities: tuple[Authority, ...] = ()
     uspace_class: str | None = None
     extended: Mapping[str, Any] = field(default_factory=dict)
+    doubtful: tuple[str, ...] = field(default=(), compare=False)

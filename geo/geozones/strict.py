@@ -45,14 +45,13 @@ _LOSSES: Mapping[str, Mapping[str, str]] = {
         "en": "{zone}: that it has no {detail} end; {detail} was written as the ends of the air",
         "zh": "{zone}：无{detail}界，写为空域边界",
     },
-    "rounded": {"en": "{zone}: parts of a second in its times", "zh": "{zone}：时间中不足一秒的部分"},
     "shortened": {
         "en": "{zone}: the end of a text longer than {detail} characters",
         "zh": "{zone}：超过 {detail} 字的文本末尾",
     },
-    "band": {
-        "en": "{zone}: hours that change with summer time; those of today were written",
-        "zh": "{zone}：随夏令时变化的时段，按今日写入",
+    "radius": {
+        "en": "{zone}: in what its radius is measured; metres were taken, though its heights are in feet",
+        "zh": "{zone}：半径的单位，高度为英尺，半径按米处理",
     },
 }
 

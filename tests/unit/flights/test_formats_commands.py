@@ -252,8 +252,19 @@ class TestQgcParts:
         document = json.loads(qgc(qgc_item(22)))
         document |= {"geoFence": {}, "rallyPoints": {}}
         assert read_plan(json.dumps(document).encode()).fence.items == ()
-        document["geoFence"] = {"version": 2, "polygons": []}
-        assert read_plan(json.dumps(document).encode()).fence.items == ()
+        for empty in ({"version": 2, "polygons": []}, {"version": 1, "polygon": []}):
+            document["geoFence"] = empty
+            assert read_plan(json.dumps(document).encode()).fence.items == ()
+        document["rallyPoints"] = {"version": 1, "points": []}
+        assert read_plan(json.dumps(document).encode()).rally == ()
+
+    @pytest.mark.parametrize(
+        "part", [{"version": 1, "polygon": [[23, 113], [23, 114], [24, 113]]}, {"version": 1, "circles": [1]}]
+    )
+    def test_fence_of_another_version_that_holds_something__refused(self, part):
+        document = json.loads(qgc(qgc_item(22)))
+        document["geoFence"] = part
+        assert refused(json.dumps(document).encode()).refusals[0].rule == "plan.version"
 
     def test_plan_without_a_home__written_with_one_and_said(self):
         plan = read_plan(qgc(qgc_item(22), plannedHomePosition=None))

@@ -168,6 +168,15 @@ class TestEd269:
     def test_conditions__text_list_or_nothing(self, value):
         assert read(ed269(restrictionConditions=value))[0].conditions == (("only at night",) if value else ())
 
+    def test_circle_beside_heights_in_feet__metres_and_said(self):
+        circle = {"type": "Circle", "center": [25.08333, 54.36667], "radius": 9260.0}
+        zones = read(ed269(geometry__0__horizontalProjection=circle))
+        assert zones[0].volumes[0].shape.radius_m == 9260
+        for name in geozones.FORMATS:
+            losses = geozones.write(zones, name)[1]
+            assert "radius" in {loss.what for loss in losses}
+            assert all(loss.message("zh") for loss in losses)
+
     def test_swiss_wrapper__read(self):
         document = ed269()
         assert len(read({"formatVersion": "1.0", "UASZoneList": document["features"]})) == 1
