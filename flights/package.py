@@ -14,8 +14,8 @@ import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shapely.geometry import Polygon, mapping
 from sqlalchemy.orm import Session
@@ -78,7 +78,7 @@ class Package:
     fence: Fence
 
 
-def prepare(session: Session, flight: Flight, zone: tzinfo, *, sample: bool) -> Package:
+def prepare(session: Session, flight: Flight, zone: ZoneInfo, *, sample: bool) -> Package:
     """The package of a cleared flight, without its sheet; `zone` is the time zone of the rule pack.
 
     Raises RuleViolation 409 DC-2 for a flight that is not cleared, or over.

@@ -8,6 +8,7 @@ from web.desk.views import section as desk
 from web.identity import request_identity
 from web.permissions import GuardedFlask
 from web.pilot.live import section as flights_live
+from web.pilot.packages import section as flight_packages
 from web.pilot.papers import section as flight_papers
 from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
@@ -16,7 +17,7 @@ from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.wiring import Services
 
-SECTIONS = (public, tiles, data, account, pilot, flights_live, flight_papers, survey, desk)
+SECTIONS = (public, tiles, data, account, pilot, flights_live, flight_packages, flight_papers, survey, desk)
 
 
 def create_app(services: Services) -> GuardedFlask:

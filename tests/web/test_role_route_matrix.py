@@ -38,6 +38,7 @@ MATRIX = {
     ("/pilot/flight/<public_id>/watch", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/track.json", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/events", "GET"): WATCHERS,
+    ("/pilot/flight/<public_id>/package.zip", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/order", "POST"): WATCHERS,
     ("/pilot/flight/<public_id>/approval.json", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/approval.html", "GET"): WATCHERS,

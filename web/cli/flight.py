@@ -20,6 +20,7 @@ from schemas.tables import Flight, FlightOrder
 from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
 from web.cli.flight_approval import approval, sheet
 from web.cli.flight_judge import compare, judge
+from web.cli.flight_package import package
 from web.wiring import Services
 
 WORDS = {
@@ -84,6 +85,7 @@ flight.add_command(approval)
 flight.add_command(sheet)
 flight.add_command(judge)
 flight.add_command(compare)
+flight.add_command(package)
 
 
 @flight.command("list")
