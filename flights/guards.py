@@ -269,7 +269,7 @@ def vehicle_holds_the_published_mission(context: Context) -> Iterable[Refusal]:
     """
     flight: Flight = context.subject
     start, end = queries.window(flight)
-    fence = fence_digest(queries.fence_of(context.session, _route(context), start, end).items)
+    fence = fence_digest(queries.fence_of(context.session, _route(context), start, end, context.pack.zone).items)
     for name, expected in (
         ("vehicle_mission_digest", flight.mission_digest),
         ("vehicle_fence_digest", fence),

@@ -6,7 +6,7 @@ aircraft, and a page that orders waits for no link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from schemas.machine import label
-from schemas.refusals import Kind, RuleViolation, conflict, forbidden, invalid
+from schemas.refusals import Kind, Refusal, RuleViolation, conflict, forbidden, invalid, refuse
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import Flight, FlightOrder, Gateway
@@ -41,8 +41,7 @@ class OrderKind(StrEnum):
 class _Rule:
     """When an order may be given, what is asked of its giver, and for how long it counts.
 
-    `before_take_off` lists the guards that are asked where the order starts an aircraft: the gateway asks them all
-    once more, and the rest, in the instant of arming.
+    `counts_s` is for how long it counts when no gateway takes it, None without an end.
     """
 
     states: tuple[str, ...]
@@ -50,9 +49,9 @@ class _Rule:
     counts_s: float | None
 
 
+# Asked where the order starts an aircraft; the gateway asks all guards, these among them, in the instant of arming.
 BEFORE_TAKE_OFF = (
     "GD-16.1:own_flight",
-    "GD-16.1:within_window",
     "DC-2:route_version_current",
     "GD-14.2:aircraft_active",
 )
@@ -80,7 +79,7 @@ def order_flight(work: Work, flight: Flight, kind: str, *, params: Mapping[str, 
     work.record("flight.order", "flight", flight.id, {"order": str(wanted), "subject": flight.public_id})
     _require_giver(work, flight, wanted, only_pilot=starts)
     _require_state(flight, wanted, rule)
-    refusals = work.check(flight, BEFORE_TAKE_OFF) if starts else []
+    refusals = [*work.check(flight, BEFORE_TAKE_OFF), *_not_in_window(work, flight)] if starts else []
     if refusals:
         raise RuleViolation(Kind.CONFLICT, refusals)
     if rule.needs_gateway and not _has_gateway(work, flight):
@@ -120,6 +119,14 @@ def _require_state(flight: Flight, wanted: OrderKind, rule: _Rule) -> None:
             order=Coded("order", [wanted]),
             required=Coded("state", rule.states),
         )
+
+
+def _not_in_window(work: Work, flight: Flight) -> Iterator[Refusal]:
+    start, end = flight.during.lower, flight.during.upper
+    if start is None or end is None or not start <= work.now < end:
+        required = f"{start:%Y-%m-%d %H:%M} - {end:%Y-%m-%d %H:%M} UTC"
+        measured = f"{work.now:%Y-%m-%d %H:%M} UTC"
+        yield refuse("GD-16.1", "flight.not_in_window", measured=measured, required=required)
 
 
 def _has_gateway(work: Work, flight: Flight) -> bool:

@@ -101,7 +101,12 @@ def _brief(work: Work, flight: Flight) -> Brief:
         public_id=flight.public_id,
         drone_id=flight.drone_id,
         state=flight.state,
-        orders=orders_of(mission, built),
+        orders=orders_of(
+            mission,
+            built,
+            endurance_min=flight.drone.endurance_min,
+            reserve_share=pack["uav.endurance"].reserve_share,
+        ),
         mission_digest=mission.digest,
         fence_digest=fence_digest(built.fence.items),
         judge=case.judge,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from flights import commands
-from flights.conformance import Fix
 from flights.gateway.brief import RESUME, Brief, flush
 from flights.gateway.desk import Desk
 from flights.gateway.store import Store
@@ -24,7 +22,6 @@ from flights.link.recorder import Recorder
 from flights.link.sequence import Prepared
 from flights.link.vehicle import VehicleLink
 from flights.profile import Ground
-from geo import measure
 from schemas.actors import Actor
 from schemas.tables import Flight
 
@@ -128,7 +125,6 @@ class Sortie:
             with self.vehicle_may_refuse(pilot):
                 sequence.wait_ready(self.link, self.require_wanted)
                 self.say(Step.READY, {"battery_pct": self.link.telemetry.battery_pct})
-                self._require_at_start()
                 gate.require(self.link, self._fit())
             self.require_wanted()
             try:
@@ -169,22 +165,11 @@ class Sortie:
     def _fit(self) -> gate.Wanted:
         """What must hold of the vehicle in the second before it is armed (flights/link/gate.py).
 
-        Its place is judged by `_require_at_start`: a flight that goes on may start from its own line.
+        It stands at the published take-off place, also when it goes on after a landing: ArduCopter takes the place of
+        arming for its home, and all heights of the mission are above that.
         """
-        keeps_rally = bool(sequence.identify(self.link)["keeps_rally"])
-        return replace(self.brief.orders.wanted(keeps_rally=keeps_rally), system_id=self.brief.system_id, home=None)
-
-    def _require_at_start(self) -> None:
-        """Refuses to start elsewhere than where the ways were checked from: the published take-off place.
-
-        A flight that goes on may also start from its own line, where it was set down.
-        """
-        at, tolerance_m = self.link.telemetry.place, self.brief.judge.tolerance_m
-        apart_m = math.inf if at is None else measure.distance_m(at, self.brief.home)
-        if at is not None and self.brief.resume_item is not None:
-            apart_m = min(apart_m, self.brief.judge.lateral_m(Fix(0.0, at.lon, at.lat, 0.0, 0.0, on_route=True)))
-        if apart_m > tolerance_m:
-            raise VehicleRefused.because("link.not_at_home", measured=f"{apart_m:.0f} m", required=f"{tolerance_m:g} m")
+        wanted = self.brief.orders.wanted(keeps_rally=bool(sequence.identify(self.link)["keeps_rally"]))
+        return replace(wanted, system_id=self.brief.system_id, tolerance_m=self.brief.judge.tolerance_m)
 
     @contextlib.contextmanager
     def vehicle_may_refuse(self, pilot: Actor) -> Iterator[None]:

@@ -298,7 +298,9 @@ def test_60__random_and_mangled_bytes__no_exception_leaves_the_link(plain, signe
         assert each.connection.counts["accepted"] >= before + 3
         assert each.connection._thread.is_alive()
         assert each.connection.counts["listener.error"] == 0
-        assert all(message.get_type() == "HEARTBEAT" for message in each.heard if key)
+        # Of a signed link nothing mangled is ever heard; a byte may have been replaced by itself.
+        texts = [message for message in each.heard if key and message.get_type() != "HEARTBEAT"]
+        assert {(message.get_type(), message.text) for message in texts} <= {("STATUSTEXT", "nothing")}
 
 
 def test_52__alarm_before_anybody_listened__told_when_somebody_does(signed):

@@ -210,7 +210,7 @@ def test_GD_16_3__vehicle_stands_elsewhere_than_the_published_take_off_place__ne
     armed = watch_arming(running)
     with pytest.raises(VehicleRefused) as refused:
         gateway.fly(house, cleared, url, pilot=house.actor("F1"))
-    assert refused_rules(refused) == {"link.not_at_home"}
+    assert refused_rules(refused) == {"link.not_at_home", "vehicle.home_elsewhere"}
     assert refused.value.refusals[0].measured == "51 m"
     assert armed == []
     assert state(house, cleared) == "uploaded"
@@ -305,6 +305,7 @@ def check_rows(house, number, flown):
         assert flight.vehicle["firmware"] == "ArduCopter 4.6.2"
         assert flight.vehicle["parameters"]["FENCE_ENABLE"] == 1
         assert flight.vehicle["parameters"]["FENCE_TYPE"] == 5
+        assert flight.vehicle["fence_proof"]["digests"]["fence"] == flown.fence_digest
         assert flight.vehicle["report"]["within"] is True
         assert timedelta(minutes=8) < flight.landed_at - flight.airborne_at < timedelta(minutes=25)
         points = session.scalar(

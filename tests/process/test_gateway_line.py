@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
 
-from flights import commands, gateway
 from flights.conformance import Thresholds
 from flights.gateway import Outcome, Step
 from schemas import tables as t
@@ -19,6 +17,7 @@ from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import simulator
 from tests.process.faulty import faulty_line
+from tests.process.flying import Flying, until
 
 SPEED = 60.0
 
@@ -40,67 +39,6 @@ def quick_loss(monkeypatch):
     monkeypatch.setattr(Thresholds, "__init__", init)
 
 
-class Flying:
-    """A flight that a thread leads; `events` are those in the database."""
-
-    def __init__(self, house, number, url, **options):
-        self.house, self.number, self.result, self.error = house, number, None, None
-        self.steps = []
-        self._thread = threading.Thread(target=self._run, args=(url, options))
-        self._thread.start()
-
-    def _run(self, url, options):
-        try:
-            pilot = self.house.actor("F1")
-            tell = lambda step, facts: self.steps.append((step, facts))  # noqa: E731
-            self.result = gateway.fly(self.house, self.number, url, pilot=pilot, tell=tell, **options)
-        except BaseException as error:
-            self.error = error
-
-    @property
-    def is_over(self):
-        return not self._thread.is_alive()
-
-    def end(self, within_s=40.0):
-        self._thread.join(within_s)
-        assert self.is_over, self.steps[-1:]
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-    def events(self, kind=None):
-        with self.house.session() as session:
-            flight = find(session, t.Flight, self.number)
-            rows = select(t.FlightEvent).where(t.FlightEvent.flight_id == flight.id).order_by(t.FlightEvent.id)
-            return [row.body for row in session.scalars(rows) if kind in (None, row.kind)]
-
-    def order(self, kind, person="F1", **params):
-        with self.house.work(self.house.actor(person)) as work:
-            made = commands.order_flight(work, work.get(t.Flight, self.number), kind, params=params)
-            work.commit()
-            return made.id
-
-    def answer(self, number, within_s=10.0):
-        def answered():
-            with self.house.session() as session:
-                row = session.get(t.FlightOrder, number)
-                return row if row.done_at else None
-
-        return until(answered, within_s)
-
-    def flight(self):
-        with self.house.session() as session:
-            return find(session, t.Flight, self.number)
-
-
-def until(found, within_s=20.0):
-    deadline = time.monotonic() + within_s
-    while not (value := found()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return value
-
-
 @contextlib.contextmanager
 def in_the_air(house, number, *, height_m=80.0, **options):
     """A flight under way on a line that can fail."""
@@ -117,19 +55,15 @@ def in_the_air(house, number, *, height_m=80.0, **options):
             running.autopilot.battery.percent = 100.0
             if not flying.is_over:
                 running.autopilot.armed = False
-            flying._thread.join(20)
-
-
-def stages(flying):
-    return [body["stage"] for body in flying.events("link")]
+            flying.thread.join(20)
 
 
 def test_link_loss__told_in_steps__and_the_flight_goes_on_when_it_is_back(living, cleared, quick_loss):
     with in_the_air(living, cleared) as (_, line, flying):
         line.silent = True
-        until(lambda: stages(flying)[-2:] == ["stale", "loss"])
+        until(lambda: flying.stages()[-2:] == ["stale", "loss"])
         line.silent = False
-        until(lambda: "back" in stages(flying))
+        until(lambda: "back" in flying.stages())
         flown = flying.end()
     assert flown.outcome is Outcome.LANDED
     gap = flying.events("gap")[-1]
@@ -142,11 +76,11 @@ def test_link_loss__told_in_steps__and_the_flight_goes_on_when_it_is_back(living
 def test_link_loss__connection_cut__reopened_and_followed_to_the_ground(living, cleared, quick_loss):
     with in_the_air(living, cleared) as (_, line, flying):
         line.cut = True
-        until(lambda: "loss" in stages(flying))
+        until(lambda: "loss" in flying.stages())
         line.cut = False
         flown = flying.end()
     assert flown.outcome is Outcome.LANDED
-    assert "back" in stages(flying)
+    assert "back" in flying.stages()
 
 
 def test_link_loss__for_longer_than_the_flight_may_last__a_person_is_asked_and_nothing_counts_as_landed(
@@ -156,7 +90,7 @@ def test_link_loss__for_longer_than_the_flight_may_last__a_person_is_asked_and_n
     living = under_clock(ScaledClock(TEN_ON_THE_FIRST_FLYING_DAY, 2 * SPEED))
     with in_the_air(living, cleared, speed_up=2 * SPEED) as (running, line, flying):
         line.silent = True
-        until(lambda: "needs_person" in stages(flying))
+        until(lambda: "needs_person" in flying.stages())
         assert not flying.is_over
         assert flying.flight().state == "airborne"
         until(lambda: not running.autopilot.armed, 40)
@@ -170,7 +104,7 @@ def test_link_loss__for_longer_than_the_flight_may_last__a_person_is_asked_and_n
 def test_order__while_the_line_is_silent__return_waits_and_pause_does_not(living, cleared, quick_loss):
     with in_the_air(living, cleared) as (running, line, flying):
         line.silent = True
-        until(lambda: "stale" in stages(flying))
+        until(lambda: "stale" in flying.stages())
         pause, back = flying.order("pause"), flying.order("return", reason="fog")
         assert flying.answer(pause).outcome == "unreachable"
         assert running.autopilot.mode.name == "AUTO"
@@ -267,4 +201,4 @@ def test_resume__after_a_landing_on_the_way__same_mission_one_track_with_a_gap(l
     assert len(flight.vehicle["tlog"]) == 2
     assert item >= 1
     assert flown.report.share_flown > 0.98
-    assert Step.AIRBORNE in [step for step, _ in on.steps]
+    assert Step.AIRBORNE in [step for step, _ in on.told]
