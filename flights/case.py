@@ -186,7 +186,8 @@ class Case:
         run_m = np.cumsum(steps_m)
         firsts = np.cumsum(counts) - counts
         begins_m = np.array([self.along_m(number) for number in range(len(counts))])
-        return run_m - np.repeat(run_m[firsts] - begins_m, counts)
+        along_m: NDArray[np.float64] = run_m - np.repeat(run_m[firsts] - begins_m, counts)
+        return along_m
 
     @cached_property
     def sample_tree(self) -> shapely.STRtree:

@@ -11,6 +11,7 @@ from flights.ground import open_ground
 from flights.model import Plan
 from flights.precheck import Verdict
 from flights.situation import Options
+from flights.surroundings import Asked
 from schemas.refusals import invalid
 from web.wiring import Services
 
@@ -31,7 +32,7 @@ def judged(
     with services.session() as session, open_ground(services.data_dir) as ground:
         aircraft = queries.drone_named(session, drone) if drone else queries.usual_drone(session)
         pack = queries.rules_for(services.rulebook, drawn, at)
-        verdict = queries.judge(session, pack, ground, drawn, queries.Asked(at, options, aircraft))
+        verdict = queries.judge(session, pack, ground, drawn, Asked(at, options, aircraft))
         if aircraft and not drone:
             usual = Assumed("drone", aircraft.device.public_id, "usual_aircraft")
             verdict = replace(verdict, assumed=(*verdict.assumed, usual))

@@ -16,8 +16,9 @@ from flights.ground import open_ground
 from flights.model import Plan
 from flights.precheck import Verdict
 from flights.profile import Ground, profile
-from flights.queries import Asked, drone_named, judge, rules_for
+from flights.queries import drone_named, judge, rules_for
 from flights.situation import Options
+from flights.surroundings import Asked
 from geo.footprint import Camera
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid
