@@ -41,6 +41,9 @@ LOOK_AROUND_AFTER_S = 10.0
 ALARM_AFTER = 3
 ALARM_EACH = 10
 _REASONS = frozenset(Dropped)
+# What the vehicle's Remote ID module says of it, and from which components of the vehicle it is heard.
+REMOTE_ID = "OPEN_DRONE_ID_"
+REMOTE_ID_MODULES = frozenset(range(mavlink.MAV_COMP_ID_ODID_TXRX_1, mavlink.MAV_COMP_ID_ODID_TXRX_3 + 1))
 
 Message = Any
 Listener = Callable[[Message], None]
@@ -126,7 +129,8 @@ class Connection:
 
     Frames of MAVLink 1, of other systems and of unknown kinds are dropped and counted in `counts`, and with a
     `signature` every frame that it does not believe; bytes that are no MAVLink at all never raise, and more of
-    them than a vehicle sends are not even looked at. On a lost TCP connection or cable it reopens the pipe.
+    them than a vehicle sends are not even looked at. Of the vehicle's other components only its Remote ID module is
+    heard, with its own messages alone. On a lost TCP connection or cable it reopens the pipe.
     """
 
     def __init__(self, pipe: Pipe, recorder: Recorder | None = None, signature: Signature | None = None) -> None:
@@ -306,6 +310,10 @@ class Connection:
 
     def _accept(self, message: Message) -> bool:
         reason = self._rejects(message)
+        if reason is None and message.get_srcComponent() != self.target_component:
+            # The module may speak on when the autopilot has fallen silent: that is no sign of life of it.
+            self.counts["accepted"] += 1
+            return True
         if reason is None:
             self._heard_at = time.monotonic()
             self.counts["accepted"] += 1
@@ -326,6 +334,8 @@ class Connection:
         if not self._identified.is_set():
             return None if self._identify(message, source) else Dropped.UNIDENTIFIED
         if source == (self.target_system, self.target_component):
+            return None
+        if source[0] == self.target_system and source[1] in REMOTE_ID_MODULES and kind.startswith(REMOTE_ID):
             return None
         if self.signature is not None and source[0] != self.target_system:
             self._suspect(Dropped.IDENTITY, source)

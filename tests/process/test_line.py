@@ -18,6 +18,7 @@ from flights.simulator.options import Faults
 from geo.types import LonLat
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
+from tests.process.flying import until
 from tests.simulated import free_port
 
 RELATIVE = Frame.GLOBAL_RELATIVE_ALT
@@ -282,6 +283,53 @@ def test_link__other_system_id__dropped_and_counted(listening):
     send(message.pack(codec))
     assert settled(link, "link.identity", 1)
     assert link.connection.target_system == 1
+
+
+SERIAL = mavlink.MAVLink_open_drone_id_basic_id_message(0, 0, [0] * 20, 1, 2, b"SN-1".ljust(20, b"\0"))
+
+
+def of_module(heard) -> list[str]:
+    return [kind for component, kind in heard if component != 1]
+
+
+def test_link__remote_id_module_of_the_vehicle__heard_with_its_own_messages_alone(listening):
+    link, send = listening
+    module = mavlink.MAVLink(None, 1, mavlink.MAV_COMP_ID_ODID_TXRX_1)
+    others = [
+        heartbeat(1)[0],
+        mavlink.MAVLink_heartbeat_message(mavlink.MAV_TYPE_ODID, mavlink.MAV_AUTOPILOT_INVALID, 0, 0, 3, 3),
+        mavlink.MAVLink_global_position_int_message(9_999_000, 1, 1, 0, 0, 0, 0, 0, 0),
+        mavlink.MAVLink_statustext_message(0, b"land now"),
+        mavlink.MAVLink_command_ack_message(400, 0),
+        mavlink.MAVLink_mission_ack_message(245, 190, 0),
+    ]
+    heard = []
+    link.connection.forward(lambda message: heard.append((message.get_srcComponent(), message.get_type())))
+    for message in [*others, SERIAL]:
+        send(message.pack(module))
+    assert settled(link, "link.identity", len(others))
+    send(SERIAL.pack(module))
+    until(lambda: len(of_module(heard)) == 2)
+    assert of_module(heard) == ["OPEN_DRONE_ID_BASIC_ID"] * 2
+    assert link.telemetry.vehicle_s is None
+
+
+@pytest.mark.parametrize(("system", "component"), [(66, 236), (66, 1), (1, 154), (1, 239), (1, 190)])
+def test_link__remote_id_of_anybody_else__dropped(listening, system, component):
+    link, send = listening
+    send(SERIAL.pack(mavlink.MAVLink(None, system, component)))
+    assert settled(link, "link.identity", 1)
+
+
+def test_link__remote_id_module_speaks_on_without_the_autopilot__still_silent(listening):
+    link, send = listening
+    heard = []
+    link.connection.forward(lambda message: heard.append((message.get_srcComponent(), message.get_type())))
+    time.sleep(0.3)
+    silent_s = link.connection.silence_s
+    send(SERIAL.pack(mavlink.MAVLink(None, 1, mavlink.MAV_COMP_ID_ODID_TXRX_1)))
+    until(lambda: of_module(heard))
+    assert link.connection.silence_s >= silent_s > 0.2
 
 
 def test_link__mavlink_1_frame__dropped(listening):
