@@ -50,6 +50,11 @@ HEIGHT_ABOVE = ("take_off", "ground")
 HORIZONTAL_M = (None, 18520.0, 7408.0, 3704.0, 1852.0, 926.0, 555.6, 185.2, 92.6, 30.0, 10.0, 3.0, 1.0)
 VERTICAL_M = (None, 150.0, 45.0, 25.0, 10.0, 3.0, 1.0)
 SPEED_M_S = (None, 10.0, 3.0, 1.0, 0.3)
+# The time's own error, in tenths of a second by its code; 0 promises nothing.
+TIME_TENTHS = range(1, 16)
+
+# MAV_ODID_ARM_STATUS_GOOD_TO_ARM
+FIT = 0
 
 _UNKNOWN_ALT_M = -1000.0
 _UNKNOWN_TIME = 0xFFFF
@@ -86,6 +91,7 @@ class Location:
     within_m: float | None
     height_within_m: float | None
     speed_within_m_s: float | None
+    time_within_s: float | None
 
     def captured_at(self, received_at: datetime) -> datetime | None:
         """The time that it speaks of (UTC): the one nearest to its receipt that has these minutes and seconds."""
@@ -132,7 +138,15 @@ class Authentication:
     data: bytes
 
 
-Message = BasicId | Location | SelfId | System | OperatorId | Authentication
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What the module that sends all this says of itself; MAVLink alone has it, it is never broadcast."""
+
+    is_fit: bool
+    reason: str
+
+
+Message = BasicId | Location | SelfId | System | OperatorId | Authentication | Module
 
 
 def render(message: Message) -> dict[str, Any]:
@@ -208,6 +222,7 @@ def _location(data: bytes) -> Location:
         within_m=_bound(HORIZONTAL_M, data[19] & 15),
         height_within_m=_bound(VERTICAL_M, data[19] >> 4),
         speed_within_m_s=_bound(SPEED_M_S, data[20] & 15),
+        time_within_s=_tenths_s(data[23] & 15),
     )
 
 
@@ -274,6 +289,7 @@ def _mav_location(m: Any) -> Location:  # noqa: ANN401
         within_m=_bound(HORIZONTAL_M, m.horizontal_accuracy),
         height_within_m=_bound(VERTICAL_M, m.vertical_accuracy),
         speed_within_m_s=_bound(SPEED_M_S, m.speed_accuracy),
+        time_within_s=_tenths_s(m.timestamp_accuracy),
     )
 
 
@@ -299,6 +315,7 @@ _MAVLINK: Mapping[str, Callable[[Any], Message]] = {
     "OPEN_DRONE_ID_SELF_ID": lambda m: SelfId(_about(m.description_type), _text(_raw(m.description))),
     "OPEN_DRONE_ID_SYSTEM": _mav_system,
     "OPEN_DRONE_ID_OPERATOR_ID": lambda m: OperatorId(_text(_raw(m.operator_id))),
+    "OPEN_DRONE_ID_ARM_STATUS": lambda m: Module(m.status == FIT, _text(_raw(m.error))),
 }
 MESSAGES = frozenset(_MAVLINK) | {"OPEN_DRONE_ID_MESSAGE_PACK"}
 
@@ -320,6 +337,10 @@ def _about(code: int) -> str:
 
 def _bound(bounds: tuple[float | None, ...], code: int) -> float | None:
     return bounds[code] if 0 <= code < len(bounds) else None
+
+
+def _tenths_s(code: int) -> float | None:
+    return code / 10 if code in TIME_TENTHS else None
 
 
 def _raw(text: str | bytes) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 from schemas.refusals import invalid
 
 KEY_BYTES = 32
+IDENTITY_CHARS = 20
 _LISTEN = re.compile(r"^(?P<scheme>tcp|udp|udpout):(?P<host>[^:\s]+):(?P<port>[0-9]{1,5})$")
 
 
@@ -33,13 +34,28 @@ class CameraModel:
 
 
 @dataclass(frozen=True)
+class Identity:
+    """What the Remote ID module says of the aircraft and of who flies it: at most 20 ASCII characters each."""
+
+    serial: str
+    operator: str = "SIMULATED-OPERATOR"
+
+    @property
+    def holds(self) -> bool:
+        """Whether both can be sent."""
+        texts = (self.serial, self.operator)
+        return all(0 < len(text) <= IDENTITY_CHARS and text.isascii() and text.isprintable() for text in texts)
+
+
+@dataclass(frozen=True)
 class Faults:
     """What goes wrong on purpose; every `..._at_s` counts simulated seconds from arming.
 
     On the line: frames lost and delayed each way, a slow autopilot (real seconds for each message), acknowledgements
     that never come, an item kept elsewhere, a closed mission protocol, MISSION_REQUEST_INT instead of
     MISSION_REQUEST, a key that is not used. In the air: a restart, a battery that gives way under load, reported
-    places that jump for some seconds, and a flight beside its route (`drift_to_deg` is the direction).
+    places that jump for some seconds, and a flight beside its route (`drift_to_deg` is the direction). Its Remote ID
+    may name another serial number, or a place so far to the east of its own.
     """
 
     loss: float = 0.0
@@ -59,6 +75,8 @@ class Faults:
     drift_m: float = 0.0
     drift_to_deg: float = 0.0
     drift_at_s: float = 20.0
+    wrong_remote_id: bool = False
+    remote_id_off_m: float = 0.0
 
     def wrong(self) -> list[str]:
         """The names of the switches that are out of range."""
@@ -74,6 +92,7 @@ class Faults:
                 "battery-sag": 0 <= self.battery_sag_pct <= 100,
                 "gps-glitch-m": 0 < abs(self.gps_glitch_m) <= 1e6,
                 "drift": 0 <= self.drift_m <= 10_000 and math.isfinite(self.drift_to_deg),
+                "remote-id-off-m": abs(self.remote_id_off_m) <= 100_000,
                 "at-s": all(at is None or 0 <= at <= 1e6 for at in times),
             }.items()
             if not holds
@@ -87,6 +106,7 @@ class Options:
     `home` is where the vehicle stands, degrees (EPSG:4326) and metres above mean sea level (None: the
     height of the ground in `dem`, or 0). `speed_up` is how many simulated seconds pass in a real one at
     most. `wind_from_deg` is where the wind comes from. With a `key` it signs, and hears only who signs with it too.
+    With an `identity` it has a Remote ID module.
     """
 
     listen: str
@@ -105,6 +125,7 @@ class Options:
     endurance_s: float = 1_800.0
     system_id: int = 1
     key: bytes | None = field(default=None, repr=False)
+    identity: Identity | None = None
     seed: int = 1
     faults: Faults = field(default_factory=Faults)
 
@@ -122,6 +143,7 @@ class Options:
                 "endurance": 1 <= self.endurance_s <= 1e6,
                 "system-id": 1 <= self.system_id <= 250,
                 "key": self.key is None or len(self.key) == KEY_BYTES,
+                "remote-id": self.identity is None or self.identity.holds,
                 "frames": self.frames is None or self.ortho is not None,
                 "start-time": self.start_time.tzinfo is not None and self.start_time.year in range(1980, 2100),
             }.items()

@@ -22,6 +22,7 @@ MAX_PEERS = 16
 MAX_READ_BYTES = 65_536
 # Time stamps of signatures count from 2015, in units of 10 microseconds.
 SIGNING_EPOCH_S = 1_420_070_400
+AUTOPILOT = mavlink.MAV_COMP_ID_AUTOPILOT1
 
 
 class Port(Protocol):
@@ -165,7 +166,9 @@ class Wire:
         self._faults = options.faults
         self._random = random.Random(options.seed)
         self._readers: dict[Hashable, Any] = {}
-        self._codec = mavlink.MAVLink(None, srcSystem=options.system_id, srcComponent=1)
+        self._system_id = options.system_id
+        self._codec = mavlink.MAVLink(None, srcSystem=options.system_id, srcComponent=AUTOPILOT)
+        self._codecs: dict[int, Any] = {AUTOPILOT: self._codec}
         self._coming: deque[tuple[float, Any]] = deque()
         self._going: deque[tuple[float, bytes]] = deque()
         self.sign_with(options.key, 0)
@@ -200,12 +203,16 @@ class Wire:
             reader.signing = self._codec.signing
         return reader
 
-    def send(self, message: Any) -> None:  # noqa: ANN401
-        """Sends one message to all ground stations."""
-        signing = self._codec.signing
+    def send(self, message: Any, component: int = AUTOPILOT) -> None:  # noqa: ANN401
+        """Sends one message of a component of the aircraft to all ground stations."""
+        codec = self._codecs.get(component)
+        if codec is None:
+            codec = self._codecs[component] = mavlink.MAVLink(None, self._system_id, component)
+            codec.signing = self._codec.signing
+        signing = codec.signing
         signing.timestamp = max(signing.timestamp, int((time.time() - SIGNING_EPOCH_S) * 1e5))
-        frame = message.pack(self._codec)
-        self._codec.seq = (self._codec.seq + 1) % 256
+        frame = message.pack(codec)
+        codec.seq = (codec.seq + 1) % 256
         if not self._is_lost():
             self._going.append((self._due(), frame))
             self._flush()

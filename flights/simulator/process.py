@@ -16,6 +16,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.simulator.autopilot import Autopilot
 from flights.simulator.frames import FrameWriter, Shot
+from flights.simulator.identity import COMPONENT, IdentityModule
 from flights.simulator.options import Options
 from flights.simulator.orders import Orders
 from flights.simulator.ports import Wire, open_port
@@ -87,6 +88,7 @@ class Simulator:
             self._frames = cleanup.enter_context(writer)
         self.autopilot = Autopilot(options, self._ground, self._say, self._shoot)
         self.reporter, self._orders = self._mouth_and_ears(options.start_time)
+        self._module = self._identity_module()
         self._stores = {
             kind: ItemStore(kind, wire.send, options.faults, time.monotonic)
             for kind in (
@@ -106,11 +108,17 @@ class Simulator:
         reporter = Reporter(self.autopilot, start_time)
         return reporter, Orders(self.autopilot, reporter, self._wire.send, mute=self.options.faults.mute_ack)
 
+    def _identity_module(self) -> IdentityModule | None:
+        if self.options.identity is None:
+            return None
+        return IdentityModule(self.options.identity, self.options.faults, self.autopilot, lambda: self.reporter.utc)
+
     def restart(self) -> None:
         """Starts the autopilot anew: lists, parameters and key survive, streams and connections do not."""
         utc = self.reporter.utc
         self.autopilot = Autopilot(self.options, self._ground, self._say, self._shoot, before=self.autopilot)
         self.reporter, self._orders = self._mouth_and_ears(utc)
+        self._module = self._identity_module()
         self._mission.set_home(self.autopilot.home_item())
         for store in self._stores.values():
             store.restart(FENCE_READ_S if store is self._fence else 0.0)
@@ -173,6 +181,8 @@ class Simulator:
         autopilot.reached.clear()
         for message in self.reporter.due():
             self._wire.send(message)
+        for message in self._module.due() if self._module is not None else ():
+            self._wire.send(message, COMPONENT)
 
     def _take(self, message: Any) -> None:  # noqa: ANN401
         target = getattr(message, "target_system", self.options.system_id)

@@ -15,6 +15,7 @@ import click
 from flights.simulator.options import (
     CameraModel,
     Faults,
+    Identity,
     Options,
     parse_home,
     parse_image,
@@ -47,6 +48,14 @@ CAMERA = (
     click.option("--frames", type=FOLDER, help="Folder for its pictures."),
     click.option("--hfov-deg", type=float, default=70.0, show_default=True, help="Horizontal field of view."),
     click.option("--image", default="1400x1050", show_default=True, metavar="WxH", help="Size of a picture."),
+)
+IDENTITY = (
+    click.option("--remote-id", metavar="SERIAL", help="It has a Remote ID module that names this serial number."),
+    click.option("--operator-id", default=Identity.operator, show_default=True, help="Whom its Remote ID names."),
+    click.option("--wrong-remote-id", is_flag=True, help="Fault: its Remote ID names another serial number."),
+    click.option(
+        "--remote-id-off-m", type=float, default=0.0, help="Fault: its Remote ID tells a place so far to the east."
+    ),
 )
 # Times of faults count simulated seconds from arming.
 FAULTS = (
@@ -99,7 +108,7 @@ def simulator() -> None:
 @click.option("--listen", default="tcp:127.0.0.1:5760", show_default=True, help="tcp:, udp: or udpout:HOST:PORT.")
 @click.option("--system-id", type=int, default=1, show_default=True, help="Its MAVLink system id.")
 @click.option("--key-file", type=EXISTING, help="It signs with this key: 32 bytes, or 64 hex digits.")
-@_with(*WORLD, *CAMERA, *FAULTS)
+@_with(*WORLD, *CAMERA, *IDENTITY, *FAULTS)
 def run(listen: str, system_id: int, key_file: Path | None, **given: Any) -> None:  # noqa: ANN401
     """One simulated aircraft, with faults to switch on."""
     parse_listen(listen)
@@ -147,6 +156,7 @@ def _options(
         endurance_s=given["endurance"],
         system_id=system_id,
         key=key,
+        identity=_identity(given),
         seed=given["seed"],
         faults=_faults(given),
     )
@@ -172,7 +182,18 @@ def _faults(given: dict[str, Any]) -> Faults:
         drift_m=drift_m,
         drift_to_deg=drift_to_deg,
         drift_at_s=given["drift_at_s"],
+        wrong_remote_id=given.get("wrong_remote_id", False),
+        remote_id_off_m=given.get("remote_id_off_m", 0.0),
     )
+
+
+def _identity(given: dict[str, Any]) -> Identity | None:
+    serial = given.get("remote_id")
+    if serial is None:
+        if given.get("wrong_remote_id") or given.get("remote_id_off_m"):
+            raise click.UsageError("What is wrong with a Remote ID needs --remote-id SERIAL.")
+        return None
+    return Identity(serial, given["operator_id"])
 
 
 def _fly(fleet_options: list[Options], text: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from flights import remote_id
 from flights.link.connection import mavlink
-from flights.remote_id import BasicId, Location, OperatorId, SelfId, System
+from flights.remote_id import BasicId, Location, Module, OperatorId, SelfId, System
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 
@@ -64,6 +64,7 @@ def test_location__every_field_in_its_unit():
         within_m=10.0,
         height_within_m=3.0,
         speed_within_m_s=1.0,
+        time_within_s=0.1,
     )
 
 
@@ -166,6 +167,13 @@ def test_mavlink__packed_and_parsed__all_kinds():
     told = [said for message in heard for said in remote_id.from_mavlink(message)]
     expected = [*remote_id.decode(BASIC), *remote_id.decode(SELF), *remote_id.decode(OPERATOR)]
     assert told == [*expected, *remote_id.decode(SYSTEM), *remote_id.decode(BASIC), *remote_id.decode(LOCATION)]
+
+
+def test_mavlink__arm_status__whether_the_module_is_fit():
+    fit = mavlink.MAVLink_open_drone_id_arm_status_message(0, b"")
+    unfit = mavlink.MAVLink_open_drone_id_arm_status_message(1, b"no position")
+    assert remote_id.from_mavlink(fit) == (Module(True, ""),)
+    assert remote_id.from_mavlink(unfit) == (Module(False, "no position"),)
 
 
 def test_mavlink__other_message__says_nothing():
