@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from flights import seen
 from flights.model import Plan
-from flights.profile import STEP_M, LegKind, Profile, Track
+from flights.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track
 from flights.situation import Options, PublishedArea, PublishedRoute, Situation
 from flights.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
@@ -28,9 +28,6 @@ from schemas.rules import RulePack
 
 SLOWEST_MPS = 1.0
 """What is reckoned with where neither the plan nor an aircraft gives a speed."""
-
-CLIMB_MPS = 2.0
-"""Climb and descent, slower than any aircraft in use."""
 
 _GLANCE_SAMPLES = 20
 _PLACE_TOLERANCE_DEG = 5e-6  # half a metre: what a refusal shows on the map needs no more

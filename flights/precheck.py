@@ -16,10 +16,10 @@ import structlog
 from flights import checks_air, checks_aircraft, checks_place, checks_publication, checks_zones
 from flights.assumed import Assumed
 from flights.canonical import mission_digest
-from flights.case import CLIMB_MPS, SLOWEST_MPS, Case
+from flights.case import SLOWEST_MPS, Case
 from flights.margins import Margin, margins
 from flights.model import Frame, Plan, PlanItem
-from flights.profile import Profile, profile
+from flights.profile import CLIMB_MPS, Profile, profile
 from flights.situation import Aircraft, Options, Situation
 from flights.ways import RTL_ALT_M
 from geo.footprint import Camera

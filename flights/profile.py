@@ -33,10 +33,14 @@ from schemas.refusals import invalid
 STEP_M = 10.0
 """The path is sampled at least this densely."""
 
+CLIMB_MPS = 2.0
+"""Climb and descent, slower than any aircraft in use."""
+
 _CURVE_TOLERANCE_M = 0.5
 _CIRCLE_CORNERS = 36
 _WAY_BACK = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
 _HERE_M = 0.5  # positions nearer than this to each other are one place
+_ASIDE_DEG = 1e-7  # a centimetre: a climb on the spot is kept as a line that long
 
 Floats = NDArray[np.float64]
 
@@ -165,7 +169,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class _Leg:
-    """A leg before sampling; `points` are its corners, and `flown` is false for a safety duplicate."""
+    """A leg before sampling; `points` are its corners, and `flown` is false for a safety duplicate.
+
+    `upright` is true of a climb or a descent on the spot.
+    """
 
     kind: LegKind
     start: Stop
@@ -173,10 +180,25 @@ class _Leg:
     points: tuple[LonLat, ...]
     flown: bool = True
     passes: float = 1.0
+    upright: bool = False
 
     @property
     def length_m(self) -> float:
         return sum(measure.distance_m(a, b) for a, b in pairwise(self.points))
+
+    @property
+    def leads_somewhere(self) -> bool:
+        """Whether the aircraft is anywhere on it where it is not at its start."""
+        return self.upright or self.length_m > _HERE_M
+
+    @property
+    def wait_s(self) -> float:
+        """The wait at its end, which a circle there does not repeat, and what a climb on the spot takes."""
+        if not self.flown or self.start is self.end:
+            return 0.0
+        climbs = self.upright and self.start.reference is self.end.reference
+        climbed_m = abs(self.end.alt_m - self.start.alt_m) if climbs else 0.0
+        return self.end.hover_s + (climbed_m / CLIMB_MPS if np.isfinite(climbed_m) else 0.0)
 
 
 def profile(plan: Plan, ground: Ground) -> Profile:
@@ -189,8 +211,8 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     stops = _with_return(way)
     _refuse_far(stops)
     every = list(_legs(way, stops))
-    legs = [leg for leg in every if leg.length_m > _HERE_M]
-    if not legs:
+    legs = [leg for leg in every if leg.leads_somewhere]
+    if all(leg.upright for leg in legs):
         raise invalid("plan.no_way")
     flown = [leg for leg in legs if leg.flown]
     _refuse_fast(flown)
@@ -204,7 +226,7 @@ def profile(plan: Plan, ground: Ground) -> Profile:
         sum(leg.length_m * leg.passes for leg in flown if leg.kind is LegKind.ROUTE),
         sum(leg.length_m * leg.passes for leg in flown),
         tuple((leg.end.speed_mps, leg.length_m * leg.passes) for leg in flown),
-        sum(stop.hover_s for stop in stops),
+        sum(leg.wait_s for leg in every),
         way.missing,
         assumed,
         way.home,
@@ -222,9 +244,7 @@ def _with_return(way: Walk) -> tuple[Stop, ...]:
     """
     if way.ends_with is Command.NAV_LAND:
         return way.stops
-    last = way.stops[-1]
-    home = Stop(way.home.at, last.reference, last.alt_m, Command.NAV_RETURN_TO_LAUNCH, speed_mps=last.speed_mps)
-    return (*way.stops, home)
+    return (*way.stops, way.back)
 
 
 def _refuse_far(stops: Sequence[Stop]) -> None:
@@ -251,7 +271,9 @@ def _legs(way: Walk, stops: Sequence[Stop]) -> Iterator[_Leg]:
     curves = _curves(stops)
     for index, (here, there) in enumerate(pairwise(stops)):
         kind, chord = kinds[index], (here.at, there.at)
-        if index in curves:
+        if _is_upright(here, there):
+            yield _Leg(kind, here, there, _upright(here.at, there.at), upright=True)
+        elif index in curves:
             yield _Leg(kind, here, there, curves[index])
             # Another autopilot may fly the chord, so it is checked as well.
             yield _Leg(kind, here, there, chord, flown=False)
@@ -263,6 +285,18 @@ def _legs(way: Walk, stops: Sequence[Stop]) -> Iterator[_Leg]:
             # ArduCopter climbs where it stands and goes straight on; others pass over this place.
             onward = stops[index + 2]
             yield _Leg(kinds[index + 1], here, onward, (here.at, onward.at), flown=False)
+
+
+def _is_upright(here: Stop, there: Stop) -> bool:
+    """Whether the aircraft only climbs or descends between two stops; the autopilot's own ends are not planned."""
+    climbs = (here.reference, here.alt_m) != (there.reference, there.alt_m)
+    return climbs and there.command not in _WAY_BACK and measure.distance_m(here.at, there.at) <= _HERE_M
+
+
+def _upright(here: LonLat, there: LonLat) -> tuple[LonLat, LonLat]:
+    """The corners of a climb on the spot, which as a line may not be one point."""
+    aside = -_ASIDE_DEG if here.lat > 0 else _ASIDE_DEG
+    return here, there if there != here else LonLat(here.lon, here.lat + aside)
 
 
 def _kinds(way: Walk, stops: Sequence[Stop]) -> list[LegKind]:
@@ -312,9 +346,8 @@ def _circle(stop: Stop) -> tuple[LonLat, ...]:
 
 
 def _step(leg: _Leg) -> tuple[float | None, float, float]:
-    """What a leg takes: commanded speed, metres, and the wait at its end, which a circle there does not repeat."""
-    wait_s = leg.end.hover_s if leg.flown and leg.start is not leg.end else 0.0
-    return leg.end.speed_mps, leg.length_m * leg.passes if leg.flown else 0.0, wait_s
+    """What a leg takes: commanded speed, metres, and waiting."""
+    return leg.end.speed_mps, leg.length_m * leg.passes if leg.flown else 0.0, leg.wait_s
 
 
 @dataclass(frozen=True)
@@ -329,7 +362,7 @@ class _Once:
 def _each_once(legs: Sequence[_Leg]) -> list[_Once]:
     """The legs that lead anywhere without repetition, what is flown first, so that it stays in one piece."""
     once: dict[tuple[Stop, Stop, tuple[LonLat, ...]], _Once] = {}
-    numbered = [(number, leg) for number, leg in enumerate(legs) if leg.length_m > _HERE_M]
+    numbered = [(number, leg) for number, leg in enumerate(legs) if leg.leads_somewhere]
     for number, leg in sorted(numbered, key=lambda pair: not pair[1].flown):
         # What is not flown itself stands for its neighbours, and takes their time.
         aside = 0 if leg.flown else 1
@@ -349,9 +382,11 @@ def _sampled(legs: Sequence[_Once], way: Walk, ground: Ground, *, turned: bool) 
     )
     home_m = float(ground_m[0])
     looks = _looks([once.leg.end for once in legs], home_m, ground)
-    if turned:
-        # The plan turns the nose by itself: where a tilted camera looks then is not known.
-        looks = [look if look.roi else replace(look, yaw_deg=None) for look in looks]
+    # Where the plan turns the nose by itself, or no path does, nobody knows where a tilted camera looks.
+    looks = [
+        replace(look, yaw_deg=None) if (turned or once.leg.upright) and not look.roi else look
+        for once, look in zip(legs, looks, strict=True)
+    ]
     parts = np.split(ground_m[1:], np.cumsum([len(lons) for lons, _lats, _along in sampled])[:-1])
     tracks = []
     for once, look, (lons, lats, along_m), below_m in zip(legs, looks, sampled, parts, strict=True):

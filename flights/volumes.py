@@ -18,7 +18,7 @@ import shapely
 from shapely.geometry import LineString, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
-from flights.profile import Floats, Profile, Track
+from flights.profile import CLIMB_MPS, Floats, Profile, Track
 from flights.situation import Volume
 from geo import crs, measure
 from schemas.refusals import conflict
@@ -30,7 +30,6 @@ COLUMN = "column"
 _PIECE_M = 500.0  # the longer a volume, the longer its time
 _MOST_PIECES = 200
 _ARC_CORNERS = 16  # of a quarter circle, as GEOS counts them
-_CLIMB_M_S = 2.0  # climb and descent, slower than any aircraft in use
 _STRAIGHT_M = 0.05  # a sampled straight leg needs no more corners than its ends
 
 Window = tuple[datetime, datetime]
@@ -117,7 +116,7 @@ def occupied(path: Profile, window: Window, *, speed_m_s: float, spacing: Spacin
 def duration(path: Profile, *, speed_m_s: float, slower: float = 0.0) -> timedelta:
     """How long a flight along `path` takes from take-off to landing, slower than planned by that share of its speed."""
     highest_m = max(float(track.alt_agl_m.max()) for track in path.tracks)
-    climbed_s = 2 * max(highest_m, 0.0) / _CLIMB_M_S
+    climbed_s = 2 * max(highest_m, 0.0) / CLIMB_MPS
     return timedelta(seconds=path.duration_s(speed_m_s) / (1.0 - slower) + climbed_s)
 
 

@@ -25,6 +25,7 @@ _ENDS = (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)
 _CAMERA_ON = (Command.IMAGE_START_CAPTURE, Command.VIDEO_START_CAPTURE)
 _CAMERA_OFF = (Command.IMAGE_STOP_CAPTURE, Command.VIDEO_STOP_CAPTURE)
 _CAMERA_EVERY = (Command.DO_SET_CAM_TRIGG_DIST, Command.DO_SET_CAM_TRIGG_INTERVAL)
+_CONDITIONS = (Command.CONDITION_DELAY, Command.CONDITION_DISTANCE)  # a turn of the nose always ends
 _LOOKS = (
     Command.DO_SET_ROI_LOCATION,
     Command.DO_SET_ROI,
@@ -67,11 +68,13 @@ class Walk:
     """A plan as a sequence of stops, beginning above home.
 
     `ends_with` is the return or landing that the plan asks for, None where it asks for none; `missing` are
-    the numbers of the items without a height, whose stops have the height NaN.
+    the numbers of the items without a height, whose stops have the height NaN. `back` is the place above home as it
+    would be reached after the last item: at its height and speed, with the camera where it was pointed last.
     """
 
     home: Home
     stops: tuple[Stop, ...]
+    back: Stop
     ends_with: Command | None
     has_camera: bool
     missing: tuple[int, ...]
@@ -99,6 +102,7 @@ class _State:
     camera_on: bool = False
     speed_mps: float | None = None
     look: _Look = _Look()
+    condition: Command | None = None
     stops: list[Stop] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -107,7 +111,8 @@ class _State:
 def walk(plan: Plan) -> Walk:
     """The stops of `plan` in the order in which they are flown.
 
-    Raises RuleViolation 422 for a plan that never ends, or that goes on after landing.
+    Raises RuleViolation 422 for a plan that never ends, that goes on after landing, or whose camera or speed waits
+    for a condition: whether that is met before the next waypoint cannot be foretold, and if not it never is.
     """
     home, assumed = _home(plan)
     state = _State(home.at, speed_mps=plan.speed_mps)
@@ -121,8 +126,9 @@ def walk(plan: Plan) -> Walk:
     if state.kept:
         assumed = (*assumed, Assumed("height_kept", listed(state.kept), "height_zero"))
     stops = tuple(_from_above_home(home, state.stops))
+    back = _stop(state, home.at, PlanItem(Command.NAV_RETURN_TO_LAUNCH))
     has_camera = any(stop.camera_on for stop in stops)
-    return Walk(home, stops, ends_with, has_camera, tuple(state.missing), assumed)
+    return Walk(home, stops, back, ends_with, has_camera, tuple(state.missing), assumed)
 
 
 def _home(plan: Plan) -> tuple[Home, tuple[Assumed, ...]]:
@@ -159,6 +165,13 @@ def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
 
 def _carry_out(state: _State, number: int, item: PlanItem) -> None:
     command = item.command
+    if command in _CONDITIONS:
+        state.condition = command
+    elif command.is_flown_to or command is Command.NAV_DELAY:
+        state.condition = None
+    elif state.condition and (command in _LOOKS or command is Command.DO_CHANGE_SPEED):
+        first = state.condition.mavlink_name
+        raise invalid("plan.condition", path=number, name=command.mavlink_name, first=first)
     if command.is_flown_to:
         _go(state, number, item)
     elif command in _LOOKS:

@@ -44,6 +44,12 @@ def mission_items(draw, count, places=PLACES):
     if command is Command.DO_JUMP:
         target = float(draw(st.integers(1, count)))
         return PlanItem(command, Frame.MISSION, (target, draw(NUMBERS), 0.0, 0.0))
+    if command is Command.DO_CHANGE_SPEED:
+        return PlanItem(
+            command, Frame.MISSION, (draw(st.sampled_from([None, 0.0, 1.0])), *draw(st.tuples(*[OPTIONAL] * 3)))
+        )
+    if command is Command.NAV_DELAY:
+        return PlanItem(command, Frame.MISSION, (abs(draw(NUMBERS)) + 0.001, *draw(st.tuples(*[OPTIONAL] * 3))))
     if command is Command.DO_DIGICAM_CONTROL:
         numbers = (draw(st.integers(0, 1)), draw(st.integers(0, 255)))
         return PlanItem(command, Frame.MISSION, (draw(NUMBERS), 0.0, 0.0, draw(NUMBERS)), numbers=numbers)

@@ -106,10 +106,11 @@ def _refused(code: int, path: str) -> RuleViolation:
 
 
 def _known_name(code: int) -> str:
-    # The dialect takes a third of a second to load, which only a refusal of a strange command should cost.
-    from pymavlink.dialects.v20 import ardupilotmega as mavlink
+    # The dialects take a third of a second each to load, which only a refusal of a strange command should cost.
+    from pymavlink.dialects.v20 import all as every
+    from pymavlink.dialects.v20 import common
 
-    entry = mavlink.enums["MAV_CMD"].get(code)
+    entry = every.enums["MAV_CMD"].get(code) or common.enums["MAV_CMD"].get(code)
     return f"MAV_CMD {code}" if entry is None else str(entry.name)
 
 
@@ -125,6 +126,8 @@ def item(code: object, frame: object, numbers: Sequence[object], path: str) -> P
     where = fields.frame(frame, f"{path} frame", known)
     if not known.is_located:
         rest = [fields.optional_number(n, f"{path} param{i}") or 0.0 for i, n in enumerate(numbers[4:7], start=5)]
+        if known in _STEERING and not _STEERING[known](kept):
+            raise invalid("plan.command", "plan.command_value", path=path, name=known.mavlink_name, measured=code)
         pointed = _UNPLACED_RULES.get(known, _nothing_asked)(kept, rest)
         if pointed is None:
             raise _pointing(known, path)
@@ -167,6 +170,22 @@ def _looks_somewhere(known: Command, params: Params, at: LonLat | None, alt_m: f
 
 def _nothing_asked(_params: Params, _rest: Sequence[float]) -> tuple[int, int] | None:
     return (0, 0)
+
+
+def _is_over_ground(params: Params) -> bool:
+    """Whether DO_CHANGE_SPEED sets the speed along the path (of the air or over ground), not of climb or descent."""
+    return params[0] in (None, 0.0, 1.0)
+
+
+def _is_a_while(params: Params) -> bool:
+    """Whether NAV_DELAY waits for some seconds, not until a time of day, which autopilots do without seconds."""
+    return (params[0] or 0.0) > 0 or all(number == -1 for number in params[1:])
+
+
+_STEERING: Mapping[Command, Callable[[Params], bool]] = {
+    Command.DO_CHANGE_SPEED: _is_over_ground,
+    Command.NAV_DELAY: _is_a_while,
+}
 
 
 def _shutter(params: Params, rest: Sequence[float]) -> tuple[int, int] | None:

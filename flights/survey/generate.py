@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from flights.case import farthest_m, outside_of, place_of
 from flights.mission import MIN_TAKEOFF_M, ground_at, over_terrain, rounded
 from flights.model import Command, Frame, Home, Plan, PlanItem
-from flights.profile import LegKind, Profile, Track, profile
+from flights.profile import CLIMB_MPS, LegKind, Profile, Track, profile
 from flights.survey.camera import refuse_fast
 from flights.survey.connect import NoWay, Ways, in_order, joined
 from flights.survey.corridor import passes_along
@@ -39,7 +39,6 @@ Floats = NDArray[np.float64]
 _TRIES = 4
 _FLAT_M = 0.5  # how much higher than asked for the aircraft is first taken to be, for rounded heights
 _HERE_M = 0.3  # corners nearer than this to each other are one
-_CLIMB_MPS = 2.0
 _SOURCE = "Skywarden survey"
 
 
@@ -250,7 +249,7 @@ def _survey(spec: SurveySpec, plan: Plan, path: Profile, layout: _Layout) -> Sur
         area_m2=seen.area / plane.scale**2,
         behind=seen.intersection(layout.room.behind).area / seen.area if seen.area else 0.0,
         covered=min(swath.area / seen.area, 1.0) if seen.area else 0.0,
-        time_s=path.duration_s(spec.speed_mps) + 2 * spec.alt_agl_m / _CLIMB_MPS,
+        time_s=path.duration_s(spec.speed_mps) + 2 * spec.alt_agl_m / CLIMB_MPS,
         gsd_cm=spec.camera.gsd_cm(spec.alt_agl_m),
         gsd_worst_cm=spec.camera.gsd_cm(max(highest_m, spec.alt_agl_m)),
         alt_agl_m=spec.alt_agl_m,

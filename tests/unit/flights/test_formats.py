@@ -125,7 +125,7 @@ class TestQgc:
     @pytest.mark.parametrize(
         ("part", "value"),
         [
-            ("geoFence", {"version": 3}),
+            ("geoFence", {"version": 3, "zones": [1]}),
             ("geoFence", {"version": 2, "polygons": [], "circles": [], "breachReturn": [1, 2, 3]}),
             (
                 "geoFence",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from pymavlink.dialects.v20 import common
 
 from flights.canonical import mission_document
 from flights.formats import convert, read_plan
@@ -32,6 +33,37 @@ def stops_of(*items):
 
 
 class TestCommands:
+    def test_every_command_of_the_definition__known_or_refused_by_its_name(self):
+        known = {int(command) for command in MISSION_COMMANDS}
+        for code, entry in common.enums["MAV_CMD"].items():
+            if code in known or entry.name.endswith("ENUM_END"):
+                continue
+            for data in (qgc(qgc_item(22), qgc_item(code)), wpl(HOME, f"1 0 3 {code} 0 0 0 0 23.1 113.2 50 1")):
+                refusal = refused(data).refusals[0]
+                assert refusal.rule == "plan.command"
+                assert all(entry.name in refusal.message(lang) for lang in ("en", "zh"))
+
+    @pytest.mark.parametrize(
+        ("command", "params"),
+        [
+            (178, (2, 1)),
+            (178, (3, 20)),
+            (93, (0, 0, 0, 0)),
+            (93, (-1, 22, 0, 0)),
+            (93, (0, -1, 30, -1)),
+        ],
+    )
+    def test_speed_of_climb_or_time_of_day__refused_by_name(self, command, params):
+        refusal = refused(qgc(qgc_item(22), unplaced(command, *params))).refusals[0]
+        assert refusal.rule == "plan.command"
+        assert Command(command).mavlink_name in refusal.message()
+        assert "climb" in refusal.message()
+        assert "升降" in refusal.message("zh")
+
+    @pytest.mark.parametrize("params", [(5, 0, 0, 0), (0, -1, -1, -1), (-1, -1, -1, -1)])
+    def test_wait_of_seconds__taken(self, params):
+        assert read_plan(qgc(qgc_item(22), unplaced(93, *params))).items[1].command is Command.NAV_DELAY
+
     def test_every_number__known_or_refused_by_its_name(self):
         known = {int(command) for command in MISSION_COMMANDS}
         for code in [

@@ -148,6 +148,54 @@ class TestHeights:
         assert not found.heights_known
 
 
+class TestOnTheSpot:
+    def test_climb_between_two_waypoints_of_one_place__its_height_counts(self):
+        found = path(TAKEOFF, to(A), to(A, 300.0), to(A), to(B), RTL)
+        assert max(float(track.alt_agl_m.max()) for track in found.tracks) == pytest.approx(300)
+        assert found.flown_m == pytest.approx(path(TAKEOFF, to(A), to(B), RTL).flown_m, abs=0.1)
+
+    def test_climb_on_the_spot__takes_its_time(self):
+        level, climbing = path(TAKEOFF, to(A), to(B), RTL), path(TAKEOFF, to(A), to(A, 300.0), to(A), to(B), RTL)
+        assert climbing.duration_s(10.0) - level.duration_s(10.0) == pytest.approx(2 * 250 / 2, abs=0.1)
+
+    def test_descent_on_the_spot__counts_as_well(self):
+        found = path(TAKEOFF, to(A), to(A, 3.0), to(A), to(B), RTL)
+        assert min(float(track.alt_agl_m.min()) for track in found.tracks) == pytest.approx(3)
+
+    def test_nothing_but_a_climb__leads_nowhere(self):
+        with pytest.raises(RuleViolation) as caught:
+            path(TAKEOFF, to(HOME.at, 90.0), RTL)
+        assert caught.value.refusals[0].rule == "plan.no_way"
+
+
+class TestLooks:
+    def test_camera_pointed__stays_so_on_the_way_home(self):
+        tilt = do(Command.DO_MOUNT_CONTROL, -45.0, 0.0, 0.0)
+        for end in ((RTL,), ()):
+            found = path(TAKEOFF, to(A), tilt, to(B), *end)
+            assert found.tracks[-1].kind is LegKind.RETURN
+            assert found.tracks[-1].look.pitch_deg == -45
+
+    def test_camera_pointed_behind_the_last_waypoint__looks_so_on_the_way_home(self):
+        found = path(TAKEOFF, to(A), to(B), do(Command.DO_MOUNT_CONTROL, -45.0, 0.0, 0.0), RTL)
+        assert [track.look.pitch_deg for track in found.tracks] == [-90, -90, -45]
+
+    @pytest.mark.parametrize("condition", [Command.CONDITION_DELAY, Command.CONDITION_DISTANCE])
+    @pytest.mark.parametrize("waiting", [Command.DO_MOUNT_CONTROL, Command.DO_SET_ROI_NONE, Command.DO_CHANGE_SPEED])
+    def test_look_or_speed_behind_a_condition__refused_with_both_names(self, condition, waiting):
+        with pytest.raises(RuleViolation) as caught:
+            path(TAKEOFF, to(A), do(condition, 20.0), do(waiting, 1.0), to(B), RTL)
+        refusal = caught.value.refusals[0]
+        assert refusal.rule == "plan.condition"
+        for lang in ("en", "zh"):
+            assert condition.mavlink_name in refusal.message(lang)
+            assert waiting.mavlink_name in refusal.message(lang)
+
+    def test_look_at_the_next_waypoint__waits_for_no_condition_of_the_leg_before(self):
+        found = path(TAKEOFF, to(A), do(Command.CONDITION_DELAY, 20.0), to(B), do(Command.DO_MOUNT_CONTROL, -45.0), RTL)
+        assert found.tracks[-1].look.pitch_deg == -45
+
+
 class TestTime:
     def test_duration__commanded_speed_and_waits_count(self):
         slow = do(Command.DO_CHANGE_SPEED, 1.0, 2.0)
