@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from flights.gateway.brief import Brief, drone_of, recall, rehearse
 from flights.gateway.desk import Desk
 from flights.gateway.following import Following, is_down
+from flights.gateway.line import OpenLine, line_to
 from flights.gateway.settling import settle
 from flights.gateway.sortie import Sortie
 from flights.gateway.store import Store
@@ -47,10 +48,11 @@ def _never() -> str | None:
 
 @dataclass(frozen=True)
 class Lead:
-    """Who leads on which line: the installation, the address of the aircraft, the gateway's desk, who is told."""
+    """Who leads on which line: the installation, the aircraft's address and the way there, the desk, who is told."""
 
     house: House
     url: str
+    open_line: OpenLine
     desk: Desk
     tell: Tell = field(default=lambda _step, _facts: None)
     stop: Stop = _never
@@ -124,7 +126,9 @@ class Lead:
 
     def _connect(self, sortie: Sortie) -> None:
         signature = signature_for(self.house, _drone(self.house, sortie.brief.drone_id))
-        sortie.link = VehicleLink.connect(self.url, self.house.clock, recorder=sortie.recorder, signature=signature)
+        sortie.link = VehicleLink.connect(
+            self.url, self.house.clock, recorder=sortie.recorder, signature=signature, open_line=self.open_line
+        )
         sortie.connected = True
         sortie.say(Step.CONNECTED, {"url": self.url})
 
@@ -207,11 +211,13 @@ def fly(
     Raises RuleViolation with every rule that stands against the flight (nothing has been sent then), CalledOff,
     VehicleRefused, LinkLost while it still stands.
     """
-    desk = Desk(house, drone_of(house, flight_id), url)
+    drone_id = drone_of(house, flight_id)
+    desk = Desk(house, drone_id, url)
     desk.open()
     try:
-        lead = Lead(house, url, desk, tell or (lambda _step, _facts: None), stop or _never)
-        return lead.fly(flight_id, pilot)
+        with line_to(house, drone_id, url) as open_line:
+            lead = Lead(house, url, open_line, desk, tell or (lambda _step, _facts: None), stop or _never)
+            return lead.fly(flight_id, pilot)
     finally:
         desk.close()
 

@@ -16,7 +16,7 @@ from flights.link.connection import Connection
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.keys import LINK_ID, Key
 from flights.link.signing import Signature, stamp_of
-from flights.link.transport import Pipe, open_pipe, parse_url
+from flights.link.transport import RELAY, Pipe, open_pipe, parse_url
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
 
@@ -35,7 +35,7 @@ def wire_of(url: str) -> str:
     if address.scheme == "serial":
         return "serial"
     try:
-        local = ipaddress.ip_address(address.host).is_loopback
+        local = address.scheme != RELAY and ipaddress.ip_address(address.host).is_loopback
     except ValueError:  # a name: whatever resolves it could say something else tomorrow
         local = False
     if not local:

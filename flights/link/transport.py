@@ -1,5 +1,7 @@
 """Byte pipes to a vehicle: TCP, UDP in either direction, serial. Touches the network and devices.
 
+The fifth way, a relay in the field that calls in, is in flights/relay/server.py.
+
 pymavlink's own sockets print to the terminal, end the process on a bad address and reconnect for ever,
 so only its codec is used; the pipes are these.
 """
@@ -27,6 +29,7 @@ SERIAL_DEFAULT_BAUD = 57_600
 # Datagrams of strangers that waited before the peer was pinned are passed over in batches.
 STRANGERS_AT_ONCE = 256
 
+RELAY = "relay"
 _CLOSED = -1
 _HOST_PORT = re.compile(r"^(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\s]+):(?P<port>[0-9]{1,5})$")
 _SERIAL = re.compile(r"^(?P<path>/dev/[^,:\s]+)(?:[,:](?P<baud>[0-9]+))?$")
@@ -72,7 +75,7 @@ class Pipe(Protocol):
 
 @dataclass(frozen=True)
 class Address:
-    """A parsed vehicle URL: `scheme` is tcp, udpin, udpout or serial."""
+    """A parsed vehicle URL: `scheme` is tcp, udpin, udpout, serial, or relay for where a gateway listens for one."""
 
     scheme: str
     host: str
@@ -87,7 +90,8 @@ class Address:
 def parse_url(url: str) -> Address:
     """The address in `url`, with pymavlink's meanings: `udp:` listens, `udpout:` calls, `tcp:` calls.
 
-    Serial ports are `/dev/ttyACM0` or `/dev/ttyUSB0,57600`. Raises RuleViolation 422 `link.url`.
+    `relay:` listens for a relay in the field, which only a gateway does. Serial ports are `/dev/ttyACM0` or
+    `/dev/ttyUSB0,57600`. Raises RuleViolation 422 `link.url`.
     """
     serial = _SERIAL.match(url.removeprefix("serial:"))
     if serial:
@@ -95,7 +99,7 @@ def parse_url(url: str) -> Address:
     scheme, _, rest = url.partition(":")
     scheme = {"udp": "udpin"}.get(scheme, scheme)
     where = _HOST_PORT.match(rest)
-    if scheme not in ("tcp", "udpin", "udpout") or where is None or not 0 < int(where["port"]) < 65_536:
+    if scheme not in ("tcp", "udpin", "udpout", RELAY) or where is None or not 0 < int(where["port"]) < 65_536:
         raise invalid("link.url", url=url[:200])
     return Address(scheme, where["host"].strip("[]"), int(where["port"]))
 
@@ -120,8 +124,13 @@ class Bucket:
 
 
 def open_pipe(url: str) -> Pipe:
-    """Opens the pipe that `url` names; raises RuleViolation 422 for a bad URL and OSError otherwise."""
+    """Opens the pipe that `url` names; raises RuleViolation 422 for a bad URL and OSError otherwise.
+
+    A relay is a bad one here: whoever opens its line has to know for which aircraft (flights/gateway/line.py).
+    """
     address = parse_url(url)
+    if address.scheme == RELAY:
+        raise invalid("link.url", "link.url_relay", url=url[:200])
     if address.scheme == "tcp":
         return TcpPipe(url, address)
     if address.scheme == "serial":

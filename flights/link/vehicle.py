@@ -25,7 +25,7 @@ from flights.link.modes import ModeWatch
 from flights.link.recorder import Recorder
 from flights.link.signing import Signature
 from flights.link.telemetry import Telemetry
-from flights.link.transport import open_pipe
+from flights.link.transport import Pipe, open_pipe
 from schemas.clock import Clock
 
 HEARTBEAT_WAIT_S = 30.0
@@ -110,15 +110,22 @@ class VehicleLink:
 
     @classmethod
     def connect(
-        cls, url: str, clock: Clock, *, recorder: Recorder | None = None, signature: Signature | None = None
+        cls,
+        url: str,
+        clock: Clock,
+        *,
+        recorder: Recorder | None = None,
+        signature: Signature | None = None,
+        open_line: Callable[[], Pipe] | None = None,
     ) -> Self:
         """Opens `url` and waits for the heartbeat of an ArduCopter, signed with its key where `signature` has one.
 
+        `open_line` opens it in another way, for a line that `url` alone does not tell how to open.
         Raises RuleViolation: `link.url`, `link.unreachable`, `link.no_heartbeat`, `link.not_copter`, and the reason
         (`link.unsigned`, `link.signature` ...) where none of the heartbeats was believed.
         """
         try:
-            pipe = open_pipe(url)
+            pipe = open_pipe(url) if open_line is None else open_line()
         except (OSError, ValueError) as error:  # ValueError: no name that a resolver or the disk could look up
             raise VehicleRefused.because("link.unreachable", url=url, measured=str(error)) from error
         connection = Connection(pipe, recorder, signature)

@@ -1,8 +1,13 @@
-"""Which relays there are: issued by the host, each for one aircraft, revoked at once. Touches disk and database."""
+"""Which relays there are: issued by the host, each for one aircraft, revoked at once. Touches disk and database.
+
+The ends of a line look at a certificate by the clocks of their walls, so its times are those of the database, and
+never of the clock that a demonstration or a test gives to the rest.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -11,29 +16,27 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from flights.link.transport import Pipe
+from flights.link.transport import parse_url
 from flights.relay.certificates import Authority
-from flights.relay.client import parse_gateway
 from flights.relay.server import RelayPipe
-from schemas.clock import Clock
+from schemas.clock import SystemClock
 from schemas.ids import public_id
 from schemas.refusals import invalid, not_found
 from schemas.store.work import Work
 from schemas.tables import Drone
 from schemas.tables.relay import RelayCredential
 
-SCHEME = "relay:"
 LONGEST_DAYS = 366
 SEEN_EVERY = timedelta(minutes=1)
+log = logging.getLogger(__name__)
 
 
 class House(Protocol):
     """What is needed of an installation; web/wiring.py's services are one."""
-
-    clock: Clock
 
     @property
     def data_dir(self) -> Path:
@@ -62,14 +65,15 @@ def issue(work: Work, drone: Drone, authority: Authority, *, days: int) -> NewRe
     """Issues a certificate for the relay of one aircraft; raises RuleViolation 422 `relay.days`."""
     if not 0 < days <= LONGEST_DAYS:
         raise invalid("relay.days", measured=days, required=LONGEST_DAYS)
-    name, expires_at = public_id("RL"), work.now + timedelta(days=days)
-    issued = authority.issue_relay(name, work.now, expires_at)
+    now = _database_now(work)
+    name, expires_at = public_id("RL"), now + timedelta(days=days)
+    issued = authority.issue_relay(name, now, expires_at)
     work.session.add(
         RelayCredential(
             public_id=name,
             drone_id=drone.device_id,
             certificate_sha256=issued.sha256,
-            issued_at=work.now,
+            issued_at=now,
             expires_at=expires_at,
         )
     )
@@ -83,7 +87,7 @@ def revoke(work: Work, name: str, reason: str) -> RelayCredential:
     row = work.session.scalars(select(RelayCredential).where(RelayCredential.public_id == name)).one_or_none()
     if row is None:
         raise not_found("relay.unknown", "relay.unknown", measured=name[:40])
-    row.revoked_at = row.revoked_at or work.now
+    row.revoked_at = row.revoked_at or _database_now(work)
     work.record("relay.revoke", "device", row.drone_id, {"relay": name, "reason": reason})
     return row
 
@@ -94,27 +98,50 @@ def all_relays(session: Session) -> Sequence[tuple[RelayCredential, Drone]]:
     return [(row, drone) for row, drone in session.execute(rows.order_by(RelayCredential.issued_at.desc()))]
 
 
-def listen(house: House, drone_id: UUID, url: str) -> Pipe:
+def listen(house: House, drone_id: UUID, url: str) -> RelayPipe:
     """The pipe of a gateway whose aircraft is reached by a relay: `relay:HOST:PORT` is where it listens.
 
-    Raises RuleViolation 422 `relay.address`, OSError where nobody can listen there.
+    Raises RuleViolation 422 `link.url`, OSError where nobody can listen there.
     """
-    address = parse_gateway(url.removeprefix(SCHEME))
-    authority = Authority.of(house.data_dir, house.clock.now())
-    return RelayPipe(
-        url, address, authority.gateway_context(house.clock.now()), lambda der: admits(house, drone_id, der)
-    )
+    address, now = parse_url(url), SystemClock().now()
+    authority = Authority.of(house.data_dir, now)
+    return RelayPipe(url, address.pair, authority.gateway_context(now), Admission(house, drone_id))
+
+
+class Admission:
+    """Who may carry the frames of one aircraft. While the database is away whoever was let in stays so, nobody else."""
+
+    def __init__(self, house: House, drone_id: UUID) -> None:
+        self._house = house
+        self._drone_id = drone_id
+        self._known: set[bytes] = set()
+
+    def __call__(self, certificate: bytes) -> bool:
+        """Whether this certificate (DER) is good now."""
+        try:
+            good = admits(self._house, self._drone_id, certificate)
+        except SQLAlchemyError as error:
+            log.warning("a relay is judged as before, the database is away: %s", type(error).__name__)
+            return certificate in self._known
+        (self._known.add if good else self._known.discard)(certificate)
+        return good
 
 
 def admits(house: House, drone_id: UUID, certificate: bytes) -> bool:
     """Whether this certificate (DER) may carry the frames of that aircraft now; notes when it last did."""
-    sha256, now = hashlib.sha256(certificate).hexdigest(), house.clock.now()
-    wanted = (RelayCredential.certificate_sha256 == sha256, RelayCredential.drone_id == drone_id)
+    sha256, now = hashlib.sha256(certificate).hexdigest(), func.clock_timestamp()
+    row = RelayCredential
+    mine = (row.certificate_sha256 == sha256, row.drone_id == drone_id)
+    good = (row.revoked_at.is_(None), row.issued_at <= now, row.expires_at > now)
+    seen_lately = func.coalesce(row.last_seen_at > now - SEEN_EVERY, False)
     with house.session() as session:
-        row = session.scalars(select(RelayCredential).where(*wanted)).one_or_none()
-    if row is None or row.revoked_at is not None or not row.issued_at <= now < row.expires_at:
-        return False
-    if row.last_seen_at is None or now - row.last_seen_at > SEEN_EVERY:
+        noted = session.scalar(select(seen_lately).where(*mine, *good))
+    if noted is False:
         with house.housekeeping() as session:
-            session.execute(update(RelayCredential).where(*wanted).values(last_seen_at=now))
-    return True
+            session.execute(update(row).where(*mine).values(last_seen_at=now))
+    return noted is not None
+
+
+def _database_now(work: Work) -> datetime:
+    now: datetime = work.session.scalars(select(func.clock_timestamp())).one()
+    return now

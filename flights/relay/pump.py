@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import select
+import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -14,8 +14,10 @@ MOST_OLD_READS = 1_000
 SELECT_S = 0.2
 # What waits for a slow line; beyond it the oldest is lost, as on a radio: a late position is worth nothing.
 MOST_WAITING_BYTES = 64 * 1024
-# A gateway sends a heartbeat every second, and so does an aircraft: silence for so long is a dead line.
-DEAD_AFTER_S = 10.0
+# A line is given up when nothing is acknowledged for so long. The kernel asks the other end, because the two ends of
+# the flight may well be silent for an hour: no flight is led, or the aircraft is off for a new battery.
+DEAD_AFTER_S = 10
+ASK_AFTER_S, ASK_EVERY_S, ASK_TIMES = 3, 2, 3
 
 
 class LineLost(Exception):
@@ -68,23 +70,33 @@ class _Outbox:
 
 def pump(line: ssl.SSLSocket, pipe: Carried, ended: Callable[[], bool]) -> None:
     """Carries bytes until `ended`; raises LineLost, or what reading the pipe raises."""
+    watch_over(line)
     line.setblocking(False)
     outbox = _Outbox()
-    _forget_old(pipe)
-    heard_at = time.monotonic()
+    forget_old(pipe)
     while not ended():
         if not line.pending():
             select.select([line.fileno(), pipe.fileno()], [line.fileno()] if outbox else [], [], SELECT_S)
         if came := _received(line):
-            heard_at = time.monotonic()
             pipe.write(came)
         outbox.put(pipe.read())
         outbox.send(line)
-        if time.monotonic() - heard_at > DEAD_AFTER_S:
-            raise LineLost(f"nothing came for {DEAD_AFTER_S:.0f} s")
 
 
-def _forget_old(pipe: Carried) -> None:
+def watch_over(line: socket.socket) -> None:
+    """Has the kernel ask whether the other end is there, and send without waiting for more."""
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, ASK_AFTER_S),
+        (socket.TCP_KEEPINTVL, ASK_EVERY_S),
+        (socket.TCP_KEEPCNT, ASK_TIMES),
+        (socket.TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000),
+    ):
+        line.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def forget_old(pipe: Carried) -> None:
     """Drops what came while there was no line: an order or a position that is carried late is a false one."""
     for _ in range(MOST_OLD_READS):
         if not pipe.read():

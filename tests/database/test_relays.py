@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import ssl
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from flights import queries
 from flights.relay import credentials
@@ -50,7 +52,7 @@ def test_relay__admitted__is_noted(services, authority):
     credentials.admits(services, drone_id(services), certificate)
     with services.session() as session:
         row = session.query(RelayCredential).one()
-    assert row.last_seen_at == services.clock.now()
+    assert abs(datetime.now(UTC) - row.last_seen_at) < timedelta(seconds=5)
     assert row.certificate_sha256 == hashlib.sha256(certificate).hexdigest()
 
 
@@ -62,10 +64,53 @@ def test_relay__revoked__carries_no_more(services, authority):
     assert not credentials.admits(services, drone_id(services), certificate)
 
 
-def test_relay__expired__carries_no_more(services, authority, clock):
+@pytest.mark.parametrize(
+    "aged",
+    ["expires_at = clock_timestamp() - interval '1 second'", "issued_at = clock_timestamp() + interval '1 hour'"],
+)
+def test_relay__expired_or_not_yet_issued__carries_no_more(services, authority, admin, aged):
     _, certificate = issued(services, authority, days=1)
-    clock.at = clock.now() + timedelta(days=1)
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.relay_credential SET issued_at = issued_at - interval '2 days'")
+    assert credentials.admits(services, drone_id(services), certificate)
+    admin.execute(f"UPDATE core.relay_credential SET {aged}")
     assert not credentials.admits(services, drone_id(services), certificate)
+
+
+def test_relay__issued_under_a_clock_of_the_past__is_good_by_the_clock_on_the_wall(services, authority):
+    """The demonstration and the tests fly in another year; the two ends of a TLS line do not."""
+    assert services.clock.now().year == 2025
+    issued(services, authority, days=1)
+    with services.session() as session:
+        row = session.query(RelayCredential).one()
+    assert abs(datetime.now(UTC) + timedelta(days=1) - row.expires_at) < timedelta(seconds=5)
+
+
+def test_relay__database_away__whoever_was_let_in_stays_and_nobody_else(services, authority, monkeypatch):
+    (_, known), (_, other) = issued(services, authority), issued(services, authority)
+    admission = credentials.Admission(services, drone_id(services))
+    assert admission(known)
+    with monkeypatch.context() as away:
+        # The port of nobody: a database that does not answer.
+        nowhere = create_engine("postgresql+psycopg://skywarden_app@127.0.0.1:1/none", poolclass=NullPool)
+        away.setitem(services.__dict__, "engine", nowhere)
+        assert admission(known)
+        assert not admission(other)
+    assert admission(other)
+
+
+def test_relay__revoked_before_the_database_went_away__stays_out(services, authority, monkeypatch):
+    name, certificate = issued(services, authority)
+    admission = credentials.Admission(services, drone_id(services))
+    assert admission(certificate)
+    with services.work(HOST) as work:
+        credentials.revoke(work, name, "laptop lost")
+        work.commit()
+    assert not admission(certificate)
+    nowhere = create_engine("postgresql+psycopg://skywarden_app@127.0.0.1:1/none", poolclass=NullPool)
+    with monkeypatch.context() as away:
+        away.setitem(services.__dict__, "engine", nowhere)
+        assert not admission(certificate)
 
 
 @pytest.mark.parametrize("days", [0, -1, 367])

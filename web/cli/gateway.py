@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from flights import queries
 from flights.gateway.desk import Desk
 from flights.gateway.leading import Lead
+from flights.gateway.line import line_to
 from flights.gateway.process import Gateway
 from flights.gateway.told import Step
 from flights.link.transport import parse_url
@@ -55,7 +56,13 @@ def gateway() -> None:
 
 
 @gateway.command("run")
-@click.option("--link", "url", required=True, metavar="URL", help="tcp:HOST:PORT, udp:HOST:PORT, /dev/ttyUSB0 ...")
+@click.option(
+    "--link",
+    "url",
+    required=True,
+    metavar="URL",
+    help="tcp:HOST:PORT, udp:HOST:PORT, /dev/ttyUSB0,57600, or relay:HOST:PORT to listen for the aircraft's relay.",
+)
 @click.option("--drone", help="The aircraft on this line; the only one in use where none is named.")
 @pass_services
 def run(services: Services, url: str, drone: str | None) -> None:
@@ -85,10 +92,11 @@ def serve(
 
     desk = Desk(services, drone_id, url)
     desk.open()
-    said("serves", {"drone": name, "link": url})
     try:
-        lead = Lead(services, url, desk, tell, letting_go=letting_go)
-        Gateway(lead, drone_id, services.acting, said).run()
+        with line_to(services, drone_id, url) as open_line:
+            said("serves", {"drone": name, "link": url})
+            lead = Lead(services, url, open_line, desk, tell, letting_go=letting_go)
+            Gateway(lead, drone_id, services.acting, said).run()
     finally:
         desk.close()
     said("superseded" if desk.superseded else "let_go", {})

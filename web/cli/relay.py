@@ -19,7 +19,10 @@ from web.wiring import Services
 WORDS = {
     "en": {
         "connected": "Connected to the gateway at {detail}; frames go both ways.",
-        "lost": "The line to the gateway is lost ({detail}); trying again. The aircraft's own failsafes hold.",
+        "lost": "No line to the gateway ({detail}); trying again. The aircraft's own failsafes hold.",
+        "refused": "The gateway let this relay go at once ({detail}); trying again. Is the credential of the aircraft "
+        "that it serves, neither revoked nor expired?",
+        "stranger": "What answers is not the gateway of this credential ({detail}); nothing is carried. Trying again.",
         "vehicle_lost": "The line to the aircraft is lost ({detail}); trying again.",
         "ended": "Ended.",
         "issued": "{relay} may carry the frames of {drone} until {until}. Its credential is in {out}: give it by hand.",
@@ -31,7 +34,9 @@ WORDS = {
     },
     "zh": {
         "connected": "已连接网关 {detail}，数据双向转发。",
-        "lost": "与网关的连接中断（{detail}），正在重试。飞行器自身的失效保护有效。",
+        "lost": "与网关没有连接（{detail}），正在重试。飞行器自身的失效保护有效。",
+        "refused": "网关随即断开了本中继（{detail}），正在重试。请确认凭证属于该网关所服务的飞行器，且未吊销、未过期。",
+        "stranger": "应答方不是签发该凭证的网关（{detail}），不转发任何数据。正在重试。",
         "vehicle_lost": "与飞行器的连接中断（{detail}），正在重试。",
         "ended": "已结束。",
         "issued": "{relay} 可转发 {drone} 的数据，有效期至 {until}。凭证在 {out}，请当面交付。",

@@ -13,6 +13,7 @@ import pytest
 
 from flights.link import _dronekit_compat
 from flights.link.errors import VehicleRefused
+from flights.link.provisioning import wire_of
 from flights.link.transport import Address, PipeClosed, open_pipe, parse_url
 from flights.link.vehicle import VehicleLink
 from schemas.clock import SystemClock
@@ -30,13 +31,31 @@ from schemas.refusals import RuleViolation
         ("/dev/ttyACM0", Address("serial", "/dev/ttyACM0", 57_600)),
         ("/dev/ttyUSB0,115200", Address("serial", "/dev/ttyUSB0", 115_200)),
         ("serial:/dev/ttyUSB0:921600", Address("serial", "/dev/ttyUSB0", 921_600)),
+        ("relay:0.0.0.0:5790", Address("relay", "0.0.0.0", 5790)),
+        ("relay:[::]:5790", Address("relay", "::", 5790)),
     ],
 )
 def test_url__as_pymavlink_writes_it__understood(url, address):
     assert parse_url(url) == address
 
 
-@pytest.mark.parametrize("url", ["tcp::5760", "ws:x:1", "/tmp/x", "tcp:a:70000", "tcp:a:-1", "udp:14550"])
+def test_url__relay__is_no_vehicle_to_connect_to():
+    with pytest.raises(RuleViolation) as refused:
+        VehicleLink.connect("relay:127.0.0.1:5790", SystemClock())
+    (refusal,) = refused.value.refusals
+    assert refusal.rule == "link.url"
+    assert "gateway" in refusal.render()["message"]
+
+
+def test_key__is_never_handed_over_through_a_relay():
+    with pytest.raises(VehicleRefused) as refused:
+        wire_of("relay:127.0.0.1:5790")
+    assert refused.value.refusals[0].rule == "key.not_local"
+
+
+@pytest.mark.parametrize(
+    "url", ["tcp::5760", "relay:5790", "relay:x:0", "ws:x:1", "/tmp/x", "tcp:a:70000", "tcp:a:-1", "udp:14550"]
+)
 def test_url__anything_else__refused(url):
     with pytest.raises(RuleViolation) as refused:
         parse_url(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -14,13 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flights.link.connection import mavlink
+from flights.link.transport import open_pipe
 from flights.relay import client, pump, server
 from flights.relay.certificates import GATEWAY_NAME, Authority, relay_context, write_private
 from flights.relay.client import Relay, whole_frames
 from flights.relay.server import RelayPipe
 from schemas.refusals import RuleViolation
+from tests.simulated import free_port
 
 HOST = "127.0.0.1"
+KEEPALIVE = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
 
 
 def soon(condition, seconds=5.0):
@@ -235,6 +239,7 @@ def test_relay__another_relay_as_gateway__is_not_believed(tmp_path, authority, c
 
 def test_gateway__revoked_while_connected__is_cut(authority, now, relay, monkeypatch):
     monkeypatch.setattr(server, "ASK_AGAIN_S", 0.05)
+    monkeypatch.setattr(client, "AT_ONCE_S", 0.0)
     good = threading.Event()
     good.set()
     opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: good.is_set())
@@ -247,7 +252,8 @@ def test_gateway__revoked_while_connected__is_cut(authority, now, relay, monkeyp
         opened.close()
 
 
-def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay):
+def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay, monkeypatch):
+    monkeypatch.setattr(client, "AT_ONCE_S", 0.0)
     relay(pipe.port, "udpout:127.0.0.1:9")
     assert soon(lambda: "connected" in words(relay))
     relay(pipe.port, "udpout:127.0.0.1:9")
@@ -255,19 +261,110 @@ def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay):
     assert soon(lambda: "lost" in words(relay))
 
 
-def test_gateway__silent_callers__keep_nobody_out(pipe, relay, monkeypatch):
-    monkeypatch.setattr(server, "HANDSHAKE_S", 0.3)
-    idle = [socket.create_connection((HOST, pipe.port)) for _ in range(20)]
+def test_gateway__silent_callers__keep_nobody_out(pipe, relay):
+    with contextlib.ExitStack() as idle:
+        for _ in range(3 * server.MOST_UNKNOWN):
+            idle.enter_context(socket.create_connection((HOST, pipe.port)))
+        relay(pipe.port)
+        assert soon(lambda: "connected" in words(relay), server.HANDSHAKE_S - 1)
+
+
+def test_gateway__more_silent_callers_than_it_bears__the_oldest_is_ended(pipe):
+    with contextlib.ExitStack() as idle:
+        callers = [
+            idle.enter_context(socket.create_connection((HOST, pipe.port), 2)) for _ in range(server.MOST_UNKNOWN + 1)
+        ]
+        with contextlib.suppress(ConnectionError):
+            assert callers[0].recv(1) == b""
+        callers[-1].settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            callers[-1].recv(1)
+
+
+def test_gateway__admission_that_takes_long__holds_no_frame_back(authority, now, relay, aircraft, monkeypatch):
+    """The database may be slow or restarting; an order to the aircraft does not wait for it."""
+    monkeypatch.setattr(server, "ASK_AGAIN_S", 0.05)
+    asked, answer = [], threading.Event()
+
+    def admits(_der):
+        asked.append(1)
+        return len(asked) == 1 or answer.wait(10)
+
+    opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), admits)
+    try:
+        relay(opened.port)
+        assert soon(lambda: len(asked) == 2)
+        opened.write(b"return to launch")
+        assert soon(lambda: b"return to launch" in aircraft.came, 1.0)
+    finally:
+        answer.set()
+        opened.close()
+
+
+def test_gateway__lent_for_a_flight__begins_with_nothing_old_and_leaves_the_relay_connected(pipe, relay, aircraft):
     relay(pipe.port)
     assert soon(lambda: "connected" in words(relay))
-    for line in idle:
-        line.close()
+    aircraft.say(b"said between two flights" * 1000)
+    assert soon(lambda: select.select([pipe.fileno()], [], [], 0)[0])
+    time.sleep(0.1)
+    first = pipe.lend()
+    assert first.read() == b""
+    first.close()
+    second = pipe.lend()
+    aircraft.say(b"said in the flight")
+    assert soon(lambda: select.select([second.fileno()], [], [], 0)[0])
+    assert second.read() == b"said in the flight"
+    assert words(relay) == ["connected"]
 
 
-def test_line__silent__is_given_up(pipe, relay, monkeypatch):
-    monkeypatch.setattr(pump, "DEAD_AFTER_S", 0.3)
+def test_line__silent_for_an_hour__is_kept__and_a_dead_one_is_noticed_by_the_kernel(pipe, relay, aircraft, monkeypatch):
+    """No flight is led, or the aircraft is off for a new battery: that is no dead line."""
+    lines = []
+    watch_over = pump.watch_over
+    monkeypatch.setattr(pump, "watch_over", lambda line: (watch_over(line), lines.append(line)))
     relay(pipe.port)
-    assert soon(lambda: any(word == "lost" for word, _ in relay.told))
+    assert soon(lambda: len(lines) == 2)
+    for line in lines:
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        asks_s = pump.ASK_AFTER_S + pump.ASK_EVERY_S * pump.ASK_TIMES
+        told = [line.getsockopt(socket.IPPROTO_TCP, option) for option in KEEPALIVE]
+        assert told == [pump.ASK_AFTER_S, pump.ASK_EVERY_S, pump.ASK_TIMES, 1000 * pump.DEAD_AFTER_S]
+        assert asks_s <= pump.DEAD_AFTER_S
+
+
+def test_relay__not_let_in__is_told_so(authority, now, relay):
+    opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: False)
+    try:
+        relay(opened.port)
+        assert soon(lambda: "refused" in words(relay))
+    finally:
+        opened.close()
+
+
+def test_relay__something_else_answers__is_told_so_and_carries_nothing(tmp_path, now, relay, aircraft):
+    other = Authority.of(tmp_path / "other", now)
+    foreign = RelayPipe("relay:test", (HOST, 0), other.gateway_context(now), lambda _der: True)
+    try:
+        relay(foreign.port)
+        assert soon(lambda: "stranger" in words(relay))
+        foreign.write(b"x" * 100)
+        assert not aircraft.came
+    finally:
+        foreign.close()
+
+
+def test_relay__aircraft_gone_and_back__is_found_again(pipe, relay, aircraft, monkeypatch):
+    monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.05)
+    relay(pipe.port)
+    assert soon(lambda: aircraft.line)
+    aircraft.line.shutdown(socket.SHUT_RDWR)
+    aircraft.line.close()
+    aircraft.line = None
+    threading.Thread(target=aircraft._run, daemon=True).start()
+    assert soon(lambda: "vehicle_lost" in words(relay))
+    assert soon(lambda: words(relay).count("connected") == 2)
+    aircraft.say(b"here again")
+    assert soon(lambda: pipe.read() == b"here again")
 
 
 def test_relay__udp_aircraft__gets_whole_frames(pipe, relay):
@@ -292,6 +389,81 @@ def test_relay__udp_aircraft__gets_whole_frames(pipe, relay):
     assert soon(came)
     assert set(received) == {frame}
     heard.close()
+
+
+def heartbeat(system=1):
+    codec = mavlink.MAVLink(None, srcSystem=system, srcComponent=1)
+    return mavlink.MAVLink_heartbeat_message(2, 3, 0, 0, 3, 3).pack(codec, force_mavlink1=False)
+
+
+@pytest.fixture
+def datagrams():
+    """`datagrams()` is a UDP socket with a port of its own, closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make():
+            made = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            made.bind((HOST, 0))
+            made.settimeout(0.5)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def listening(datagrams):
+    """An aircraft that is listened for on a UDP port, and that port."""
+    port = free_port(socket.SOCK_DGRAM)
+    made = client.Aircraft(open_pipe(f"udp:{HOST}:{port}"))
+    yield made, (HOST, port)
+    made.close()
+
+
+def test_relay__udp__strangers_are_neither_heard_nor_spoken_to(listening, datagrams):
+    aircraft, port = listening
+    stranger, genuine, late = datagrams(), datagrams(), datagrams()
+    stranger.sendto(b"no MAVLink", port)
+    assert soon(lambda: select.select([aircraft.fileno()], [], [], 0)[0])
+    assert aircraft.read() == b""
+    genuine.sendto(heartbeat(), port)
+    assert soon(aircraft.read) == heartbeat()
+    late.sendto(heartbeat(7), port)
+    time.sleep(0.05)
+    assert aircraft.read() == b""
+    aircraft.write(heartbeat(245))
+    assert genuine.recv(100) == heartbeat(245)
+    for other in (stranger, late):
+        with pytest.raises(TimeoutError):
+            other.recv(100)
+
+
+def test_relay__udp__aircraft_with_another_address__is_heard_once_the_old_one_is_silent(
+    listening, datagrams, monkeypatch
+):
+    monkeypatch.setattr(client, "LOOK_AROUND_AFTER_S", 0.2)
+    aircraft, port = listening
+    before, after = datagrams(), datagrams()
+    before.sendto(heartbeat(), port)
+    assert soon(aircraft.read)
+
+    def heard():
+        after.sendto(heartbeat(), port)
+        return aircraft.read()
+
+    assert soon(heard) == heartbeat()
+    aircraft.write(heartbeat(245))
+    assert after.recv(100) == heartbeat(245)
+
+
+def test_relay__udp__half_a_frame_of_a_lost_line__is_forgotten(listening, datagrams):
+    aircraft, port = listening
+    vehicle = datagrams()
+    vehicle.sendto(heartbeat(), port)
+    assert soon(aircraft.read)
+    aircraft.write(heartbeat(245)[:9])
+    aircraft.begin()
+    aircraft.write(heartbeat(245))
+    assert vehicle.recv(100) == heartbeat(245)
 
 
 @given(st.lists(st.integers(0, 200), min_size=1, max_size=6), st.binary(max_size=5), st.integers(1, 40))
