@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -17,11 +18,18 @@ from schemas.tables import SRID
 from schemas.tables.base import Shape
 
 G = TypeVar("G", bound=BaseGeometry)
+# The head of a point with its reference system, little-endian, as PostGIS writes and reads it.
+_POINT_HEAD = struct.pack("<BII", 1, 0x2000_0001, SRID)
 
 
 def element(geom: BaseGeometry) -> Shape:
     """A geometry of EPSG:4326 as the value of a geometry column."""
     return from_shape(geom, srid=SRID)
+
+
+def point_text(lon: float, lat: float) -> str:
+    """A place of EPSG:4326 as COPY reads it into a POINT column."""
+    return (_POINT_HEAD + struct.pack("<dd", lon, lat)).hex()
 
 
 def lon_lat(column: Shape) -> LonLat:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,11 +91,15 @@ class Plausibility:
 
     def is_wrong(self, fix: Fix) -> bool:
         """Whether the next fix of a track cannot be."""
-        return bool(self.wrong(Fixes.of([fix]))[0])
+        here = fix.at_s, fix.lon, fix.lat
+        if nowhere(fix) or (self._last is not None and _jump(self._last, here)):
+            return True
+        self._last = here
+        return False
 
     def wrong(self, fixes: Fixes) -> Bools:
         """Which of the next fixes of a track cannot be."""
-        wrong = nowhere(fixes)
+        wrong: Bools = nowhere(fixes)
         somewhere = np.flatnonzero(~wrong)
         if not len(somewhere):
             return wrong
@@ -125,30 +130,29 @@ def implausible(fixes: Iterable[Fix]) -> list[bool]:
     return [bool(wrong) for wrong in Plausibility().wrong(columns)]
 
 
-def nowhere(fixes: Fixes) -> Bools:
-    """Which fixes are wrong by themselves."""
+def nowhere(fixes: Any) -> Any:  # noqa: ANN401
+    """Which fixes are wrong by themselves; one fix or columns."""
     lon, lat, alt_m, speed = fixes.lon, fixes.lat, fixes.alt_agl_m, fixes.speed_m_s
-    finite = np.isfinite(fixes.at_s + lon + lat + speed)
-    off_globe = (np.abs(lat) > 90) | (np.abs(lon) > 180) | ((lat == 0) & (lon == 0))
+    total = fixes.at_s + lon + lat + speed
+    no_number = (total != total) | (abs(total) == math.inf)
+    off_globe = (abs(lat) > 90) | (abs(lon) > 180) | ((lat == 0) & (lon == 0))
     # A height that is not known is no fault of the position.
     height_wrong = (alt_m < HEIGHT_RANGE_M[0]) | (alt_m > HEIGHT_RANGE_M[1])
-    wrong: Bools = ~finite | off_globe | height_wrong | (speed > MAX_SPEED_M_S)
-    return wrong
+    return no_number | off_globe | height_wrong | (speed > MAX_SPEED_M_S)
 
 
-def _jumps(t0: Floats, lon0: Floats, lat0: Floats, t1: Floats, lon1: Floats, lat1: Floats) -> Bools:
+def _jumps(t0: Any, lon0: Any, lat0: Any, t1: Any, lon1: Any, lat1: Any) -> Any:  # noqa: ANN401
+    """Where somebody cannot have come from one place to another; numbers or arrays."""
     elapsed_s = t1 - t0
     north_m = (lat1 - lat0) * _DEGREE_M
     east_m = (lon1 - lon0) * _DEGREE_M * np.cos(np.radians(lat1))
     # Reports of the same instant may differ by what the aircraft flies in one second.
     reach_m = MAX_SPEED_M_S * np.maximum(elapsed_s, 1.0)
-    wrong: Bools = (elapsed_s < 0) | (north_m * north_m + east_m * east_m > reach_m * reach_m)
-    return wrong
+    return (elapsed_s < 0) | (north_m * north_m + east_m * east_m > reach_m * reach_m)
 
 
 def _jump(last: tuple[float, float, float], new: tuple[float, float, float]) -> bool:
-    before, after = np.array(last), np.array(new)
-    return bool(_jumps(*before, *after))
+    return bool(_jumps(*last, *new))
 
 
 def _until_believed(

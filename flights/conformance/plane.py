@@ -7,7 +7,7 @@ few kilometres of a patrol they differ from the ellipsoid by millimetres.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import shapely
@@ -42,8 +42,14 @@ class Plane:
         """An array of points (EPSG:4326) in metres of this plane."""
         return shapely.points(*self.metres(lons, lats))
 
-    def metres(self, lons: Floats, lats: Floats) -> tuple[Floats, Floats]:
-        """East and north of places (EPSG:4326) in this plane."""
+    @overload
+    def metres(self, lons: float, lats: float) -> tuple[float, float]: ...
+
+    @overload
+    def metres(self, lons: Floats, lats: Floats) -> tuple[Floats, Floats]: ...
+
+    def metres(self, lons: Any, lats: Any) -> tuple[Any, Any]:
+        """East and north of a place or of places (EPSG:4326) in this plane."""
         east_m, north_m = self._transformer.transform(lons, lats)
         return east_m, north_m
 
@@ -116,6 +122,19 @@ class Course:
             found.distance_m[lost] = shapely.distance(points, self.line)
             found.along_m[lost] = shapely.line_locate_point(np.full(len(lost), self.line), points)
         return found
+
+    def place(self, east: float, north: float, at_s: float, progress: Progress) -> tuple[float, float, bool]:
+        """The same for one place: arc length, distance, and whether it is in turn."""
+        seen_s = at_s if progress.seen_s is None else progress.seen_s
+        low, high = progress.along_m - self._tolerance_m, self._ahead(progress.along_m, seen_s, at_s)
+        nearest_m, distances_m = self._nearest(np.array([east]), np.array([north]), *self._legs(low, high), low, high)
+        along_m, distance_m = float(nearest_m[0]), float(distances_m[0])
+        progress.seen_s = seen_s
+        if distance_m <= self._tolerance_m:
+            progress.along_m, progress.seen_s = max(progress.along_m, along_m), max(seen_s, at_s)
+            return along_m, distance_m, True
+        point = shapely.Point(east, north)
+        return self.line.project(point), self.line.distance(point), False
 
     def _chunk(self, east: Floats, north: Floats, at_s: Floats, progress: Progress, found: Followed, place: int) -> int:
         """Follows some places at once; gives how many of them came out as they would have one by one."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from flights.conformance.fixes import Floats
 from geo.types import LonLat
 
 
 class Hours(NamedTuple):
-    """From when until when, in Unix seconds."""
+    """From when until when, in Unix seconds; numbers or arrays."""
 
-    earliest_s: Floats
-    latest_s: Floats
+    earliest_s: Any
+    latest_s: Any
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class Timetable:
         """The hours of a flight whose window holds at least the time that its route takes."""
         return cls(start_s, max(end_s, start_s + length_m / speed_m_s), length_m, speed_m_s)
 
-    def at(self, along_m: Floats) -> Hours:
-        """The hours of places on the route."""
+    def at(self, along_m: Any) -> Hours:  # noqa: ANN401
+        """The hours of a place, or of places, on the route."""
         return Hours(
             self.start_s + along_m / self.speed_m_s,
             self.end_s - (self.length_m - along_m) / self.speed_m_s,

@@ -122,7 +122,7 @@ def _row(sample: Sample, fix: Fix, standing: Standing) -> dict[str, Any]:
     return {
         "received_at": sample.received_at,
         "boot_ms": sample.boot_ms,
-        "geom": shapes.element(Point(sample.lon, sample.lat)),
+        "geom": shapes.point_text(sample.lon, sample.lat),
         "alt_rel_home_m": sample.alt_rel_home_m,
         "alt_amsl_m": sample.alt_amsl_m,
         "heading_deg": sample.heading_deg,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
 from rasterio import Affine
 
 from geo import crs, terrain
@@ -84,3 +85,20 @@ def test_open__a_file_that_is_no_geotiff__refused(tmp_path):
     path.write_text("<VRTDataset rasterXSize='1' rasterYSize='1'/>")
     with pytest.raises(rasterio.errors.RasterioIOError):
         Terrain.open(path)
+
+
+@pytest.mark.parametrize("crs_code", ["EPSG:32649", "EPSG:4326"])
+def test_heights__one_place_after_the_other__as_all_at_once(tmp_path, crs_code):
+    """Cells near the last place are kept: that must show nowhere, not far away, not beside nodata, not at the rim."""
+    random = np.random.default_rng(7)
+    heights = random.uniform(0, 200, (400, 500))
+    heights[100:103, 200:205] = NODATA
+    changes = {} if crs_code == "EPSG:32649" else {"crs": crs_code, "transform": Affine(3e-4, 0, 113.2, 0, -3e-4, 23.2)}
+    with Terrain.open(write(tmp_path / "rough.tif", heights, **changes)) as model:
+        west, south, east, north = rasterio.warp.transform_bounds(crs_code, "EPSG:4326", *model._dataset.bounds)
+        lons = west + (east - west) * np.concatenate([random.uniform(-0.01, 1.01, 300), np.linspace(0.4, 0.42, 300)])
+        lats = south + (north - south) * np.concatenate([random.uniform(-0.01, 1.01, 300), np.linspace(0.7, 0.77, 300)])
+        at_once = model.heights_m(lons, lats)
+        alone = [model.heights_m(lons[n : n + 1], lats[n : n + 1])[0] for n in range(len(lons))]
+    assert np.isnan(at_once).any()
+    np.testing.assert_array_equal(alone, at_once)
