@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func, select
@@ -15,6 +15,7 @@ from flights.conformance import Judge
 from flights.gateway.nearby import Nearby
 from flights.gateway_orders import RouteSpan, orders_of
 from flights.gateway_record import House
+from flights.identification import Registered
 from flights.link.sequence import Orders
 from flights.profile import Ground
 from flights.verdicts import case_of
@@ -47,6 +48,7 @@ class Brief:
     zones: Nearby
     resume_item: int | None
     was_flown: bool
+    registered: Registered = field(default=Registered(""), repr=False)
 
 
 def rehearse(house: House, flight_id: str, pilot: Actor, ground: Ground) -> Brief:
@@ -116,6 +118,7 @@ def _brief(work: Work, flight: Flight) -> Brief:
         zones=Nearby(line, zones_near(work.session, area, start, end), pack.zone),
         resume_item=resume.get("item"),
         was_flown=bool(work.session.scalar(points)),
+        registered=Registered(flight.drone.registration_no, flight.drone.device.serial_no),
     )
 
 

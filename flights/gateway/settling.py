@@ -11,6 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from flights import commands
 from flights.conformance import Report
 from flights.gateway.brief import RESUME
+from flights.gateway.identity import identity_notes
 from flights.gateway.sortie import Sortie
 from flights.gateway.told import Ending, Flown, Outcome, Step, plain
 from flights.gateway_record import parts_of
@@ -70,7 +71,7 @@ def _enter(sortie: Sortie, work: Work, ending: Ending, report: Report) -> None:
     else:
         _end(sortie, work, flight, ending, hashes)
         flight.flown_track = sortie.track.line()
-        before["report"] = report.render()
+        before["report"] = report.render() | {"remote_id": identity_notes(work.session, flight.id)}
         work.session.add(live_verdict(flight, before["report"]))
     flight.vehicle = before | {
         "pictures": ending.pictures + int(before.get("pictures") or 0),

@@ -11,6 +11,7 @@ from typing import Any
 from flights import commands
 from flights.gateway.brief import RESUME, Brief, flush
 from flights.gateway.desk import Desk
+from flights.gateway.identity import IdentityWatch
 from flights.gateway.store import Store
 from flights.gateway.told import EventKind, LetGo, Step, Stop, Superseded, Tell
 from flights.gateway.track import Track
@@ -45,12 +46,14 @@ class Sortie:
     stop: Stop = field(kw_only=True)
     letting_go: Stop = field(kw_only=True)
     track: Track = field(init=False)
+    identity: IdentityWatch = field(init=False)
     link: VehicleLink = field(init=False)
     connected: bool = field(default=False, init=False)
     in_vehicle_time: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.track = Track(self.brief, self.ground, self.store)
+        self.identity = IdentityWatch(self.brief.registered, self.store, self.house.clock, self.tell)
 
     def say(self, step: Step, facts: dict[str, Any]) -> None:
         """Tells a step to whoever listens here, and to everybody through the database."""
@@ -157,10 +160,11 @@ class Sortie:
         self.say(Step.AIRBORNE, {})
 
     def require_own_aircraft(self) -> None:
-        """Refuses a vehicle that is not the aircraft for which the flight was cleared."""
+        """Refuses a vehicle that is not the aircraft for which the flight was cleared; hears its Remote ID from now."""
         found, cleared = self.link.connection.target_system, self.brief.system_id
         if found != cleared:
             raise VehicleRefused.because("link.identity", measured=found, required=cleared)
+        self.identity.listen(self.link)
 
     def _fit(self) -> gate.Wanted:
         """What must hold of the vehicle in the second before it is armed (flights/link/gate.py).

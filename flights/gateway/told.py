@@ -35,6 +35,7 @@ class Step(StrEnum):
     DEVIATING = "deviating"
     LINK = "link"
     ORDER = "order"
+    REMOTE_ID = "remote_id"
     ENDED = "ended"
 
 
@@ -50,6 +51,7 @@ class EventKind(StrEnum):
     TEXT = "text"
     LINK = "link"
     OVERRIDE = "override"
+    REMOTE_ID = "remote_id"
 
 
 class Why(StrEnum):
