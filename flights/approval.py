@@ -39,13 +39,16 @@ THRESHOLDS = (
     "flight.separation",
     "inspection_plan.max_months",
     "privacy.buffer_m",
+    "uav.camera",
     "uav.controlled_above_agl_m",
+    "uav.endurance",
     "uav.filing.decided_by",
     "uav.filing.late",
     "uav.filing.readiness_min",
     "uav.marking_valid_months",
     "uav.quiet_hours",
     "uav.residential_min_agl_m",
+    "uav.terrain_clearance_m",
 )
 """The values of the pack by which a flight is judged."""
 

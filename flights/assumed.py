@@ -6,6 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# What was assumed, by `Assumed.name`.
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "action": {"en": "action at a waypoint", "zh": "航点动作"},
+    "alt_agl_m": {"en": "height above ground, m", "zh": "离地高度（米）"},
+    "alt_frame": {"en": "height reference", "zh": "高度基准"},
+    "drawings": {"en": "drawings", "zh": "其他标绘"},
+    "drone": {"en": "aircraft", "zh": "飞行器"},
+    "endurance_min": {"en": "time in the air, min", "zh": "续航时间（分钟）"},
+    "fence": {"en": "fence areas in the file", "zh": "文件中的围栏区域"},
+    "gimbal yaw": {"en": "turn of the gimbal", "zh": "云台偏航"},
+    "heading": {"en": "heading of the aircraft", "zh": "机头朝向"},
+    "height_kept": {"en": "items at the height before", "zh": "沿用之前高度的项"},
+    "heights": {"en": "heights", "zh": "高度"},
+    "hfov_deg": {"en": "field of view, degrees", "zh": "相机水平视角（度）"},
+    "home": {"en": "home", "zh": "起飞点"},
+    "line": {"en": "line", "zh": "航线"},
+    "patterns": {"en": "patterns", "zh": "图案项"},
+    "qgc_terrain": {"en": "items at a computed height", "zh": "按计算高度飞行的项"},
+    "return": {"en": "way back", "zh": "返航"},
+    "rtl_alt_m": {"en": "height of a return, m above home", "zh": "返航高度（相对起飞点，米）"},
+    "speed_mps": {"en": "speed, m/s", "zh": "速度（米/秒）"},
+    "takeoff": {"en": "climb at take-off", "zh": "起飞爬升"},
+    "turn": {"en": "turn at a waypoint", "zh": "航点转弯方式"},
+}
 # Why a value was assumed, by what stands in `Assumed.because`.
 _REASONS: Mapping[str, Mapping[str, str]] = {
     "first_place": {"en": "the first place of the plan", "zh": "计划中的第一个位置"},
@@ -47,8 +71,16 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
         "zh": "DJI 飞行器在该处曲线转弯，按样条曲线处理",
     },
     "dji_heading": {
-        "en": "it turns the aircraft, not the path",
-        "zh": "只改变机头朝向，不改变航迹",
+        "en": "it turns the aircraft, not the path; a tilted camera is taken to look anywhere",
+        "zh": "只改变机头朝向，不改变航迹；倾斜相机按可能朝向任意方向计算",
+    },
+    "own_fence": {
+        "en": "it does not fly; the fence on board is made from the published area and the zones",
+        "zh": "不随飞行使用；机载围栏由已公示区域和隐私区生成",
+    },
+    "flattened": {
+        "en": "only the items in them are kept, which is what flies",
+        "zh": "仅保留其中实际飞行的任务项",
     },
     "dji_ignored": {"en": "it changes neither path nor view", "zh": "不影响航迹和视野"},
     "heights_in_file": {"en": "the file gives heights; the option is not used", "zh": "文件已有高度，不使用该选项"},
@@ -66,6 +98,8 @@ _REASONS: Mapping[str, Mapping[str, str]] = {
 # Values in words; all others are numbers, names and places.
 _VALUES_ZH: Mapping[str, str] = {
     "as in the file": "以文件为准",
+    "from north": "以正北为基准",
+    "not counted": "不计",
     "not known": "未知",
     "straight to home": "直线返回起飞点",
     "terrain": "地面以上",
@@ -80,6 +114,10 @@ class Assumed:
     value: str | float
     because: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def title(self, lang: str = "en") -> str:
+        """What was assumed, in words."""
+        return _NAMES[self.name][lang]
 
     def source(self, lang: str = "en") -> str:
         """Where the value comes from, in words."""

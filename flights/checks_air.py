@@ -17,6 +17,7 @@ from flights.volumes import Overlap, Spacing, occupied, overlaps
 from geo import crs
 from schemas.refusals import Refusal, refuse
 from schemas.rules import QuietHours, RulePack
+from schemas.words import Coded
 
 CONTROLLED_HEIGHT = "above_controlled_height"
 """The airspace layer of a pack that has no shape: everywhere above `uav.controlled_above_agl_m`."""
@@ -32,7 +33,13 @@ def airspace_is_cleared(case: Case) -> Iterator[Refusal]:
     for area in case.situation.airspace:
         crossed = inside_of(case.line, area.geom) if case.line.intersects(area.geom) else None
         if crossed is not None and not _cleared(case, area.needs, crossed):
-            yield refuse("GD-16.2", "flight.airspace", name=area.name, required=area.needs, place=place_of(crossed))
+            yield refuse(
+                "GD-16.2",
+                "flight.airspace",
+                name=area.name,
+                required=Coded("clearance", [area.needs]),
+                place=place_of(crossed),
+            )
         else:
             yield from _ways_through(case, area)
 
@@ -58,7 +65,7 @@ def _ways_through(case: Case, area: AirspaceArea) -> Iterator[Refusal]:
                 name=area.name,
                 refuge=fan.refuge.name,
                 measured=f"{low_m:.0f}–{high_m:.0f} m",
-                required=area.needs,
+                required=Coded("clearance", [area.needs]),
                 place=place_of(where.convex_hull),
             )
 

@@ -27,8 +27,9 @@ Floats = NDArray[np.float64]
 class Margin:
     """The least distance from one thing, in metres: of the line, and of what the camera sees where that counts.
 
-    `kind` is zone, area, airspace, residential, traffic or terrain. Inside an area the distance is that to its edge;
-    above terrain and homes it is a height. `along_m` is how far along the flight it is least, where that is known.
+    `kind` is zone, area, airspace, residential, traffic, terrain or way. Inside an area the distance is that to its
+    edge; above terrain, on the flight and on the way to a refuge, it is a height. `along_m` is how far along the
+    flight it is least, where that is known.
     """
 
     kind: str
@@ -109,7 +110,7 @@ def _terrain(case: Case) -> Iterator[Margin]:
     lowest = int(heights_m.argmin())
     yield Margin("terrain", "flight", float(heights_m[lowest]), None, float(case.along_samples_m[lowest]), least_m)
     for fan, samples in zip(case.ways, case.way_samples, strict=True):
-        yield Margin("terrain", f"way to {fan.refuge.name}", float(samples.alt_agl_m.min()), None, None, least_m)
+        yield Margin("way", fan.refuge.name, float(samples.alt_agl_m.min()), None, None, least_m)
 
 
 def _shapes(things: Sequence[AirspaceArea | Residential]) -> NDArray[np.object_]:

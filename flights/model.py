@@ -301,7 +301,8 @@ class Plan:
     """A plan file as read: mission items (home excluded), home, fence, rally points.
 
     `speed_mps` and `hfov_deg` are what the file says of the aircraft and its camera, None where it is
-    silent; `assumed` lists the readings of ambiguous content that the reader chose.
+    silent; `nose_follows` is false where the file turns the nose otherwise than along the path, as no item says;
+    `assumed` lists the readings of ambiguous content that the reader chose.
     """
 
     items: tuple[PlanItem, ...]
@@ -311,4 +312,5 @@ class Plan:
     source: str = ""
     speed_mps: float | None = None
     hfov_deg: float | None = None
+    nose_follows: bool = True
     assumed: tuple[Assumed, ...] = ()

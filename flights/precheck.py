@@ -118,7 +118,7 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
         end, timed = _landing(path, situation, at, options)
     except RuleViolation as violation:
         return Verdict(violation.refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
-    assumed = (*path.assumed, *assumed, *more, *timed, *_flown_by(situation))
+    assumed = (*path.assumed, *assumed, *more, *timed, *_own_fence(plan), *_flown_by(situation))
     case = Case(plan, digest, path, situation, options, at, end, camera)
     refusals = tuple(_judged(case))
     route = case.route if situation.pack else None
@@ -178,6 +178,13 @@ def _filled(plan: Plan, options: Options) -> tuple[Plan, tuple[Assumed, ...]]:
         for item in plan.items
     )
     return replace(plan, items=items), ()
+
+
+def _own_fence(plan: Plan) -> Iterator[Assumed]:
+    """Says that a fence in the file is not the one that will be on board."""
+    areas = len(plan.fence.polygons) + len(plan.fence.circles)
+    if areas:
+        yield Assumed("fence", areas, "own_fence")
 
 
 def _flown_by(situation: Situation) -> Iterator[Assumed]:

@@ -219,7 +219,7 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     assumed = way.assumed
     if way.ends_with is None:
         assumed = (*assumed, Assumed("return", "straight to home", "no_return"))
-    turned = any(item.command is Command.CONDITION_YAW for item in plan.items)
+    turned = not plan.nose_follows or any(item.command is Command.CONDITION_YAW for item in plan.items)
     tracks, home_ground_m = _sampled(_each_once(every), way, ground, turned=turned)
     return Profile(
         tracks,

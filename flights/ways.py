@@ -27,6 +27,7 @@ from flights.model import RallyPoint
 from flights.profile import Profile, Track
 from geo import crs, measure
 from geo.types import LonLat
+from schemas.words import Coded
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -54,7 +55,7 @@ class Refuge:
 
     at: LonLat
     alt_rel_m: float
-    name: str
+    name: Coded
     limit_m: float = np.inf
 
 
@@ -149,7 +150,7 @@ def fans(path: Profile, rally: Sequence[RallyPoint]) -> tuple[Fan, ...]:
     """The ways home from the whole path, and those to each rally point from where it is the nearest refuge."""
     epsg = crs.utm_epsg(path.home.at)
     begins, ends, track = _legs(path.tracks)
-    home = Fan(Refuge(path.home.at, RTL_ALT_M, "home"), begins, ends, track, epsg)
+    home = Fan(Refuge(path.home.at, RTL_ALT_M, Coded("refuge", ["home"])), begins, ends, track, epsg)
     if not rally:
         return (home,)
     begins, ends, track = _legs(path.tracks, every_sample=True)
@@ -180,7 +181,9 @@ def _to_rally(
     for number, point in enumerate(rally, start=1):
         taken = ((nearest == number) & (apart_m[number] <= RALLY_LIMIT_M)).any(axis=0)
         if taken.any():
-            refuge = Refuge(point.at, max(point.alt_rel_m, RTL_ALT_M), f"rally {number}", RALLY_LIMIT_M)
+            refuge = Refuge(
+                point.at, max(point.alt_rel_m, RTL_ALT_M), Coded("refuge", ["rally"], f" {number}"), RALLY_LIMIT_M
+            )
             yield Fan(refuge, begins[taken], ends[taken], track[taken], epsg)
 
 

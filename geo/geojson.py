@@ -46,6 +46,8 @@ _LARGEST_INTEGER = 2**53
 # Strings, brackets; an unterminated string is one token up to the end, so that the scan stays linear.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _UNSTORABLE_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+# Where documents hold places: GeoJSON in coordinates, QGroundControl in all the others.
+_OF_PLACES = re.compile(r"coordinates|params|plannedHomePosition|polygon\[|center|points\[")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _PLACE_IN_REASON = re.compile(r"\[(-?[\d.e+-]+) (-?[\d.e+-]+)\]")
 _SHOWN_LENGTH = 40
@@ -165,7 +167,7 @@ def _refuse_leaves(document: dict[str, Any]) -> None:
         elif isinstance(value, str) and _UNSTORABLE.search(value):
             raise invalid("json.text", path=path)
         elif isinstance(value, float) and not _is_finite(value):
-            rule = "geometry.not_finite" if "coordinates" in path else "json.not_finite"
+            rule = "geometry.not_finite" if _OF_PLACES.search(path) else "json.not_finite"
             raise invalid(rule, path=path)
 
 

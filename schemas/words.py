@@ -13,7 +13,9 @@ _BETWEEN = {"en": ", ", "zh": "、"}
 
 @cache
 def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    """All words: `{area: {code: {"en", "zh"}}}`; areas: role, subject, state, step, level, place, validity, order."""
+    """All words: `{area: {code: {"en", "zh"}}}`; areas are role, subject, state, step, level, place, validity, order,
+    refuge and clearance.
+    """
     text = resources.files("schemas").joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

@@ -113,16 +113,6 @@ ROLES: Mapping[str, str] = {
     "data_admin": N_("Data administrator"),
     "supervisor": N_("Supervisor"),
 }
-ASSUMED: Mapping[str, str] = {
-    "home": N_("Home"),
-    "return": N_("Way back"),
-    "hfov_deg": N_("Field of view, degrees"),
-    "speed_mps": N_("Speed, m/s"),
-    "alt_agl_m": N_("Height above ground, m"),
-    "alt_frame": N_("Height reference"),
-    "height_kept": N_("Height taken from the item before"),
-    "drone": N_("Aircraft"),
-}
 CHANNELS: Mapping[str, str] = {
     "official_disclosure": N_("Official disclosure platform"),
     "platform_map": N_("This map"),
@@ -214,11 +204,6 @@ def role(code: str) -> str:
 def sensor(code: str) -> str:
     """What took an image."""
     return _said(SENSORS, code)
-
-
-def assumed(code: str) -> str:
-    """A value that a plan left open."""
-    return _said(ASSUMED, code)
 
 
 def channel(code: str) -> str:

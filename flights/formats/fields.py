@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar
@@ -129,9 +130,9 @@ _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 def written_number(word: str, path: str) -> float:
     """A number written as text, in plain ASCII digits."""
-    if _NUMBER.fullmatch(word):
+    if _NUMBER.fullmatch(word) and math.isfinite(float(word)):
         return float(word)
-    if _NOT_FINITE.fullmatch(word):
+    if _NUMBER.fullmatch(word) or _NOT_FINITE.fullmatch(word):
         raise invalid("geometry.not_finite", "plan.not_finite", path=path, measured=word)
     raise wrong(path, word, "number")
 

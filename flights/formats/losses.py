@@ -24,6 +24,10 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "the format needs a speed; {detail} m/s was written",
         "zh": "格式要求速度，写为 {detail} 米/秒",
     },
+    "heading": {
+        "en": "that the nose does not point along the path",
+        "zh": "机头不沿航迹方向",
+    },
     "camera": {"en": "the camera angle of {detail}°", "zh": "相机视角 {detail}°"},
     "defaults": {
         "en": "that values are left to the autopilot; 0 was written for {detail} of them",
@@ -91,13 +95,18 @@ class Carried:
 
 def beside_the_line(plan: Plan) -> list[Loss]:
     """The losses of a format that holds neither fence nor rally points."""
-    found = []
+    found = nose(plan)
     areas = len(plan.fence.polygons) + len(plan.fence.circles)
     if areas:
         found.append(Loss("fence", str(areas)))
     if plan.rally:
         found.append(Loss("rally", str(len(plan.rally))))
     return found
+
+
+def nose(plan: Plan) -> list[Loss]:
+    """The loss of where the nose points, which only DJI's own files say, and none that are written here."""
+    return [] if plan.nose_follows else [Loss("heading")]
 
 
 def camera_and_speed(plan: Plan, *, speed: bool = True) -> list[Loss]:

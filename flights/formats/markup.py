@@ -32,6 +32,7 @@ __all__ = [
 
 _CHUNK = 1 << 16
 _STARTS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\x00<")
+_ENCODING = re.compile(rb"""\s*<\?xml[^>]{0,60}?encoding\s*=\s*["']([\w.-]{1,40})""")
 _WPML = re.compile(r"http://www\.dji\.com/(?:wpmz|uav)/(\d+\.\d+\.\d+)")
 
 
@@ -56,9 +57,15 @@ def parse(data: bytes) -> Element:
     except ParseError as error:
         line, column = error.position
         raise violation(Kind.SYNTAX, "kml.syntax", line=line, column=column + 1) from error
-    except (LookupError, ValueError) as error:  # an encoding that nobody has
-        raise violation(Kind.SYNTAX, "kml.syntax", line=1, column=1) from error
+    except (LookupError, ValueError) as error:
+        raise violation(Kind.SYNTAX, "kml.encoding", measured=_encoding(data)) from error
     return root
+
+
+def _encoding(data: bytes) -> str:
+    """The encoding that a document names; only for one whose encoding could not be read."""
+    named = _ENCODING.match(data)
+    return named[1].decode() if named else "UTF-16"
 
 
 class _Bounded(TreeBuilder):

@@ -8,6 +8,7 @@ its numbers and by its AltitudeMode: where the two differ it is refused.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -81,8 +82,16 @@ def _items(mission: Mapping[str, Any]) -> tuple[list[PlanItem], tuple[Assumed, .
     faults.raise_any()
     items = [faults.attempt(_renumbered, item, path, jumps) for item, path in zip(found, paths, strict=True)]
     faults.raise_any()
-    assumed = (Assumed("qgc_terrain", listed(computed), "as_computed"),) if computed else ()
-    return [item for item in items if item], assumed
+    return [item for item in items if item], tuple(_taken(entries, computed))
+
+
+def _taken(entries: list[Any], computed: list[int]) -> Iterator[Assumed]:
+    """Says which heights are flown as they were computed, and which patterns are kept by their items alone."""
+    if computed:
+        yield Assumed("qgc_terrain", listed(computed), "as_computed")
+    patterns = Counter(fields.shown(entry["complexItemType"]) for entry in entries if entry["type"] == _COMPLEX)
+    if patterns:
+        yield Assumed("patterns", ", ".join(f"{name} ({n})" for name, n in sorted(patterns.items())), "flattened")
 
 
 def _simple_items(

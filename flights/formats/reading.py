@@ -13,6 +13,7 @@ from schemas.limits import limit
 from schemas.refusals import Kind, invalid, too_large, unsupported, violation
 
 _BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _KMZ = ".kmz"
 
 
@@ -33,6 +34,8 @@ def read_plan(data: bytes, name: str = "") -> Plan:
         return _checked(_read_json(parse_document(data), name))
     if markup.is_xml(data):
         return _checked(_read_xml(data, name))
+    if data.startswith(_UTF16):
+        raise violation(Kind.SYNTAX, "plan.encoding", measured=0)
     if name.lower().endswith(_KMZ) and archive.MAGIC in data:
         raise invalid("archive.framing")
     raise unsupported("plan.format", measured=_kind(name, start))

@@ -86,11 +86,19 @@ class Wayline:
     finish: Finish = Finish.NOTHING
     first_actions: tuple[Action, ...] = ()
     home: Home | None = None
+    nose_follows: bool = True
     assumed: tuple[Assumed, ...] = ()
 
     def plan(self) -> Plan:
         """The mission in MAVLink's words."""
-        return Plan(tuple(self._items()), self.home, source=FORMAT, speed_mps=self.speed_mps, assumed=self.assumed)
+        return Plan(
+            tuple(self._items()),
+            self.home,
+            source=FORMAT,
+            speed_mps=self.speed_mps,
+            nose_follows=self.nose_follows,
+            assumed=self.assumed,
+        )
 
     def _items(self) -> Iterator[PlanItem]:
         at = self.home.at if self.home else None

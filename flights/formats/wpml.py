@@ -166,7 +166,8 @@ def _wayline(document: Element, folder: Element, template: _Template | None) -> 
     )
     takeoff_m = _takeoff_m(config, wayline)
     takeoff = Assumed("takeoff", f"{takeoff_m:g} m", "dji_takeoff")
-    return replace(wayline, takeoff_m=takeoff_m, assumed=(takeoff, *mode.assumed, *notes.assumed))
+    assumed = (takeoff, *mode.assumed, *notes.assumed)
+    return replace(wayline, takeoff_m=takeoff_m, nose_follows=not notes.turns_nose, assumed=assumed)
 
 
 def _finish(config: Element | None) -> Finish:

@@ -16,6 +16,7 @@ _SERIES = {"multipleDistance": Do.EVERY_M, "multipleTiming": Do.EVERY_S}
 _PLAIN = {"takePhoto": Do.PHOTO, "startRecord": Do.RECORD, "stopRecord": Do.STOP_RECORD}
 # They change neither where the aircraft flies nor what its camera can see.
 _IGNORED = frozenset({"focus", "setFocusType", "customDirName"})
+_TURNED = "dji_heading"
 _TURNS = {"clockwise": 1.0, "counterClockwise": -1.0}
 
 
@@ -28,6 +29,11 @@ class Notes:
     def add(self, name: str, value: str, because: str) -> None:
         """Notes one assumption."""
         self._found.setdefault((name, value), Assumed(name, value, because))
+
+    @property
+    def turns_nose(self) -> bool:
+        """Whether anything turns the nose, or the gimbal, away from the path."""
+        return any(assumed.because == _TURNED for assumed in self._found.values())
 
     @property
     def assumed(self) -> tuple[Assumed, ...]:
@@ -43,7 +49,7 @@ def first_actions(folder: Element, notes: Notes) -> tuple[Action, ...]:
 
 def with_actions(waypoints: Sequence[Waypoint], placemarks: Sequence[Element], notes: Notes) -> list[Waypoint]:
     """The waypoints with what is done at each; a series of photos from one to another becomes two actions."""
-    done: list[list[Action]] = [_gimbal_of(placemark, index) for index, placemark in enumerate(placemarks)]
+    done: list[list[Action]] = [_gimbal_of(placemark, index, notes) for index, placemark in enumerate(placemarks)]
     ended: list[list[Action]] = [[] for _ in placemarks]
     faults = fields.Faults()
     for index, placemark in enumerate(placemarks):
@@ -135,7 +141,7 @@ def _gimbal(param: Element | None, path: str, notes: Notes) -> Action:
         if text(param, "gimbalHeadingYawBase") == "aircraft":
             yaw_deg = _number(param, "gimbalYawRotateAngle", path)
         else:
-            notes.add("gimbal yaw", "from north", "dji_heading")
+            notes.add("gimbal yaw", "from north", _TURNED)
     return Action(Do.GIMBAL, pitch_deg, yaw_deg)
 
 
@@ -143,7 +149,7 @@ def _is_on(param: Element | None, name: str) -> bool:
     return text(param, name) in ("1", "true")
 
 
-def _gimbal_of(placemark: Element, index: int) -> list[Action]:
+def _gimbal_of(placemark: Element, index: int, notes: Notes) -> list[Action]:
     """The gimbal angles of a waypoint; 0 and 0 is what planners write where nobody set any."""
     param = child(placemark, "waypointGimbalHeadingParam")
     pitch = text(param, "waypointGimbalPitchAngle")
@@ -151,4 +157,6 @@ def _gimbal_of(placemark: Element, index: int) -> list[Action]:
         return []
     path = f"Placemark[{index}].waypointGimbalHeadingParam"
     pitch_deg = _number(param, "waypointGimbalPitchAngle", path)
+    if pitch_deg and text(param, "waypointGimbalYawAngle") and _number(param, "waypointGimbalYawAngle", path):
+        notes.add("gimbal yaw", "from north", _TURNED)
     return [Action(Do.GIMBAL, pitch_deg)] if pitch_deg else []

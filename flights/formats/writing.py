@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from flights.formats import archive, fields, geojson_line, kml, qgc, wpl, wpml_writing
 from flights.formats.line import line_of
-from flights.formats.losses import Carried, Loss, Written, beside_the_line, camera_and_speed
+from flights.formats.losses import Carried, Loss, Written, beside_the_line, camera_and_speed, nose
 from flights.formats.wayline import FORMAT as WPML
 from flights.formats.wayline import wayline_of
 from flights.model import Home, Plan
@@ -26,12 +26,13 @@ class _Format:
 
 def _qgc(plan: Plan) -> Carried:
     """Everything but the camera; QGroundControl opens no plan without a home, so the first place is one."""
-    losses = camera_and_speed(plan, speed=False)
+    losses = [*nose(plan), *camera_and_speed(plan, speed=False)]
     first = next((item.at for item in plan.items if item.at and item.command.is_flown_to), None)
     if plan.home is None and first is not None:
         plan = replace(plan, home=Home(first))
         losses.append(Loss("home_chosen"))
-    return Carried(replace(plan, hfov_deg=None, speed_mps=plan.speed_mps or None), tuple(losses))
+    held = replace(plan, hfov_deg=None, speed_mps=plan.speed_mps or None, nose_follows=True)
+    return Carried(held, tuple(losses))
 
 
 def _wpl(plan: Plan) -> Carried:

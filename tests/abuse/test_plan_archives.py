@@ -117,7 +117,8 @@ HOSTILE = {
     "one endless position": (kml(line("1," * 1_000_000)), "kml.place", 422),
     "ten thousand points": (kml("".join(point(f"113.{n},23,5") for n in range(10_000))), "plan.too_many_items", 422),
     "not well-formed": (b'<kml xmlns="x"><Document>', "kml.syntax", 400),
-    "unknown encoding": (b'<?xml version="1.0" encoding="x-none"?><kml/>', "kml.syntax", 400),
+    "unknown encoding": (b'<?xml version="1.0" encoding="x-none"?><kml/>', "kml.encoding", 400),
+    "GBK": ('<?xml version="1.0" encoding="GBK"?><kml><name>航线</name></kml>'.encode("gbk"), "kml.encoding", 400),
     "NUL": (b"<kml>\0</kml>", "kml.syntax", 400),
     "WPML that fetches": (
         mission("<NetworkLink><Link><href>http://127.0.0.1</href></Link></NetworkLink>"),

@@ -38,6 +38,8 @@ HOSTILE = {
     "duplicate keys": (b'{"fileType":"Plan","version":1,"version":1}', 422),
     "truncated": (many(3)[:-40], 400),
     "not UTF-8": (b'{"fileType":"\xff\xfe"}', 400),
+    "UTF-16": (many(3).decode().encode("utf-16"), 400),
+    "1e400 as a waypoint": (b"QGC WPL 110\n0 1 0 16 0 0 0 0 1e400 113 5 1\n", 422),
     "not UTF-8 waypoints": (b"QGC WPL 110\n\xff\xfe", 400),
     "lone surrogate": (b'{"fileType":"Plan","version":1,"mission":"\\ud800"}', 422),
     "strings for numbers": (qgc('[{"type":"SimpleItem","command":"16","frame":"3","params":["0"]}]'), 422),
@@ -88,6 +90,27 @@ def test_hostile_plan__refused_quickly(case):
     assert caught.value.status == status
     assert len(caught.value.render("en")) == len(caught.value.render("zh")) <= 50
     assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{{"fileType":"Plan","mission":{{"items":[{{"params":[0,0,0,0,{},113,50]}}]}}}}',
+        '{{"fileType":"Plan","mission":{{"plannedHomePosition":[{},113,5]}}}}',
+        '{{"fileType":"Plan","geoFence":{{"polygons":[{{"polygon":[[{},113]]}}]}}}}',
+        '{{"fileType":"Plan","geoFence":{{"circles":[{{"circle":{{"center":[{},113]}}}}]}}}}',
+        '{{"fileType":"Plan","rallyPoints":{{"points":[[{},113,5]]}}}}',
+        '{{"type":"LineString","coordinates":[[{},23],[113,23]]}}',
+        "QGC WPL 110\n0 1 0 16 0 0 0 0 {} 113 5 1\n",
+    ],
+)
+def test_place_that_is_no_number__refused_as_one_with_its_path(document, number):
+    with pytest.raises(RuleViolation) as caught:
+        read_plan(document.format(number).encode())
+    refusal = caught.value.refusals[0]
+    assert refusal.rule == "geometry.not_finite"
+    assert refusal.params["path"]
 
 
 def test_largest_plan__read():

@@ -1,6 +1,7 @@
 """`skywarden plan` as people type it, on a real database."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,9 @@ def test_check__height_missing__refused_until_the_option_gives_it(run, file):
 def test_check__text__says_everything_in_both_languages(run, file):
     passed = run("check", file(), "--at", AT)
     assert "May be flown." in passed.stdout
-    assert "hfov_deg = 70.0 (aircraft DV-DR1)" in passed.stdout
+    assert "field of view, degrees = 70.0 (aircraft DV-DR1)" in passed.stdout
+    assert re.search(r"keeps +zone \S+: line [\d,]+ m, camera [\d,]+ m", passed.stdout)
+    assert re.search(r"keeps +above ground 100 m, on the way to home", passed.stdout)
     refused = run("check", file(R3), "--at", AT, lang="zh")
     assert refused.exit_code == 1
     assert "不得飞行" in refused.stdout

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +16,7 @@ from flights import queries
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan, write_plan
 from flights.ground import open_ground
+from flights.margins import Margin
 from flights.model import Plan
 from flights.precheck import Verdict
 from flights.situation import Options
@@ -21,6 +24,7 @@ from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import PatrolRoute
+from schemas.words import Coded
 from web.checks import judged
 from web.cli.common import (
     REFUSED,
@@ -37,6 +41,8 @@ from web.cli.plan_convert import plan_convert
 from web.cli.plan_survey import survey
 from web.wiring import Services
 
+_SHOWN_PER_KIND = 5
+
 WORDS = {
     "en": {
         "items": "items",
@@ -46,7 +52,14 @@ WORDS = {
         "route": "route",
         "when": "when",
         "assumed": "assumed",
-        "clear": "clear of",
+        "zone": "zone",
+        "area": "edge of",
+        "airspace": "airspace",
+        "residential": "homes",
+        "traffic": "flight",
+        "terrain": "above ground",
+        "way": "on the way to",
+        "keeps": "keeps",
         "line": "line",
         "camera": "camera",
         "ok": "May be flown.",
@@ -65,7 +78,14 @@ WORDS = {
         "route": "航线编号",
         "when": "时间",
         "assumed": "假定",
-        "clear": "避开",
+        "zone": "隐私区",
+        "area": "区域边界",
+        "airspace": "空域",
+        "residential": "居民区",
+        "traffic": "其他飞行",
+        "terrain": "离地高度",
+        "way": "返回途中",
+        "keeps": "距离",
         "line": "航线",
         "camera": "相机",
         "ok": "可以飞行。",
@@ -162,10 +182,8 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
     ]
     if verdict.route:
         rows.append((words["route"], f"{verdict.route} ({words['mission']}: {verdict.published_digest})"))
-    rows += [(words["assumed"], f"{a.name} = {a.shown(lang())} ({a.source(lang())})") for a in verdict.assumed]
-    for clearance in verdict.clearances[:5]:
-        seen = "" if clearance.footprint_m is None else f", {words['camera']} {clearance.footprint_m:,.0f} m"
-        rows.append((words["clear"], f"{clearance.zone}: {words['line']} {clearance.line_m:,.0f} m{seen}"))
+    rows += [(words["assumed"], f"{a.title(lang())} = {a.shown(lang())} ({a.source(lang())})") for a in verdict.assumed]
+    rows += [(words["keeps"], _said(clearance, words)) for clearance in _nearest(verdict.clearances)]
     for label, value in rows:
         click.echo(f"  {label:<9} {value}")
     if verdict.ok:
@@ -173,6 +191,23 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
     else:
         click.secho(f"{words['refused']} ({len(verdict.refusals)}):", fg="red")
         echo_refusals(verdict.refusals, lang())
+
+
+def _nearest(clearances: Sequence[Margin]) -> Iterator[Margin]:
+    """The nearest few of each kind; all of them are in the JSON."""
+    for _kind, group in groupby(clearances, key=lambda clearance: clearance.kind):
+        yield from sorted(group, key=lambda clearance: clearance.line_m)[:_SHOWN_PER_KIND]
+
+
+def _said(clearance: Margin, words: Mapping[str, str]) -> str:
+    if clearance.kind == "terrain":
+        return f"{words['terrain']} {clearance.line_m:,.0f} m"
+    if clearance.kind == "way":
+        code, space, number = clearance.name.partition(" ")
+        refuge = Coded("refuge", [code], space + number).tell(lang())
+        return f"{words['terrain']} {clearance.line_m:,.0f} m, {words['way']} {refuge}"
+    seen = "" if clearance.footprint_m is None else f", {words['camera']} {clearance.footprint_m:,.0f} m"
+    return f"{words[clearance.kind]} {clearance.name}: {words['line']} {clearance.line_m:,.0f} m{seen}"
 
 
 @plan.command("file")

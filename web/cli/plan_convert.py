@@ -154,7 +154,7 @@ def _tell(
     if body.get("digest"):
         click.echo(f"  {words['digest']:<12} {body['digest']}")
     for entry in assumed:
-        click.echo(f"  {words['assumed']:<12} {entry.name} = {entry.shown(lang())} ({entry.source(lang())})")
+        click.echo(f"  {words['assumed']:<12} {entry.title(lang())} = {entry.shown(lang())} ({entry.source(lang())})")
     for loss in losses:
         click.echo(f"  {words['lost']:<12} {loss.message(lang())}")
     if not losses:

@@ -165,7 +165,7 @@ def _result(verdict: Verdict, name: str, route: str, drawn: list[dict[str, Any]]
             km=f"{verdict.length_m / 1000:.2f}",
             flown=f"{verdict.flown_m / 1000:.2f}",
         ),
-        assumed=[(a.name, a.shown(language), a.source(language)) for a in verdict.assumed],
+        assumed=[(a.title(language), a.shown(language), a.source(language)) for a in verdict.assumed],
         geo={"plan": {"type": "FeatureCollection", "features": drawn}, "places": _places(rendered)},
     )
 

@@ -15,6 +15,7 @@ from flights.filing_sheet import APPROVAL, Deadline, Sheet, SheetLeg
 from flights.ground import open_ground
 from geo import shapes
 from schemas.tables import Flight
+from schemas.words import Coded
 from web.i18n import current_language, gettext
 from web.identity.request_identity import current_actor, services
 from web.page import sample_data
@@ -34,9 +35,10 @@ KINDS: Mapping[str, str] = {
     "zone": N_("privacy zone"),
     "area": N_("edge of the patrol area"),
     "airspace": N_("controlled airspace"),
-    "residential": N_("homes, in height"),
+    "residential": N_("homes"),
     "traffic": N_("other flight"),
-    "terrain": N_("ground, in height"),
+    "terrain": N_("ground below the flight, in height"),
+    "way": N_("ground below the way back, in height"),
 }
 _DUE: Mapping[str, str] = {
     "apply": N_("Application to the airspace office"),
@@ -155,8 +157,14 @@ def approval_html(public_id: str) -> Response:
 def printed(document: Mapping[str, Any], language: str) -> str:
     """An approval file as a page that stands by itself; needs a request for its words."""
     approved = document["approved"]
-    words = {"parts": PARTS, "kinds": KINDS, "lang": language}
+    words = {"parts": PARTS, "kinds": KINDS, "refuge": _refuge, "lang": language}
     return render_template("pilot/approval.html", doc=document, approved=approved, **words)
+
+
+def _refuge(name: str) -> str:
+    """A place that is flown back to, such as `home` or `rally 1`, in words."""
+    code, space, number = name.partition(" ")
+    return Coded("refuge", [code], space + number).tell(current_language())
 
 
 def _document(public_id: str) -> dict[str, Any]:

@@ -346,13 +346,13 @@ class TestMargins:
         found = {(m.kind, m.name): m for m in verdict.clearances}
         assert set(found) == {
             ("zone", "PZ-Z1"), ("area", "PA1"), ("airspace", "Reservoir"), ("residential", "Village"),
-            ("traffic", "FL-9"), ("terrain", "flight"), ("terrain", "way to home"),
+            ("traffic", "FL-9"), ("terrain", "flight"), ("way", "home"),
         }  # fmt: skip
         zone = found["zone", "PZ-Z1"]
         assert (zone.line_m, zone.footprint_m) == (pytest.approx(498, abs=1), pytest.approx(428, abs=1))
         assert zone.along_m == pytest.approx(measure.length_m(LineString([R1[0], (113.27, 23.125)])), abs=60)
         assert found["area", "PA1"].line_m == pytest.approx(512, abs=1)
-        assert found["terrain", "way to home"].line_m == pytest.approx(100)
+        assert found["way", "home"].line_m == pytest.approx(100)
         assert found["airspace", "Reservoir"].line_m == pytest.approx(221, abs=1)
         for margin in verdict.render()["clearances"]:
             assert margin["kind"]

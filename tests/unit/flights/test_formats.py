@@ -184,7 +184,7 @@ class TestWpl:
             ("1 0 3 16 0 0 0 0 23 113 50 1 9", "plan.field"),
             ("1 0 3 16 0 0 0 0 nan 113 50 1", "geometry.not_finite"),
             ("1 0 3 16 0 0 0 0 -INF 113 50 1", "geometry.not_finite"),
-            ("1 0 3 16 0 0 0 0 1e999 113 50 1", "plan.field"),
+            ("1 0 3 16 0 0 0 0 1e999 113 50 1", "geometry.not_finite"),
             ("1 0 3 16 0 0 0 0 23 113 99999 1", "plan.field"),
             ("1 0 3 16 0 0 0 0 113 23 50 1", "geometry.out_of_range"),
             ("1 0 1 16 0 0 0 0 23 113 50 1", "plan.frame"),

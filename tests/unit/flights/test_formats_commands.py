@@ -239,6 +239,15 @@ class TestQgcAltitudes:
 
 
 class TestQgcParts:
+    def test_patterns__told_that_only_their_items_are_kept(self):
+        pattern = {"type": "ComplexItem", "complexItemType": "survey", "version": 5}
+        pattern["TransectStyleComplexItem"] = {
+            "Items": [qgc_item(16), qgc_item(16, 3, (0, 0, 0, None, 23.13, 113.26, 80))]
+        }
+        plan = read_plan(qgc(qgc_item(22), pattern))
+        assert len(plan.items) == 3
+        assert [(a.name, a.value, a.because) for a in plan.assumed] == [("patterns", "survey (1)", "flattened")]
+
     @pytest.mark.parametrize(
         ("kind", "version", "read"),
         [

@@ -1,9 +1,12 @@
 """KML, KMZ and DJI WPML: which heights count, what flies, and what is refused because nobody can foretell it."""
 
+from dataclasses import replace
+
 import pytest
 
 from flights.formats import convert, read_plan
-from flights.model import Command, LonLat, Reference
+from flights.model import Command, Home, LonLat, Reference
+from flights.profile import Look, profile
 from schemas.refusals import RuleViolation
 from tests.files_kml import (
     action,
@@ -18,6 +21,7 @@ from tests.files_kml import (
     template,
     waylines,
 )
+from tests.missions import FlatGround
 
 
 def refused(data, name="plan.kml"):
@@ -222,6 +226,38 @@ class TestWpml:
 
     def test_gimbal_that_turns_between_points__refused(self):
         assert texts(mission(group(action("gimbalEvenlyRotate"), 0, 1, "betweenAdjacentPoints"))) == {"wpml.action"}
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (">followWayline<", ">fixed<"),
+            (">followWayline<", ">towardPOI<"),
+            (">aircraft<", ">north<"),
+        ],
+    )
+    def test_nose_or_gimbal_turned_otherwise__a_tilted_camera_may_look_anywhere(self, old, new):
+        tilt = group(
+            action(
+                "gimbalRotate",
+                gimbalRotateMode="absoluteAngle",
+                gimbalPitchRotateEnable=1,
+                gimbalPitchRotateAngle=-45,
+                gimbalYawRotateEnable=1,
+                gimbalYawRotateAngle=0,
+                gimbalHeadingYawBase="aircraft",
+            )
+        )
+        marks = [placemark(n, lon, 23.125, 60, tilt) for n, lon in enumerate((113.255, 113.285))]
+        text = waylines(marks)
+        along = read_plan(kmz({"wpmz/waylines.wpml": text}))
+        assert profile(along, FlatGround()).tracks[-1].look == Look(-45.0, 0.0)
+        assert old in text
+        turned = read_plan(kmz({"wpmz/waylines.wpml": text.replace(old, new)}))
+        assert "dji_heading" in assumed(turned)
+        assert profile(turned, FlatGround()).tracks[-1].look == Look(-45.0, None)
+        placed = replace(turned, home=Home(LonLat(113.25, 23.12), 5.0))
+        for name in ("m.plan", "m.waypoints", "m.kmz", "m.kml", "m.geojson"):
+            assert "heading" in {loss.what for loss in convert(placed, name).losses}
 
     def test_curves__splines_and_said(self):
         turn = "toPointAndPassWithContinuityCurvature"

@@ -1,17 +1,20 @@
 """The judgement of a plan: each rule with the case that passes and the case that does not."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 import structlog
 from shapely.geometry import LineString, box, shape
 
+from flights.assumed import Assumed
 from flights.canonical import items_of
 from flights.formats import read_plan, write_plan
-from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem
+from flights.model import Command, Fence, FencePolygon, Frame, Home, LonLat, Plan, PlanItem
 from flights.precheck import check_plan
 from flights.situation import (
     AirspaceArea,
@@ -379,6 +382,23 @@ class TestFailure:
         for lang in ("en", "zh"):
             body = json.loads(json.dumps(verdict.render(lang)))
             assert body.keys() >= {"ok", "refusals", "digest", "items", "length_m", "assumed"}
+
+
+def test_assumed__fence_of_the_file__said_not_to_fly():
+    ring = (LonLat(113.2, 23.1), LonLat(113.3, 23.1), LonLat(113.3, 23.2))
+    plan = replace(drawn(R1), fence=Fence((FencePolygon(ring, inclusion=True),)))
+    assert {a.name: a.because for a in judge(plan).assumed}["fence"] == "own_fence"
+    assert "fence" not in {a.name for a in judge(drawn(R1)).assumed}
+
+
+def test_assumed__every_name_in_both_languages():
+    sources = [*Path("flights").rglob("*.py"), Path("web/checks.py")]
+    names = {name for path in sources for name in re.findall(r'(?:Assumed|notes\.add)\(\s*"([^"]+)"', path.read_text())}
+    assert len(names) > 12
+    for name in names:
+        english, chinese = (Assumed(name, 1, "aircraft").title(lang) for lang in ("en", "zh"))
+        assert "_" not in english
+        assert re.search("[\u4e00-\u9fff]", chinese)
 
 
 def test_assumed__every_reason_in_both_languages():
