@@ -91,11 +91,11 @@ class Fixes:
         self._ground = ground
         self._home_m = self._height_m(home.lon, home.lat)
 
-    def of(self, sample: Sample) -> Fix:
-        """The fix that a report stands for."""
+    def of(self, sample: Sample, at_s: float | None = None) -> Fix:
+        """The fix that a report stands for; `at_s` is its time where that is not the vehicle's since boot."""
         ground_m = self._height_m(sample.lon, sample.lat)
         return Fix(
-            at_s=sample.boot_ms / 1000,
+            at_s=sample.boot_ms / 1000 if at_s is None else at_s,
             lon=sample.lon,
             lat=sample.lat,
             alt_agl_m=sample.alt_rel_home_m + self._home_m - ground_m,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from flights.conformance.fixes import Fix, Fixes
+from flights.conformance.fixes import Fix
 from flights.conformance.judge import Judge, Thread
 from flights.conformance.reasons import Reason
 from flights.conformance.states import STATES, State, silence
@@ -49,16 +49,15 @@ class Monitor:
 
     def take(self, fix: Fix) -> Standing:
         """Takes the next fix."""
-        judged = self._judge.columns(Fixes.of([fix]), self._thread)
-        if not len(judged.fixes):
+        found = self._judge.one(fix, self._thread)
+        if found is None:
             return self._stand(self._standing.state, ("implausible",))
-        height_off_m = float(judged.height_off_m[0])
         return self._stand(
-            STATES[int(judged.state[0])],
-            Reason(int(judged.reasons[0])).words(),
-            along_m=float(judged.along_m[0]),
-            cross_track_m=float(judged.cross_track_m[0]),
-            height_off_m=None if math.isnan(height_off_m) else height_off_m,
+            STATES[found.state],
+            Reason(found.reasons).words() if found.reasons else (),
+            along_m=found.along_m,
+            cross_track_m=found.cross_track_m,
+            height_off_m=None if math.isnan(found.height_off_m) else found.height_off_m,
         )
 
     def silence(self, at_s: float) -> Standing:

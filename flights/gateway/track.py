@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -73,7 +72,7 @@ class Track:
         self.gaps.append(self._store.gap(why, since, until, **more))
 
     def _fix(self, sample: Sample) -> Fix:
-        return replace(self._to_fix.of(sample), at_s=self._time.at_s(sample.boot_ms, sample.received_at))
+        return self._to_fix.of(sample, self._time.at_s(sample.boot_ms, sample.received_at))
 
     def _know(self, sample: Sample, fix: Fix) -> None:
         self.last, self.last_fix = sample, fix

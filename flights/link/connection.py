@@ -18,6 +18,7 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from flights.link import frames
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.recorder import Recorder
 from flights.link.signing import Dropped, Signature
@@ -89,7 +90,8 @@ class _Codec(mavlink.MAVLink):  # type: ignore[misc]
         reason = self._connection.disbelieves(msgbuf)
         if reason is not None:
             raise mavlink.MAVError(reason)
-        return super().decode(msgbuf)
+        message = frames.decode(msgbuf)
+        return super().decode(msgbuf) if message is None else message
 
     def forget(self) -> None:
         """Drops half a frame, whose other half was lost with the line."""
@@ -270,7 +272,7 @@ class Connection:
             if not data:
                 return
             if self._bucket.takes(len(data)):
-                self._take(data)
+                self.take(data)
             else:
                 self.counts[Dropped.FLOOD] += 1
                 self._suspect(Dropped.FLOOD)
@@ -290,7 +292,8 @@ class Connection:
             self.codec.forget()
             self._open = True
 
-    def _take(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
+        """Takes what has come over the line, in the reading thread."""
         for message in self.codec.parse_buffer(data) or ():
             if self._accept(message):
                 self._dispatch(message)
@@ -375,10 +378,11 @@ class Connection:
         if self._recorder is not None:
             self._recorder.write(bytes(message.get_msgbuf()))
         kind = message.get_type()
-        with self._lock:
-            inboxes = [inbox for inbox in self._inboxes if kind in inbox.types]
-        for inbox in inboxes:
-            inbox.put(message)
+        if self._inboxes:
+            with self._lock:
+                inboxes = [inbox for inbox in self._inboxes if kind in inbox.types]
+            for inbox in inboxes:
+                inbox.put(message)
         for listener in self._listeners:
             try:
                 listener(message)

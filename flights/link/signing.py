@@ -141,7 +141,7 @@ class Signature:
             return Dropped.MODEM if kind in MODEM_KINDS else Dropped.UNSIGNED
         if len(frame) < _HEADER_BYTES + 2 + SIGNATURE_BYTES:
             return Dropped.SIGNATURE
-        if not hmac.compare_digest(self._mac(frame[:-_MAC_BYTES]), bytes(frame[-_MAC_BYTES:])):
+        if not hmac.compare_digest(self._mac(frame[:-_MAC_BYTES]), frame[-_MAC_BYTES:]):
             return Dropped.SIGNATURE
         return self._is_old(frame)
 

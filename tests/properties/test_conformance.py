@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, box
 
-from flights.conformance import STATES, Fix, Fixes, Judge, Monitor, Plane, RouteShape, Thread
+from flights.conformance import STATES, Fix, Fixes, Judge, Monitor, Plane, Reason, RouteShape, Thread
 from geo.types import LonLat
 
 DEGREE_M = 111_000.0
@@ -19,7 +19,9 @@ def routes(draw):
     # Some are flown twice, some go back the way they came: the same places, to be told apart by progress alone.
     corners = corners + draw(st.sampled_from([[], corners[-2::-1], corners]))
     line = LineString([(113.27 + x * 5e-4, 23.12 + y * 5e-4) for x, y in corners])
-    return RouteShape(line, box(113.266, 23.117, 113.274, 23.123), 100.0, LonLat(113.27, 23.117))
+    window = draw(st.sampled_from([None, (1.7e9 + 20, 1.7e9 + 60)]))
+    area = draw(st.sampled_from([box(113.266, 23.117, 113.274, 23.123), box(113.26, 23.11, 113.28, 23.13)]))
+    return RouteShape(line, area, 100.0, LonLat(113.27, 23.117), window_s=window, speed_m_s=10.0)
 
 
 @st.composite
@@ -56,6 +58,7 @@ def test_one_engine__fix_by_fix_and_all_at_once__same_states_and_numbers(data):
     lived = [standing for standing in standings if standing.reasons != ("implausible",)]
     assert len(lived) == len(batch.fixes)
     assert [one.state for one in lived] == [STATES[code] for code in batch.state]
+    assert [one.reasons for one in lived] == [Reason(int(flags)).words() for flags in batch.reasons]
     np.testing.assert_allclose([one.along_m for one in lived], batch.along_m, rtol=0, atol=1e-6)
     np.testing.assert_allclose([one.cross_track_m for one in lived], batch.cross_track_m, rtol=0, atol=1e-6)
     heights = [np.nan if one.height_off_m is None else one.height_off_m for one in lived]
