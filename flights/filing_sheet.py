@@ -79,7 +79,10 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The filing sheet of a flight as it looks at `now`; `about` names flight, aircraft, registration and pilot."""
+    """The filing sheet of a flight as it looks at `now`; `about` names flight, aircraft, registration and pilot.
+
+    `clearances` are those that are held: kind and number.
+    """
 
     about: Mapping[str, Any]
     window: tuple[datetime, datetime]
@@ -91,7 +94,7 @@ class Sheet:
     emergency_enabled: bool
     held: bool
     now: datetime
-    clearances: tuple[str, ...] = field(default=())
+    clearances: tuple[tuple[str, str], ...] = field(default=())
 
     @property
     def needs(self) -> str | None:
@@ -119,7 +122,7 @@ class Sheet:
             "legs": [leg.render() for leg in self.legs],
             "needs": self.needs,
             "held": self.held,
-            "clearances": list(self.clearances),
+            "clearances": [f"{kind} {number}" for kind, number in self.clearances],
             "too_late": self.too_late,
             "deadlines": [deadline.render(self.now) for deadline in self.deadlines],
             "emergency": {

@@ -48,5 +48,5 @@ def sheet_of(session: Session, pack: RulePack, ground: Ground, flight: Flight, n
         emergency_enabled=pack["uav.emergency_enabled"],
         held=not open_airspace,
         now=now.astimezone(pack.zone),
-        clearances=tuple(f"{held.kind} {held.number}" for held in situation.clearances),
+        clearances=tuple((held.kind, held.number) for held in situation.clearances),
     )

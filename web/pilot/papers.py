@@ -58,7 +58,7 @@ _BECAUSE: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Due:
-    """A deadline in words: what, when (local), how long there is still, and whether it is over."""
+    """A deadline in words: what, when (local), how long there is still (nothing once it is met), whether it is missed."""
 
     name: str
     at: str
@@ -104,7 +104,7 @@ def sheet_of(db: Session, flight: Flight) -> SheetView:
         due=tuple(_due(deadline, sheet) for deadline in sheet.deadlines) if sheet.needs else (),
         emergency=tuple(_due(deadline, sheet) for deadline in sheet.emergency) if sheet.emergency_enabled else (),
         place=f"{sheet.home.lon:.5f}, {sheet.home.lat:.5f} · {sheet.home_amsl_m:.0f} m",
-        clearances=sheet.clearances,
+        clearances=tuple(f"{gettext(_NEEDS[kind])} {number}" for kind, number in sheet.clearances),
     )
 
 
@@ -121,23 +121,32 @@ def _sentence(sheet: Sheet) -> str:
 
 
 def _leg(leg: SheetLeg) -> LegRow:
-    known = leg.alt_min_agl_m is not None and leg.alt_max_agl_m is not None
     return LegRow(
         part=gettext(PARTS[leg.part]),
         controlled=leg.controlled,
         because=", ".join(gettext(_BECAUSE[name]) if name in _BECAUSE else name for name in leg.because),
-        heights=f"{leg.alt_min_agl_m:.0f}–{leg.alt_max_agl_m:.0f} m" if known else "—",
+        heights=_heights(leg.alt_min_agl_m, leg.alt_max_agl_m),
         needs=gettext(_NEEDS[leg.needs]),
     )
 
 
+def _heights(lowest_m: float | None, highest_m: float | None) -> str:
+    if lowest_m is None or highest_m is None:
+        return "—"
+    ends = dict.fromkeys((f"{lowest_m:.0f}", f"{highest_m:.0f}"))
+    return f"{'–'.join(ends)} m"
+
+
 def _due(deadline: Deadline, sheet: Sheet) -> Due:
     left = deadline.left(sheet.now)
-    missed = left < timedelta(0)
+    is_over = left < timedelta(0)
+    name, at = gettext(_DUE[deadline.name]), f"{deadline.at:%Y-%m-%d %H:%M}"
+    if is_over and sheet.held:
+        # What was due is held: how long ago it was due helps nobody.
+        return Due(name, at, "", missed=False)
     hours, minutes = divmod(int(abs(left).total_seconds()) // 60, 60)
-    said = gettext("missed by %(hours)d h %(minutes)d min") if missed else gettext("%(hours)d h %(minutes)d min left")
-    at = f"{deadline.at:%Y-%m-%d %H:%M}"
-    return Due(gettext(_DUE[deadline.name]), at, said % {"hours": hours, "minutes": minutes}, missed)
+    said = gettext("missed by %(hours)d h %(minutes)d min") if is_over else gettext("%(hours)d h %(minutes)d min left")
+    return Due(name, at, said % {"hours": hours, "minutes": minutes}, is_over)
 
 
 @section.page("/pilot/flight/<public_id>/approval.json", GET=Permission.WATCH_FLIGHT)

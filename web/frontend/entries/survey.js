@@ -139,7 +139,8 @@ function startDrawing() {
     }
   });
   put();
-  choose(mode);
+  // Whoever comes with nothing wants to draw; whoever comes back wants to change what is there.
+  choose(field("shape").value || field("area").value || field("home").value ? mode : field("kind").value);
   tools.hidden = false;
 }
 
