@@ -104,7 +104,7 @@ def sheet_of(db: Session, flight: Flight) -> SheetView:
         due=tuple(_due(deadline, sheet) for deadline in sheet.deadlines) if sheet.needs else (),
         emergency=tuple(_due(deadline, sheet) for deadline in sheet.emergency) if sheet.emergency_enabled else (),
         place=f"{sheet.home.lon:.5f}, {sheet.home.lat:.5f} · {sheet.home_amsl_m:.0f} m",
-        clearances=tuple(f"{gettext(_NEEDS[kind])} {number}" for kind, number in sheet.clearances),
+        clearances=tuple(f"{gettext(_NEEDS.get(kind, kind))} {number}" for kind, number in sheet.clearances),
     )
 
 
