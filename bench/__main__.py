@@ -1,11 +1,14 @@
-"""`./run bench [NAME] [--json]`: runs the rows and prints them; exit 0 all met, 1 missed, 2 not measured."""
+"""`./run bench [NAME] [--json]`: runs the rows and prints them; exit 0 all met, 1 missed, 2 not measured.
+
+Without a name, and with that of a group (flights), the figures go into docs/bench.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from bench.measure import FEWEST_ROUNDS, ROUNDS, Result
@@ -17,13 +20,15 @@ ROWS = {
     "tiles": "bench.tiles",
     "segmentation": "bench.segmentation",
     "ledger": "bench.ledger",
+    "gateway": "bench.gateway",
 }
+GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger")}
 
 
 def main() -> int:
     """Runs the wanted rows and tells the worst outcome by the exit status."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=sorted(ROWS), help="one group of rows; all without it")
+    parser.add_argument("name", nargs="?", choices=sorted(ROWS | GROUPS), help="some of the rows; all without it")
     parser.add_argument("--json", action="store_true", help="one JSON line for each row")
     # Fewer rounds than the rule asks for are good enough to see that a row runs, and for no figure.
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=argparse.SUPPRESS)
@@ -31,16 +36,23 @@ def main() -> int:
     if options.rounds < 2:
         parser.error("a spread needs two rounds")
     results: list[Result] = []
-    for name in [options.name] if options.name else sorted(ROWS):
+    for name in _wanted(options.name):
         rows: Callable[[int], list[Result]] = import_module(ROWS[name]).rows
         for result in rows(options.rounds):
             results.append(result)
             print(json.dumps(result.as_dict()) if options.json else _line(result), flush=True)
-    if options.name is None and options.rounds >= FEWEST_ROUNDS:
-        write_report(results)
+    if options.name not in ROWS and options.rounds >= FEWEST_ROUNDS:
+        write_report(results, is_whole=options.name is None)
     if any(r.met == "not measured" for r in results):
         return 2
     return 0 if all(r.met is True for r in results) else 1
+
+
+def _wanted(name: str | None) -> Sequence[str]:
+    """The rows behind a name: those of a group, that one, or all."""
+    if name is None:
+        return sorted(ROWS)
+    return GROUPS.get(name, (name,))
 
 
 def _line(result: Result) -> str:

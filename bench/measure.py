@@ -65,19 +65,22 @@ def compare(  # noqa: PLR0913 - a row is what it is
     target: float,
     rounds: int = ROUNDS,
     pieces: int = 1,
+    prepare: Callable[[], object] | None = None,
 ) -> Result:
     """Alternates ours and the peer, asserts each time that both say the same, and takes the median ratio.
 
     A round is `pieces` calls of each, turn by turn, so that what disturbs a busy machine for a moment falls on
     both; its ratio is that of the sums. The spread is the interquartile range of the rounds' ratios over their
     median; above 15 % the row says `not measured` instead of a figure that the next run would contradict. The
-    first round warms up and does not count.
+    first round warms up and does not count. What `prepare` does before each piece is on nobody's clock.
     """
     pairs = []
     for turn in range(rounds + 1):
         mine = theirs = 0.0
         with _no_collector():
             for piece in range(pieces):
+                if prepare is not None:
+                    prepare()
                 if (turn + piece) % 2 == 0:
                     (spent, said), (peer_spent, peer_said) = seconds(ours), seconds(peer)
                 else:

@@ -104,7 +104,7 @@ def test_middle__is_median_and_interquartile_range_over_it():
 def run(monkeypatch, results, *arguments):
     pages = []
     monkeypatch.setattr(command, "import_module", lambda name: Rows(results))
-    monkeypatch.setattr(command, "write_report", pages.append)
+    monkeypatch.setattr(command, "write_report", lambda rows, is_whole: pages.append((rows, is_whole)))
     monkeypatch.setattr("sys.argv", ["bench", *arguments])
     return command.main(), pages
 
@@ -140,17 +140,75 @@ def test_command__json__one_line_for_each_row(monkeypatch, capsys):
     assert (second["met"], second["ratio"], second["target"]) == ("not measured", None, 2.0)
 
 
-@pytest.mark.parametrize(("arguments", "written"), [((), 1), (("ledger",), 0), (("--rounds", "3"), 0)])
-def test_command__page__only_of_a_whole_run_with_enough_rounds(monkeypatch, arguments, written):
-    assert len(run(monkeypatch, [row(True)], *arguments)[1]) == written
+@pytest.mark.parametrize(
+    ("arguments", "written"),
+    [
+        ((), [True]),
+        (("flights",), [False]),
+        (("ledger",), []),
+        (("--rounds", "3"), []),
+        (("flights", "--rounds", "3"), []),
+    ],
+)
+def test_command__page__of_all_or_of_a_group_with_enough_rounds(monkeypatch, arguments, written):
+    assert [is_whole for _rows, is_whole in run(monkeypatch, [row(True)], *arguments)[1]] == written
 
 
-def test_report__rows__are_in_the_page(monkeypatch, tmp_path):
+def test_command__flights__the_four_rows_of_flights_and_no_other(monkeypatch):
+    asked = []
+    monkeypatch.setattr(command, "import_module", lambda name: asked.append(name) or Rows([row(True)]))
+    monkeypatch.setattr(command, "write_report", lambda rows, is_whole: None)
+    monkeypatch.setattr("sys.argv", ["bench", "flights"])
+    assert command.main() == 0
+    assert asked == ["bench.gateway", "bench.zones", "bench.conformance", "bench.ledger"]
+
+
+@pytest.fixture
+def page(monkeypatch, tmp_path):
     monkeypatch.setattr("bench.report.PAGE", tmp_path / "bench.md")
-    write_report([row(True), row(False), not_measured("another", "a peer", 2.0, "no peer")])
-    lines = (tmp_path / "bench.md").read_text().splitlines()
-    assert lines[-3:] == [
-        "| a row | a peer | 1 | 2 | 2 | 0.01 | 2 | yes |",
-        "| a row | a peer | 1 | 2 | 2 | 0.01 | 2 | no |",
-        "| another | a peer | – | – | – | – | 2 | not measured |",
+    return tmp_path / "bench.md"
+
+
+def figures(page):
+    """The cells of every row but the last, which names this machine."""
+    return [line.split(" | ")[:-1] for line in page.read_text().splitlines() if line.startswith("| ")][1:]
+
+
+def test_report__whole_run__its_rows_alone(page):
+    write_report([not_measured("yesterday", "a peer", 2.0, "no peer")], is_whole=True)
+    write_report([row(True), not_measured("another", "a peer", 2.0, "no peer")], is_whole=True)
+    assert figures(page) == [
+        ["| a row", "a peer", "1", "2", "2", "0.01", "2", "yes"],
+        ["| another", "a peer", "–", "–", "–", "–", "2", "not measured"],
     ]
+    assert "cores" in page.read_text().splitlines()[-1]
+
+
+def test_report__some_rows__replace_their_own_and_leave_the_rest_as_it_was(page):
+    other = not_measured("another", "a peer", 2.0, "no peer")
+    second = not_measured("a row", "a second peer", 2.0, "no peer")
+    write_report([row(False), other, second], is_whole=True)
+    before = page.read_text().splitlines()
+    write_report([row(True), not_measured("new", "a peer", 2.0, "no peer")], is_whole=False)
+    after = page.read_text().splitlines()
+    assert [line[-1] for line in figures(page)] == ["yes", "not measured", "not measured", "not measured"]
+    assert after[-2:-4:-1] == before[-1:-3:-1]
+    assert after[-1].startswith("| new | a peer |")
+
+
+def test_report__some_rows__no_page_or_one_with_other_columns__made_anew(page):
+    for old in (None, "# Figures\n\n| Row | Peer |\n|---|---|\n| old | row |\n"):
+        if old is not None:
+            page.write_text(old)
+        write_report([row(True)], is_whole=False)
+        assert [line[0] for line in figures(page)] == ["| a row"]
+
+
+def test_compare__prepare__before_every_piece_and_on_nobodys_clock(watch):
+    def prepare():
+        watch.order.append("prepare")
+        watch.now += 100.0
+
+    row = measured(watch.call("ours", [1.0]), watch.call("peer", [2.0]), rounds=2, pieces=2, prepare=prepare)
+    assert watch.order[:6] == ["prepare", "ours", "peer", "prepare", "peer", "ours"]
+    assert (row.ours, row.peer) == (1.0, 2.0)
