@@ -19,13 +19,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flights import papers, queries, traffic
+from flights.assumed import Assumed
 from flights.canonical import fence_digest
 from flights.profile import Ground
 from flights.situation import Volume
 from flights.volumes import Held, Spacing
 from geo.zones import distance_m
 from schemas.actors import Actor
-from schemas.refusals import RuleViolation, conflict
+from schemas.refusals import LANGUAGES, RuleViolation, conflict
 from schemas.rules import RulePack
 from schemas.rules.registry import registry
 from schemas.store.work import Work
@@ -138,7 +139,7 @@ def _facts(work: Work, pack: RulePack, flight: Flight, ground: Ground, air: Sequ
             "items": verdict.items,
             "length_m": round(verdict.length_m, 1),
             "flown_m": round(verdict.flown_m, 1),
-            "assumed": [assumed.render() for assumed in verdict.assumed],
+            "assumed": [_assumed(assumed) for assumed in verdict.assumed],
         },
         "thresholds": _thresholds(pack),
         "clearances": [clearance.render() for clearance in verdict.clearances],
@@ -148,6 +149,15 @@ def _facts(work: Work, pack: RulePack, flight: Flight, ground: Ground, air: Sequ
         "airspace": papers.sheet_of(session, pack, ground, flight, work.now).render(),
     }
     return facts
+
+
+def _assumed(assumed: Assumed) -> dict[str, Any]:
+    """What was taken for granted, in both languages: whoever approves must see it in his own."""
+    about = {
+        name: {lang: tell(lang) for lang in LANGUAGES}
+        for name, tell in (("title", assumed.title), ("shown", assumed.shown), ("source", assumed.source))
+    }
+    return {"name": assumed.name, "value": assumed.value} | about
 
 
 def _guards(work: Work) -> Sequence[str]:

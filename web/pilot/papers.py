@@ -40,6 +40,19 @@ KINDS: Mapping[str, str] = {
     "terrain": N_("ground below the flight, in height"),
     "way": N_("ground below the way back, in height"),
 }
+PROOF: tuple[tuple[str, str, str], ...] = (
+    ("covers", "legs_and_returns", N_("holds all legs and ways back")),
+    ("covers", "zones", N_("keeps out of all zones near")),
+    ("covers", "inside_the_area", N_("lies inside the patrol area")),
+    ("margin_m", "required", N_("margin that is required, m")),
+    ("margin_m", "route_to_inclusion", N_("route to its outer edge, m")),
+    ("margin_m", "returns_to_inclusion", N_("ways back to its outer edge, m")),
+    ("margin_m", "route_to_exclusion", N_("route to what it keeps out of, m")),
+    ("margin_m", "returns_to_exclusion", N_("ways back to what it keeps out of, m")),
+    ("area_m2", "inclusion", N_("area inside, m²")),
+)
+"""The parts of the proof of a fence (flights/link/fence.py) that a person reads."""
+
 _DUE: Mapping[str, str] = {
     "apply": N_("Application to the airspace office"),
     "decision": N_("Decision of the airspace office"),
@@ -58,7 +71,7 @@ _BECAUSE: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Due:
-    """A deadline in words: what, when (local), how long there is still (nothing once it is met), whether it is missed."""
+    """A deadline in words: what, when (local), how long there is still (nothing once met), whether it is missed."""
 
     name: str
     at: str
@@ -104,8 +117,12 @@ def sheet_of(db: Session, flight: Flight) -> SheetView:
         due=tuple(_due(deadline, sheet) for deadline in sheet.deadlines) if sheet.needs else (),
         emergency=tuple(_due(deadline, sheet) for deadline in sheet.emergency) if sheet.emergency_enabled else (),
         place=f"{sheet.home.lon:.5f}, {sheet.home.lat:.5f} · {sheet.home_amsl_m:.0f} m",
-        clearances=tuple(f"{gettext(_NEEDS.get(kind, kind))} {number}" for kind, number in sheet.clearances),
+        clearances=tuple(" ".join((_kind(kind), number)) for kind, number in sheet.clearances),
     )
+
+
+def _kind(kind: str) -> str:
+    return gettext(_NEEDS[kind]) if kind in _NEEDS else kind
 
 
 def _sentence(sheet: Sheet) -> str:
@@ -166,7 +183,7 @@ def approval_html(public_id: str) -> Response:
 def printed(document: Mapping[str, Any], language: str) -> str:
     """An approval file as a page that stands by itself; needs a request for its words."""
     approved = document["approved"]
-    words = {"parts": PARTS, "kinds": KINDS, "refuge": _refuge, "lang": language}
+    words = {"parts": PARTS, "kinds": KINDS, "refuge": _refuge, "proof": PROOF, "lang": language}
     return render_template("pilot/approval.html", doc=document, approved=approved, **words)
 
 
