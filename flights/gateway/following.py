@@ -44,7 +44,7 @@ class Following:
         self._told_at = 0.0
         self._heard_at: datetime = sortie.house.clock.now()
         self._stage = ""
-        self._longest_silence_s = 0.0
+        self._silence_s = self._longest_silence_s = 0.0
         self._asked_at = -ASK_EVERY_S
         self._failures = 0
         self._link.connection.forward(self._hear)
@@ -150,8 +150,10 @@ class Following:
             self._longest_silence_s = max(self._longest_silence_s, silence_s)
             self._note_state(self._sortie.track.silence(silence_s))
             self._ask_for_a_person(silence_s)
-        else:
+        elif silence_s <= self._silence_s:
+            # It was heard since the last look: if the line falls silent now, this is where the gap begins.
             self._heard_at = self._sortie.house.clock.now()
+        self._silence_s = silence_s
         if self._stage and not stage:
             self._come_back()
 
