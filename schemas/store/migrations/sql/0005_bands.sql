@@ -1,0 +1,1 @@
+-- What a run remembers of its bands, and the coverage that they add up to.

@@ -1,0 +1,1 @@
+-- Models of pixels and objects: what they learned from, how well they do, and who approved them.

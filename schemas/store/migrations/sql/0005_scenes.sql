@@ -1,0 +1,1 @@
+-- Scenes of every kind: where they come from and how their place is known.
