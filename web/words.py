@@ -166,6 +166,39 @@ FLIGHT_STEPS: Mapping[str, str] = {
     "airborne": N_("armed; the mission starts"),
     "ended": N_("ended"),
 }
+# How what an aircraft says of itself stands to what the register and its telemetry say (flights/identification.py).
+REMOTE_ID_STATES: Mapping[str, str] = {
+    "absent": N_("Nothing heard"),
+    "unknown": N_("Heard, nothing to compare it with"),
+    "match": N_("Is the registered aircraft"),
+    "mismatch": N_("Does not fit this aircraft"),
+    "silent": N_("Has fallen silent"),
+}
+REMOTE_ID_DETAILS: Mapping[str, str] = {
+    "absent": N_("No Remote ID has been heard. None of the rules that apply here asks for one."),
+    "unknown": N_("Neither a serial number nor a mark that the register knows of this aircraft."),
+    "silent": N_("Nothing has come for a while, though the aircraft itself is heard."),
+}
+REMOTE_ID_REASONS: Mapping[str, str] = {
+    "serial_number": N_("another serial number"),
+    "registration": N_("another registration mark"),
+    "position": N_("another place"),
+    "time": N_("another time"),
+}
+REMOTE_ID_KINDS: Mapping[str, str] = {
+    "serial_number": N_("Serial number"),
+    "registration": N_("Registration mark"),
+    "utm_uuid": N_("Number of the flight"),
+    "session": N_("Number of the session"),
+    "none": N_("Kind not told"),
+}
+REMOTE_ID_STATUSES: Mapping[str, str] = {
+    "undeclared": N_("not told"),
+    "ground": N_("on the ground"),
+    "airborne": N_("in the air"),
+    "emergency": N_("emergency"),
+    "identification_failed": N_("identification failed"),
+}
 ORDERS: Mapping[str, str] = {
     "fly": N_("Take off"),
     "pause": N_("Pause"),
@@ -219,6 +252,11 @@ def conformance(code: str) -> str:
 def flight_event(code: str) -> str:
     """What kind of thing happened during a flight."""
     return _said(FLIGHT_EVENTS, code)
+
+
+def remote_id_state(code: str) -> str:
+    """How the Remote ID of an aircraft stands, in plain words."""
+    return _said(REMOTE_ID_STATES, code)
 
 
 def order(code: str) -> str:

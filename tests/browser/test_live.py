@@ -18,6 +18,33 @@ from tests.web.test_live import tell
 COUNT = 120
 
 
+SERIAL = "1581F5BKD223Q00A1234"
+
+
+def said(state="match", **changes):
+    """What a gateway keeps of the Remote ID of an aircraft."""
+    return {
+        "state": state,
+        "reasons": [],
+        "ids": [{"id_type": "serial_number", "uas_id": SERIAL}],
+        "registered": {},
+        "operator_id": "CHN-OP-0001",
+        "apart_m": 3.2,
+        "allowed_m": 21.2,
+        "status": "airborne",
+        "height_m": 97.5,
+        "at": [113.2602, 23.1251],
+        "operator_at": [113.2545, 23.125],
+        "heard_at": START.isoformat(),
+        "module": {"is_fit": True, "reason": ""},
+        "changed": True,
+    } | changes
+
+
+OTHER = {"reasons": ["serial_number", "position"], "ids": [{"id_type": "serial_number", "uas_id": "SN-OTHER"}]}
+OTHER |= {"registered": {"serial_number": SERIAL}, "apart_m": 312.4}
+
+
 @pytest.fixture(scope="module")
 def flight(site):
     """A flight that leaves its corridor in the middle, and of which eight seconds are missing."""
@@ -49,6 +76,13 @@ def flight(site):
             )
         db.commit()
     gap = {"from": (START + timedelta(seconds=79)).isoformat(), "until": (START + timedelta(seconds=88)).isoformat()}
+    with Session(site.services.engine) as db:
+        row = find(db, t.Flight, number)
+        for after_s, body in ((30, said("silent")), (60, said())):
+            at = START + timedelta(seconds=after_s)
+            db.add(t.FlightEvent(flight_id=row.id, kind="remote_id", at=at, body=body))
+            db.flush()
+        db.commit()
     tell(
         site.services,
         number,
@@ -85,6 +119,48 @@ def test_watch__event__stands_on_top_of_the_list(sign_in, site, flight):
     page = watch(sign_in, flight)
     tell(site.services, flight, ("override", {"text": "mode LOITER"}))
     expect(page.locator("#log li").first).to_contain_text("mode LOITER", timeout=MAP_TIMEOUT_MS)
+
+
+def cell(page, name):
+    return page.locator(f"#remote-id [data-identity={name}]")
+
+
+def test_remote_id__in_plain_words__match(sign_in, flight):
+    page = watch(sign_in, flight)
+    expect(cell(page, "state")).to_have_text("Is the registered aircraft")
+    expect(cell(page, "ids")).to_have_text(SERIAL)
+    expect(cell(page, "kind")).to_have_text("Serial number")
+    expect(cell(page, "operator")).to_have_text("CHN-OP-0001")
+    expect(cell(page, "status")).to_have_text("in the air · 98 m")
+    expect(cell(page, "place")).to_have_text("3 m")
+    expect(cell(page, "allowed")).to_have_text("(allowed 21 m)")
+    expect(cell(page, "operator_at")).to_contain_text("23.12500° N")
+
+
+def test_remote_id__another_serial_number_and_place__told_live_with_what_speaks_against_it(sign_in, site, flight):
+    page = watch(sign_in, flight)
+    tell(site.services, flight, ("remote_id", said("mismatch", **OTHER)))
+    expect(cell(page, "state")).to_have_text("Does not fit this aircraft", timeout=MAP_TIMEOUT_MS)
+    expect(cell(page, "state")).to_have_class("state stop")
+    expect(cell(page, "detail")).to_contain_text(f"It names SN-OTHER; the register has {SERIAL}.")
+    expect(cell(page, "detail")).to_contain_text("312 m from where the aircraft is")
+    expect(cell(page, "age")).to_contain_text("s ago")
+    newest = page.locator("#log li").first
+    expect(newest).to_contain_text("Does not fit this aircraft · another serial number · another place")
+    tell(site.services, flight, ("remote_id", said(changed=False)), ("text", {"text": "later"}))
+    expect(cell(page, "state")).to_have_text("Is the registered aircraft", timeout=MAP_TIMEOUT_MS)
+    # Where it is now is no news for the list.
+    expect(page.locator("#log li").first).to_contain_text("later")
+    expect(page.locator("#log li").nth(1)).to_contain_text("Does not fit this aircraft")
+
+
+def test_remote_id__under_the_slider__what_stood_then(sign_in, flight):
+    page = watch(sign_in, flight)
+    for second, words in ((10, "Nothing heard"), (40, "Has fallen silent"), (70, "Is the registered aircraft")):
+        page.locator("#time").fill(str(second))
+        expect(cell(page, "state")).to_have_text(words)
+        expect(page.locator("#remote-id dl")).to_be_visible(visible=second > 30)
+    expect(cell(page, "age")).to_have_text("recorded")
 
 
 def test_watch__slider__shows_that_moment(sign_in, flight):

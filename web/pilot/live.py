@@ -69,6 +69,7 @@ def watch(public_id: str) -> str:
         events = watching.history(db, row)
         last = watching.last_event_id(db, row)
         track = watching.track(db, row)
+        identities = watching.identities(db, row)
     with public_connection() as public:
         config = desk_map(public)
     return render_template(
@@ -77,7 +78,7 @@ def watch(public_id: str) -> str:
         events=events,
         orders=ORDERS if may(actor, Permission.ORDER_FLIGHT) and not flight.is_over else (),
         asked_twice=ASKED_TWICE,
-        config=config | _config(flight, events, last) | {"track": track},
+        config=config | _config(flight, events, last) | {"track": track, "identities": identities},
     )
 
 
@@ -170,7 +171,30 @@ def _said() -> dict[str, Any]:
         "over": gettext("recorded"),
         "never": gettext("nothing yet"),
         "gap": gettext("gap of %(n)s s", n="{n}"),
+        "remote_id": _said_of_identity(),
         "sure": gettext("%(order)s: are you sure? The aircraft will not finish its route.", order="{order}"),
+    }
+
+
+def _said_of_identity() -> dict[str, Any]:
+    tables = {
+        "states": words.REMOTE_ID_STATES,
+        "details": words.REMOTE_ID_DETAILS,
+        "reasons": words.REMOTE_ID_REASONS,
+        "kinds": words.REMOTE_ID_KINDS,
+        "statuses": words.REMOTE_ID_STATUSES,
+    }
+    said: dict[str, Any] = {
+        name: {code: gettext(text) for code, text in table.items()} for name, table in tables.items()
+    }
+    return said | {
+        "other_id": gettext("It names %(said)s; the register has %(known)s.", said="{said}", known="{known}"),
+        "other_place": gettext("The place that it tells is %(n)s m from where the aircraft is.", n="{n}"),
+        "other_time": gettext("The time that it tells is not that of the aircraft."),
+        "unfit": gettext("Its module cannot identify the aircraft: %(reason)s.", reason="{reason}"),
+        "allowed": gettext("allowed %(n)s m", n="{n}"),
+        "ago": gettext("%(n)s s ago", n="{n}"),
+        "recorded": gettext("recorded"),
     }
 
 

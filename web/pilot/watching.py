@@ -1,4 +1,9 @@
-"""What the page of a flight shows while it flies and again afterwards: places, judgements, events. Frozen values."""
+"""What the page of a flight shows while it flies and again afterwards: places, judgements, events. Frozen values.
+
+Some of it is data of persons: where the operator stands by Remote ID. It leaves the house through these functions
+alone, to whoever has the permission WATCH_FLIGHT and may watch this very flight (`flight_to_watch`); the public log and
+the verdict of a flight have none of it.
+"""
 
 from __future__ import annotations
 
@@ -114,10 +119,22 @@ def events_after(db: Session, flight: Flight, event_id: int) -> list[dict[str, A
 
 
 def history(db: Session, flight: Flight) -> list[dict[str, Any]]:
-    """The latest events that are no positions, oldest first: what stands in the list beside the map."""
-    rows = select(FlightEvent).where(FlightEvent.flight_id == flight.id, FlightEvent.kind != "position")
+    """The latest events that are no positions, oldest first: what stands in the list beside the map.
+
+    Of what the aircraft says of itself only what was new.
+    """
+    is_new = or_(FlightEvent.kind != "remote_id", FlightEvent.body["changed"].as_boolean())
+    rows = select(FlightEvent).where(FlightEvent.flight_id == flight.id, FlightEvent.kind != "position", is_new)
     newest = db.scalars(rows.order_by(FlightEvent.id.desc()).limit(MOST_EVENTS)).all()
     return [_event(row) for row in reversed(newest)]
+
+
+def identities(db: Session, flight: Flight) -> list[dict[str, Any]]:
+    """What the aircraft said of itself, oldest first: the latest `MOST_EVENTS`, and before them what was new."""
+    rows = select(FlightEvent).where(FlightEvent.flight_id == flight.id, FlightEvent.kind == "remote_id")
+    newest_first = db.scalars(rows.order_by(FlightEvent.id.desc()).limit(MOST_POINTS)).all()
+    kept = [row for n, row in enumerate(newest_first) if n < MOST_EVENTS or row.body.get("changed")]
+    return [_event(row) for row in reversed(kept)]
 
 
 def last_event_id(db: Session, flight: Flight) -> int:

@@ -1,5 +1,6 @@
 // One flight on the map: live while it flies, and at any moment of it under a slider.
 import { boundsOf, makeMap, readConfig } from "../map/map.js";
+import { IDENTITY_LOOK, identityPanel, identitySentence } from "../flight/identity.js";
 import { drawRibbon } from "../flight/ribbon.js";
 import { addAircraft, clock, LOOK, segments } from "../flight/track.js";
 import "./app.js";
@@ -48,6 +49,8 @@ const metres = (value) => (value == null ? "–" : `${value.toFixed(Math.abs(val
 // The answer first: while it flies, the headline says whether it keeps to its route.
 const headline = document.getElementById("headline");
 
+const identity = identityPanel(document.getElementById("remote-id"), said.remote_id, config.identities, config.lang);
+
 function say(state) {
   const words = said.conformance[state];
   const text = `${headline.dataset.name}: ${words}`;
@@ -78,6 +81,7 @@ function showPosition(now) {
 }
 
 function showAge() {
+  identity.age(flight.live && following);
   if (!flight.live || !following) return tell("age", said.over, "off");
   if (latest == null) return tell("age", said.never, "off");
   const age = Math.max(0, (Date.now() - latest) / 1000);
@@ -102,7 +106,14 @@ function show(index) {
   if (index < 0 || index >= track.t.length) return;
   slider.value = String(index);
   showPosition(at(index));
+  showIdentity(track.t[index]);
   showAge();
+}
+
+function showIdentity(t) {
+  const now = flight.live && following;
+  identity.show(now ? null : t);
+  identity.age(now);
 }
 
 function refresh() {
@@ -154,6 +165,7 @@ function sentence({ kind, body }) {
     case "conformance": return said.conformance[body.state] ?? "";
     case "gap": return said.gap.replace("{n}", body.seconds ?? Math.round((Date.parse(body.until) - Date.parse(body.from)) / 1000));
     case "order": return [said.orders[body.kind] ?? body.kind, body.outcome, body.reason].filter(Boolean).join(" · ");
+    case "remote_id": return identitySentence(body, said.remote_id);
     case "ack": return [body.command, body.result].filter(Boolean).join(": ");
     default: return body.text ?? body.reason ?? body.state ?? "";
   }
@@ -169,6 +181,7 @@ function record(event) {
   kind.textContent = said.kinds[event.kind] ?? event.kind;
   item.append(when, kind, ` ${sentence(event)}`);
   if (event.kind === "conformance") item.dataset.look = LOOK[event.body.state] ?? "off";
+  if (event.kind === "remote_id") item.dataset.look = IDENTITY_LOOK[event.body.state] ?? "off";
   log.prepend(item);
   document.getElementById("log-empty").hidden = true;
 }
@@ -185,13 +198,21 @@ function takePosition({ t, body }) {
   refresh();
 }
 
+// Where it says it is comes every few seconds; only what has changed is for the list.
+function takeIdentity(event) {
+  identity.take(event, true);
+  if (event.body.changed) record(event);
+  if (following) showIdentity(null);
+}
+
 function listen() {
   const source = new EventSource(`/pilot/flight/${flight.id}/events?since=${config.last}`);
   source.addEventListener("position", (event) => takePosition(JSON.parse(event.data)));
   for (const kind of Object.keys(said.kinds).filter((name) => name !== "position")) {
     source.addEventListener(kind, (message) => {
       const event = JSON.parse(message.data);
-      record(event);
+      if (kind === "remote_id") takeIdentity(event);
+      else record(event);
       if (kind === "gap") drawTrack();
       if (kind === "step" && event.body.step === "ended") {
         source.close();
@@ -204,6 +225,7 @@ function listen() {
 
 for (const event of config.events) record(event);
 if (track.t.length) latest = track.t[track.t.length - 1];
+showIdentity(null);
 map.once("load", refresh);
 refresh();
 setInterval(showAge, 500);
