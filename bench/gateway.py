@@ -21,11 +21,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import psycopg
-import rasterio
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
-from rasterio.transform import Affine
+from shapely.geometry import MultiLineString
 
 from bench import fleet, places
 from bench.fleet import Vehicle
@@ -57,9 +55,6 @@ TOLERANCE_M = 30.0
 TARGET = 0.25
 NAME = "gateway path, 50 vehicles"
 PEER = "pymavlink signed decode"
-CELL_DEG = 0.0003
-MARGIN_DEG = 0.05
-HOME_M = 12.0
 
 # A flight that is only there to be flown: neither its plan nor its clearance is what is measured.
 _FLIGHT = """
@@ -230,6 +225,12 @@ class Decoders:
         return good
 
 
+def write_terrain(directory: Path, vehicles: Sequence[Vehicle]) -> None:
+    """An elevation model of gentle hills below all routes."""
+    bounds = MultiLineString([vehicle.line for vehicle in vehicles]).bounds
+    places.write_terrain(directory / TERRAIN_FILE, bounds, hills_m=2.0)
+
+
 def rows(rounds: int) -> list[Result]:
     """One row: seconds for what the fleet sends in ten."""
     return [measured(fleet.vehicles(fleet.VEHICLES, SECONDS), rounds)]
@@ -241,7 +242,7 @@ def measured(vehicles: Sequence[Vehicle], rounds: int) -> Result:
     peer = Decoders(vehicles)
     with scratch_database() as database, tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        _write_terrain(directory / TERRAIN_FILE, vehicles)
+        write_terrain(directory, vehicles)
         ours = Gateways(database, directory, vehicles)
         try:
             return compare(
@@ -257,18 +258,3 @@ def measured(vehicles: Sequence[Vehicle], rounds: int) -> Result:
             )
         finally:
             ours.close()
-
-
-def _write_terrain(path: Path, vehicles: Sequence[Vehicle]) -> None:
-    """An elevation model of gentle hills under all routes, with cells of thirty metres."""
-    bounds = np.array([vehicle.line.bounds for vehicle in vehicles])
-    west, south = bounds[:, :2].min(axis=0) - MARGIN_DEG
-    east, north = bounds[:, 2:].max(axis=0) + MARGIN_DEG
-    columns, lines = int((east - west) / CELL_DEG), int((north - south) / CELL_DEG)
-    waves = np.sin(np.arange(columns) / 40)[None, :] + np.cos(np.arange(lines) / 40)[:, None]
-    heights = (HOME_M + 2 * waves).astype(np.float32)
-    shape = {"width": columns, "height": lines, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
-    with rasterio.open(
-        path, "w", driver="GTiff", transform=Affine(CELL_DEG, 0.0, west, 0.0, -CELL_DEG, north), **shape
-    ) as out:
-        out.write(heights, 1)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psycopg
+import rasterio
 import shapely
 from numpy.typing import NDArray
+from rasterio.transform import Affine
 
 from schemas.store.engine import Database
 
@@ -19,6 +22,9 @@ SEED = 20250601
 WEST, SOUTH, EAST, NORTH = 112.8, 22.7, 113.8, 23.7
 CENTRE = (113.27, 23.13)
 METRE_DEG = 1 / 111_000.0
+# Cells of thirty metres, and ground around the places for whatever looks aside.
+CELL_DEG, MARGIN_DEG = 0.0003, 0.05
+GROUND_M = 12.0
 
 
 def buildings(lons: Floats, lats: Floats, rng: np.random.Generator) -> NDArray[np.object_]:
@@ -75,6 +81,19 @@ def store_zones(database: Database, shapes: NDArray[np.object_]) -> None:
     )
     columns = ", ".join(["id", "public_id", "name_en", "name_zh", "geom", *constant])
     copy_rows(database, f"core.privacy_zone ({columns})", rows)
+
+
+def write_terrain(path: Path, bounds: tuple[float, float, float, float], *, hills_m: float) -> None:
+    """An elevation model around bounds (west, south, east, north) as a GeoTIFF: level, or with so high hills."""
+    west, south = bounds[0] - MARGIN_DEG, bounds[1] - MARGIN_DEG
+    east, north = bounds[2] + MARGIN_DEG, bounds[3] + MARGIN_DEG
+    columns, lines = int((east - west) / CELL_DEG), int((north - south) / CELL_DEG)
+    waves = np.sin(np.arange(columns) / 40)[None, :] + np.cos(np.arange(lines) / 40)[:, None]
+    heights = (GROUND_M + hills_m * waves).astype(np.float32)
+    where = {"crs": "EPSG:4326", "transform": Affine(CELL_DEG, 0.0, west, 0.0, -CELL_DEG, north)}
+    shape = {"width": columns, "height": lines, "count": 1, "dtype": "float32"}
+    with rasterio.open(path, "w", driver="GTiff", **shape, **where) as out:
+        out.write(heights, 1)
 
 
 def copy_rows(database: Database, target: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -182,7 +182,7 @@ class _Leg:
     passes: float = 1.0
     upright: bool = False
 
-    @property
+    @cached_property
     def length_m(self) -> float:
         return sum(measure.distance_m(a, b) for a, b in pairwise(self.points))
 

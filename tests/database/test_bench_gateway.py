@@ -3,7 +3,6 @@
 import pytest
 
 from bench import fleet, gateway
-from flights.ground import TERRAIN_FILE
 
 SECONDS = 2
 
@@ -15,7 +14,7 @@ def vehicles():
 
 @pytest.fixture
 def gateways(database, tmp_path, vehicles):
-    gateway._write_terrain(tmp_path / TERRAIN_FILE, vehicles)
+    gateway.write_terrain(tmp_path, vehicles)
     made = gateway.Gateways(database, tmp_path, vehicles)
     yield made
     made.close()
