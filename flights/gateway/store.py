@@ -1,7 +1,7 @@
 """Rows and events of one flight on their way to the database, by a thread of its own. Touches disk and database.
 
 Whoever follows the aircraft only puts them into memory: a database that is slow, restarting or gone never holds
-an order back. Every second the raw record is forced to disk first, then the rows of that second are stored; so
+an order back. Twice a second the raw record is forced to disk first, then the rows that came are stored; so
 the raw record is never behind the rows. What cannot be stored waits, within bounds, and a gap row says so.
 
 Positions go in by COPY: they are many, and an INSERT costs the gateway several times as much.
@@ -27,7 +27,8 @@ from flights.gateway_record import House
 from flights.link.recorder import Recorder
 from schemas.tables import FlightEvent, TelemetryPoint
 
-STORE_EVERY_S = 1.0
+# At most a second is lost when the process dies: half of it is for waiting, half for storing.
+STORE_EVERY_S = 0.5
 MOST_WAITING = 200_000
 BATCH = 5_000
 AWAY_S = 0.5

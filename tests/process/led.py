@@ -1,65 +1,111 @@
-"""A gateway as a process of a test: the command's own code, with the database, the clock and the line given."""
+"""Commands as processes of a test: the whole command line, with the database, the data and the clock given."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial, partialmethod
 from pathlib import Path
 
 from schemas.clock import ScaledClock
-from schemas.store.engine import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Led:
-    """A running gateway; `said` is what it has told so far."""
+    """A running command; `said` is every line that it has printed so far."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         self.process = process
+        self.said: list[str] = []
+        self._reading = threading.Thread(target=self._read, daemon=True)
+        self._reading.start()
 
-    def await_line(self, start: str) -> str:
-        said = []
+    def _read(self) -> None:
         for line in self.process.stdout:
-            said.append(line)
-            if line.startswith(start):
-                return line
-        raise AssertionError(f"it ended with {self.process.wait()} and said {said}")
+            self.said.append(line)
+
+    def await_line(self, start: str, within_s: float = 60.0) -> str:
+        """The first line that begins so."""
+        deadline = time.monotonic() + within_s
+        while not (found := [line for line in list(self.said) if line.startswith(start)]):
+            assert self._reading.is_alive(), f"it ended with {self.process.wait()} and said {self.said}"
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.02)
+        return found[0]
+
+    def end(self, within_s: float = 30.0) -> int:
+        """Waits until it has ended by itself; its exit status, with everything it said in `said`."""
+        status = self.process.wait(within_s)
+        self._reading.join(5)
+        return status
+
+    def kill(self) -> None:
+        """Ends it in the middle of whatever it does."""
+        self.process.kill()
+        self.process.wait(10)
 
 
 @contextlib.contextmanager
-def gateway_process(house: object, url: str, drone: str = "DR1") -> Iterator[Led]:
-    """A gateway process on the database and the clock of `house`."""
-    clock = house.clock
-    values = [house.database.admin_url, house.data_dir, url, drone, clock.start.isoformat(), clock.factor]
-    command = [sys.executable, "-m", "tests.process.led", *map(str, values), str(clock._origin_s)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def led(command: list[str], environment: dict[str, str]) -> Iterator[Led]:
+    """A process for as long as the block runs."""
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    made = Led(process)
     try:
-        yield Led(process)
+        yield made
     finally:
-        process.kill()
-        process.wait(10)
+        made.kill()
+        made._reading.join(5)
         process.stdout.close()
 
 
-def main(arguments: list[str]) -> None:
-    from flights import queries
-    from web.cli.gateway import _ending, serve
-    from web.settings import Settings
-    from web.wiring import Services
+def command_process(house: object, *command: str, **limits: float) -> contextlib.AbstractContextManager[Led]:
+    """`skywarden COMMAND` on the database, the data and the clock of `house`.
 
-    database, data_dir, url, drone, start, factor, origin_s = arguments
-    clock = ScaledClock(datetime.fromisoformat(start), float(factor), float(origin_s))
-    services = Services(Settings(data_dir=Path(data_dir)), Database.of_url(database), clock)
-    with services.session() as session:
-        drone_id = queries.drone_named(session, drone).device_id
-    with _ending() as letting_go:
-        serve(services, url, drone_id, letting_go=letting_go, name=drone, language="en")
-    services.close()
+    `limits` are thresholds of the verdict that differ: in a flight that is simulated faster than life, a second of the
+    wall is many of the aircraft.
+    """
+    given = {"SKYWARDEN_DATABASE_URL": house.database.admin_url, "SKYWARDEN_DATA_DIR": str(house.data_dir)}
+    clock = house.clock
+    otherwise = {
+        "start": clock.start.isoformat(),
+        "factor": clock.factor,
+        "origin_s": clock._origin_s,
+        "limits": limits,
+    }
+    return led(["-m", "tests.process.led", json.dumps(otherwise), *command], os.environ | given)
+
+
+def gateway_process(
+    house: object, url: str, drone: str = "DR1", **limits: float
+) -> contextlib.AbstractContextManager[Led]:
+    """A gateway for one aircraft."""
+    return command_process(house, "gateway", "run", "--drone", drone, "--link", url, **limits)
+
+
+def main(given: str, *command: str) -> None:
+    from flights.conformance.thresholds import Thresholds
+    from web import wiring
+    from web.cli import common
+    from web.cli.main import main as skywarden
+
+    otherwise = json.loads(given)
+    clock = ScaledClock(datetime.fromisoformat(otherwise["start"]), otherwise["factor"], otherwise["origin_s"])
+    common.build = partial(wiring.build, clock=clock)
+    Thresholds.__init__ = partialmethod(Thresholds.__init__, **otherwise["limits"])
+    sys.argv = ["skywarden", *command]
+    skywarden()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])
