@@ -139,10 +139,11 @@ NOTHING = Decision(Step.NOTHING, Cause.NONE)
 def next_step(seen: Seen, past: Past, now_s: float, policy: Policy = POLICY) -> Decision:
     """The next step for what is seen, given what was done before.
 
-    Never a lower rung than one that was climbed, never the same one again unless it was not carried out, and
-    after the pilot took over nothing but words.
+    Never a lower rung than one that was climbed, never the same one again unless it was not carried out, never a
+    pause or a return of an aircraft that is on its way home already, and after the pilot took over nothing but words.
     """
-    wanted = sorted(_wishes(seen, past, now_s, policy), key=lambda wish: -wish.step.rank)
+    wishes = (_eased(wish, seen) for wish in _wishes(seen, past, now_s, policy))
+    wanted = sorted(wishes, key=lambda wish: -wish.step.rank)
     untold = next((wish for wish in wanted if not past.told(wish.cause)), None)
     if past.pilot_took_over:
         if not past.told(Cause.PILOT):
@@ -151,6 +152,11 @@ def next_step(seen: Seen, past: Past, now_s: float, policy: Policy = POLICY) -> 
     if wanted and _is_due(wanted[0].step, past, now_s, policy):
         return wanted[0]
     return NOTHING if untold is None else _as_notice(untold)
+
+
+def _eased(wish: Decision, seen: Seen) -> Decision:
+    """What flies home, by its own failsafe or by order, is not stopped on the way: that would only cost its battery."""
+    return _as_notice(wish) if seen.turning_back and wish.step in (Step.PAUSE, Step.RETURN) else wish
 
 
 def _as_notice(wish: Decision) -> Decision:

@@ -25,6 +25,8 @@ FENCE_RADIUS_MARGIN_M = 500.0
 PATIENCE = 2.0
 SETTLING_S = 900.0
 USUAL_SPEED_M_S = 10.0
+# ArduCopter comes down with 1.5 m/s (WPNAV_SPEED_DN), and the last ten metres with 0.5 m/s (LAND_SPEED).
+DESCENT_M_S = 1.0
 # Nothing is begun below this, however short it is; where the endurance is not known it is all that can be asked.
 LEAST_BATTERY_PCT = 30.0
 
@@ -51,7 +53,16 @@ def orders_of(
         fence_proof=proof,
         longest_s=PATIENCE * sum(legs_m) / speed_m_s + SETTLING_S,
         battery_pct=_battery_pct(sum(legs_m) / speed_m_s, endurance_min, reserve_share),
+        endurance_s=None if endurance_min is None else endurance_min * 60.0,
+        speed_m_s=speed_m_s,
     )
+
+
+def way_home_pct(orders: Orders, away_m: float, height_m: float) -> float:
+    """What the way home and down takes of a full battery; 0 where it is not known how long the aircraft flies."""
+    if not orders.endurance_s or not orders.speed_m_s:
+        return 0.0
+    return 100.0 * (away_m / orders.speed_m_s + max(height_m, 0.0) / DESCENT_M_S) / orders.endurance_s
 
 
 def _battery_pct(flown_s: float, endurance_min: float | None, reserve_share: float) -> float:

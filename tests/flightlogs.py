@@ -33,7 +33,10 @@ FACTORS = {"c": 100, "C": 100, "e": 100, "E": 100, "L": 1e7}
 
 @dataclass(frozen=True)
 class Track:
-    """A flight: seconds since boot, place, height above home, speed, yaw; the item flown; when pictures were taken."""
+    """A flight: seconds since boot, place, height above home, speed, yaw; the item flown; when pictures were taken.
+
+    From `rtl_s` on it is on its way home in mode RTL.
+    """
 
     t: np.ndarray
     lon: np.ndarray
@@ -44,6 +47,7 @@ class Track:
     seq: np.ndarray
     shots: tuple[float, ...] = ()
     home_amsl_m: float = 40.0
+    rtl_s: float = np.inf
 
     def moved(self, **changes):
         return replace(self, **changes)
@@ -101,8 +105,11 @@ def bin_of(track, *, mission=(), mise=True, arm=True, boot_utc_s=BOOT_UTC_S):
         log.write("ARM", int((track.t[0] - 0.5) * 1e6), 1, 0, 0, 0)
         log.write("EV", int((track.t[0] - 0.5) * 1e6), 10)
     log.write("MODE", int((track.t[0] - 0.4) * 1e6), 3, 3, 1)
-    seq, shots = None, list(track.shots)
+    seq, shots, mode = None, list(track.shots), 3
     for n, t in enumerate(track.t):
+        if mode == 3 and t >= track.rtl_s:
+            mode = 6
+            log.write("MODE", int(t * 1e6) - 1, mode, mode, 26)
         us, lon, lat = int(t * 1e6), track.lon[n], track.lat[n]
         if track.seq[n] != seq:
             seq = int(track.seq[n])
@@ -145,7 +152,8 @@ def tlog_of(track, *, system=1, sign=None, receipt_utc_s=BOOT_UTC_S, boot_utc_s=
 
     def heartbeat(t, armed, **sender):
         mode = 1 | (128 if armed else 0)
-        say(t, mavlink.MAVLink_heartbeat_message(2, 3, mode, 3, 4, 3), **sender)
+        custom = 6 if t >= track.rtl_s else 3
+        say(t, mavlink.MAVLink_heartbeat_message(2, 3, mode, custom, 4, 3), **sender)
 
     heartbeat(track.t[0] - 2, armed=False)
     for n, t in enumerate(track.t):

@@ -22,7 +22,7 @@ from flights.conformance.route import RouteShape, Timetable
 from flights.conformance.states import Codes, Memory, advance
 from flights.conformance.thresholds import Thresholds
 
-ENGINE = "conformance-2"
+ENGINE = "conformance-3"
 """Named in every stored verdict; it changes when the same fixes would be judged otherwise."""
 
 
@@ -76,9 +76,9 @@ class Judge:
         # Slightly wider than the tolerance, because a buffer of short edges lies inside the true one.
         corridor = line.buffer(tolerance_m * 1.003, quad_segs=16)
         self._corridor_is_inside = bool(shapely.covers(self._area, corridor))
-        home = self._plane.points(np.array([route.home.lon]), np.array([route.home.lat]))[0]
+        self._home = self._plane.points(np.array([route.home.lon]), np.array([route.home.lat]))[0]
         ends = [shapely.Point(line.coords[end]) for end in (0, -1)]
-        ways = [shapely.LineString([home, end]) for end in ends]
+        ways = [shapely.LineString([self._home, end]) for end in ends]
         self._path = shapely.union_all([line, *ways])
         self.timetable = _timetable(route, self.course.length_m)
 
@@ -159,11 +159,22 @@ class Judge:
         for whole, part in zip(found, followed, strict=True):
             whole[on] = part
         off = np.flatnonzero(~fixes.on_route)
-        found.distance_m[off] = shapely.distance(shapely.points(east[off], north[off]), self._path)
         # On the way there and back the aircraft is where its progress along the route has led.
         progress_m = np.maximum.accumulate(np.concatenate([[came_from_m], np.where(followed.in_turn, followed[0], 0)]))
         found.along_m[off] = progress_m[np.searchsorted(on, off)]
+        found.distance_m[off] = self._beside_ways(east[off], north[off], found.along_m[off])
         return found
+
+    def _beside_ways(self, east: Floats, north: Floats, along_m: Floats) -> Floats:
+        """How far places lie from the whole way, and from the straight way home from where the route was left."""
+        points: Any = shapely.points(east, north)
+        line: Any = self.course.line
+        left_m, which = np.unique(along_m, return_inverse=True)
+        left = shapely.get_coordinates(shapely.line_interpolate_point(line, left_m))
+        home = np.broadcast_to(shapely.get_coordinates(self._home), left.shape)
+        ways: Any = shapely.linestrings(np.stack([left, home], axis=1))
+        nearest: Floats = np.minimum(shapely.distance(points, self._path), shapely.distance(points, ways[which]))
+        return nearest
 
     def _note_way(self, at_s: Floats, east: Floats, north: Floats, progress: Progress) -> None:
         """Notes when the aircraft was last short of its route: it may have flown along it ever since, heard or not.

@@ -18,13 +18,20 @@ from flights.gateway.nearby import Approach
 from flights.gateway.sortie import Sortie
 from flights.gateway.told import Ending, EventKind, LetGo, Outcome, Step, Superseded, Why
 from flights.gateway.track import IMPLAUSIBLE
+from flights.gateway.watch import LineWatch
+from flights.gateway_orders import way_home_pct
+from flights.link import sequence
 from flights.link.telemetry import Sample
+from geo import measure
+from geo.types import LonLat
 
 TELL_EVERY_S = 1.0
 WAIT_S = 0.1
 # A person is asked again and again while nobody knows where the aircraft is.
 ASK_EVERY_S = 300.0
+ASK_STREAMS_EVERY_S = 2.0
 MOST_FAILURES = 20
+_HOMEWARD = (mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH, mavlink.MAV_CMD_NAV_LAND)
 _OUT = (State.NONCONFORMING, State.CONTINGENT)
 log = logging.getLogger(__name__)
 
@@ -47,6 +54,8 @@ class Following:
         self._silence_s = self._longest_silence_s = 0.0
         self._asked_at = -ASK_EVERY_S
         self._failures = 0
+        self._asked_streams_at = 0.0
+        self._watch = LineWatch(sortie)
         self._link.connection.forward(self._hear)
 
     def run(self) -> Ending:
@@ -73,12 +82,17 @@ class Following:
         self._sortie.require_ours()
         self._hand_over()
         silence_s = self._link.connection.silence_s
-        self._watch_line(silence_s)
+        # A vehicle that is heard and does not say where it is flies unseen all the same.
+        unseen_s = max(silence_s, self._link.telemetry.unseen_s)
+        self._watch_line(unseen_s)
+        self._keep_streams(silence_s, unseen_s)
+        self._watch.clock()
         if (reason := self._sortie.stop()) is not None:
             self.helm.bring_back(reason)
-        is_silent, now_s = silence_s >= self._limits.stale_s, self._now_s(silence_s)
+        is_silent, now_s = silence_s >= self._limits.stale_s, self._now_s(unseen_s)
         self.helm.obey(now_s, is_silent=is_silent)
-        self.helm.contain(self._seen(silence_s, now_s), now_s, is_silent=is_silent)
+        if self._link.vehicle.armed:
+            self.helm.contain(self._seen(unseen_s, now_s), now_s, is_silent=is_silent)
 
     # -- reports --------------------------------------------------------------------------------------
 
@@ -92,6 +106,7 @@ class Following:
         standing = self._sortie.track.add(sample)
         fix = self._sortie.track.last_fix
         if IMPLAUSIBLE in standing.reasons or fix is None:
+            self._watch.implausible()
             return
         self._approach = self._sortie.brief.zones.approach(fix, sample.received_at)
         facts = self._facts(sample, standing)
@@ -157,6 +172,13 @@ class Following:
         if self._stage and not stage:
             self._come_back()
 
+    def _keep_streams(self, silence_s: float, unseen_s: float) -> None:
+        """Asks for positions again where they end while the vehicle is heard: it has restarted, or another asked."""
+        heard = silence_s < self._limits.stale_s <= unseen_s
+        if heard and time.monotonic() - self._asked_streams_at >= ASK_STREAMS_EVERY_S:
+            self._asked_streams_at = time.monotonic()
+            sequence.ask_streams(self._link)
+
     def _come_back(self) -> None:
         now, silence_s = self._sortie.house.clock.now(), self._longest_silence_s
         self._say_line("back", silence_s)
@@ -184,7 +206,7 @@ class Following:
 
     def _now_s(self, silence_s: float) -> float:
         fix = self._sortie.track.last_fix
-        heard_s = self._link.telemetry.vehicle_s or 0.0 if fix is None else fix.at_s
+        heard_s = (self._link.telemetry.vehicle_s or 0.0) if fix is None else fix.at_s
         return heard_s + (silence_s if silence_s >= self._limits.stale_s else 0.0)
 
     def _seen(self, silence_s: float, now_s: float) -> Seen:
@@ -198,23 +220,39 @@ class Following:
             zone_m=self._approach.zone_m,
             closing_m_s=self._approach.closing_m_s,
             breached_s=None if breached_at_s is None else vehicle_s - breached_at_s,
-            turning_back=self._link.modes.homeward,
+            turning_back=self._turns_back(),
             battery_pct=telemetry.battery_pct,
+            home_pct=self._home_pct(),
             flown_s=vehicle_s - self._began_s,
             longest_s=self._sortie.brief.orders.longest_s,
             operator=self.helm.wish,
         )
 
+    def _turns_back(self) -> bool:
+        """Whether it flies home or lands, by itself or by its mission: a return there leaves the mode as it is."""
+        modes, mission = self._link.modes, self._sortie.brief.orders.mission
+        seq = self._link.telemetry.mission_seq
+        in_mission = modes.name == "AUTO" and 1 <= seq <= len(mission) and mission[seq - 1].command in _HOMEWARD
+        return modes.homeward or in_mission
+
+    def _home_pct(self) -> float:
+        """What the way home takes of the battery."""
+        last, brief = self._sortie.track.last, self._sortie.brief
+        if last is None:
+            return 0.0
+        away_m = measure.distance_m(LonLat(last.lon, last.lat), brief.home)
+        return way_home_pct(brief.orders, away_m, last.alt_rel_home_m)
+
     # -- the end --------------------------------------------------------------------------------------
 
     def _ending(self) -> Ending:
         telemetry = self._link.telemetry
-        reason, outcome = self.helm.reason, Outcome.ABORTED
+        reason, outcome = "reboot" if telemetry.rebooted else self.helm.reason, Outcome.ABORTED
         early = self._ended_early()
         if reason is None and telemetry.breach_count > self._breaches:
             reason = "fence_breach"
         if reason is None and early is not None:
-            reason = self.helm.comes_down or early
+            reason = self.helm.comes_down or ("battery" if self._says_battery() else early)
             if self.helm.comes_down is not None or self._may_go_on():
                 outcome = Outcome.SET_DOWN
         if reason is None:
@@ -224,8 +262,6 @@ class Following:
     def _ended_early(self) -> str | None:
         """Why the mission was not flown to its end, None when it was."""
         telemetry, mission = self._link.telemetry, self._sortie.brief.orders.mission
-        if telemetry.rebooted:
-            return "reboot"
         last_place = max((seq for seq, item in enumerate(mission, 1) if item.x or item.y), default=0)
         furthest = max(telemetry.furthest_seq, self._sortie.track.furthest_item)
         got_there = last_place in telemetry.reached or furthest > last_place
@@ -233,8 +269,10 @@ class Following:
 
     def _may_go_on(self) -> bool:
         """Whether the vehicle came down for its battery, or by the pilot's hand: then it may take off again."""
-        texts = " ".join(self._link.telemetry.texts).lower()
-        return not self._link.telemetry.rebooted and ("battery" in texts or self.helm.pilot_had_it)
+        return not self._link.telemetry.rebooted and (self._says_battery() or self.helm.pilot_had_it)
+
+    def _says_battery(self) -> bool:
+        return "battery" in " ".join(self._link.telemetry.texts).lower()
 
 
 def is_down(sortie: Sortie) -> bool:

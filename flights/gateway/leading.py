@@ -21,7 +21,7 @@ from flights.gateway.line import OpenLine, line_to
 from flights.gateway.settling import settle
 from flights.gateway.sortie import Sortie
 from flights.gateway.store import Store
-from flights.gateway.told import Ending, EventKind, Flown, Outcome, Step, Stop, Tell, Why, rules_of
+from flights.gateway.told import Ending, EventKind, Flown, Outcome, Step, Stop, Tell, Why, harmless, rules_of
 from flights.gateway_record import House, record_folder
 from flights.ground import open_ground
 from flights.link import sequence
@@ -113,7 +113,7 @@ class Lead:
         self.desk.leads = brief.flight_id
         sortie = Sortie(
             self.house, brief, recorder, store, self.desk,
-            ground=ground, tell=self.tell, stop=self.stop, letting_go=self.letting_go,
+            ground=ground, tell=harmless(self.tell), stop=self.stop, letting_go=self.letting_go,
         )  # fmt: skip
         try:
             yield sortie

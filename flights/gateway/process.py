@@ -102,9 +102,9 @@ class Gateway:
         """Leads a flight; the order is done when the aircraft has taken off."""
 
         def tell(step: Step, facts: dict[str, Any]) -> None:
-            self._lead.tell(step, facts)
             if step is Step.AIRBORNE:
                 self._desk.answer(order, "done", {})
+            self._lead.tell(step, facts)
 
         self._tell_end(replace(self._lead, tell=tell).fly(order.flight, pilot))
 

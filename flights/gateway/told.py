@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Why(StrEnum):
     SET_DOWN = "set_down"
 
 
+log = logging.getLogger(__name__)
+
 Tell = Callable[[Step, dict[str, Any]], None]
 Stop = Callable[[], str | None]
 
@@ -104,6 +107,18 @@ class Flown:
     fence_digest: str
     tlog: Path
     tlog_sha256: str
+
+
+def harmless(tell: Tell) -> Tell:
+    """The same, but a listener's own fault (a closed terminal, a sentence that lacks a word) stays the listener's."""
+
+    def told(step: Step, facts: dict[str, Any]) -> None:
+        try:
+            tell(step, facts)
+        except Exception:
+            log.warning("%s could not be told", step, exc_info=True)
+
+    return told
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

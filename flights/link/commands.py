@@ -11,6 +11,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link.connection import Connection, Inbox
 from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.texts import add_text
 
 REPEAT_S = 1.0
 TRIES = 6
@@ -85,7 +86,7 @@ class CommandClient:
             if message is None:
                 return None
             if message.get_type() == "STATUSTEXT":
-                texts.append(message.text)
+                add_text(texts, message)
             elif message.command == command and self._connection.is_for_us(message):
                 if message.result != mavlink.MAV_RESULT_IN_PROGRESS:
                     return int(message.result)
@@ -95,7 +96,9 @@ class CommandClient:
     def _refusal(self, inbox: Inbox, command: int, result: int, texts: list[str]) -> VehicleRefused:
         # The reason comes in a text beside the acknowledgement, a little before or after it.
         time.sleep(REASON_S)
-        texts += [message.text for message in inbox.drain() if message.get_type() == "STATUSTEXT"]
+        for message in inbox.drain():
+            if message.get_type() == "STATUSTEXT":
+                add_text(texts, message)
         return VehicleRefused.because(
             "link.command_refused",
             command=_name(command),

@@ -19,6 +19,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from flights.link.connection import Connection, Inbox
 from flights.link.errors import LinkLost, VehicleRefused
 from flights.link.items import MISSION_RESULTS, ListKind, differences, item_message, item_of, unsendable
+from flights.link.texts import add_text
 from flights.model import WireItem
 
 # A step that brings nothing is repeated after this time; ArduPilot itself asks again only every second.
@@ -162,7 +163,9 @@ class MissionClient:
             if state.result not in (None, ACCEPTED):
                 # ArduPilot gives the reason of a refusal in a text that follows the acknowledgement.
                 time.sleep(self._nudge_s)
-                state.texts += [m.text for m in inbox.drain() if m.get_type() == "STATUSTEXT"]
+                for message in inbox.drain():
+                    if message.get_type() == "STATUSTEXT":
+                        add_text(state.texts, message)
         return state
 
     # -- reading ------------------------------------------------------------------------------------
@@ -228,7 +231,7 @@ class MissionClient:
 def _advance(state: _Upload, message: Any) -> bool:  # noqa: ANN401
     """Takes one message of the vehicle into `state`; True when the next step is to be sent at once."""
     if message.get_type() == "STATUSTEXT":
-        state.texts.append(message.text)
+        add_text(state.texts, message)
     elif message.get_type() != "MISSION_ACK":
         known = 0 <= message.seq < len(state.items)
         if known and message.seq != state.asked:

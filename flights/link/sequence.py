@@ -26,6 +26,7 @@ from flights.link.resume import Resumed, set_current, start_at
 from flights.link.telemetry import Sample
 from flights.link.vehicle import VehicleLink
 from flights.model import Frame, WireItem
+from flights.ways import RTL_ALT_M
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 
@@ -84,12 +85,15 @@ class Orders:
     home_tolerance_m: float = HOME_TOLERANCE_M
     system_id: int | None = None
     battery_pct: float = 0.0
+    endurance_s: float | None = None
+    speed_m_s: float | None = None
 
     @property
     def parameters(self) -> dict[str, float]:
         """The parameters of the sortie, in the order in which they are set; all others are the aircraft owner's.
 
-        The fence is switched on when everything about it is set. A mission that is entered again goes on.
+        The fence is switched on when everything about it is set. A mission that is entered again goes on. A return
+        climbs as high as the ways home were judged for, and no higher.
         """
         floor = {} if self.fence_alt_min_m is None else {"FENCE_ALT_MIN": self.fence_alt_min_m}
         return {
@@ -99,6 +103,7 @@ class Orders:
             "FENCE_ALT_MAX": self.fence_alt_max_m,
             **floor,
             "FENCE_RADIUS": self.fence_radius_m,
+            "RTL_ALT": RTL_ALT_M * 100.0,
             "MIS_RESTART": 0.0,
             "FENCE_ENABLE": 1.0,
         }
@@ -178,6 +183,14 @@ def request_streams(link: VehicleLink) -> None:
     for message_id, interval_s in HELPFUL_STREAMS.items():
         with contextlib.suppress(VehicleRefused):
             link.commands.run(*message_interval(message_id, interval_s))
+
+
+def ask_streams(link: VehicleLink) -> None:
+    """Asks for every stream once more and waits for no answer: a vehicle that restarted sends none of them."""
+    for message_id, interval_s in (*STREAMS.items(), *HELPFUL_STREAMS.items()):
+        command, *params = message_interval(message_id, interval_s)
+        filled = (*params, *([0.0] * (7 - len(params))))
+        link.connection.codec.send(mavlink.MAVLink_command_long_message(0, 0, command, 0, *filled))
 
 
 def prepare(link: VehicleLink, orders: Orders) -> Prepared:

@@ -6,6 +6,7 @@ import contextlib
 import math
 import queue
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,8 @@ from typing import Any
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link.clocks import utc_of
+from flights.link.modes import HOMEWARD
+from flights.link.texts import add_text
 from geo.types import LonLat
 from schemas.clock import Clock
 
@@ -25,7 +28,8 @@ FEED_SIZE = 20_000
 class Sample:
     """One position report. `received_at` is the gateway's clock, `boot_ms` the vehicle's own time base.
 
-    Heights are above the home and above mean sea level; `mission_seq` is the item being flown.
+    Heights are above the home and above mean sea level; `mission_seq` is the item being flown, 0 while the vehicle
+    flies none because it brings itself home or down.
     """
 
     received_at: datetime
@@ -67,6 +71,8 @@ class Telemetry:
         self.ground_speed_m_s = 0.0
         self.texts: deque[str] = deque(maxlen=KEPT_TEXTS)
         self.samples: queue.Queue[Sample] = queue.Queue(FEED_SIZE)
+        self._homeward = False
+        self._placed_at = time.monotonic()
 
     def take(self, message: Any) -> None:  # noqa: ANN401
         """Takes one message of the vehicle."""
@@ -80,6 +86,11 @@ class Telemetry:
     def has_position(self) -> bool:
         """Whether the filter has an absolute horizontal position; without it arming fails."""
         return bool(self.ekf_flags & mavlink.EKF_POS_HORIZ_ABS)
+
+    @property
+    def unseen_s(self) -> float:
+        """Seconds (wall clock) since the vehicle last told where it is."""
+        return time.monotonic() - self._placed_at
 
     def utc(self, boot_ms: int) -> datetime | None:
         """The vehicle's own UTC at `boot_ms`, None before it has one."""
@@ -123,13 +134,17 @@ class Telemetry:
             heading_deg=None if message.hdg == 65_535 else message.hdg / 100,
             ground_speed_m_s=math.hypot(message.vx, message.vy) / 100,
             battery_pct=self.battery_pct,
-            mission_seq=self.mission_seq,
+            mission_seq=0 if self._homeward else self.mission_seq,
         )
+        self._placed_at = time.monotonic()
         self.place = LonLat(sample.lon, sample.lat)
         self.alt_rel_home_m, self.ground_speed_m_s = sample.alt_rel_home_m, sample.ground_speed_m_s
         if self.samples.full():
             self.samples.get_nowait()
         self.samples.put_nowait(sample)
+
+    def _heartbeat(self, message: Any) -> None:  # noqa: ANN401
+        self._homeward = message.custom_mode in HOMEWARD
 
     def _system_time(self, message: Any) -> None:  # noqa: ANN401
         if (utc := utc_of(message.time_unix_usec)) is not None:
@@ -160,10 +175,11 @@ class Telemetry:
         self.pictures += 1
 
     def _text(self, message: Any) -> None:  # noqa: ANN401
-        self.texts.append(message.text)
+        add_text(self.texts, message)
 
 
 _HANDLERS = {
+    "HEARTBEAT": Telemetry._heartbeat,
     "GLOBAL_POSITION_INT": Telemetry._position,
     "SYSTEM_TIME": Telemetry._system_time,
     "SYS_STATUS": Telemetry._status,

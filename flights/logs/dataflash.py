@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flights.canonical import document_digest, mission_document
+from flights.link.modes import HOMEWARD
 from flights.logs.leap import gps_to_unix, leap_seconds_at
 from flights.logs.open import mapped, unreadable
 from flights.logs.record import Attitudes, Clock, Found, Logged, Pictures, Positions, Source, clock_of
@@ -191,7 +192,7 @@ def _logged(rows: dict[str, Columns], found: Found) -> Logged:
         alt_rel_home_m=pos["RelHomeAlt"] if "RelHomeAlt" in pos else amsl_m - amsl_m[0],
         alt_amsl_m=amsl_m,
         speed_m_s=_speed(rows["GPS"], at_s),
-        seq=_latest(*_items(rows), at_s, -1),
+        seq=_flown(rows, at_s),
         armed=_latest(*_arming(rows), at_s, 0).astype(bool),
     )
     att = rows["ATT"]
@@ -248,6 +249,16 @@ def _items(rows: dict[str, Columns]) -> tuple[NDArray[np.float64], NDArray[np.fl
     whole[1:] |= follows
     whole[:-1] |= follows
     return times[~whole], number[~whole]
+
+
+def _flown(rows: dict[str, Columns], at_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The item that is flown, 0 while the aircraft flies none because it brings itself home or down."""
+    seq, mode = _latest(*_items(rows), at_s, -1), rows["MODE"]
+    numbers = mode.get("ModeNum", mode.get("Mode"))
+    if numbers is None:
+        return seq
+    homeward = np.isin(_latest(_seconds(mode), numbers, at_s, -1), list(HOMEWARD))
+    return np.where(homeward, np.minimum(seq, 0), seq)
 
 
 def _arming(rows: dict[str, Columns]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

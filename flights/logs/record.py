@@ -30,7 +30,7 @@ class Source(StrEnum):
 class Positions:
     """Position reports: time since boot, place, heights above home and sea, ground speed, item flown, armed or not.
 
-    `seq` is -1 before the log names an item.
+    `seq` is -1 before the log names an item, and 0 while the aircraft brings itself home or down.
     """
 
     at_s: Floats

@@ -18,6 +18,7 @@ import numpy as np
 from fastcrc import crc16
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from flights.link.modes import HOMEWARD
 from flights.logs.open import mapped, unreadable
 from flights.logs.record import Attitudes, Clock, Found, Logged, Pictures, Positions, Source, clock_of
 from schemas.limits import limit
@@ -147,6 +148,7 @@ class _Reader:
     receipts: array[float] = field(default_factory=lambda: array("d"))
     _seq: int = -1
     _armed: bool = False
+    _homeward: bool = False
     _shift_s: float = 0.0
     _boot_s: float | None = None
     _received_s: float = 0.0
@@ -191,6 +193,7 @@ class _Reader:
 
     def heartbeat(self, fields: dict[str, Any], _received_s: float) -> None:
         self._armed = bool(fields["base_mode"] & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
+        self._homeward = fields["custom_mode"] in HOMEWARD
 
     def current(self, fields: dict[str, Any], _received_s: float) -> None:
         self._seq = fields["seq"]
@@ -215,7 +218,7 @@ class _Reader:
                 fields["relative_alt"] / 1000,
                 fields["alt"] / 1000,
                 float(np.hypot(fields["vx"], fields["vy"])) / 100,
-                self._seq,
+                min(self._seq, 0) if self._homeward else self._seq,
                 self._armed,
             )
         )

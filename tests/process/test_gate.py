@@ -95,9 +95,10 @@ def test_DC_1__whole_aircraft_in_disorder__told_all_at_once_with_fixes(connected
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("FENCE_ENABLE", 0), ("FENCE_TYPE", 7), ("FENCE_ALT_MAX", 400), ("MIS_RESTART", 1)]
+    ("name", "value"),
+    [("FENCE_ENABLE", 0), ("FENCE_TYPE", 7), ("FENCE_ALT_MAX", 400), ("MIS_RESTART", 1), ("RTL_ALT", 15_000)],
 )
-def test_DC_1__fence_parameter_changed_after_the_upload__not_armed(connected, name, value):
+def test_DC_1__parameter_of_the_flight_changed_after_the_upload__not_armed(connected, name, value):
     running, link = connected()
     prepared = ready(link)
     running.autopilot.params.store(name, value)

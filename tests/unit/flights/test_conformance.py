@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from shapely import LineString, Point, Polygon, box
 
-from flights.conformance import Fix, Judge, RouteShape, implausible
+from flights.conformance import Fix, Judge, Monitor, RouteShape, State, implausible
 from geo.types import LonLat
 
 R1 = RouteShape(
@@ -71,6 +71,49 @@ def test_flight_deviation__way_from_home__judged_against_the_way_and_without_hei
     report = judge.judge([on_the_way, *flown()])
     assert report.lateral.deviation_m < 0.2
     assert report.vertical.deviation_m == 0.0
+
+
+FAR_HOME = RouteShape(R1.line, R1.area, 100.0, LonLat(113.2550, 23.1350))
+
+
+def home_from(lon, lat, start_s, steps=20, off_lat=0.0):
+    """Fixes along the straight way from a place to the home of FAR_HOME, which no item of the mission belongs to."""
+    shares = [(n + 1) / steps for n in range(steps)]
+    home = FAR_HOME.home
+    return [
+        fix(start_s + 10 * n, lon + s * (home.lon - lon), lat + s * (home.lat - lat) + off_lat, 60.0, on_route=False)
+        for n, s in enumerate(shares)
+    ]
+
+
+def test_flight_deviation__called_home_from_the_middle__the_checked_way_home_is_no_deviation():
+    """The way home was judged from any point before the flight; whoever turns back there flies as published."""
+    judge = Judge(FAR_HOME, 30.0)
+    fixes = [*flown()[:31], *home_from(113.27, 23.125, 310.0)]
+    report = judge.judge(fixes)
+    assert report.as_published
+    assert report.lateral.deviation_m < 1.0
+    assert report.share_flown == pytest.approx(0.51, abs=0.01)
+    monitor = Monitor(judge)
+    assert {standing.state for standing in map(monitor.take, fixes)} == {State.ACTIVATED}
+
+
+def test_flight_deviation__beside_the_way_home__deviating():
+    judge = Judge(FAR_HOME, 30.0)
+    report = judge.judge([*flown()[:31], *home_from(113.27, 23.125, 310.0, off_lat=0.0008)])
+    assert not report.as_published
+    assert report.lateral.deviation_m > 60.0
+
+
+def test_flight_deviation__called_home_from_beside_the_route__still_out_until_it_is_back():
+    judge = Judge(FAR_HOME, 30.0)
+    astray = [fix(310.0 + 10 * n, 113.27 + 0.0005 * n, 23.1235) for n in range(5)]
+    monitor = Monitor(judge)
+    for one in [*flown()[:31], *astray]:
+        standing = monitor.take(one)
+    assert standing.state is State.NONCONFORMING
+    (first, *_) = home_from(113.2720, 23.1235, 360.0, steps=40)
+    assert monitor.take(first).cross_track_m > 100.0
 
 
 def test_flight_deviation__outside_area__not_within(judge):

@@ -35,6 +35,29 @@ def test_contingent__returns_at_once():
     assert next_step(Seen("contingent"), Past(), 0.0).step is Step.RETURN
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        off(10.0, turning_back=True),
+        off(60.0, turning_back=True),
+        Seen("contingent", turning_back=True),
+        Seen("activated", zone_m=5.0, closing_m_s=2.0, turning_back=True),
+        Seen("activated", zone_m=0.0, turning_back=True),
+        Seen("contingent", silence_s=61.0, turning_back=True),
+        Seen("activated", flown_s=61.0, longest_s=60.0, turning_back=True),
+    ],
+)
+def test_flies_home_already__told_and_neither_stopped_nor_turned_again(seen):
+    """A return by the vehicle's own failsafe leads back along the route; a pause there would empty its battery."""
+    told = next_step(seen, Past(), 100.0)
+    assert told.step is Step.NOTIFY
+    assert next_step(seen, after(Ordered(Step.NOTIFY, told.cause, 100.0)), 105.0) is NOTHING
+
+
+def test_flies_home_already__lands_when_the_battery_ends():
+    assert next_step(Seen("activated", battery_pct=4.0, turning_back=True), Past(), 0.0).step is Step.LAND
+
+
 def test_told_once__not_told_again():
     past = after(Ordered(Step.NOTIFY, Cause.NONCONFORMING, 0.0))
     assert next_step(off(3.0), past, 3.0) is NOTHING

@@ -10,10 +10,12 @@ import pytest
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from shapely.geometry import LineString
 
-from flights.gateway_orders import Fixes, RouteSpan, orders_of
+from flights.gateway.told import Step, harmless
+from flights.gateway_orders import Fixes, RouteSpan, orders_of, way_home_pct
 from flights.link.telemetry import Sample, Telemetry
 from flights.mission import Mission, RouteSpec, compile_route
 from flights.model import Command, Fence, FencePolygon
+from flights.ways import RTL_ALT_M
 from geo.types import LonLat
 from schemas.clock import FixedClock
 from tests.missions import FlatGround
@@ -57,6 +59,22 @@ def test_DC_1__battery_for_the_mission__time_in_the_air_and_the_reserve(mission,
     assert orders.battery_pct == pytest.approx(needed_pct, abs=1.0)
     assert orders.wanted().battery_pct == orders.battery_pct
     assert orders.home == mission.home.at
+
+
+@pytest.mark.parametrize(
+    ("endurance_min", "away_m", "height_m", "pct"),
+    [(None, 3_000.0, 100.0, 0.0), (25.0, 3_000.0, 100.0, 26.7), (25.0, 0.0, 100.0, 6.7), (25.0, 0.0, -3.0, 0.0)],
+)
+def test_way_home__from_far_and_high__takes_more_of_the_battery(mission, endurance_min, away_m, height_m, pct):
+    """300 s home and 100 s down are 27 % of 25 minutes; where the endurance is not known, nothing is."""
+    fence = Fence((FencePolygon(RING, inclusion=True),))
+    orders = orders_of(mission, fence, endurance_min=endurance_min)
+    assert way_home_pct(orders, away_m, height_m) == pytest.approx(pct, abs=0.1)
+
+
+def test_ways_home__climb_on_board_as_high_as_they_were_judged_for(mission):
+    orders = orders_of(mission, Fence((FencePolygon(RING, inclusion=True),)))
+    assert orders.parameters["RTL_ALT"] == RTL_ALT_M * 100
 
 
 def test_route_span__between_the_two_camera_orders__is_on_route(mission):
@@ -127,6 +145,15 @@ def test_telemetry__flood__keeps_the_newest(monkeypatch):
     for n in range(10):
         telemetry.take(position(time_boot_ms=n))
     assert [telemetry.samples.get().boot_ms for _ in range(3)] == [7, 8, 9]
+
+
+def test_tell__listener_fails__nobody_else_hears_of_it():
+    """A closed terminal or a sentence that lacks a word is no reason to call an aircraft back."""
+
+    def broken(_step, _facts):
+        raise BrokenPipeError
+
+    harmless(broken)(Step.POSITION, {})
 
 
 def test_words__both_languages__say_the_same_things():

@@ -10,10 +10,12 @@ import subprocess
 import sys
 
 import pytest
+from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link import _dronekit_compat
 from flights.link.errors import VehicleRefused
 from flights.link.provisioning import wire_of
+from flights.link.texts import add_text
 from flights.link.transport import Address, PipeClosed, open_pipe, parse_url
 from flights.link.vehicle import VehicleLink
 from schemas.clock import SystemClock
@@ -153,3 +155,13 @@ def test_shim__pymavlink_imported_for_mavlink_1_before__switched_to_2():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_texts__longer_than_fifty_letters__put_together_again():
+    """ArduPilot sends a long text in pieces; in halves nobody finds the word that matters."""
+    pieces = [(0, 0, "Arm: short"), (7, 0, "PreArm: " + "x" * 42), (7, 1, " battery"), (8, 0, "EKF3 is using GPS")]
+    texts: list[str] = []
+    for number, seq, text in pieces:
+        message = mavlink.MAVLink_statustext_message(2, text.encode(), number, seq)
+        add_text(texts, mavlink.MAVLink(None).decode(bytearray(message.pack(mavlink.MAVLink(None)))))
+    assert texts == ["Arm: short", "PreArm: " + "x" * 42 + " battery", "EKF3 is using GPS"]

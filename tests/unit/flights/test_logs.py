@@ -163,6 +163,14 @@ def test_bin__no_mission_listed__no_digest(read):
     assert read(bin_of(TRACK)).mission_digest is None
 
 
+@pytest.mark.parametrize("write", [tlog_of, bin_of], ids=["tlog", "bin"])
+def test_log__vehicle_brings_itself_home__flies_no_item(read, write):
+    """Its mission stays at the item that it broke off; whoever judged by that would take the way home for the route."""
+    home = TRACK.moved(rtl_s=TRACK.t[100])
+    logged = read(write(home))
+    np.testing.assert_array_equal(logged.flown().seq, np.where(home.t >= home.rtl_s, 0, 4))
+
+
 def test_leap__around_the_newest__one_second_apart():
     week, second = divmod(1_167_264_018, 604_800)
     before, after = gps_to_unix(np.array([week, week], float), np.array([second - 1, second], float))
