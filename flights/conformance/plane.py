@@ -168,8 +168,8 @@ class Course:
 
     def _legs(self, low_m: float, high_m: float) -> tuple[int, int]:
         """The legs between two arc lengths, at least one."""
-        first = int(np.searchsorted(self.start_m, low_m, side="right")) - 1
-        last = int(np.searchsorted(self.start_m, high_m, side="right"))
+        first = int(self.start_m.searchsorted(low_m, side="right")) - 1
+        last = int(self.start_m.searchsorted(high_m, side="right"))
         first = max(0, first)
         return first, max(first + 1, last)
 
@@ -178,16 +178,16 @@ class Course:
     ) -> tuple[Floats, Floats]:
         """Arc length and distance of the nearest point between two arc lengths; of equals the one that comes first."""
         legs = slice(first, last)
-        start = self.start_m[legs]
-        low = np.clip(low_m - start, 0.0, self.leg_m[legs])[:, None]
-        high = np.clip(high_m - start, 0.0, self.leg_m[legs])[:, None]
+        start, length = self.start_m[legs], self.leg_m[legs]
+        low = np.minimum(np.maximum(low_m - start, 0.0), length)[:, None]
+        high = np.minimum(np.maximum(high_m - start, 0.0), length)[:, None]
         unit_east, unit_north = self._unit_east[legs, None], self._unit_north[legs, None]
         off_east, off_north = east - self._east[legs, None], north - self._north[legs, None]
         step = np.minimum(np.maximum(off_east * unit_east + off_north * unit_north, low), high)
         off_east -= step * unit_east
         off_north -= step * unit_north
         squared = off_east * off_east + off_north * off_north
-        leg = np.argmin(squared, axis=0)
+        leg = squared.argmin(axis=0)
         which = np.arange(len(east))
         along: Floats = start[leg] + step[leg, which]
         return along, np.sqrt(squared[leg, which])

@@ -97,8 +97,8 @@ def _stretch(memory: Memory, times: Floats, limits: Thresholds) -> Codes:
 
 
 def _stretches(at_s: Floats, is_out: Bools, lost_s: float) -> list[Stretch]:
-    if not len(at_s):
-        return []
+    if len(at_s) < 2:
+        return [Stretch(0, 1)] * len(at_s)
     breaks = np.flatnonzero((is_out[1:] != is_out[:-1]) | (np.diff(at_s) >= lost_s)) + 1
     edges = [0, *breaks.tolist(), len(at_s)]
     return [Stretch(first, stop) for first, stop in pairwise(edges)]
