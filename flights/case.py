@@ -157,6 +157,21 @@ class Case:
     def _begins_m(self) -> NDArray[np.float64]:
         return np.concatenate([[0.0], np.cumsum([metres for _speed, metres, _wait in self.profile.steps])])
 
+    def heights_over(self, shape: BaseGeometry) -> NDArray[np.float64]:
+        """The true heights on all legs where they enter, leave and are inside a shape (EPSG:4326), none left out.
+
+        However narrow the shape is: between two samples heights are those of the straight line between them.
+        """
+        found = []
+        shapely.prepare(shape)
+        for track in self.path:
+            line = track.line
+            if shape.intersects(line):
+                there = shapely.points(shapely.get_coordinates(shape.intersection(line)))
+                run = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(track.lons), np.diff(track.lats)))])
+                found.append(np.interp(shapely.line_locate_point(line, there), run, track.alt_agl_m))
+        return np.concatenate(found) if found else np.empty(0)
+
     @cached_property
     def zone_numbers(self) -> Mapping[UUID, int]:
         """The number of each zone among `zones`."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
@@ -18,6 +19,8 @@ from geo import crs
 from schemas.refusals import Refusal, refuse
 from schemas.rules import QuietHours, RulePack
 from schemas.words import Coded
+
+Floats = NDArray[np.float64]
 
 CONTROLLED_HEIGHT = "above_controlled_height"
 """The airspace layer of a pack that has no shape: everywhere above `uav.controlled_above_agl_m`."""
@@ -37,11 +40,16 @@ def airspace_is_cleared(case: Case) -> Iterator[Refusal]:
                 "GD-16.2",
                 "flight.airspace",
                 name=area.name,
+                measured=_span(case.heights_over(area.geom)),
                 required=Coded("clearance", [area.needs]),
                 place=place_of(crossed),
             )
         else:
             yield from _ways_through(case, area)
+
+
+def _span(heights_m: Floats) -> str:
+    return f"{heights_m.min():.0f}–{heights_m.max():.0f} m"
 
 
 def _ways_through(case: Case, area: AirspaceArea) -> Iterator[Refusal]:

@@ -17,13 +17,22 @@ from geo.periods import months_after
 from geo.sight import BeyondSight
 from schemas.refusals import Refusal, refuse
 from schemas.rules import RulePack
+from schemas.words import Coded, found
+
+_KNOWN = found("unknown", "known")
 
 
 def aircraft_is_marked(case: Case) -> Iterator[Refusal]:
     """GD-16.4: the aircraft is known and carries a mark that was checked lately."""
     aircraft, place = case.situation.aircraft, place_of(case.line)
     if aircraft is None:
-        yield refuse("GD-16.4", "flight.no_aircraft", place=place)
+        yield refuse(
+            "GD-16.4",
+            "flight.no_aircraft",
+            measured=Coded("held", ["none"]),
+            required=Coded("held", ["one"]),
+            place=place,
+        )
         return
     refusals = mark_refusals(case.pack, aircraft.public_id, aircraft.marked_on, case.local_date)
     yield from (replace(refusal, place=place) for refusal in refusals)
@@ -35,7 +44,7 @@ def mark_refusals(pack: RulePack, name: str, marked_on: date | None, on: date) -
         return
     months = pack["uav.marking_valid_months"]
     if marked_on is None:
-        yield refuse("GD-16.4", "flight.not_marked", name=name)
+        yield refuse("GD-16.4", "flight.not_marked", name=name, **found("none", "marked"))
     elif not marked_on <= on < months_after(marked_on, months):
         measured = marked_on.isoformat()
         yield refuse("GD-16.4", "flight.mark_old", name=name, measured=measured, required=months)
@@ -59,7 +68,7 @@ def camera_is_allowed(case: Case) -> Iterator[Refusal]:
     """GD-16.5: the camera is known, looks no further from straight down than is allowed, and never at the horizon."""
     limits = case.situation.pack["uav.camera"] if case.situation.pack else None
     if case.camera is None:
-        yield refuse("GD-16.5", "flight.no_camera", place=place_of(case.line))
+        yield refuse("GD-16.5", "flight.no_camera", **_KNOWN, place=place_of(case.line))
     yield from _rolled(case)
     allowed_deg = max(limits.max_tilt_deg if limits else 0.0, LEVEL_DEG)
     tilted = [(tilt_deg(track), track) for track in case.path]
@@ -105,7 +114,8 @@ def endurance_suffices(case: Case) -> Iterator[Refusal]:
         return
     if aircraft.endurance_min is None:
         if rules.must_be_known:
-            yield refuse("GD-16.5", "flight.endurance_unknown", name=aircraft.public_id, place=place_of(case.line))
+            place = place_of(case.line)
+            yield refuse("GD-16.5", "flight.endurance_unknown", name=aircraft.public_id, **_KNOWN, place=place)
         return
     usable_min = aircraft.endurance_min * (1.0 - rules.reserve_share)
     needed_min = longest_s(case) / 60.0
@@ -139,4 +149,10 @@ def pilot_is_licensed(case: Case) -> Iterator[Refusal]:
         return
     first, last = case.local_date, case.pack.local_date(case.end)
     if not any(begins <= first and last <= ends for begins, ends in pilot.licences):
-        yield refuse("GD-16.1", "flight.no_licence", measured=first.isoformat(), place=place_of(case.line))
+        yield refuse(
+            "GD-16.1",
+            "flight.no_licence",
+            measured=first.isoformat(),
+            required=Coded("held", ["in_force"]),
+            place=place_of(case.line),
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import MultiLineString, MultiPoint, MultiPolygon, Polygon
+from shapely.geometry import MultiPoint, MultiPolygon, Polygon
 
 from flights.case import Case, farthest_m, inside_of, metres, outside_of, place_of
 from flights.situation import PublishedArea, Residential
@@ -15,10 +15,12 @@ from flights.walk import listed
 from geo import crs
 from geo.sight import GroundUnknown
 from schemas.refusals import Refusal, refuse
+from schemas.words import Coded, found
 
 Floats = NDArray[np.float64]
 
 _ROUNDING_M = 0.5  # a height that is kept over level ground, reckoned by way of the sea and back
+_GROUND = found("unknown", "known")
 _SHOWN = 20  # pieces that a refusal shows on the map
 
 
@@ -29,6 +31,8 @@ def heights_are_given(case: Case) -> Iterator[Refusal]:
             "plan.height_missing",
             "plan.height_missing",
             path=f"item {listed(case.profile.missing)}",
+            measured=Coded("held", ["none"]),
+            required=Coded("held", ["known"]),
             place=place_of(case.line),
         )
 
@@ -45,9 +49,9 @@ def ground_is_known(case: Case) -> Iterator[Refusal]:
     ] or [case.profile.home.at]
     if not case.profile.heights_known:
         place = place_of(MultiPoint([unknown[0], unknown[-1]]))
-        yield refuse("GD-16.2", "flight.terrain_missing", place=place)
+        yield refuse("GD-16.2", "flight.terrain_missing", **_GROUND, place=place)
     elif isinstance(case.sight, GroundUnknown) or not ways_are_known(case):
-        yield refuse("GD-16.2", "flight.terrain_missing", place=place_of(case.line))
+        yield refuse("GD-16.2", "flight.terrain_missing", **_GROUND, place=place_of(case.line))
 
 
 def ways_are_known(case: Case) -> bool:
@@ -59,7 +63,7 @@ def inside_published_area(case: Case) -> Iterator[Refusal]:
     """GD-16.3: every leg, and all that the camera sees, lies inside one published patrol area."""
     area = case.area
     if area is None:
-        yield refuse("GD-16.3", "flight.no_area", place=place_of(case.line))
+        yield refuse("GD-16.3", "flight.no_area", **found("none", "published"), place=place_of(case.line))
         return
     for part, text in ((case.line, "flight.line_outside"), (case.footprint, "flight.footprint_outside")):
         outside = None if part is None else outside_of(part, area.geom)
@@ -128,34 +132,34 @@ def high_over_homes(case: Case) -> Iterator[Refusal]:
 
 def _ways_low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:
     for fan, samples in zip(case.ways, case.way_samples, strict=True):
-        low = samples.alt_agl_m < least_m
-        low[low] = shapely.intersects_xy(home.geom, samples.lons[low], samples.lats[low])
+        over = shapely.intersects_xy(home.geom, samples.lons, samples.lats)
+        low, lowest_m = over & (samples.alt_agl_m < least_m), least_m
         if low.any():
+            lowest_m = float(samples.alt_agl_m[low].min())
+        elif not over.any() and fan.met(np.array([crs.to_metric(home.geom, fan.epsg)], dtype=object), np.zeros(1)):
+            # No sample falls on a home so small, though a way leads over it: the heights around it count.
+            lowest_m = case.way_heights(fan, home.geom)[0]
+        if lowest_m < least_m:
+            where = MultiPoint(np.column_stack([samples.lons[low], samples.lats[low]])) if low.any() else home.geom
             yield refuse(
                 "GD-16.5",
                 "flight.way_low_over_homes",
                 name=home.name,
                 refuge=fan.refuge.name,
-                measured=metres(float(samples.alt_agl_m[low].min())),
+                measured=metres(lowest_m),
                 required=metres(case.pack["uav.residential_min_agl_m"]),
-                place=place_of(MultiPoint(np.column_stack([samples.lons[low], samples.lats[low]])).convex_hull),
+                place=place_of(where.convex_hull),
             )
 
 
 def _low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:
-    shapely.prepare(home.geom)
-    lowest_m, parts = least_m, []
-    for track in case.path:
-        low = (track.alt_agl_m < least_m) & shapely.intersects_xy(home.geom, track.lons, track.lats)
-        if low.any():
-            lowest_m = min(lowest_m, float(track.alt_agl_m[low].min()))
-            parts.append(track.line)
-    if parts:
+    heights_m = case.heights_over(home.geom)
+    if heights_m.size and heights_m.min() < least_m:
         yield refuse(
             "GD-16.5",
             "flight.low_over_homes",
             name=home.name,
-            measured=metres(lowest_m),
+            measured=metres(float(heights_m.min())),
             required=metres(least_m),
-            place=place_of(inside_of(MultiLineString(parts), home.geom)),
+            place=place_of(inside_of(case.line, home.geom)),
         )

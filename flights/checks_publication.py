@@ -9,12 +9,19 @@ from shapely.geometry import MultiLineString
 from flights.case import Case, metres, place_of
 from flights.situation import Notice, PublishedRoute
 from schemas.refusals import Refusal, refuse
+from schemas.words import Coded, found
 
 
 def rules_in_force(case: Case) -> Iterator[Refusal]:
     """GD-02.1: somewhere no rule pack covers, nothing may be flown."""
     if case.situation.pack is None:
-        yield refuse("GD-02.1", "rules.no_pack", measured=case.start.date().isoformat(), place=place_of(case.line))
+        yield refuse(
+            "GD-02.1",
+            "rules.no_pack",
+            measured=case.start.date().isoformat(),
+            required=Coded("held", ["in_force"]),
+            place=place_of(case.line),
+        )
 
 
 def flies_published_route(case: Case) -> Iterator[Refusal]:
@@ -23,7 +30,7 @@ def flies_published_route(case: Case) -> Iterator[Refusal]:
     tolerance_m = case.pack["flight.deviation_tolerance_m"]
     if match is None:
         text = "flight.route_unknown" if named else "flight.route_none"
-        yield refuse("DC-2", text, route=named or "", place=place_of(case.line))
+        yield refuse("DC-2", text, route=named or "", **found("none", "published"), place=place_of(case.line))
     elif case.route is None:
         shown = "more than 100 km" if match.apart_m == float("inf") else metres(match.apart_m)
         yield refuse(
@@ -74,13 +81,16 @@ def notice_periods_over(case: Case) -> Iterator[Refusal]:
         )
     for name, notice in subjects:
         if notice.usable_from is None:
-            yield refuse("GD-14.2", "flight.no_notice", names=name, place=place_of(case.line))
+            yield refuse(
+                "GD-14.2", "flight.no_notice", names=name, **found("none", "published"), place=place_of(case.line)
+            )
         elif notice.suspended_on is not None and notice.suspended_on <= on:
             yield refuse(
                 "GD-14.4",
                 "flight.suspended",
                 names=name,
                 measured=notice.suspended_on.isoformat(),
+                required=Coded("held", ["in_force"]),
                 place=place_of(case.line),
             )
 
@@ -99,10 +109,17 @@ def inspection_plan_in_force(case: Case) -> Iterator[Refusal]:
     inspection = case.options.inspection
     if inspection is None:
         if case.options.for_flight:
-            yield refuse("GD-16.1", "flight.no_inspection", place=place_of(case.line))
+            yield refuse("GD-16.1", "flight.no_inspection", **found("none", "approved"), place=place_of(case.line))
         return
     if not inspection.approved:
-        yield refuse("GD-16.1", "flight.inspection_not_approved", number=inspection.number, place=place_of(case.line))
+        number = inspection.number
+        yield refuse(
+            "GD-16.1",
+            "flight.inspection_not_approved",
+            number=number,
+            **found("not_approved", "approved"),
+            place=place_of(case.line),
+        )
     last = case.pack.local_date(case.end)
     if not inspection.valid_from <= case.local_date <= last <= inspection.valid_to:
         yield refuse(

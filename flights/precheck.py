@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from shapely.geometry import MultiPoint
 
 from flights import checks_air, checks_aircraft, checks_place, checks_publication, checks_zones
 from flights.assumed import Assumed
 from flights.canonical import mission_digest
-from flights.case import SLOWEST_MPS, Case
+from flights.case import SLOWEST_MPS, Case, place_of
 from flights.margins import Margin, margins
 from flights.model import Frame, Plan, PlanItem
 from flights.profile import CLIMB_MPS, Profile, profile
@@ -24,6 +25,7 @@ from flights.situation import Aircraft, Options, Situation
 from flights.ways import RTL_ALT_M
 from geo.footprint import Camera
 from schemas.refusals import Refusal, RuleViolation, invalid, refuse
+from schemas.words import found
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +119,8 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
         camera, more = _camera(plan, situation, options)
         end, timed = _landing(path, situation, at, options)
     except RuleViolation as violation:
-        return Verdict(violation.refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
+        refusals = tuple(_placed(refusal, plan) for refusal in violation.refusals)
+        return Verdict(refusals, digest, len(plan.items), 0.0, 0.0, assumed, at, at)
     assumed = (*path.assumed, *assumed, *more, *timed, *_own_fence(plan), *_flown_by(situation))
     case = Case(plan, digest, path, situation, options, at, end, camera)
     refusals = tuple(_judged(case))
@@ -137,13 +140,23 @@ def check_plan(plan: Plan, situation: Situation, *, at: datetime, options: Optio
     )
 
 
+def _placed(refusal: Refusal, plan: Plan) -> Refusal:
+    """A refusal with the places of the plan, where it has none of its own: there is no path yet that could tell."""
+    places = [item.at for item in plan.items if item.at]
+    if refusal.place or not places:
+        return refusal
+    return replace(refusal, place=place_of(MultiPoint(places)))
+
+
 def _judged(case: Case) -> Iterable[Refusal]:
     for rule, check in _ANYWHERE if case.situation.pack is None else _UNDER_RULES:
         try:
             yield from check(case)
         except Exception:  # A check that fails to run is a refusal (design.md 4.2).
             log.exception("check failed", check=check.__name__)
-            yield refuse(rule, "flight.check_failed", name=check.__name__)
+            yield refuse(
+                rule, "flight.check_failed", name=check.__name__, **found("unknown", "known"), place=place_of(case.line)
+            )
 
 
 def _proof(case: Case) -> tuple[Margin, ...]:

@@ -213,7 +213,7 @@ def profile(plan: Plan, ground: Ground) -> Profile:
     every = list(_legs(way, stops))
     legs = [leg for leg in every if leg.leads_somewhere]
     if all(leg.upright for leg in legs):
-        raise invalid("plan.no_way")
+        raise invalid("plan.no_way", measured="0 m", required=f"{_HERE_M} m")
     flown = [leg for leg in legs if leg.flown]
     _refuse_fast(flown)
     assumed = way.assumed
@@ -252,7 +252,14 @@ def _refuse_far(stops: Sequence[Stop]) -> None:
     total_m = 0.0
     for here, there in pairwise(stops):
         if abs(there.at.lon - here.at.lon) > 180:
-            raise invalid("geometry.antimeridian", path=there.command.mavlink_name)
+            apart = f"{abs(there.at.lon - here.at.lon):g}°"
+            raise invalid(
+                "geometry.antimeridian",
+                "plan.antimeridian",
+                path=there.command.mavlink_name,
+                measured=apart,
+                required="180°",
+            )
         total_m += measure.distance_m(here.at, there.at)
         total_m += there.circle_m * 2 * np.pi * max(there.turns, 1.0)
     if total_m > limit("plan.length"):

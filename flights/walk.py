@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from flights.assumed import Assumed
 from flights.model import Command, Home, Plan, PlanItem, Reference
 from geo.types import LonLat
-from schemas.refusals import invalid
+from schemas.refusals import RuleViolation, invalid
+from schemas.words import found
 
 MAX_STEPS = 10_000
 """Items carried out, jumps counted; a plan that needs more is taken to never end."""
@@ -117,12 +118,13 @@ def walk(plan: Plan) -> Walk:
     home, assumed = _home(plan)
     state = _State(home.at, speed_mps=plan.speed_mps)
     ends_with: Command | None = None
+    last = 0
     for number, item in executed(plan.items):
         if ends_with and item.command.is_flown_to:
-            raise invalid("plan.after_landing", path=number)
+            raise invalid("plan.after_landing", path=number, measured=number, required=last)
         _carry_out(state, number, item)
         if item.command in _ENDS:
-            ends_with = ends_with or item.command
+            ends_with, last = ends_with or item.command, last or number
     if state.kept:
         assumed = (*assumed, Assumed("height_kept", listed(state.kept), "height_zero"))
     stops = tuple(_from_above_home(home, state.stops))
@@ -150,7 +152,7 @@ def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
             return
         item = items[index]
         if item.command is Command.NAV_LOITER_UNLIM:
-            raise invalid("plan.endless", path=index + 1, name=item.command.mavlink_name)
+            raise _endless(index + 1, item.command)
         if item.command is not Command.DO_JUMP:
             yield index + 1, item
             index += 1
@@ -160,7 +162,11 @@ def executed(items: Sequence[PlanItem]) -> Iterator[tuple[int, PlanItem]]:
         runs[index] += 1
         last_jump = index + 1
         index = target - 1 if again else index + 1
-    raise invalid("plan.endless", path=last_jump, name=Command.DO_JUMP.mavlink_name)
+    raise _endless(last_jump, Command.DO_JUMP)
+
+
+def _endless(number: int, command: Command) -> RuleViolation:
+    return invalid("plan.endless", path=number, name=command.mavlink_name, **found("endless", "an_end"))
 
 
 def _carry_out(state: _State, number: int, item: PlanItem) -> None:
@@ -171,7 +177,9 @@ def _carry_out(state: _State, number: int, item: PlanItem) -> None:
         state.condition = None
     elif state.condition and (command in _LOOKS or command is Command.DO_CHANGE_SPEED):
         first = state.condition.mavlink_name
-        raise invalid("plan.condition", path=number, name=command.mavlink_name, first=first)
+        raise invalid(
+            "plan.condition", path=number, name=command.mavlink_name, first=first, **found("unknown", "known")
+        )
     if command.is_flown_to:
         _go(state, number, item)
     elif command in _LOOKS:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Self
+from typing import Any, Self
 
 _BETWEEN = {"en": ", ", "zh": "、"}
 
@@ -14,7 +14,7 @@ _BETWEEN = {"en": ", ", "zh": "、"}
 @cache
 def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     """All words: `{area: {code: {"en", "zh"}}}`; areas are role, subject, state, step, level, place, validity, order,
-    refuge and clearance.
+    refuge, clearance and held.
     """
     text = resources.files("schemas").joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
@@ -43,3 +43,8 @@ class Coded(str):
         known = words()[self._area]
         told = (known[code][lang] if code in known else code for code in self._codes)
         return _BETWEEN[lang].join(dict.fromkeys(told)) + self._rest
+
+
+def found(measured: str, required: str) -> dict[str, Any]:
+    """What a refusal says was measured and is required, where both are words of the area `held` and no numbers."""
+    return {"measured": Coded("held", [measured]), "required": Coded("held", [required])}

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from shapely.geometry import LineString, Point, Polygon
 
 from flights.model import Command, Frame, Plan, PlanItem
-from flights.situation import Aircraft, Notice, PublishedArea, PublishedRoute, Situation
+from flights.precheck import check_plan
+from flights.situation import Aircraft, Notice, Options, PublishedArea, PublishedRoute, Situation
 from geo.types import LonLat
 from geo.zones import Zone
 from schemas.rules import Rulebook
@@ -38,6 +39,16 @@ def local(day=2, hour=10, minute=0, month=7):
 def situation(**values):
     base = {"areas": (AREA,), "routes": (ROUTE,), "zones": (ZONE,), "aircraft": DRONE}
     return Situation(PACK, values.pop("ground", FlatGround()), **(base | values))
+
+
+def judged(plan, situation, at=None, options=None):
+    """The verdict on a plan, each of whose refusals says where, what was found, what is asked for and what to do."""
+    verdict = check_plan(plan, situation, at=at or local(), options=options or Options())
+    for refusal in verdict.refusals:
+        missing = [name for name in ("place", "measured", "required") if getattr(refusal, name) is None]
+        assert missing == [], refusal.text
+        assert all(refusal.message(lang) and refusal.fix(lang) for lang in ("en", "zh"))
+    return verdict
 
 
 def drawn(line, alt_m=100.0, frame=Frame.GLOBAL_TERRAIN_ALT):

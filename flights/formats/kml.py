@@ -115,7 +115,7 @@ def _placed(
         raise invalid("geometry.line_short", path=path, measured=len(places), required=2)
     for here, there in pairwise(places):
         if abs(there.lon - here.lon) > 180:
-            raise invalid("geometry.antimeridian", path=path)
+            raise invalid("geometry.antimeridian", "plan.antimeridian", path=path)
     heights = [alt_m for _, alt_m in positions]
     if not any(heights):
         return Line(places), ()

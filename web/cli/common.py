@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import update_wrapper
 from typing import Any, NoReturn, TypeVar, cast
@@ -13,6 +13,7 @@ import click
 
 from schemas.actors import HOST, Actor
 from schemas.refusals import Refusal, RuleViolation
+from schemas.words import Coded
 from web.wiring import Services, build
 
 REFUSED = 1
@@ -99,10 +100,18 @@ def echo_refusals(refusals: Iterable[Refusal], language: str) -> None:
         body = refusal.render(language)
         click.secho(f"  ✗ {body['rule']}", fg="red", nl=False)
         click.echo(f"  {body['message']}")
-        values = [f"{label}: {body[key]}" for key, label in _LABELS[language].items() if key in body]
+        told = body | {key: value.tell(language) for key, value in _coded(refusal)}
+        values = [f"{label}: {told[key]}" for key, label in _LABELS[language].items() if key in told]
         if values:
             click.echo(f"      {' · '.join(values)}")
         click.echo(f"      → {body['fix']}")
+
+
+def _coded(refusal: Refusal) -> Iterator[tuple[str, Coded]]:
+    """What was measured and required where it stands for words."""
+    for key in ("measured", "required"):
+        if isinstance(value := getattr(refusal, key), Coded):
+            yield key, value
 
 
 def tell_and_exit(error: RuleViolation, language: str, *, json_wanted: bool) -> NoReturn:

@@ -155,7 +155,8 @@ def _tell_needs(made: Sheet, words: dict[str, str]) -> None:
     if made.needs is None:
         click.echo(words["nothing"])
         return
-    click.echo(f"{words['needs']}: {made.needs}. {words['have'] if made.held else ''}{', '.join(map(' '.join, made.clearances))}")
+    held = ", ".join(map(" ".join, made.clearances))
+    click.echo(f"{words['needs']}: {made.needs}. {words['have'] if made.held else ''} {held}".rstrip())
     due = [(words[one.name], one) for one in made.deadlines]
     if made.emergency_enabled:
         due += [(f"{words['emergency']}, {words[one.name]}", one) for one in made.emergency]

@@ -7,13 +7,12 @@ import pytest
 from shapely.geometry import LineString, MultiPoint, Point, box, shape
 
 from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem, RallyPoint
-from flights.precheck import check_plan
 from flights.profile import profile
 from flights.situation import AirspaceArea, Clearance, Options, PublishedArea, PublishedRoute, Residential
 from flights.ways import RALLY_LIMIT_M, RTL_ALT_M, fans, sampled
 from geo import crs, measure
 from tests.missions import FlatGround
-from tests.situations import AREA, PA1, R1, ROUTE, Z1, ZONE, drawn, local, situation
+from tests.situations import AREA, PA1, R1, ROUTE, Z1, ZONE, drawn, judged, local, situation
 
 # A bow around Z1: the line and its footprint keep clear, the straight way home from its far end does not.
 BOW = [(113.2600, 23.1300), (113.2600, 23.1250), (113.2800, 23.1250), (113.2800, 23.1300)]
@@ -29,7 +28,7 @@ def flown(line, *, alt_m=100.0, back=True, home=None, rally=()):
 
 
 def judge(plan, at=None, options=None, **changes):
-    return check_plan(plan, situation(**changes), at=at or local(), options=options or Options())
+    return judged(plan, situation(**changes), at, options)
 
 
 def texts(verdict):
@@ -57,6 +56,16 @@ class Step:
         return np.where(
             (np.asarray(lons) < 113.275) & (np.asarray(lons) > 113.262) & (np.asarray(lats) > 23.127), -28.0, 12.0
         )
+
+
+class TestSmallHomes:
+    def test_GD_16_5__way_home_low_over_a_house_between_two_samples__refused(self):
+        """From the bow's last leg a straight way home leads over it at 50 m, between two of those that are sampled."""
+        bow = replace(ROUTE, line=LineString(BOW), alt_agl_m=50.0)
+        lon, lat = 113.2700001, 23.1287001
+        house = Residential("House", box(lon - 1e-6, lat - 1e-6, lon + 1e-6, lat + 1e-6))
+        found = judge(drawn(BOW, alt_m=50.0), residential=(house,), routes=(bow,), zones=())
+        assert "flight.way_low_over_homes" in texts(found)
 
 
 class TestZones:

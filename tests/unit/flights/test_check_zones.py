@@ -8,21 +8,20 @@ import pytest
 from shapely.geometry import LineString, Point, box
 
 from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem
-from flights.precheck import check_plan
 from flights.profile import profile
 from flights.situation import AirspaceArea, Options, Pilot, Residential, Situation, Volume
 from geo import hours, measure
 from geo.footprint import Camera
 from geo.sight import BeyondSight
 from tests.missions import FlatGround
-from tests.situations import DRONE, PACK, R1, R2, R3, ZONE, drawn, local, situation
+from tests.situations import DRONE, PACK, R1, R2, R3, ZONE, drawn, judged, local, situation
 
 NARROW = Options(hfov_deg=1.0)  # sees 0.9 m to either side from 100 m
 MORNING = hours.from_text("WED 10:00-11:00")  # 2025-07-02, the day of the fixtures, is a Wednesday
 
 
 def judge(plan, at=None, options=None, **changes):
-    return check_plan(plan, situation(**changes), at=at or local(), options=options or Options())
+    return judged(plan, situation(**changes), at, options)
 
 
 def zone_texts(verdict):
@@ -158,7 +157,7 @@ def pointed(pitch_deg, yaw_deg=0.0, line=R1, alt_m=100.0):
 
 def looking(plan, pack=TILTABLE, options=None, **changes):
     base = situation(**changes)
-    return check_plan(plan, replace(base, pack=pack), at=local(), options=options or Options())
+    return judged(plan, replace(base, pack=pack), options=options)
 
 
 class TestCamera:

@@ -100,7 +100,7 @@ class TestKml:
             (line("113,nan,1 113.1,23,1"), "plan.not_finite"),
             (line("23.125,113.255,100 23.125,113.285,100"), "geometry.swapped"),
             (line("1132550000,231250000,100 1132850000,231250000,100"), "plan.scaled_up"),
-            (line("179.9,1,50 -179.9,1,50"), "geometry.antimeridian"),
+            (line("179.9,1,50 -179.9,1,50"), "plan.antimeridian"),
             (line("113.255,23.125,100 113.285,23.125"), "plan.height_missing"),
             (line(mode="<altitudeMode>relativeToSeaFloor</altitudeMode>"), "kml.altitude_mode"),
             (point("113,23,5") + point("113.1,23,5", "<altitudeMode>absolute</altitudeMode>"), "kml.altitude_mode"),

@@ -39,13 +39,14 @@ from tests.situations import (
     Z1,
     ZONE,
     drawn,
+    judged,
     local,
     situation,
 )
 
 
 def judge(plan, at=None, options=None, **changes):
-    return check_plan(plan, situation(**changes), at=at or local(), options=options or Options())
+    return judged(plan, situation(**changes), at, options)
 
 
 def rules(verdict):
@@ -266,6 +267,20 @@ class TestPlace:
         low = replace(ROUTE, alt_agl_m=60.0)
         verdict = judge(drawn(R1, alt_m=least_m), residential=(homes,), routes=(low,))
         assert rules(verdict) == ["GD-16.5"] * count
+
+    @pytest.mark.parametrize(("alt_m", "count"), [(59.0, 1), (61.0, 0)])
+    def test_GD_16_5__low_over_a_house_smaller_than_a_step__refused(self, alt_m, count):
+        for west in (113.26, 113.26003, 113.26006, 113.26009):
+            house = Residential("House", box(west, 23.12498, west + 0.00002, 23.12502))  # 2 m wide
+            low = replace(ROUTE, alt_agl_m=60.0)
+            found = judge(drawn(R1, alt_m=alt_m), residential=(house,), routes=(low,))
+            assert [r.text for r in found.refusals] == ["flight.low_over_homes"] * count
+
+    def test_plan_that_is_refused_unjudged__shows_its_places(self):
+        endless = replace(drawn(R1), items=(*drawn(R1).items, PlanItem(Command.DO_JUMP, params=(1.0, -1.0, 0.0, 0.0))))
+        refusal = judge(endless).refusals[0]
+        assert (refusal.rule, refusal.measured) == ("plan.endless", "endless")
+        assert shape(refusal.place).bounds == LineString(R1).bounds
 
     def test_GD_16_5__tilted_camera__refused(self):
         plan = drawn(R1)
