@@ -229,6 +229,7 @@ lock_dependencies() {
     (
         cd "$ROOT/requirements" || exit
         "$uv/bin/uv" pip compile "${options[@]}" base.in -o base.txt
+        "$uv/bin/uv" pip compile "${options[@]}" dask.in -c base.txt -o dask.txt
         "$uv/bin/uv" pip compile "${options[@]}" dev.in -c base.txt -o dev.txt
         "$uv/bin/uv" pip compile "${options[@]}" sam.in -c dev.txt -o sam.txt
     )
