@@ -36,6 +36,7 @@ LIMITS: dict[str, Limit] = {
     "survey.lines": Limit(300, "lines", "two items each and more do not fit into a mission", "mission.items"),
     "fence.points": Limit(70, "points", "storage of common boards", "ArduPilot polygon fence wiki"),
     "log.bytes": Limit(1 << 30, "bytes", "ten hours of a chatty autopilot", "measured on ArduCopter logs"),
+    "capture.bytes": Limit(64 << 20, "bytes", "an hour of a busy radio channel, held in memory", "our choice"),
     "log.garbage": Limit(1 << 20, "bytes", "a log with more of it is no log", "our choice"),
     "log.reports": Limit(2_000_000, "records", "eleven hours at 50 a second, of one kind", "held in memory whole"),
     "raster.pixels": Limit(400_000_000, "pixels", "one scene", "reliability.md 4.3"),

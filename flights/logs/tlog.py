@@ -65,7 +65,7 @@ def read_tlog(path: Path, system_id: int) -> Logged:
     with mapped(path) as data:
         found = Found()
         reader = _Reader(system_id, found)
-        for frame in _frames(data, found):
+        for frame in frames(data, found):
             reader.take(data, frame)
         if not found.records:
             raise unreadable(path, "no MAVLink frame")
@@ -75,7 +75,7 @@ def read_tlog(path: Path, system_id: int) -> Logged:
     return reader.logged()
 
 
-def _frames(data: mmap.mmap, found: Found) -> Iterator[Frame]:
+def frames(data: mmap.mmap, found: Found) -> Iterator[Frame]:
     """All frames whose framing holds, in order; what lies between them is counted as skipped."""
     place, end = 0, len(data)
     while place < end:

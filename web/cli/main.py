@@ -48,6 +48,7 @@ COMMANDS = {
     "person": "web.cli.person",
     "plan": "web.cli.plan",
     "relay": "web.cli.relay",
+    "remote-id": "web.cli.remote_id",
     "sample": "web.cli.sample",
     "scene": "web.cli.scene",
     "serve": "web.cli.serve",
@@ -69,7 +70,7 @@ class Commands(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
         return command
 
 
