@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 from shapely import Point
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from geo import shapes
@@ -14,6 +16,8 @@ from tests.database.flying import START, airborne, prechecked, row
 from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.plans import flat_ground
 from web.pilot import stream as streams
+from web.pilot import watching
+from web.public.database import public_connection
 
 
 @pytest.fixture
@@ -163,6 +167,43 @@ def test_stream__no_room__tells_and_ends_at_once(signed_in, services, flight, mo
 @pytest.mark.parametrize("since", ["-1", "x", "1" * 19, "1e3"])
 def test_stream__hostile_position__422(signed_in, flight, since):
     assert signed_in("F1").get(f"/pilot/flight/{flight}/events?since={since}").status_code == 422
+
+
+OPERATOR_AT = [113.77123, 22.88456]
+SAID = {"state": "match", "reasons": [], "ids": [], "operator_id": "OPERATOR-7", "operator_at": OPERATOR_AT}
+
+
+@pytest.mark.parametrize("code", ["F1", "H1", "C1"])
+def test_44__operators_place__told_to_whoever_may_watch_the_flight(signed_in, services, flight, code, brief_streams):
+    tell(services, flight, ("remote_id", SAID | {"changed": True}))
+    client = signed_in(code)
+    ((kind, event),) = told(client.get(f"/pilot/flight/{flight}/events"))
+    assert (kind, event["body"]["operator_at"]) == ("remote_id", OPERATOR_AT)
+    assert "22.88456" in client.get(f"/pilot/flight/{flight}/watch", headers=HTML).get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["watch", "events", "track.json"])
+@pytest.mark.parametrize("code", ["O1", "N1", "D1", "S1"])
+def test_44__operators_place__told_to_nobody_else_of_the_house(signed_in, services, flight, code, path):
+    tell(services, flight, ("remote_id", SAID | {"changed": True}))
+    answer = signed_in(code).get(f"/pilot/flight/{flight}/{path}")
+    assert answer.status_code == 403
+    assert "22.88456" not in answer.get_data(as_text=True)
+
+
+def test_44__operators_place__out_of_reach_of_every_public_page(app, services, flight):
+    """They all read as a role of the database that has no events of flights."""
+    tell(services, flight, ("remote_id", SAID | {"changed": True}))
+    with app.app_context(), public_connection() as public, pytest.raises(ProgrammingError, match="permission denied"):
+        public.execute(text("SELECT body FROM core.flight_event"))
+
+
+def test_remote_id__where_it_is_now__no_news_for_the_list(signed_in, services, flight):
+    tell(services, flight, *(("remote_id", SAID | {"changed": n == 0, "n": n}) for n in range(3)))
+    with services.session() as db:
+        flying = row(db, flight)
+        assert [event["body"]["n"] for event in watching.history(db, flying)] == [0]
+        assert [event["body"]["n"] for event in watching.identities(db, flying)] == [0, 1, 2]
 
 
 def test_board__airborne_first__with_its_last_place(signed_in, services, flight):
