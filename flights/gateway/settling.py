@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from flights import commands
@@ -13,12 +14,12 @@ from flights.conformance import Report
 from flights.gateway.brief import RESUME
 from flights.gateway.identity import identity_notes
 from flights.gateway.sortie import Sortie
-from flights.gateway.told import Ending, Flown, Outcome, Step, plain
+from flights.gateway.told import Ending, EventKind, Flown, Outcome, Step, plain
 from flights.gateway_record import parts_of
 from flights.verdicts import live_verdict
 from schemas.actors import SYSTEM
 from schemas.store.work import Work
-from schemas.tables import Flight
+from schemas.tables import Flight, FlightEvent
 
 AWAY_S = 0.5
 log = logging.getLogger(__name__)
@@ -77,9 +78,15 @@ def _enter(sortie: Sortie, work: Work, ending: Ending, report: Report) -> None:
         "pictures": ending.pictures + int(before.get("pictures") or 0),
         "link": plain(dict(sortie.link.connection.counts)),
         "tlog": parts,
-        "gaps": sortie.track.gaps,
+        "gaps": _gaps(work, flight),
     }
     work.commit()
+
+
+def _gaps(work: Work, flight: Flight) -> list[dict[str, Any]]:
+    """What is not in the record, of all parts: of the line, the gateway, the database and the disk."""
+    rows = select(FlightEvent.body).where(FlightEvent.flight_id == flight.id, FlightEvent.kind == EventKind.GAP)
+    return list(work.session.scalars(rows.order_by(FlightEvent.id)))
 
 
 def _end(sortie: Sortie, work: Work, flight: Flight, ending: Ending, hashes: list[str]) -> None:

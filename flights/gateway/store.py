@@ -80,11 +80,9 @@ class Store:
         if kind is not EventKind.POSITION:
             self._wake.set()
 
-    def gap(self, why: Why, since: datetime, until: datetime, **more: object) -> dict[str, Any]:
-        """Takes a gap row: what is not in the record, from when until when, and why; gives its body."""
-        body = {"why": str(why), "from": since.isoformat(), "until": until.isoformat()} | more
-        self.event(EventKind.GAP, body)
-        return body
+    def gap(self, why: Why, since: datetime, until: datetime, **more: object) -> None:
+        """Takes a gap row: what is not in the record, from when until when, and why."""
+        self.event(EventKind.GAP, {"why": str(why), "from": since.isoformat(), "until": until.isoformat()} | more)
 
     def _take(self, row: _Row) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from flights.gateway_record import House, line_of
 from flights.link.telemetry import Sample
 from flights.profile import Ground
 from geo import shapes
-from schemas.tables import FlightEvent, TelemetryPoint
+from schemas.tables import TelemetryPoint
 from schemas.tables.base import Shape
 
 IMPLAUSIBLE = "implausible"
@@ -30,7 +30,6 @@ class Track:
 
     def __init__(self, brief: Brief, ground: Ground, store: Store) -> None:
         self.fixes: list[Fix] = []
-        self.gaps: list[dict[str, Any]] = []
         self.last: Sample | None = None
         self.last_fix: Fix | None = None
         self.furthest_item = 0
@@ -68,8 +67,8 @@ class Track:
         return self._monitor.standing
 
     def gap(self, why: Why, since: datetime, until: datetime, **more: object) -> None:
-        """Says that a stretch is not in the record, here and in the database."""
-        self.gaps.append(self._store.gap(why, since, until, **more))
+        """Says that a stretch is not in the record."""
+        self._store.gap(why, since, until, **more)
 
     def _fix(self, sample: Sample) -> Fix:
         return self._to_fix.of(sample, self._time.at_s(sample.boot_ms, sample.received_at))
@@ -81,17 +80,13 @@ class Track:
     # -- parts before this one ------------------------------------------------------------------------
 
     def recall(self, house: House) -> None:
-        """Takes up what earlier parts of the flight left in the database: their positions and their gaps."""
+        """Takes up the positions that earlier parts of the flight left in the database."""
         with house.session() as session:
             points = session.scalars(
                 select(TelemetryPoint)
                 .where(TelemetryPoint.flight_id == self._brief.flight_id)
                 .order_by(TelemetryPoint.id)
             ).all()
-            gaps = select(FlightEvent.body).where(
-                FlightEvent.flight_id == self._brief.flight_id, FlightEvent.kind == "gap"
-            )
-            self.gaps = list(session.scalars(gaps.order_by(FlightEvent.id)))
         along_m = 0.0
         for point in points:
             sample = _sample(point)
