@@ -80,6 +80,7 @@ def _device(w: Writer, row: dict[str, Any], place: tuple[t.Authority, t.DeviceSi
         site=site,
         site_id=site.id,
         model="Model S (fictional)",
+        serial_no=f"SN-SAMPLE-{row['code']}",
         quality_certificate_no=f"QC-SAMPLE-{row['code']}",
         is_measuring_instrument=measures,
         calibration_valid_to=(today + timedelta(days=-20 if blocked else 200)) if measures else None,
