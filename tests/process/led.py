@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -48,8 +49,9 @@ class Led:
         return status
 
     def kill(self) -> None:
-        """Ends it in the middle of whatever it does."""
-        self.process.kill()
+        """Ends it, and whatever it has started, in the middle of what they do."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
 

@@ -1,4 +1,4 @@
-"""What stands beside a flight may be restarted while it flies: the database here, the web in test_desk_process.py."""
+"""What stands beside a flight may be restarted while it flies: the database here, the web in test_live_desk.py."""
 
 from __future__ import annotations
 
