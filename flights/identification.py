@@ -74,9 +74,11 @@ class Identification:
         self._latest: dict[type, Any] = {}
         self._fixes: deque[_Fix] = deque(maxlen=KEPT_FIXES)
         self._pending: Location | None = None
+        self._untimed: Location | None = None
         self._times_apart = 0
         self._times_late = 0
         self._apart_m: float | None = None
+        self._apart_most_m: float | None = None
         self._allowed_m: float | None = None
         self._heard = 0
         self._first_seen_at: datetime | None = None
@@ -97,20 +99,25 @@ class Identification:
         if isinstance(message, BasicId):
             self._ids[message.id_type] = message
         elif isinstance(message, Location):
-            self._pending = message
-            self._watch_time(message)
+            self._pending = self._untimed = message
             self._compare()
 
     def see(self, utc: datetime, at: LonLat, speed_m_s: float) -> None:
         """Takes a place of the telemetry, at the vehicle's own time."""
         since_hour_s = utc.minute * 60 + utc.second + utc.microsecond / 1e6
         self._seen_at, self._first_seen_at = utc, self._first_seen_at or utc
-        self._fixes.append(_Fix(since_hour_s, at, speed_m_s))
+        fix = _Fix(since_hour_s, at, speed_m_s)
+        self._watch_time(fix)
+        self._fixes.append(fix)
         self._compare()
 
-    def _watch_time(self, told: Location) -> None:
-        if told.since_hour_s is not None and self._fixes:
-            off_s = abs(_since(self._fixes[-1].since_hour_s, told.since_hour_s))
+    def _watch_time(self, fix: _Fix) -> None:
+        """Holds the time of a place that came between two reports of the telemetry against them."""
+        told, self._untimed = self._untimed, None
+        if told is None or told.since_hour_s is None or not self._fixes:
+            return
+        if abs(_since(self._fixes[-1].since_hour_s, fix.since_hour_s)) <= SILENT_AFTER_S / 2:
+            off_s = abs(_since(fix.since_hour_s, told.since_hour_s))
             self._times_late = self._times_late + 1 if off_s > SILENT_AFTER_S else 0
 
     def _compare(self) -> None:
@@ -124,6 +131,7 @@ class Identification:
         self._pending = None
         late_s = OLDEST_S if told.time_within_s is None else told.time_within_s
         self._apart_m = measure.distance_m(told.at, fix.at)
+        self._apart_most_m = max(self._apart_m, self._apart_most_m or 0.0)
         self._allowed_m = told.within_m + OWN_ERROR_M + fix.speed_m_s * late_s
         self._times_apart = self._times_apart + 1 if self._apart_m > self._allowed_m else 0
 
@@ -196,6 +204,7 @@ class Identification:
             "operator_id": operator.operator_id if operator else None,
             "about": about.text if about else None,
             "apart_m": _rounded(self._apart_m),
+            "apart_most_m": _rounded(self._apart_most_m),
             "allowed_m": _rounded(self._allowed_m),
             "heard_at": self.heard_at.isoformat() if self.heard_at else None,
             "module": {"is_fit": module.is_fit, "reason": module.reason} if module else None,
@@ -241,7 +250,7 @@ def notes_of(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "matched": any(body["state"] == State.MATCH for body in heard),
         "spoke_against": sorted({reason for body in heard for reason in body["reasons"]}),
         "ids": [list(one) for one in sorted({(i["id_type"], i["uas_id"]) for body in heard for i in body["ids"]})][:8],
-        "apart_most_m": max((body["apart_m"] for body in heard if body.get("apart_m") is not None), default=None),
+        "apart_most_m": max((body["apart_most_m"] for body in heard if body["apart_most_m"] is not None), default=None),
         "fell_silent": any(body["state"] == State.SILENT for body in heard),
     }
 

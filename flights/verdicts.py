@@ -18,9 +18,11 @@ from flights import queries
 from flights.conformance import ENGINE, Fixes, Judge, Judged, Report, RouteShape, Thread
 from flights.conformance.report import report_on
 from flights.gateway_orders import RouteSpan
+from flights.identification import Registered
 from flights.logs.compare import Comparison, TrackLine, all_pairs
 from flights.logs.open import read_log
 from flights.logs.record import Bools, Ints, Logged, Source
+from flights.logs.remote import notes_in
 from flights.mission import Mission
 from flights.profile import Ground
 from flights.tracks import StoredTrack, line_of, track_of
@@ -91,6 +93,9 @@ def judge_log(flight: Flight, pack: RulePack, path: Path, ground: Ground) -> Log
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     body = report.render() | _about(logged, flight.mission_digest)
+    if logged.source is Source.TLOG:
+        registered = Registered(flight.drone.registration_no, flight.drone.device.serial_no)
+        body |= {"remote_id": notes_in(path, flight.drone.mavlink_system_id, registered)}
     if body["mission"]["is_published"] is False:
         body |= {"as_published": False, "failed": [*body["failed"], "mission"]}
     return LogJudged(logged, judged, report, body, digest, path.name)

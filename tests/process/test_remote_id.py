@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from flights import commands, gateway
+from flights import commands, gateway, verdicts
+from flights.ground import open_ground
 from flights.simulator.identity import WRONG_SERIAL
 from flights.simulator.options import Faults, Identity
 from schemas import tables as t
 from schemas.clock import ScaledClock
+from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.flying import Flying
 
@@ -67,6 +69,19 @@ def test_remote_id__of_the_register__match_from_before_the_take_off_to_the_end(f
     for secret in (OPERATOR, SERIAL, "operator_at", "remote_id", *map(str, place)):
         assert secret not in kept
 
+    # The raw record of the line says the same of it, by the same arithmetic.
+    assert logged(flying) == notes(flying) | {"apart_most_m": logged(flying)["apart_most_m"]}
+
+
+def logged(flying):
+    """What the verdict on the raw record of the line says."""
+    house = flying.house
+    (path,) = (house.data_dir / "flights" / flying.number).glob("*.tlog")
+    with open_ground(house.data_dir) as ground, house.session() as session:
+        flight = find(session, t.Flight, flying.number)
+        pack = house.rulebook.at_place(verdicts.place_of(flight), verdicts.flown_at(flight))
+        return verdicts.judge_log(flight, pack, path, ground).body["remote_id"]
+
 
 def close(flying):
     with flying.house.work(flying.house.actor("F1")) as work:
@@ -98,6 +113,8 @@ def test_remote_id__another_serial_number_and_place__told_recorded_and_in_the_ve
     assert notes(flying)["spoke_against"] == ["position", "serial_number"]
     assert notes(flying)["ids"] == [["serial_number", WRONG_SERIAL]]
     assert notes(flying)["apart_most_m"] == pytest.approx(300, abs=20)
+    assert logged(flying)["spoke_against"] == ["position", "serial_number"]
+    assert logged(flying)["apart_most_m"] == pytest.approx(300, abs=20)
     # It says nothing of where the aircraft flew, and what is fixed is told when it changes, not each second.
     assert flying.flight().vehicle["report"]["as_published"] is True
     assert all(body["changed"] for body in bodies)
@@ -109,3 +126,4 @@ def test_no_remote_id__no_rule_asks_for_it__said_once_and_flown(flown):
     assert [body["state"] for body in flying.events("remote_id")] == ["absent"]
     assert flying.flight().state == "landed"
     assert notes(flying)["heard"] is False
+    assert logged(flying)["heard"] is False

@@ -30,6 +30,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "numbers": "{fixes} positions ({implausible} implausible), {flown_s:.0f} s; conforming {share_conforming:.1%}, "
         "inside {share_inside:.1%}, route flown {share_flown:.1%}",
         "worst": "worst {lateral_m} m sideways, {vertical_m} m in height (allowed {tolerance_m:g} m)",
+        "remote_id": {True: "Remote ID: {state}; against it: {against}", False: "Remote ID: none in this log"},
         "state": "  {state:<14}{from_s:>9.1f} – {to_s:.1f} s",
         "excursion": "  excursion {from_s:.1f} – {to_s:.1f} s: {cross_track_m} m at {place[0]:.5f} {place[1]:.5f}, "
         "{along_m:.0f} m along ({reasons})",
@@ -59,6 +60,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "numbers": "{fixes} 个位置（{implausible} 个不可信），{flown_s:.0f} 秒；符合 {share_conforming:.1%}，"
         "区域内 {share_inside:.1%}，已飞航线 {share_flown:.1%}",
         "worst": "最大水平偏离 {lateral_m} 米，高度偏离 {vertical_m} 米（允许 {tolerance_m:g} 米）",
+        "remote_id": {True: "远程识别：{state}；不符之处：{against}", False: "远程识别：此记录中没有"},
         "state": "  {state:<14}{from_s:>9.1f} – {to_s:.1f} 秒",
         "excursion": "  偏离 {from_s:.1f} – {to_s:.1f} 秒：{cross_track_m} 米，位于 {place[0]:.5f} {place[1]:.5f}，"
         "沿航线 {along_m:.0f} 米（{reasons}）",
@@ -141,6 +143,9 @@ def _tell(body: dict[str, Any], words: dict[str, Any], *, declared: bool) -> Non
     click.echo("  " + words["mission"][body["mission"]["is_published"]])
     click.echo(words["numbers"].format(**body))
     click.echo(words["worst"].format(**body))
+    if (identity := body.get("remote_id")) is not None:
+        against = ", ".join(identity["spoke_against"]).replace("_", " ") or "–"
+        click.echo("  " + words["remote_id"][identity["heard"]].format(state=identity["state"], against=against))
     for state in body["states"]:
         click.echo(words["state"].format(**state))
     for one in body["excursions"]:

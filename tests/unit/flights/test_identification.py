@@ -146,6 +146,14 @@ def test_position__recorded_and_sent_again__time_speaks_against_it():
     assert flown(known(), 8, late_s=0.6).reasons == ()
 
 
+def test_telemetry_stops__remote_id_goes_on__its_time_is_not_blamed():
+    told = flown(known(), 8)
+    for second in range(8, 60):
+        told.hear(place(east(10 * second), hour_s(NOW + timedelta(seconds=second))), NOW)
+    told.see(NOW + timedelta(seconds=60), east(600), 10.0)
+    assert told.reasons == ()
+
+
 def test_silent__while_the_telemetry_goes_on():
     told = known()
     told.see(NOW, HERE, 0.0)
