@@ -222,6 +222,21 @@ def test_55__right_key_other_system__dropped_and_alarmed_at_once(signed):
     other.socket.close()
 
 
+def test_52__remote_id_of_a_module_without_the_key__not_believed(signed):
+    aircraft = signed.vehicle(KEY)
+    name = mavlink.MAVLink_open_drone_id_basic_id_message(0, 0, [0] * 20, 1, 2, b"SN".ljust(20, b"\0"))
+    module = Peer(signed.port, None)
+    module.codec.srcComponent = mavlink.MAV_COMP_ID_ODID_TXRX_1
+    aircraft.send(module.frame(name))
+    assert signed.counts("link.unsigned", 1)
+    assert signed.heard == []
+    module.codec.signing = aircraft.codec.signing
+    aircraft.send(module.frame(name))
+    assert signed.counts("accepted", 2)
+    assert [message.get_srcComponent() for message in signed.heard] == [mavlink.MAV_COMP_ID_ODID_TXRX_1]
+    module.socket.close()
+
+
 def test_58__flood_from_the_aircraft__cut_off_and_heartbeat_and_abort_go_out(plain, monkeypatch):
     monkeypatch.setattr(plain.connection, "_bucket", line.Bucket(100_000))
     aircraft = plain.vehicle(None)
