@@ -144,11 +144,11 @@ class _Sight:
 def _frames(field: _Field, index: Indices, pitch_deg: Floats, azimuth_deg: Floats, sight: _Sight) -> Floats:
     """Where the rays of each frame meet the ground: grid metres, places x rays x 2."""
     east, north, down = _rays(pitch_deg[index], azimuth_deg[index], sight.camera)
+    agl_m = field.agl_m[index][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         run = np.hypot(east, north) / down  # metres to the side for each metre down
-    agl_m = field.agl_m[index][:, None]
-    horizon = (down <= 0) | ~np.isfinite(run)
-    reach_m = np.where(horizon, np.inf, agl_m * run)
+        horizon = (down <= 0) | ~np.isfinite(run)
+        reach_m = np.where(horizon, np.inf, agl_m * run)
     worst = int(np.argmax(reach_m.max(axis=1)))
     if reach_m[worst].max() > sight.look_m:
         raise BeyondSight(int(index[worst]), float(reach_m[worst].max()))

@@ -89,7 +89,7 @@ def _taken(entries: list[Any], computed: list[int]) -> Iterator[Assumed]:
     """Says which heights are flown as they were computed, and which patterns are kept by their items alone."""
     if computed:
         yield Assumed("qgc_terrain", listed(computed), "as_computed")
-    patterns = Counter(fields.shown(entry["complexItemType"]) for entry in entries if entry["type"] == _COMPLEX)
+    patterns = Counter(fields.shown(entry.get("complexItemType")) for entry in entries if entry["type"] == _COMPLEX)
     if patterns:
         yield Assumed("patterns", ", ".join(f"{name} ({n})" for name, n in sorted(patterns.items())), "flattened")
 

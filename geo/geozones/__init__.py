@@ -12,7 +12,7 @@ from typing import Any
 from geo.geojson import parse_document
 from geo.geozones import ed269, ed318
 from geo.geozones.model import Authority, Circle, Daily, Geozone, Period, Volume
-from geo.geozones.strict import ZoneLoss
+from geo.geozones.strict import ZoneLoss, grouped
 from schemas.refusals import unsupported
 
 __all__ = [
@@ -25,7 +25,9 @@ __all__ = [
     "Volume",
     "ZoneLoss",
     "format_of",
+    "grouped",
     "is_geozones",
+    "named",
     "read",
     "read_document",
     "write",
@@ -44,6 +46,15 @@ def format_of(document: Mapping[str, Any]) -> str | None:
     if ed318.is_one(document):
         return "ed318"
     return "ed269" if ed269.is_one(document) else None
+
+
+def named(name: str) -> str | None:
+    """The format that a file's name asks for: it says which, or is GeoJSON, as ED-318 is; None where it is open."""
+    folded = name.lower().replace("-", "").replace("_", "")
+    said = [known for known in FORMATS if known in folded]
+    if len(said) == 1:
+        return said[0]
+    return "ed318" if folded.endswith(".geojson") and not said else None
 
 
 def is_geozones(document: Mapping[str, Any]) -> bool:

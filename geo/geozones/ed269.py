@@ -203,7 +203,7 @@ def write(zones: Sequence[Geozone], title: str = "") -> tuple[bytes, tuple[ZoneL
     """The zones as ED-269, and what it does not carry."""
     losses: list[ZoneLoss] = []
     document = {"title": title, "description": "", "features": [_feature(zone, losses) for zone in zones]}
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), tuple(losses)
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), tuple(dict.fromkeys(losses))
 
 
 def _feature(zone: Geozone, losses: list[ZoneLoss]) -> dict[str, Any]:

@@ -214,13 +214,13 @@ def _plain(value: object, path: str) -> str | None:
 def write(zones: Sequence[Geozone], title: str = "") -> tuple[bytes, tuple[ZoneLoss, ...]]:
     """The zones as ED-318, and what it does not carry."""
     losses: list[ZoneLoss] = []
-    metadata = {"provider": [{"text": title, "lang": "en"}]} if title else {}
+    metadata = {"provider": [{"text": title, "lang": strict.language_of(title)}]} if title else {}
     document = {
         "type": "FeatureCollection",
         "metadata": metadata,
         "features": [_feature(zone, losses) for zone in zones],
     }
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), tuple(losses)
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(), tuple(dict.fromkeys(losses))
 
 
 def _feature(zone: Geozone, losses: list[ZoneLoss]) -> dict[str, Any]:
@@ -314,7 +314,7 @@ def _volume_out(zone: Geozone, volume: Volume, losses: list[ZoneLoss]) -> dict[s
         else {"type": "Polygon", "coordinates": strict.rings(shape)}
     )
     ends = [(volume.lower_m, "lower"), (volume.upper_m, "upper")]
-    losses += [ZoneLoss("open_end", zone.identifier, name) for end_m, name in ends if end_m is None]
+    losses += [ZoneLoss(f"open_{name}", zone.identifier) for end_m, name in ends if end_m is None]
     layer = {
         "upper": _HIGHEST_M if volume.upper_m is None else volume.upper_m,
         "upperReference": volume.upper_reference,

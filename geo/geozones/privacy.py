@@ -11,6 +11,7 @@ from shapely.geometry import Polygon
 
 from geo import hours
 from geo.geozones.model import Authority, Daily, Geozone, Period, Texts, Volume
+from geo.geozones.strict import ZoneLoss, language_of
 
 PRIVACY = "PRIVACY"
 _COUNTRY = "CHN"
@@ -46,7 +47,7 @@ def geozone_of(shown: Displayed, authority: str, zone: tzinfo, now: datetime) ->
     daily = tuple(_daily(period, offset) for period in schedule or ())
     names = [(shown.name_en, "en"), (shown.name_zh, "zh")]
     return Geozone(
-        identifier=shown.public_id.replace("-", "")[-_IDENTIFIER:],
+        identifier=_identifier(shown),
         country=_COUNTRY,
         restriction="PROHIBITED",
         volumes=(Volume(shown.geom, shown.floor_agl_m, "AGL", shown.ceiling_agl_m, "AGL"),),
@@ -54,9 +55,18 @@ def geozone_of(shown: Displayed, authority: str, zone: tzinfo, now: datetime) ->
         reasons=(PRIVACY,),
         message=_MESSAGE,
         periods=(Period(shown.valid_from, shown.valid_to, daily),),
-        authorities=(Authority("INFORMATION", name=((authority, "zh"),)),),
+        authorities=(Authority("INFORMATION", name=((authority, language_of(authority)),)),),
         extended={"publicId": shown.public_id, "kind": shown.kind, "bufferM": shown.buffer_m},
     )
+
+
+def losses_of(shown: Displayed) -> tuple[ZoneLoss, ...]:
+    """What no format has a word for: that the zone is wider than its shape."""
+    return (ZoneLoss("buffer", _identifier(shown), f"{shown.buffer_m:g}"),) if shown.buffer_m else ()
+
+
+def _identifier(shown: Displayed) -> str:
+    return shown.public_id.replace("-", "")[-_IDENTIFIER:]
 
 
 def _daily(period: hours.Period, offset: tzinfo) -> Daily:

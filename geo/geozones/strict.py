@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -14,6 +14,7 @@ from geo.types import LonLat
 from schemas.refusals import invalid
 
 MOST_M = 100_000.0
+_SHOWN_ZONES = 3
 
 _LOSSES: Mapping[str, Mapping[str, str]] = {
     "languages": {"en": "{zone}: texts in more than one language", "zh": "{zone}：多语言文本"},
@@ -41,9 +42,17 @@ _LOSSES: Mapping[str, Mapping[str, str]] = {
         "en": "{zone}: an authority without a purpose; INFORMATION was written",
         "zh": "{zone}：管理机构未写明用途，写为 INFORMATION",
     },
-    "open_end": {
-        "en": "{zone}: that it has no {detail} end; {detail} was written as the ends of the air",
-        "zh": "{zone}：无{detail}界，写为空域边界",
+    "open_lower": {
+        "en": "{zone}: that there is no lower end; 0 m above ground was written",
+        "zh": "{zone}：无下界，写为离地 0 米",
+    },
+    "open_upper": {
+        "en": "{zone}: that there is no upper end; 20,000 m above ground was written",
+        "zh": "{zone}：无上界，写为离地 20,000 米",
+    },
+    "buffer": {
+        "en": "{zone}: the {detail} m to be kept around the shape; only an extended property says it",
+        "zh": "{zone}：图形周围须保持的 {detail} 米，仅写入扩展属性",
     },
     "shortened": {
         "en": "{zone}: the end of a text longer than {detail} characters",
@@ -71,6 +80,28 @@ class ZoneLoss:
     def render(self, lang: str = "en") -> dict[str, str]:
         """The loss as a JSON object."""
         return {"what": self.what, "zone": self.zone, "detail": self.detail, "message": self.message(lang)}
+
+
+def grouped(losses: Iterable[ZoneLoss], lang: str = "en") -> list[str]:
+    """The losses in words, the same loss of many zones in one sentence."""
+    zones: dict[tuple[str, str], list[str]] = {}
+    for loss in dict.fromkeys(losses):
+        zones.setdefault((loss.what, loss.detail), []).append(loss.zone)
+    return [ZoneLoss(what, _listed(names, lang), detail).message(lang) for (what, detail), names in zones.items()]
+
+
+def _listed(names: Sequence[str], lang: str) -> str:
+    if len(names) <= _SHOWN_ZONES:
+        return ("、" if lang == "zh" else ", ").join(names)
+    first = names[:_SHOWN_ZONES]
+    if lang == "zh":
+        return f"{'、'.join(first)} 等 {len(names)} 个区域"
+    return f"{', '.join(first)} and {len(names) - len(first)} more"
+
+
+def language_of(text: str) -> str:
+    """Which of the two languages of this house a text is in."""
+    return "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
 
 
 def shown(value: object) -> str:

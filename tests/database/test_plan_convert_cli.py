@@ -149,6 +149,9 @@ class TestZones:
         assert result.exit_code == 0, result.output
         zones = geozones.read(out.read_bytes())
         assert len(zones) == answer["zones"]
+        assert {"what": "buffer", "detail": "30"}.items() <= next(
+            loss.items() for loss in answer["losses"] if loss["zone"] == "SECRET22"[-7:] and loss["what"] == "buffer"
+        )
         (secret,) = [z for z in zones if z.extended["publicId"] == "PZ-SECRET22"]
         assert secret.volumes[0].shape.equals(displayed)
         written = out.read_text()
@@ -159,6 +162,14 @@ class TestZones:
         assert report["format"] == {"ed269": "ED-269", "ed318": "ED-318"}[name]
         count = admin.execute("SELECT count(*) FROM core.privacy_zone").fetchone()[0]
         assert count == 2 * len(zones)
+
+    @pytest.mark.parametrize(
+        ("out", "name"), [("z.ed269.json", "ed269"), ("zones_ED-318.json", "ed318"), ("z.json", "ed318")]
+    )
+    def test_export__format_by_the_name_of_the_file(self, told, tmp_path, out, name):
+        _result, answer = told(zone, "export", tmp_path / out)
+        assert answer["format"] == name
+        assert geozones.format_of(json.loads((tmp_path / out).read_bytes())) == name
 
     def test_import__zone_for_air_traffic__no_privacy_zone(self, told, tmp_path):
         rings = [[[113.25, 23.12], [113.26, 23.12], [113.26, 23.13], [113.25, 23.12]]]

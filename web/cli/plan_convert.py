@@ -10,11 +10,10 @@ import click
 
 from flights.assumed import Assumed
 from flights.canonical import mission_digest
-from flights.formats import FORMATS, Loss, convert, format_of, read_plan
+from flights.formats import FORMATS, convert, format_of, read_plan
 from flights.model import Plan
 from geo import geozones
 from geo.geojson import parse_document
-from geo.geozones import ZoneLoss
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, unsupported
 from web.cli.common import as_json, echo_json, lang
@@ -100,7 +99,8 @@ def _convert_plan(plan: Plan, out: Path, name: str | None, *, as_json: bool) -> 
         "losses": [loss.render(lang()) for loss in written.losses],
         "assumed": [assumed.render(lang()) for assumed in plan.assumed],
     }
-    _tell(body, "items", len(again.items), written.losses, plan.assumed, as_json=as_json)
+    lost = [loss.message(lang()) for loss in written.losses]
+    _tell(body, "items", len(again.items), lost, plan.assumed, as_json=as_json)
 
 
 def _digest(plan: Plan) -> str | None:
@@ -122,25 +122,21 @@ def _convert_zones(zones: Sequence[geozones.Geozone], out: Path, name: str | Non
         "zones": len(zones),
         "losses": [loss.render(lang()) for loss in losses],
     }
-    _tell(body, "zones", len(zones), losses, (), as_json=as_json)
+    _tell(body, "zones", len(zones), geozones.grouped(losses, lang()), (), as_json=as_json)
 
 
 def _zone_format(name: str) -> str:
-    """ED-318 is GeoJSON; for anything else the name must say which."""
-    folded = name.lower().replace("-", "").replace("_", "")
-    said = [known for known in geozones.FORMATS if known in folded]
-    if len(said) == 1:
-        return said[0]
-    if folded.endswith(".geojson"):
-        return "ed318"
-    raise unsupported("zones.format", measured=name[-40:])
+    found = geozones.named(name)
+    if found is None:
+        raise unsupported("zones.format", measured=name[-40:])
+    return found
 
 
 def _tell(
     body: dict[str, Any],
     what: str,
     count: int,
-    losses: Sequence[Loss | ZoneLoss],
+    losses: Sequence[str],
     assumed: Sequence[Assumed],
     *,
     as_json: bool,
@@ -156,6 +152,6 @@ def _tell(
     for entry in assumed:
         click.echo(f"  {words['assumed']:<12} {entry.title(lang())} = {entry.shown(lang())} ({entry.source(lang())})")
     for loss in losses:
-        click.echo(f"  {words['lost']:<12} {loss.message(lang())}")
+        click.echo(f"  {words['lost']:<12} {loss}")
     if not losses:
         click.echo(f"  {words['nothing']}")

@@ -9,7 +9,7 @@ import shapely
 from sqlalchemy import text
 
 from geo import geozones
-from geo.geozones.privacy import Displayed, geozone_of
+from geo.geozones.privacy import Displayed, geozone_of, losses_of
 from schemas.refusals import conflict
 from web.cli.common import as_json, echo_json, lang, pass_services
 from web.wiring import Services
@@ -32,12 +32,14 @@ def zone() -> None:
 
 @zone.command("export")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--format", "name", type=click.Choice(geozones.FORMATS), default="ed318", help="ED-269 or ED-318.")
+@click.option(
+    "--format", "name", type=click.Choice(geozones.FORMATS), help="By the name of OUT without it, else ED-318."
+)
 @click.option("--authority", default="", help="Who answers for the zones, named in each of them.")
 @click.option("--force", is_flag=True, help="Replace a file that is there already.")
 @as_json
 @pass_services
-def export(services: Services, out: Path, name: str, authority: str, force: bool, as_json: bool) -> None:
+def export(services: Services, out: Path, name: str | None, authority: str, force: bool, as_json: bool) -> None:
     """Writes the privacy zones to OUT as ED-318 or ED-269, reason PRIVACY, by their displayed shapes alone.
 
     What is written comes from the public map; nothing in it tells more than the map does.
@@ -51,13 +53,15 @@ def export(services: Services, out: Path, name: str, authority: str, force: bool
         raise conflict("zones.nothing")
     shown = [Displayed(**{**row, "geom": shapely.from_wkb(row["geom"])}) for row in rows]
     zones = [geozone_of(entry, authority or "—", services.zone, now) for entry in shown]
-    data, losses = geozones.write(zones, name, authority)
+    chosen = name or geozones.named(out.name) or "ed318"
+    data, losses = geozones.write(zones, chosen, authority)
+    losses = (*losses, *(loss for entry in shown for loss in losses_of(entry)))
     out.write_bytes(data)
     if as_json:
         lost = [loss.render(lang()) for loss in losses]
-        echo_json({"ok": True, "file": str(out), "format": name, "zones": len(zones), "losses": lost})
+        echo_json({"ok": True, "file": str(out), "format": chosen, "zones": len(zones), "losses": lost})
         return
     words = WORDS[lang()]
-    click.echo(words["written"].format(out=out, count=len(zones), format=name))
-    for loss in losses:
-        click.echo(f"  ! {words['lost'].format(what=loss.message(lang()))}")
+    click.echo(words["written"].format(out=out, count=len(zones), format=chosen))
+    for loss in geozones.grouped(losses, lang()):
+        click.echo(f"  ! {words['lost'].format(what=loss)}")

@@ -246,6 +246,8 @@ class TestQgcParts:
         }
         plan = read_plan(qgc(qgc_item(22), pattern))
         assert len(plan.items) == 3
+        nameless = {name: value for name, value in pattern.items() if name != "complexItemType"}
+        assert [a.value for a in read_plan(qgc(qgc_item(22), nameless)).assumed] == ["null (1)"]
         assert [(a.name, a.value, a.because) for a in plan.assumed] == [("patterns", "survey (1)", "flattened")]
 
     @pytest.mark.parametrize(

@@ -150,6 +150,17 @@ def official318(data):
     return found
 
 
+def test_losses__the_same_of_many_zones__told_once_in_both_languages():
+    losses = [geozones.ZoneLoss("languages", f"Z{n}") for n in (1, 1, 2, 3, 4, 5)] + [
+        geozones.ZoneLoss("buffer", "Z1", "30")
+    ]
+    assert geozones.grouped(losses) == [
+        "Z1, Z2, Z3 and 2 more: texts in more than one language",
+        "Z1: the 30 m to be kept around the shape; only an extended property says it",
+    ]
+    assert geozones.grouped(losses, "zh")[0] == "Z1、Z2、Z3 等 5 个区域：多语言文本"
+
+
 class TestEd269:
     def test_published_document__read_longitude_first_in_metres(self):
         (zone,) = read(ed269())
@@ -248,7 +259,7 @@ class TestEd318:
 class TestOneIntoTheOther:
     def test_ed269_to_ed318__what_it_cannot_carry_is_listed(self):
         data, losses = geozones.write(read(ed269()), "ed318")
-        assert {loss.what for loss in losses} == {"uspace_class", "open_end"}
+        assert {loss.what for loss in losses} == {"uspace_class", "open_upper"}
         assert all(loss.message(lang) for loss in losses for lang in ("en", "zh"))
         official318(data)
         assert geozones.read(data)[0].reasons == ("AIR_TRAFFIC", "OTHER")
