@@ -1,5 +1,7 @@
 """Remote ID against the register and the telemetry: when it fits, when it does not, and when nobody can say."""
 
+import contextlib
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flights.identification import APART_TIMES, FIRST_ROUND, SILENT_AFTER_S, Identification, Registered, State, notes_of
-from flights.remote_id import BasicId, Location, Module, OperatorId, System
+from flights.link.connection import mavlink
+from flights.remote_id import BasicId, Location, Module, OperatorId, System, from_mavlink
 from geo.types import LonLat
+from schemas.refusals import RuleViolation
 
 NOW = datetime(2025, 7, 2, 2, 59, 30, tzinfo=UTC)
 HERE = LonLat(113.26, 23.125)
@@ -227,3 +231,25 @@ def test_any_order_of_reports__never_fails(reports):
             told.see(NOW + timedelta(seconds=after_s), LonLat(lon, lat), 5.0)
         assert told.render()["state"] in list(State)
     assert APART_TIMES > 1
+
+
+KINDS = [kind for kind in mavlink.mavlink_map.values() if kind.msgname.startswith("OPEN_DRONE_ID_")]
+
+
+@given(st.sampled_from(KINDS), st.binary(min_size=260, max_size=260))
+def test_any_payload_of_any_remote_id_frame__says_what_json_can_hold(kind, noise):
+    """NaN, infinity, texts that are none, packs within packs: whatever a frame with a right checksum may hold."""
+    payload = noise[: kind.unpacker.size]
+    head = bytes([0xFD, len(payload), 0, 0, 0, 1, 236]) + kind.id.to_bytes(3, "little")
+    crc = mavlink.x25crc(head[1:] + payload)
+    crc.accumulate(bytes([kind.crc_extra]))
+    told = known()
+    told.see(NOW, HERE, 5.0)
+    message = mavlink.MAVLink(None).decode(bytearray(head + payload + crc.crc.to_bytes(2, "little")))
+    with contextlib.suppress(RuleViolation):
+        for said in from_mavlink(message):
+            told.hear(said, NOW)
+    told.see(NOW + timedelta(seconds=1), HERE, 5.0)
+    body = json.loads(json.dumps(told.render(), allow_nan=False))
+    assert body["state"] in list(State)
+    notes_of([body])
