@@ -80,7 +80,8 @@ class Rulebook:
             local = pack.local_date(on) if isinstance(on, datetime) else on
             if pack.in_force(local) and pack.jurisdiction.covers(place):
                 return pack
-        raise conflict("GD-02.1", "rules.no_pack", measured=on.isoformat(), place=_inside(place))
+        day = on.date() if isinstance(on, datetime) else on
+        raise conflict("GD-02.1", "rules.no_pack", measured=day.isoformat(), place=_inside(place))
 
 
 def _overlap(one: RulePack, other: RulePack) -> bool:

@@ -199,8 +199,9 @@ def test_GD_49__day_before_force__refused(book):
 
 def test_GD_49__an_instant_counts_by_its_local_date(book):
     eve = datetime(2025, 4, 30, 15, 59, tzinfo=UTC)
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation) as caught:
         book.at_place(Point(QINGHE), eve)
+    assert caught.value.refusals[0].measured == eve.date().isoformat(), "a day, not the microsecond"
     assert book.at_place(Point(QINGHE), eve + timedelta(minutes=1)).id == "cn-gd-2025"
 
 
