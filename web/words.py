@@ -164,7 +164,52 @@ FLIGHT_STEPS: Mapping[str, str] = {
     "prepared": N_("mission and fence are on board and read back"),
     "ready": N_("the aircraft is ready"),
     "airborne": N_("armed; the mission starts"),
+    "resumed": N_("taken up again; nobody followed it meanwhile"),
     "ended": N_("ended"),
+}
+# What the watching policy did (flights/contingency.py), and why.
+LADDER: Mapping[str, str] = {
+    "notify": N_("Told"),
+    "pause": N_("Stopped in the air"),
+    "return": N_("Called home"),
+    "land": N_("Ordered down where it is"),
+}
+CAUSES: Mapping[str, str] = {
+    "operator": N_("by order"),
+    "nonconforming": N_("off its route"),
+    "zone": N_("near a privacy zone"),
+    "fence": N_("through its fence"),
+    "link": N_("no word from it"),
+    "battery": N_("battery"),
+    "overdue": N_("takes too long"),
+    "held": N_("held too long"),
+    "unheard": N_("does not obey"),
+    "pilot": N_("the pilot flies it"),
+    "mission": N_("another mission on board"),
+}
+ORDER_OUTCOMES: Mapping[str, str] = {
+    "taken": N_("taken"),
+    "waits": N_("waits for the line"),
+    "done": N_("done"),
+    "refused": N_("refused"),
+    "expired": N_("came too late"),
+    "unreachable": N_("not reached"),
+    "lost": N_("lost"),
+}
+HANDS: Mapping[str, str] = {
+    "true": N_("The pilot has taken over"),
+    "false": N_("The pilot has given it back"),
+}
+LINES: Mapping[str, str] = {
+    "stale": N_("Reports are late: %(n)s s"),
+    "loss": N_("No report for %(n)s s"),
+    "lost": N_("Nothing heard for %(n)s s"),
+    "back": N_("Heard again after %(n)s s"),
+    "needs_person": N_("It should be down by now: somebody has to look"),
+    "unreachable": N_("Cannot be reached yet"),
+    "alarm": N_("Frames that are not its own, or forged: %(n)s"),
+    "implausible": N_("Places that cannot be, not used: %(n)s"),
+    "clock": N_("Its clock is not believed: %(n)s s off"),
 }
 # How what an aircraft says of itself stands to what the register and its telemetry say (flights/identification.py).
 REMOTE_ID_STATES: Mapping[str, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import queue
 import time
 from datetime import datetime
@@ -109,18 +110,19 @@ class Following:
             self._watch.implausible()
             return
         self._approach = self._sortie.brief.zones.approach(fix, sample.received_at)
-        facts = self._facts(sample, standing)
+        facts = self._facts(sample, standing, fix.alt_agl_m)
         self._note_state(standing, facts)
         if time.monotonic() - self._told_at >= TELL_EVERY_S:
             self._told_at = time.monotonic()
             self._sortie.store.event(EventKind.POSITION, facts)
             self._sortie.tell(Step.POSITION, facts)
 
-    def _facts(self, sample: Sample, standing: Standing) -> dict[str, Any]:
+    def _facts(self, sample: Sample, standing: Standing, alt_agl_m: float) -> dict[str, Any]:
         return {
             "lon": sample.lon,
             "lat": sample.lat,
             "alt_rel_home_m": sample.alt_rel_home_m,
+            "alt_agl_m": None if math.isnan(alt_agl_m) else round(alt_agl_m, 2),
             "speed_m_s": sample.ground_speed_m_s,
             "heading_deg": sample.heading_deg,
             "battery_pct": sample.battery_pct,

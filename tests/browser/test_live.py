@@ -92,7 +92,7 @@ def flight(site):
         ("conformance", {"state": "nonconforming"}),
         ("conformance", {"state": "activated"}),
         ("gap", gap | {"seconds": 9}),
-        ("order", {"kind": "pause", "outcome": "done"}),
+        ("order", {"order": "pause", "id": 1, "outcome": "done", "reason": "pause"}),
     )
     return number
 
@@ -117,8 +117,32 @@ def test_watch__new_position__moves_the_gauges(sign_in, site, flight):
 
 def test_watch__event__stands_on_top_of_the_list(sign_in, site, flight):
     page = watch(sign_in, flight)
-    tell(site.services, flight, ("override", {"text": "mode LOITER"}))
+    tell(site.services, flight, ("text", {"text": "mode LOITER", "severity": 6}))
     expect(page.locator("#log li").first).to_contain_text("mode LOITER", timeout=MAP_TIMEOUT_MS)
+
+
+WRITTEN = [
+    ("conformance", {"step": "pause", "cause": "nonconforming", "measured": "10 s", "required": "10 s"},
+     "Stopped in the air · off its route · 10 s (10 s)"),
+    ("ack", {"order": "return", "by": "NAV_RETURN_TO_LAUNCH", "mode": "RTL", "tries": 1, "took_s": 0.1},
+     "Return home · done · NAV_RETURN_TO_LAUNCH · RTL"),
+    ("ack", {"order": "return", "refused": ["link.lost"], "refusals": [{"message": "Silent."}]},
+     "Return home · refused · Silent."),
+    ("order", {"order": "land", "id": 7, "outcome": "taken", "reason": "smoke"}, "Land here · taken · smoke"),
+    ("link", {"stage": "back", "silence_s": 12.3}, "Heard again after 12 s"),
+    ("link", {"stage": "alarm", "reason": "link.signature", "count": 3, "source": "1/1"},
+     "Frames that are not its own, or forged: 3 · link.signature · 1/1"),
+    ("override", {"pilot_has_control": True, "mode": "LOITER"}, "The pilot has taken over · LOITER"),
+]  # fmt: skip
+
+
+def test_watch__what_a_gateway_writes_down__is_said_in_words(sign_in, site, flight):
+    page = watch(sign_in, flight)
+    tell(site.services, flight, *[(kind, body) for kind, body, _ in WRITTEN])
+    expect(page.locator("#log li").first).to_contain_text(WRITTEN[-1][2], timeout=MAP_TIMEOUT_MS)
+    said = page.locator("#log li").all_inner_texts()[: len(WRITTEN)]
+    for line, (_, _, words) in zip(reversed(said), WRITTEN, strict=True):
+        assert words in line
 
 
 def cell(page, name):

@@ -169,6 +169,7 @@ def test_position_events__once_a_second__with_state_and_age(living, cleared):
         flying.end()
     positions = flying.events("position")
     assert {"lon", "lat", "state", "along_m", "cross_track_m", "height_off_m", "link_age_s"} <= positions[-1].keys()
+    assert positions[-1]["alt_agl_m"] is not None
     assert positions[1]["state"] == "activated"
     with living.session() as session:
         flight = find(session, t.Flight, cleared)

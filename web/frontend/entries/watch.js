@@ -1,6 +1,7 @@
 // One flight on the map: live while it flies, and at any moment of it under a slider.
 import { boundsOf, makeMap, readConfig } from "../map/map.js";
-import { IDENTITY_LOOK, identityPanel, identitySentence } from "../flight/identity.js";
+import { sentence } from "../flight/happened.js";
+import { IDENTITY_LOOK, identityPanel } from "../flight/identity.js";
 import { drawRibbon } from "../flight/ribbon.js";
 import { addAircraft, clock, LOOK, segments } from "../flight/track.js";
 import "./app.js";
@@ -159,18 +160,6 @@ playButton.addEventListener("click", () => {
 
 const log = document.getElementById("log");
 
-function sentence({ kind, body }) {
-  switch (kind) {
-    case "step": return said.steps[body.step] ?? body.step ?? "";
-    case "conformance": return said.conformance[body.state] ?? "";
-    case "gap": return said.gap.replace("{n}", body.seconds ?? Math.round((Date.parse(body.until) - Date.parse(body.from)) / 1000));
-    case "order": return [said.orders[body.kind] ?? body.kind, body.outcome, body.reason].filter(Boolean).join(" · ");
-    case "remote_id": return identitySentence(body, said.remote_id);
-    case "ack": return [body.command, body.result].filter(Boolean).join(": ");
-    default: return body.text ?? body.reason ?? body.state ?? "";
-  }
-}
-
 function record(event) {
   if (event.kind === "gap") gaps.push({ from: Date.parse(event.body.from), until: Date.parse(event.body.until) });
   const item = document.createElement("li");
@@ -179,7 +168,7 @@ function record(event) {
   const kind = document.createElement("span");
   kind.className = "tag";
   kind.textContent = said.kinds[event.kind] ?? event.kind;
-  item.append(when, kind, ` ${sentence(event)}`);
+  item.append(when, kind, ` ${sentence(event, said, config.lang)}`);
   if (event.kind === "conformance") item.dataset.look = LOOK[event.body.state] ?? "off";
   if (event.kind === "remote_id") item.dataset.look = IDENTITY_LOOK[event.body.state] ?? "off";
   log.prepend(item);
