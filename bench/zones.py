@@ -148,6 +148,8 @@ def _path() -> Path2D:
 
 def reached(engine: Engine, path: Path2D, at: datetime) -> list[str]:
     """The zones that the line or the footprint reaches, found and judged as flights finds and judges them."""
+    # Every plan is a new one: what the shapes remember of the call before would be our privilege.
+    shapely.destroy_prepared([path.line, path.footprint])
     with Session(engine) as session:
         near = zones_near(session, path.line, at, at + LOOK_AHEAD, extra_buffer_m=REACH_M)
     held = in_force(near, at, at + FLIGHT)

@@ -85,6 +85,24 @@ class _Codec(mavlink.MAVLink):  # type: ignore[misc]
             self.seq = (self.seq + 1) % 256
             self._connection.write(frame)
 
+    def parse_buffer(self, s: bytes) -> list[Message]:
+        """The messages in what has come; whole frames of MAVLink 2 that begin where it begins are not searched for."""
+        found: list[Message] = []
+        rest = s
+        if not self.buf_len():
+            whole = 0
+            for frame in frames.whole(s):
+                found.append(self._decoded(frame))
+                whole += len(frame)
+            rest = s[whole:]
+        return found + (super().parse_buffer(rest) or []) if rest else found
+
+    def _decoded(self, frame: bytearray) -> Message:
+        try:
+            return self.decode(frame)
+        except mavlink.MAVError as error:
+            return mavlink.MAVLink_bad_data(frame, error.message)
+
     def decode(self, msgbuf: bytearray) -> Message:
         """Decodes a whole frame of MAVLink 2 that is believed; of any other nothing but its head is looked at."""
         reason = self._connection.disbelieves(msgbuf)
@@ -294,7 +312,7 @@ class Connection:
 
     def take(self, data: bytes) -> None:
         """Takes what has come over the line, in the reading thread."""
-        for message in self.codec.parse_buffer(data) or ():
+        for message in self.codec.parse_buffer(data):
             if self._accept(message):
                 self._dispatch(message)
 

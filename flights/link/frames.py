@@ -6,7 +6,7 @@ pymavlink takes frames of every version and copies each several times. What come
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 _HEAD = Struct("<BBBBBBBHB")
 _CHECKSUM = Struct("<H")
 _NOTHING = bytes(255)
+_MARK = mavlink.PROTOCOL_MARKER_V2
+_SHORTEST = mavlink.HEADER_LEN_V2 + _CHECKSUM.size
 
 
 class _Layout(NamedTuple):
@@ -37,6 +39,17 @@ def _layout(kind: Any) -> _Layout | None:  # noqa: ANN401
 _LAYOUTS = {number: _layout(kind) for number, kind in mavlink.mavlink_map.items()}
 
 
+def whole(data: bytes) -> Iterator[bytearray]:
+    """The whole frames of MAVLink 2 with which bytes begin, up to the first that is torn, or none, or asks for more."""
+    at, size = 0, len(data)
+    while at + _SHORTEST <= size and data[at] == _MARK and data[at + 2] <= mavlink.MAVLINK_IFLAG_SIGNED:
+        end = at + _SHORTEST + data[at + 1] + mavlink.MAVLINK_SIGNATURE_BLOCK_LEN * data[at + 2]
+        if end > size:
+            return
+        yield bytearray(data[at:end])
+        at = end
+
+
 def decode(frame: bytearray) -> Any | None:  # noqa: ANN401
     """The message of a whole frame; None where pymavlink has to be asked. Raises MAVError where its sum is wrong."""
     _mark, length, incompatible, compatible, sequence, system, component, low, high = _HEAD.unpack_from(frame)
@@ -56,7 +69,5 @@ def decode(frame: bytearray) -> Any | None:  # noqa: ANN401
     message._msgbuf = frame
     message._payload = frame[6:end]
     message._crc = checksum
-    message._header = mavlink.MAVLink_header(
-        number, incompatible, compatible, length, sequence, system, component
-    )
+    message._header = mavlink.MAVLink_header(number, incompatible, compatible, length, sequence, system, component)
     return message

@@ -1,13 +1,16 @@
 """Our decoder and pymavlink's make the same of every frame of every kind, and both refuse the same."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
+from bench.gateway import Wire
 from flights.link import frames
+from flights.link.connection import Connection
 
 KINDS = sorted(mavlink.mavlink_map)
 PLAIN = [number for number in KINDS if frames._LAYOUTS[number] is not None]
@@ -58,6 +61,42 @@ def test_frame__one_bit_turned__refused(number, data):
         found = mavlink.MAVLink(None).decode(bytearray(frame))
         if found.get_type().startswith("UNKNOWN"):
             raise mavlink.MAVError("unknown")
+
+
+@st.composite
+def streams(draw):
+    """Frames, torn and turned ones, MAVLink 1 and noise, one after the other."""
+    pieces = []
+    for number in draw(st.lists(st.sampled_from(KINDS), max_size=12)):
+        payload = draw(st.binary(min_size=1, max_size=mavlink.mavlink_map[number].unpacker.size))
+        frame = bytes(packed(number, payload, flags=draw(st.sampled_from([0, 0, 1, 1, 2, 3]))))
+        what = draw(st.sampled_from(["whole", "whole", "whole", "torn", "turned", "version 1", "noise"]))
+        if what == "torn":
+            frame = frame[: draw(st.integers(1, len(frame)))]
+        elif what == "turned":
+            at = draw(st.integers(0, len(frame) - 1))
+            frame = frame[:at] + bytes((frame[at] ^ 1 << draw(st.integers(0, 7)),)) + frame[at + 1 :]
+        elif what == "version 1":
+            frame = bytes((mavlink.PROTOCOL_MARKER_V1, len(payload), 0, 1, 1, number & 255)) + payload + b"\1\2"
+        elif what == "noise":
+            frame = draw(st.binary(max_size=20))
+        pieces.append(frame)
+    data = b"".join(pieces)
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
+    return [data[start:end] for start, end in pairwise([0, *cuts, len(data)])]
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams())
+def test_stream__cut_anywhere__the_messages_that_pymavlink_finds(chunks):
+    ours, theirs = Connection(Wire()).codec, Connection(Wire()).codec
+    found = [message for chunk in chunks for message in ours.parse_buffer(chunk)]
+    expected = [message for chunk in chunks for message in mavlink.MAVLink.parse_buffer(theirs, chunk) or ()]
+    assert [bytes(m.get_msgbuf()) for m in found] == [bytes(m.get_msgbuf()) for m in expected]
+    assert [m.get_type() for m in found] == [m.get_type() for m in expected]
+    reasons = [[m.reason for m in some if m.get_type() == "BAD_DATA"] for some in (found, expected)]
+    assert [reason.split(" 0x")[0] for reason in reasons[0]] == [reason.split(" 0x")[0] for reason in reasons[1]]
+    assert bytes(ours.buf[ours.buf_index :]) == bytes(theirs.buf[theirs.buf_index :])
 
 
 def test_kinds_with_texts_and_lists__left_to_pymavlink():
