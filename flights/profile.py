@@ -65,7 +65,8 @@ class LegKind(StrEnum):
 class Look:
     """Where the camera looks on a leg: at the place `roi`, or along a pitch (-90 is down) and a yaw from the nose.
 
-    `roi_m` is the height of that place above the datum of the ground. A yaw of None is one that is not known.
+    `roi_m` is the height of that place above the datum of the ground. A yaw of None is one that is not known, with
+    which a camera that looks down may have its frame turned any way.
     """
 
     pitch_deg: float = -90.0
@@ -190,6 +191,15 @@ class _Leg:
     def leads_somewhere(self) -> bool:
         """Whether the aircraft is anywhere on it where it is not at its start."""
         return self.upright or self.length_m > _HERE_M
+
+    @property
+    def nose_is_free(self) -> bool:
+        """Whether the nose need not point along it: on the spot, on a circle, and on a return that is photographed.
+
+        ArduCopter looks to the middle of a circle, and does not turn round to go home.
+        """
+        returns = self.end.command is Command.NAV_RETURN_TO_LAUNCH and self.end.camera_on
+        return self.upright or self.start is self.end or returns
 
     @property
     def wait_s(self) -> float:
@@ -389,9 +399,8 @@ def _sampled(legs: Sequence[_Once], way: Walk, ground: Ground, *, turned: bool) 
     )
     home_m = float(ground_m[0])
     looks = _looks([once.leg.end for once in legs], home_m, ground)
-    # Where the plan turns the nose by itself, or no path does, nobody knows where a tilted camera looks.
     looks = [
-        replace(look, yaw_deg=None) if (turned or once.leg.upright) and not look.roi else look
+        replace(look, yaw_deg=None) if (turned or once.leg.nose_is_free) and not look.roi else look
         for once, look in zip(legs, looks, strict=True)
     ]
     parts = np.split(ground_m[1:], np.cumsum([len(lons) for lons, _lats, _along in sampled])[:-1])

@@ -35,7 +35,10 @@ def footprint(tracks: Sequence[Track], camera: Camera, ground: HeightsOf, look_m
     """
     thinned = [_thinned(track) for track in tracks]
     down = [track for track in thinned if tilt_deg(track) <= LEVEL_DEG]
-    parts = [_strip(chain, camera, ground) for chain in _chains(down)]
+    along = [track for track in down if track.look.yaw_deg is not None]
+    anyhow = [track for track in down if track.look.yaw_deg is None]
+    parts = [_strip(chain, camera, ground) for chain in _chains(along)]
+    parts += [_strip(chain, camera.turned_anyhow, ground) for chain in _chains(anyhow)]
     parts += [_tilted(track, camera, ground, look_m) for track in thinned if tilt_deg(track) > LEVEL_DEG]
     return shapely.union_all(parts)
 

@@ -57,6 +57,12 @@ class Camera:
             return half_width_m
         return math.hypot(half_width_m, alt_agl_m * self._reach(self.vfov_deg))
 
+    @property
+    def turned_anyhow(self) -> Camera:
+        """One that sees as far to every side as this one does to the corner of its frame, however it is turned."""
+        corner_deg = math.degrees(math.atan(self.corner_m(1.0)))
+        return Camera(2 * (corner_deg - self.roll_margin_deg), roll_margin_deg=self.roll_margin_deg)
+
     def _reach(self, full_deg: float) -> float:
         return math.tan(math.radians(full_deg / 2 + self.roll_margin_deg))
 

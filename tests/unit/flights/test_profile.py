@@ -210,6 +210,31 @@ class TestTime:
 
 
 class TestFootprint:
+    CAMERA = Camera(70.0, 55.0)
+
+    def half_width_m(self, found, at):
+        """How far to the north the footprint reaches from a place, at a height of 50 m."""
+        seen = found.footprint(self.CAMERA)
+        reached = [d for d in range(1, 120) if seen.covers(Point(measure.WGS84.fwd(at.lon, at.lat, 0.0, d)[:2]))]
+        return max(reached)
+
+    def test_nose_along_the_leg__half_the_width_to_the_side(self):
+        there = LonLat(A.lon + (B.lon - A.lon) / 4, A.lat)
+        assert self.half_width_m(path(TAKEOFF, to(A), to(B), to(C), RTL), there) == pytest.approx(35, abs=1)
+
+    def test_nose_turned_by_the_plan__the_corner_of_the_frame_may_point_to_the_side(self):
+        there = LonLat(A.lon + (B.lon - A.lon) / 4, A.lat)
+        turned = path(TAKEOFF, to(A), do(Command.CONDITION_YAW, 45.0), to(B), to(C), RTL)
+        assert self.half_width_m(turned, there) == pytest.approx(50 * np.hypot(0.700, 0.5206), abs=1)
+
+    @pytest.mark.parametrize(("every_m", "reach_m"), [(25.0, 43.6), (0.0, 35.0)])
+    def test_return_that_is_photographed__the_nose_does_not_turn_round_for_it(self, every_m, reach_m):
+        """ArduCopter keeps its heading on the way home, so the frame lies across it anyhow."""
+        on, over = do(Command.DO_SET_CAM_TRIGG_DIST, 25.0), do(Command.DO_SET_CAM_TRIGG_DIST, every_m)
+        east = LonLat(HOME.at.lon + 0.02, HOME.at.lat)
+        found = path(TAKEOFF, on, to(A), to(east), over, RTL)
+        assert self.half_width_m(found, LonLat(HOME.at.lon + 0.005, HOME.at.lat)) == pytest.approx(reach_m, abs=1)
+
     def test_thinning__never_makes_it_smaller(self):
         class Bumps:
             def heights_m(self, lons, lats):
