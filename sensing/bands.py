@@ -40,6 +40,8 @@ def roles_of(report: HeaderReport, chosen: Sequence[str] = ()) -> tuple[Role, ..
 
     Bands whose role nothing tells are `other`. Raises RuleViolation `scene.bands` when `chosen` does not fit.
     """
+    if report.palette:
+        report = report.model_copy(update={"bands": report.own_bands, "colours": ()})
     bands = report.data_bands
     if chosen:
         measured = [role for role in chosen if role != Role.OTHER]

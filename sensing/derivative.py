@@ -1,4 +1,7 @@
-"""Touches the disk: our own masked copy of a scene, the only raster that analysis, display and caches ever read."""
+"""Touches the disk: our own masked copy of a scene, the only raster that analysis, display and caches ever read.
+
+It is a Cloud Optimized GeoTIFF: tiles, overviews from coarse to fine before the full image, an internal mask.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
@@ -21,17 +25,25 @@ _SMALLEST_OVERVIEW_PX = 256
 
 
 class DerivativeWriter:
-    """Writes a tiled, compressed GeoTIFF with an internal mask and overviews; zones are burnt in on the way."""
+    """Writes a Cloud Optimized GeoTIFF with an internal mask; zones are burnt in on the way.
+
+    Pixels go to a draft beside `path` first, because the overviews have to lie before the pixels they are made from.
+    """
 
     def __init__(self, path: Path, grid: Grid, kind: tuple[int, str], zones: ZoneBurner) -> None:
         """`kind` is (bands, dtype)."""
         bands, dtype = kind
         self._path = path
+        self._draft = path.with_name(f"{path.name}.draft")
         self._grid = grid
         self._zones = zones
         self._stack = ExitStack()
         self._counts = {"valid": 0, "void": 0, "private": 0}
         self.row_bytes = grid.width * bands * np.dtype(dtype).itemsize
+        tiles = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
+        colours = {"photometric": "rgb" if bands == 3 and dtype == "uint8" else "minisblack"}
+        predictor = 3 if dtype == "float32" else 2
+        self._kept = tiles | colours | {"compress": "deflate", "zlevel": 3, "predictor": predictor}
         self._profile = {
             "driver": "GTiff",
             "width": grid.width,
@@ -40,29 +52,28 @@ class DerivativeWriter:
             "dtype": dtype,
             "crs": rasterio.crs.CRS.from_wkt(grid.crs_wkt),
             "transform": grid.transform,
-            "tiled": True,
-            "blockxsize": BLOCK,
-            "blockysize": BLOCK,
-            "compress": "deflate",
-            "zlevel": 3,
-            "predictor": 3 if dtype == "float32" else 2,
-            "BIGTIFF": "IF_SAFER",
-            "photometric": "rgb" if bands == 3 and dtype == "uint8" else "minisblack",
+            "compress": "zstd",
+            "zstd_level": 1,
+            **tiles,
+            **colours,
         }
 
     def __enter__(self) -> Self:
         """Create the file."""
         self._stack.enter_context(rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True))
-        self._target = self._stack.enter_context(rasterio.open(self._path, "w+", **self._profile))
+        self._target = self._stack.enter_context(rasterio.open(self._draft, "w+", **self._profile))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Build the overviews from what is already masked, and close."""
-        if kind is None:
-            self._target.build_overviews(_factors(self._grid), Resampling.average)
-        self._stack.close()
+        """Build the overviews from what is already masked, put everything in its order, and close."""
+        self._stack.callback(self._draft.unlink, missing_ok=True)
+        with self._stack:
+            if kind is None:
+                self._target.build_overviews(_factors(self._grid), Resampling.average)
+                self._target.close()
+                rasterio.shutil.copy(self._draft, self._path, driver="GTiff", copy_src_overviews=True, **self._kept)
 
     def write(self, window: Window, data: NDArray[Any], valid: Mask) -> None:
         """Store one window: void pixels and pixels of privacy zones become zero and are marked in the mask."""

@@ -23,7 +23,7 @@ from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
 from sensing.grid import Grid
-from sensing.header import HeaderReport, PhotoReport
+from sensing.header import HeaderReport, PhotoReport, too_many_pixels
 from sensing.mask import Mask
 
 # Tilted further than this, a photo is not a picture of the ground below.
@@ -194,7 +194,9 @@ def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) 
     return alt_agl_m, error_m
 
 
-def plan_mosaic(reports: Sequence[HeaderReport], poses: Sequence[Pose]) -> MosaicPlan:
+def plan_mosaic(
+    reports: Sequence[HeaderReport], poses: Sequence[Pose], *, most_pixels: int = limit("raster.pixels")
+) -> MosaicPlan:
     """The common metric grid of photos and their places on it, at the resolution of the median photo.
 
     Raises RuleViolation `raster.pixels` when the photos lie so far apart that the grid would exceed the limit.
@@ -206,9 +208,8 @@ def plan_mosaic(reports: Sequence[HeaderReport], poses: Sequence[Pose]) -> Mosai
     seen = shapely.union_all([placement.outline for placement in placements])
     west, south, east, north = seen.bounds
     width, height = math.ceil((east - west) / pixel_m), math.ceil((north - south) / pixel_m)
-    if width * height > limit("raster.pixels"):
-        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
-        raise RuleViolation(Kind.TOO_LARGE, [big])
+    if big := list(too_many_pixels(width, height, most_pixels)):
+        raise RuleViolation(Kind.TOO_LARGE, big)
     transform = Affine.translation(west, north) @ Affine.scale(pixel_m, -pixel_m)
     times = sorted(pose.captured_at for pose in poses)
     return MosaicPlan(

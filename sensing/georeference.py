@@ -21,9 +21,9 @@ from geo.crs import utm_epsg
 from geo.measure import WGS84
 from geo.types import LonLat
 from schemas.limits import limit
-from schemas.refusals import Kind, RuleViolation, invalid, refuse
+from schemas.refusals import Kind, RuleViolation, invalid
 from sensing.grid import Grid
-from sensing.header import GroundPoint, HeaderReport, finite
+from sensing.header import GroundPoint, HeaderReport, finite, too_many_pixels
 
 _FINEST_M = 0.001
 _COARSEST_M = 10_000.0
@@ -51,7 +51,7 @@ class Georeference:
     position_error_m: float | None
 
 
-def locate(report: HeaderReport) -> Georeference:
+def locate(report: HeaderReport, *, most_pixels: int = limit("raster.pixels")) -> Georeference:
     """The place of an image from its affine transform or its ground control points.
 
     Raises RuleViolation `raster.crs` or `raster.transform` when there is neither, or when it makes no sense.
@@ -59,7 +59,7 @@ def locate(report: HeaderReport) -> Georeference:
     if report.crs_wkt and report.transform:
         return _affine(report, report.crs_wkt, Affine(*report.transform))
     if report.gcps and report.gcp_crs_wkt:
-        return _control_points(report, report.gcp_crs_wkt)
+        return _control_points(report, report.gcp_crs_wkt, most_pixels)
     if report.has_rpc:
         raise invalid("raster.transform", "raster.rpc_only")
     if report.crs_wkt or report.gcps:
@@ -76,7 +76,7 @@ def _affine(report: HeaderReport, crs_wkt: str, transform: Affine) -> Georeferen
     return Georeference("affine", grid, usual_resolution_m(grid), footprint, None)
 
 
-def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
+def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Georeference:
     points = report.gcps
     if len(points) < _FEWEST_GCPS or not all(finite((p.row, p.col, p.x, p.y)) for p in points):
         raise invalid("raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS)
@@ -97,9 +97,8 @@ def _control_points(report: HeaderReport, crs_wkt: str) -> Georeference:
         )
     except RasterioError as error:
         raise invalid("raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS) from error
-    if width * height > limit("raster.pixels"):
-        big = refuse("raster.pixels", "raster.pixels", measured=width * height, required=limit("raster.pixels"))
-        raise RuleViolation(Kind.TOO_LARGE, [big])
+    if big := list(too_many_pixels(width, height, most_pixels)):
+        raise RuleViolation(Kind.TOO_LARGE, big)
     grid = Grid(target.to_wkt(), transform, int(width), int(height))
     gsd_m = ground_resolution_m(grid)
     error_m = _residual_m(points, np.asarray(lons), np.asarray(lats))

@@ -86,6 +86,10 @@ class HeaderReport(_Report):
     gcp_crs_wkt: str | None = None
     has_rpc: bool = False
     nodata: tuple[float | None, ...] = ()
+    scales: tuple[float, ...] = ()
+    offsets: tuple[float, ...] = ()
+    palette: bool = False
+    block_bytes: int = 0
     colours: tuple[str, ...] = ()
     tags: dict[str, str] = {}
     file_bytes: int
@@ -108,6 +112,16 @@ class HeaderReport(_Report):
         """The 1-based bands that hold measurements, alpha left out."""
         return tuple(band for band in range(1, self.bands + 1) if band != self.alpha_band)
 
+    @property
+    def own_bands(self) -> int:
+        """How many bands our copy has: a palette becomes red, green and blue."""
+        return 3 if self.palette else len(self.data_bands)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether stored numbers become measured ones by a scale and an offset of the file."""
+        return any(scale != 1 for scale in self.scales) or any(offset != 0 for offset in self.offsets)
+
 
 def driver_of(head: bytes, file_name: str) -> Driver:
     """The one driver that may open a file, by its first bytes; the extension must agree.
@@ -125,26 +139,34 @@ def driver_of(head: bytes, file_name: str) -> Driver:
     return found
 
 
-def judge(report: HeaderReport) -> None:
+def judge(report: HeaderReport, *, most_pixels: int = limit("raster.pixels")) -> None:
     """Raise RuleViolation with every reason for which this header is refused before a pixel is read."""
-    found = list(_size(report)) or list(_content(report))
+    found = list(_size(report, most_pixels)) or list(_content(report))
     if found:
         kind = Kind.TOO_LARGE if found[0].rule in _SIZE_RULES else Kind.INVALID
         raise RuleViolation(kind, found)
 
 
-_SIZE_RULES = ("raster.pixels", "raster.bands", "raster.ratio", "raster.exif")
+_SIZE_RULES = ("raster.pixels", "raster.bands", "raster.ratio", "raster.block", "raster.exif")
+# What has no tiles and no strips is unpacked whole.
+_WHOLE: tuple[Driver, ...] = ("JPEG", "PNG")
 
 
-def _size(report: HeaderReport) -> Iterator[Refusal]:
-    pixels = report.width * report.height
-    if pixels > limit("raster.pixels"):
-        yield refuse("raster.pixels", "raster.pixels", measured=pixels, required=limit("raster.pixels"))
+def _size(report: HeaderReport, most_pixels: int) -> Iterator[Refusal]:
+    most = min(most_pixels, limit("frame.pixels")) if report.driver in _WHOLE else most_pixels
+    yield from too_many_pixels(report.width, report.height, most)
     if report.bands > limit("raster.bands"):
         yield refuse("raster.bands", "raster.bands", measured=report.bands, required=limit("raster.bands"))
     ratio = report.unpacked_bytes / max(report.file_bytes, 1)
     if ratio > limit("raster.ratio") and report.unpacked_bytes > _HARMLESS_BYTES:
         yield refuse("raster.ratio", "raster.ratio", measured=round(ratio), required=limit("raster.ratio"))
+    if report.block_bytes > limit("raster.block_bytes"):
+        yield refuse(
+            "raster.block",
+            "raster.block",
+            measured=report.block_bytes >> 20,
+            required=limit("raster.block_bytes") >> 20,
+        )
     if report.photo and report.photo.exif_bytes > limit("raster.exif_bytes"):
         yield refuse(
             "raster.exif",
@@ -154,10 +176,18 @@ def _size(report: HeaderReport) -> Iterator[Refusal]:
         )
 
 
+def too_many_pixels(width: int, height: int, most_pixels: int) -> Iterator[Refusal]:
+    """`raster.pixels` where a raster of this size exceeds what this installation takes."""
+    if width * height > most_pixels:
+        yield refuse("raster.pixels", "raster.pixels", measured=width * height, required=most_pixels)
+
+
 def _content(report: HeaderReport) -> Iterator[Refusal]:
     odd = sorted(set(report.dtypes) - set(_DTYPES))
     if odd:
         yield refuse("raster.dtype", "raster.dtype", measured=", ".join(odd))
+    if report.scales and not (finite(report.scales) and finite(report.offsets) and all(report.scales)):
+        yield refuse("raster.scale", "raster.scale", measured=str([*zip(report.scales, report.offsets, strict=True)]))
     if not report.data_bands:
         yield refuse("raster.bands", "raster.no_data_band", measured=report.bands)
     for wkt in (report.crs_wkt, report.gcp_crs_wkt):

@@ -11,6 +11,7 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from geo.terrain import Terrain
+from schemas.limits import limit
 from schemas.refusals import invalid, unsupported
 from sensing.bands import Role, roles_of
 from sensing.derivative import surviving_pixels
@@ -52,7 +53,10 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Told:
-    """What the person who hands in an image says about it; everything may be left out."""
+    """What the person who hands in an image says about it, everything may be left out; and what the house adds.
+
+    The house adds its elevation model and the most pixels that it takes in one scene.
+    """
 
     captured_at: datetime | None = None
     sensor: str | None = None
@@ -60,6 +64,7 @@ class Told:
     hfov_deg: float | None = None
     utc_offset: timedelta | None = None
     terrain: Terrain | None = field(default=None, compare=False)
+    most_pixels: int = limit("raster.pixels")
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
     guests = [room.admit(path) for path in files]
     reports = room.inspect(guests)
     for report in reports:
-        judge(report)
+        judge(report, most_pixels=told.most_pixels)
     photos = sum(_is_photo(report) for report in reports)
     if len(guests) > 1 and photos < len(guests):
         raise invalid("frame.mixed", "frame.mixed", measured=photos, required=len(guests))
@@ -128,7 +133,7 @@ def _is_photo(report: HeaderReport) -> bool:
 
 
 def _from_image(guest: Guest, report: HeaderReport, told: Told) -> Placed:
-    place = locate(report)
+    place = locate(report, most_pixels=told.most_pixels)
     captured_at = told.captured_at or _tagged_time(report)
     sensor = told.sensor or (SATELLITE if place.gsd_m >= _SATELLITE_FROM_M else AERIAL)
     return Placed(
@@ -151,7 +156,7 @@ def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told:
         pose_of(report, guest.name, hfov_deg=told.hfov_deg, utc_offset=told.utc_offset, terrain=told.terrain)
         for report, guest in zip(reports, guests, strict=True)
     ]
-    plan = plan_mosaic(reports, poses)
+    plan = plan_mosaic(reports, poses, most_pixels=told.most_pixels)
     # The order in which photos are named on a command line must not make another scene of them.
     identity = hashlib.sha256("\n".join(sorted(guest.sha256 for guest in guests)).encode()).hexdigest()
     return Placed(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS as RasterCRS
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import Resampling, reproject
@@ -31,10 +32,14 @@ from sensing.header import Driver, GroundPoint, HeaderReport
 from sensing.mask import ZoneBurner, validity
 
 _FRAME_CACHE_BYTES = 512 << 20
+_LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 256 << 20, 768 << 20
 _TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
 _TAG_LENGTH = 200
 _NAME_LENGTH = 80
 _OWN_TYPES = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}
+
+
+_Pixels = tuple[NDArray[Any], NDArray[np.bool_]]
 
 
 class Unreadable(Exception):
@@ -72,6 +77,10 @@ def _header(path: Path, driver: Driver, isolation: str) -> HeaderReport:
                 "gcps": tuple(GroundPoint(row=p.row, col=p.col, x=p.x, y=p.y) for p in points),
                 "gcp_crs_wkt": points_crs.to_wkt() if points and points_crs else None,
                 "has_rpc": source.rpcs is not None,
+                "scales": source.scales,
+                "offsets": source.offsets,
+                "palette": _is_painted(source),
+                "block_bytes": _block_bytes(source),
                 "nodata": tuple(None if value is None else float(value) for value in source.nodatavals),
                 "colours": tuple(colour.name for colour in source.colorinterp),
                 "tags": {k: source.tags()[k][:_TAG_LENGTH] for k in _TAGS_KEPT if k in source.tags()},
@@ -81,25 +90,46 @@ def _header(path: Path, driver: Driver, isolation: str) -> HeaderReport:
         )
 
 
+def _is_painted(source: DatasetReader) -> bool:
+    """Whether the only band holds numbers of a colour table; a table of greys leaves them what they are."""
+    if source.count != 1 or source.colorinterp[0] != ColorInterp.palette:
+        return False
+    return any(len(set(colour[:3])) > 1 for colour in source.colormap(1).values())
+
+
+def _block_bytes(source: DatasetReader) -> int:
+    """What has to be unpacked at once to read any pixel: a tile or a strip, of all bands where they lie together."""
+    together = source.count if source.interleaving == Interleaving.pixel else 1
+    rows, columns = source.block_shapes[0]
+    return int(rows * columns * np.dtype(source.dtypes[0]).itemsize * together)
+
+
 def transcode(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
     """Write our own masked copy of file 0 on the job's grid, window by window; the last line holds the counts."""
     grid = Grid.load(job["grid"])
+    report = HeaderReport.model_validate(job["report"])
     with ExitStack() as stack:
         file = job["files"][0]
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_cache_bytes(report)))
         source = stack.enter_context(rasterio.open(file["path"], driver=file["driver"]))
-        report = HeaderReport.model_validate(job["report"])
-        bands = report.data_bands
+        bands = report.own_bands
         if job["by_points"]:
             flat = Path(job["output"]).with_suffix(".flat")
             _flatten(source, report, flat)
             source = stack.enter_context(rasterio.open(flat, driver="GTiff"))
             stack.callback(flat.unlink)
-        writer = stack.enter_context(_writer(job, grid, len(bands), _common_type(report)))
+        writer = stack.enter_context(_writer(job, grid, bands, _common_type(report)))
         for window, done in windows(grid, writer.row_bytes):
             data, valid = _warped(source, grid, window) if job["by_points"] else _read(source, report, window)
             writer.write(window, data, valid)
             yield {"progress": done}
     yield {"written": writer.counts()}
+
+
+def _cache_bytes(report: HeaderReport) -> int:
+    """Room for all strips of a row of our tiles, so that a wide image is unpacked once and not once per tile."""
+    row_bytes = report.unpacked_bytes // report.height
+    return min(max(2 * BLOCK * row_bytes, _LEAST_CACHE_BYTES), _MOST_CACHE_BYTES)
 
 
 def mosaic(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
@@ -159,17 +189,37 @@ def _writer(job: dict[str, Any], grid: Grid, bands: int, dtype: str) -> Derivati
 
 def _common_type(report: HeaderReport) -> str:
     """The smallest of our own types that holds all bands; 64-bit floats become 32-bit ones."""
+    if report.palette:
+        return "uint8"
+    if report.is_scaled:
+        return "float32"
     kinds = {_OWN_TYPES.get(kind, kind) for kind in report.dtypes}
     common = np.result_type(*kinds).name
     return _OWN_TYPES.get(common, common)
 
 
-def _read(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _read(source: DatasetReader, report: HeaderReport, window: Window) -> _Pixels:
+    """The measurements of a window: colours instead of numbers of a palette, scale and offset applied."""
     raw, valid = _measured(source, report, window)
+    if report.palette:
+        return _painted(source, raw, valid)
+    if report.is_scaled:
+        bands = [band - 1 for band in report.data_bands]
+        scales, offsets = (np.array(all_of)[bands, None, None] for all_of in (report.scales, report.offsets))
+        raw = raw * scales + offsets
     return raw.astype(_common_type(report), copy=False), valid
 
 
-def _measured(source: DatasetReader, report: HeaderReport, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _painted(source: DatasetReader, raw: NDArray[Any], valid: NDArray[np.bool_]) -> _Pixels:
+    """Red, green and blue of a picture that holds numbers of its colour table; entries that it lacks are void."""
+    colours = np.zeros((max(256, int(np.iinfo(raw.dtype).max) + 1), 4), dtype=np.uint8)
+    for number, colour in source.colormap(1).items():
+        colours[number] = colour
+    painted = np.moveaxis(colours[raw[0]], 2, 0)
+    return painted[:3], valid & (painted[3] != 0)
+
+
+def _measured(source: DatasetReader, report: HeaderReport, window: Window) -> _Pixels:
     """The data bands as the file holds them, and which pixels count."""
     try:
         raw = source.read(report.data_bands, window=window)
@@ -183,24 +233,23 @@ def _measured(source: DatasetReader, report: HeaderReport, window: Window) -> tu
 
 def _has_mask_band(source: DatasetReader) -> bool:
     flags = source.mask_flag_enums[0]
-    own = rasterio.enums.MaskFlags
-    return own.per_dataset in flags and own.alpha not in flags
+    return MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
 
 
 def _flatten(source: DatasetReader, report: HeaderReport, path: Path) -> None:
     """A plain copy in the source's own pixel grid with validity as a last band, so that both are warped alike."""
     dtype = _common_type(report)
     grid = Grid("", Affine.identity(), source.width, source.height)
-    profile = {"driver": "GTiff", "count": len(report.data_bands) + 1, "dtype": dtype, "tiled": True}
+    profile = {"driver": "GTiff", "count": report.own_bands + 1, "dtype": dtype, "tiled": True, "BIGTIFF": "IF_SAFER"}
     points = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in report.gcps]
     placed = {"gcps": points, "crs": RasterCRS.from_wkt(report.gcp_crs_wkt)}
     with rasterio.open(path, "w", width=source.width, height=source.height, **profile, **placed) as flat:
-        for window, _ in windows(grid, source.width * 8 * (len(report.data_bands) + 1)):
+        for window, _ in windows(grid, source.width * 8 * (report.own_bands + 1)):
             data, valid = _read(source, report, window)
             flat.write(np.concatenate([data, valid[None].astype(dtype)]), window=window)
 
 
-def _warped(flat: DatasetReader, grid: Grid, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _warped(flat: DatasetReader, grid: Grid, window: Window) -> _Pixels:
     target = np.zeros((flat.count, int(window.height), int(window.width)), dtype=flat.dtypes[0])
     # Nearest neighbour keeps measured values as they are: nothing is blended, least of all across the rim.
     reproject(

@@ -29,6 +29,7 @@ from pydantic import ValidationError
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
+from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, invalid, too_large, violation
 from sensing.elevation import Heights
 from sensing.frames import Placement
@@ -48,6 +49,8 @@ _INSPECT_S = 20
 # A masked copy with its overviews, should nothing in it be compressible.
 _COPY_SHARE = 1.4
 _MIB = 1 << 20
+# All bands of the widest type, and the mask.
+_WIDEST_PIXEL_BYTES = 4 * limit("raster.bands") + 1
 _SPARE_BYTES = 4 * _MIB
 _SECONDS_PER_MEGAPIXEL = 3
 _ANSWER_BYTES = 64 << 20
@@ -179,7 +182,8 @@ class Quarantine:
         megapixels = grid.width * grid.height / 1e6 + 2.0 * len(guests)
         wall_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
         written: dict[str, Any] = {}
-        for line in _converse(job, guests, wall_s=wall_s, written_bytes=32 * _GIB):
+        written_bytes = max(grid.width * grid.height * _WIDEST_PIXEL_BYTES, _GIB)
+        for line in _converse(job, guests, wall_s=wall_s, written_bytes=int(written_bytes * _COPY_SHARE)):
             if "progress" in line:
                 progress(float(line["progress"]))
             written = line.get("written", written)

@@ -45,7 +45,7 @@ def ingest(
     Photos of the flight that are quarantined are left out; 409 where nothing else is left.
     """
     with _terrain(services) as terrain, services.work(actor) as work:
-        about = replace(told or Told(), terrain=terrain)
+        about = replace(told or Told(), terrain=terrain, most_pixels=services.settings.scene_pixels)
         usable = _usable(work, files, flight_id) if flight_id else files
         taken = ingest_scene(work, shelf_of(services), usable, told=about, flight_id=flight_id, progress=progress)
         if not taken.known:

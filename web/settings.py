@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.limits import limit
+
 ROOT = Path(__file__).resolve().parent.parent
 _POSTGRESQL = re.compile(r"(postgresql(\+psycopg)?|postgres)://\S+")
 
@@ -34,6 +36,9 @@ class Settings(BaseSettings):
 
     trusted_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host names, separated by commas, under which this installation answers."""
+
+    scene_pixels: int = Field(default=limit("raster.pixels"), ge=1)
+    """The most pixels that one scene may have."""
 
     sam_checkpoint: Path | None = None
     """A SAM 1 checkpoint; without it the default engine works alone."""

@@ -107,7 +107,7 @@ def test_locate__across_the_antimeridian__refused():
 
 
 def test_judge__several_faults__all_named():
-    bad = header(width=100_000, height=100_000, bands=40)
+    bad = header(width=200_000, height=200_000, bands=40)
     with pytest.raises(RuleViolation) as caught:
         judge(bad)
     assert [refusal.rule for refusal in caught.value.refusals] == ["raster.pixels", "raster.bands"]
