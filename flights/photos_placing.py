@@ -18,9 +18,9 @@ from shapely.geometry.base import BaseGeometry
 
 from flights.photos import Offset, Pose, Trail, offset_of, pose_at
 from flights.photos_files import Photo
-from flights.photos_ground import GPS_SIGMA_M, Camera, Doubt, Look, Seen, seen_by
 from flights.profile import Floats, Ground
 from geo import measure
+from geo.photo_ground import GPS_SIGMA_M, Camera, Doubt, Look, Seen, seen_by
 from geo.types import LonLat
 
 

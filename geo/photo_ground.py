@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
-from flights.profile import Ground
 from geo.measure import WGS84
 from geo.types import LonLat
 
@@ -29,6 +28,14 @@ _EDGE = 8
 _ROUNDS = 12
 # Rays flatter than this do not meet the ground at a place worth the name.
 _FLATTEST_DEG = 10.0
+
+
+class Ground(Protocol):
+    """Heights of the ground; geo.terrain.Terrain is one."""
+
+    def heights_m(self, lons: Floats, lats: Floats) -> Floats:
+        """Ground height at each place (EPSG:4326), NaN where it is not known."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,12 @@ class Doubt:
 
 def seen_by(look: Look, camera: Camera, ground: Ground, doubt: Doubt) -> Seen | None:
     """What a photo shows of the ground; None where a corner looks at the horizon."""
-    rays = _rays(look, camera)
+    side = np.linspace(-1, 1, _EDGE, endpoint=False)
+    ones = np.ones(_EDGE)
+    # Clockwise from the top left of the picture.
+    right = np.concatenate([side, ones, -side, -ones]) * camera.across
+    up = np.concatenate([ones, -side, -ones, side]) * camera.along
+    rays = rays_of(look, right, up)
     down = -rays[:, 2]
     flat = np.hypot(rays[:, 0], rays[:, 1])
     if (down <= 0).any() or np.degrees(np.arctan2(down, flat)).min() < _FLATTEST_DEG:
@@ -100,11 +112,8 @@ def seen_by(look: Look, camera: Camera, ground: Ground, doubt: Doubt) -> Seen | 
     return Seen(outline, look.alt_amsl_m - below_m, error_m, terms)
 
 
-def _rays(look: Look, camera: Camera) -> Floats:
-    """Directions to the edge of the picture, east, north, up, clockwise from its top left."""
-    side = np.linspace(-1, 1, _EDGE, endpoint=False)
-    x = np.concatenate([side, np.ones(_EDGE), -side, -np.ones(_EDGE)]) * camera.across
-    y = np.concatenate([np.ones(_EDGE), -side, -np.ones(_EDGE), side]) * camera.along
+def rays_of(look: Look, x: Floats, y: Floats) -> Floats:
+    """Directions (east, north, up in rows) to places of the picture, given as tangents to its right and up."""
     roll, pitch, yaw = (math.radians(angle) for angle in (look.roll_deg, look.pitch_deg, look.yaw_deg))
     right = x * math.cos(roll) + y * math.sin(roll)
     up = y * math.cos(roll) - x * math.sin(roll)
@@ -114,6 +123,21 @@ def _rays(look: Look, camera: Camera) -> Floats:
     east = ahead * math.sin(yaw) + right * math.cos(yaw)
     north = ahead * math.cos(yaw) - right * math.sin(yaw)
     return np.column_stack([east, north, above])
+
+
+def onto_picture(look: Look, east: Floats, north: Floats, up: Floats) -> tuple[Floats, Floats]:
+    """Where directions from the camera meet the picture, as tangents to its right and up; NaN behind the camera.
+
+    The inverse of `rays_of`, for directions of any length.
+    """
+    roll, pitch, yaw = (math.radians(angle) for angle in (look.roll_deg, look.pitch_deg, look.yaw_deg))
+    ahead = east * math.sin(yaw) + north * math.cos(yaw)
+    depth = ahead * math.cos(pitch) + up * math.sin(pitch)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = np.where(depth > 0, depth, np.nan)
+        right = (east * math.cos(yaw) - north * math.sin(yaw)) / depth
+        above = (up * math.cos(pitch) - ahead * math.sin(pitch)) / depth
+    return right * math.cos(roll) - above * math.sin(roll), above * math.cos(roll) + right * math.sin(roll)
 
 
 def _cast(
