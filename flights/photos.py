@@ -124,12 +124,17 @@ def offset_of(taken_s: Floats, releases_s: Floats) -> Offset:
     """The offset at which most photos have a release of their own; of equals the smallest.
 
     Photos in an even beat fit at many offsets; so one that leaves fewer photos alone is preferred, and else the
-    one that believes the clocks most.
+    one that believes the clocks most. Photos that no offset could bring near a release do not count.
     """
     assumed = Offset(0.0, "assumed", ASSUMED_SIGMA_S, 0)
     if len(taken_s) < _FEWEST or len(releases_s) < _FEWEST:
         return assumed
-    taken, releases = np.sort(taken_s), np.sort(releases_s)
+    releases = np.sort(releases_s)
+    # A folder may hold the photos of other flights as well; at no offset do they belong to these releases.
+    near_s = (taken_s >= releases[0] - SEARCH_S) & (taken_s <= releases[-1] + SEARCH_S)
+    taken = np.sort(taken_s[near_s])
+    if len(taken) < _FEWEST:
+        return assumed
     # Any offset at which two photos fit is one at which one of the first few photos meets some release.
     candidates = (taken[: 2 * _FEWEST, None] - releases[None, :]).ravel()
     candidates = candidates[np.abs(candidates) <= SEARCH_S]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import select
 import socket
 import threading
@@ -10,7 +11,10 @@ from collections.abc import Iterator
 
 
 class FaultyLine:
-    """Forwards TCP both ways. `silent` drops every byte; `cut` closes the connection, and lets nobody in again."""
+    """Forwards TCP both ways. `silent` drops every byte; `cut` closes the connection, and lets nobody in again.
+
+    `forge` puts bytes onto the line as if the vehicle had sent them.
+    """
 
     def __init__(self, target: str) -> None:
         _, host, port = target.split(":")
@@ -20,8 +24,13 @@ class FaultyLine:
         self.silent = False
         self.cut = False
         self._alive = True
+        self._forged: queue.Queue[bytes] = queue.Queue()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def forge(self, *frames: bytes) -> None:
+        for frame in frames:
+            self._forged.put(frame)
 
     def close(self) -> None:
         self._alive = False
@@ -42,8 +51,12 @@ class FaultyLine:
                 data = ready.recv(65_536)
                 if not data:
                     return
-                if not self.silent:
-                    (far if ready is near else near).sendall(data)
+                if self.silent:
+                    continue
+                (far if ready is near else near).sendall(data)
+                # Between two whole writes of the vehicle, so that no frame of its own is torn.
+                while ready is far and not self._forged.empty():
+                    near.sendall(self._forged.get())
 
 
 @contextlib.contextmanager

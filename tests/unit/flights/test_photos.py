@@ -47,6 +47,13 @@ def test_time_offset__some_photos_lost_and_some_releases_missed__still_found():
     assert offset.seconds == pytest.approx(1.7, abs=0.02)
 
 
+def test_time_offset__photos_of_another_flight_in_the_folder__make_no_difference():
+    own = releases() + 1.7
+    offset = offset_of(np.concatenate([own - 9_000.0, own - 5_000.0, own]), releases())
+    assert (offset.source, offset.matched) == ("releases", 40)
+    assert offset.seconds == pytest.approx(1.7, abs=0.02)
+
+
 def test_time_offset__even_beat__the_smallest_that_fits():
     even = np.arange(0, 100, 2.0)
     assert offset_of(even + 0.1, even).seconds == pytest.approx(0.1, abs=0.01)
