@@ -184,12 +184,16 @@ class Identification:
         return (self._seen_at - then).total_seconds() if self._seen_at is not None and then is not None else 0.0
 
     @property
+    def news(self) -> tuple[object, ...]:
+        """What is news to whoever watches: the state, what speaks against it, the ids."""
+        return (self.state, self.reasons, *sorted(map(str, self._ids.values())))
+
+    @property
     def fixed(self) -> tuple[object, ...]:
-        """What changes seldom; where it changes, it is told at once."""
+        """All that changes seldom; where it changes, it is told at once."""
         location = self._get(Location)
         status = location.status if location else None
-        told = (self._get(OperatorId), self._get(SelfId), self._get(Module), status)
-        return (self.state, self.reasons, *sorted(map(str, self._ids.values())), *told)
+        return (*self.news, self._get(OperatorId), self._get(SelfId), self._get(Module), status)
 
     def render(self) -> dict[str, Any]:
         """All of it as a JSON object, with the place of the operator: for those who may watch the flight alone."""

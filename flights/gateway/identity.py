@@ -45,6 +45,7 @@ class IdentityWatch:
         self._tell = tell
         self._link: VehicleLink | None = None
         self._fixed: tuple[object, ...] | None = None
+        self._news: tuple[object, ...] | None = None
         self._told_at = -PLACES_EVERY_S
         self._mismatches: tuple[str, ...] = ()
 
@@ -79,15 +80,14 @@ class IdentityWatch:
             self._known.see(utc, LonLat(message.lon / 1e7, message.lat / 1e7), speed_m_s)
 
     def _tell_what_is_due(self) -> None:
-        fixed = self._known.fixed
-        changed = fixed != self._fixed
+        fixed, news = self._known.fixed, self._known.news
         # Silence is told once, also before the take-off, where no rule asks for more: there is nothing new to tell.
         is_silent = self._known.state in (State.ABSENT, State.SILENT)
         is_due = time.monotonic() - self._told_at >= PLACES_EVERY_S and not is_silent
-        if not changed and not is_due:
+        if fixed == self._fixed and not is_due:
             return
-        self._fixed, self._told_at = fixed, time.monotonic()
-        body = self._known.render() | {"changed": changed}
+        body = self._known.render() | {"changed": news != self._news}
+        self._fixed, self._news, self._told_at = fixed, news, time.monotonic()
         self._store.event(EventKind.REMOTE_ID, body)
         if self._known.reasons != self._mismatches:
             self._mismatches = self._known.reasons

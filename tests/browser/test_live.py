@@ -184,7 +184,7 @@ def test_remote_id__under_the_slider__what_stood_then(sign_in, flight):
         page.locator("#time").fill(str(second))
         expect(cell(page, "state")).to_have_text(words)
         expect(page.locator("#remote-id dl")).to_be_visible(visible=second > 30)
-    expect(cell(page, "age")).to_have_text("recorded")
+    expect(cell(page, "age")).to_have_text("10:00:00")
 
 
 def test_watch__slider__shows_that_moment(sign_in, flight):

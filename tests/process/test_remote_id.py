@@ -53,6 +53,7 @@ def test_remote_id__of_the_register__match_from_before_the_take_off_to_the_end(f
     assert {body["state"] for body in bodies} == {"match"}
     assert bodies[0]["ids"] == [{"id_type": "serial_number", "uas_id": SERIAL}]
     assert {body["status"] for body in bodies if "status" in body} == {"ground", "airborne"}
+    assert [body["changed"] for body in bodies] == [True] + [False] * (len(bodies) - 1)
     assert bodies[-1]["operator_id"] == OPERATOR
     assert max(body["apart_m"] or 0.0 for body in bodies) < 12
     assert told(flying) == []
@@ -117,7 +118,7 @@ def test_remote_id__another_serial_number_and_place__told_recorded_and_in_the_ve
     assert logged(flying)["apart_most_m"] == pytest.approx(300, abs=20)
     # It says nothing of where the aircraft flew, and what is fixed is told when it changes, not each second.
     assert flying.flight().vehicle["report"]["as_published"] is True
-    assert all(body["changed"] for body in bodies)
+    assert [body["reasons"] for body in bodies if body["changed"]] == [["serial_number"], ["serial_number", "position"]]
     assert len(bodies) < 15
 
 

@@ -116,6 +116,7 @@ def fly(services: Services, story: Story, filed: Filed, sample: Path, at: dateti
             frames=frames,
             start_at=at,
             speed_up=SPEED_UP,
+            serial_no=queries.drone_named(session, DRONE).device.serial_no,
         )
     with running(vehicle) as url:
         clock = ScaledClock(at, SPEED_UP)
@@ -136,6 +137,7 @@ def fly(services: Services, story: Story, filed: Filed, sample: Path, at: dateti
         f"{at:%Y-%m-%d %H:%M} UTC, {SPEED_UP:g} times real time",
         f"{report['fixes']} positions stored",
     )
+    _tell_identity(services, story, flown.flight)
     count = gateway_frames.ingest(house, filed.flight, frames, actor=pilot)
     with house.work(pilot) as work:
         commands.close(work, work.get(Flight, filed.flight), note=None)
@@ -143,6 +145,13 @@ def fly(services: Services, story: Story, filed: Filed, sample: Path, at: dateti
     story.tell("photos handed in, by hash", "flight closed", f"{count} photos")
     house.close()
     return Flew(filed.flight, frames, clock)
+
+
+def _tell_identity(services: Services, story: Story, number: str) -> None:
+    with services.session() as session:
+        heard = find(session, Flight, number).vehicle["report"]["remote_id"]
+    against = ", ".join(heard["spoke_against"]) or "nothing against it"
+    story.tell("Remote ID heard and held against the register", heard["state"], against)
 
 
 class _Teller:

@@ -18,7 +18,7 @@ STOP_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class SimulatedVehicle:
-    """What the simulator is started with: home (EPSG:4326, metres), ground, picture, and how time runs."""
+    """What the simulator is started with: home (EPSG:4326, metres), ground, picture, how time runs, and its name."""
 
     home_lon: float
     home_lat: float
@@ -28,6 +28,7 @@ class SimulatedVehicle:
     frames: Path
     start_at: datetime
     speed_up: float
+    serial_no: str | None = None
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def running(vehicle: SimulatedVehicle) -> Iterator[str]:
         "--frames", str(vehicle.frames),
         "--speed-up", f"{vehicle.speed_up:g}",
         "--start-time", vehicle.start_at.isoformat(),
+        *(["--remote-id", vehicle.serial_no] if vehicle.serial_no else []),
     ]  # fmt: skip
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:

@@ -199,7 +199,6 @@ def _said_of_identity() -> dict[str, Any]:
         "unfit": gettext("Its module cannot identify the aircraft: %(reason)s.", reason="{reason}"),
         "allowed": gettext("allowed %(n)s m", n="{n}"),
         "ago": gettext("%(n)s s ago", n="{n}"),
-        "recorded": gettext("recorded"),
     }
 
 

@@ -178,7 +178,7 @@ def test_silent__after_a_mismatch__the_mismatch_stays():
     assert told.state is State.MISMATCH
 
 
-def test_fixed__places_move_it_not__another_id_does():
+def test_fixed__places_move_it_not__the_operator_does__another_id_is_news():
     told = known()
     told.hear(basic("SN-1"), NOW)
     told.hear(place(), NOW)
@@ -186,8 +186,11 @@ def test_fixed__places_move_it_not__another_id_does():
     told.hear(place(east(50)), NOW)
     told.hear(System("live", east(5), None, 1, 0.0, None), NOW)
     assert told.fixed == before
+    news = told.news
+    told.hear(OperatorId("OP"), NOW)
+    assert (told.fixed != before, told.news) == (True, news)
     told.hear(basic("SN-2"), NOW)
-    assert told.fixed != before
+    assert told.news != news
 
 
 def test_notes__all_that_spoke_against_it__and_never_where_the_operator_stood():

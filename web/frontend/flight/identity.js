@@ -70,10 +70,9 @@ export function identityPanel(root, said, told, lang) {
     },
     age(live) {
       if (!shown?.body.heard_at) return;
-      const since = arrived ?? Date.parse(shown.body.heard_at);
+      const since = (live && arrived) || Date.parse(shown.body.heard_at);
       const seconds = Math.max(0, (Date.now() - since) / 1000);
-      const now = seconds < MOST_SECONDS ? said.ago.replace("{n}", seconds.toFixed(0)) : clock(since, lang);
-      put("age", live ? now : said.recorded);
+      put("age", live && seconds < MOST_SECONDS ? said.ago.replace("{n}", seconds.toFixed(0)) : clock(since, lang));
     },
   };
 }
