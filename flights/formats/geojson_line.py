@@ -21,7 +21,10 @@ from geo.geojson import parse_geometry, refuse_foreign_crs
 from geo.types import LonLat
 from schemas.refusals import invalid
 
-TYPES = frozenset({"LineString", "Feature", "FeatureCollection"})
+_OTHERS = {"Point", "MultiPoint", "MultiLineString", "Polygon", "MultiPolygon", "GeometryCollection"}
+TYPES = frozenset({"LineString", "Feature", "FeatureCollection", *_OTHERS})
+"""What GeoJSON calls its objects; a plan in any but the first three is refused by its type."""
+
 KNOWN = (Reference.TERRAIN, Reference.HOME, Reference.AMSL)
 
 
@@ -45,8 +48,8 @@ def read(document: Mapping[str, Any]) -> Plan:
     return Plan(items, home, source="GeoJSON", speed_mps=speed_mps, hfov_deg=hfov_deg, assumed=assumed)
 
 
-def _one_line(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], str]:
-    """The geometry object of the only line, its properties, and the path to it."""
+def _one_line(document: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any], str]:
+    """What stands for the geometry of the only line, its properties, and the path to it."""
     kind, path = document.get("type"), ""
     if kind == "FeatureCollection":
         features = fields.array(document.get("features"), "features")
@@ -58,7 +61,7 @@ def _one_line(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[s
         return document, {}, path.rstrip(".")
     properties = document.get("properties")
     held = {} if properties is None else fields.mapping(properties, f"{path}properties")
-    return fields.mapping(document.get("geometry"), f"{path}geometry"), held, f"{path}geometry"
+    return document.get("geometry"), held, f"{path}geometry"
 
 
 def _heights(
@@ -66,13 +69,15 @@ def _heights(
 ) -> tuple[list[float | None], Frame, tuple[Assumed, ...]]:
     given = properties.get("alt_agl_m")
     alt_agl_m = None if given is None else fields.altitude_m(given, "properties.alt_agl_m")
+    frame, assumed = _frame(properties.get("alt_frame"))
     # Mapping tools write a third ordinate of 0 for lines without heights; nobody flies at 0 m.
     if len(positions[0]) == 3 and any(position[2] for position in positions):
         if alt_agl_m is not None:
             raise invalid("plan.height_twice")
         heights = [fields.altitude_m(p[2], f"coordinates[{i}]") for i, p in enumerate(positions)]
-        frame, assumed = _frame(properties.get("alt_frame"))
         return [*heights], frame, assumed
+    if alt_agl_m is not None and frame is not Frame.GLOBAL_TERRAIN_ALT:
+        raise fields.wrong("properties.alt_frame", properties["alt_frame"], Reference.TERRAIN)
     return [alt_agl_m] * len(positions), Frame.GLOBAL_TERRAIN_ALT, ()
 
 
@@ -98,7 +103,7 @@ def _home(value: object) -> Home | None:
     position = fields.array(value, path)
     if len(position) not in (2, 3):
         raise fields.wrong(path, position, "[lon, lat], [lon, lat, amsl]")
-    at = fields.place(position[1], position[0], path)
+    at = fields.place(position[1], position[0], path, lat_first=False)
     return Home(at, fields.altitude_m(position[2], f"{path}[2]") if len(position) == 3 else None)
 
 

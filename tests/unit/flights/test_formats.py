@@ -247,10 +247,20 @@ class TestGeoJson:
                 "geometry.type",
             ),
             (b'{"type":"LineString","coordinates":[[1,1],[1,NaN]]}', "geometry.not_finite"),
+            (line(R1, alt_frame="msl"), "plan.field"),
+            (line(R1, alt_agl_m=90, alt_frame="amsl"), "plan.field"),
+            (b'{"type":"Polygon"}', "geometry.type"),
+            (b'{"type":"GeometryCollection","geometries":[]}', "geometry.type"),
+            (b'{"type":"Feature","geometry":{"type":"Circle"}}', "geometry.type"),
+            (b'{"type":"Feature","geometry":null}', "geometry.empty"),
+            (b'{"type":"Feature","geometry":"LINESTRING(0 0,1 1)"}', "geometry.format"),
         ],
     )
     def test_faulty_line__refused(self, data, rule):
         assert refused(data).refusals[0].rule == rule
+
+    def test_home_latitude_first__told_that_longitude_comes_first(self):
+        assert "longitude first" in refused(line(R1, home=[23.125, 113.255])).refusals[0].fix()
 
     def test_collection_of_one__read(self):
         feature = json.loads(line(R1, alt_agl_m=100))
@@ -265,7 +275,6 @@ class TestGeoJson:
         b"<gpx/>",
         b"\x00\x01",
         b"[]",
-        b'{"type":"Polygon"}',
         b'{"a":1}',
         b'{"fileType":"Params"}',
     ],
@@ -297,7 +306,7 @@ def test_same_route_in_three_formats__one_digest():
         (wpl(HOME, "1 0 3 16 0 0 0 0 23 113 50"), "11 列，格式要求每行 12 列"),
         (qgc(qgc_item(params=(0, 0, 0, None, "23.1", 113.2, 50))), '为 "23.1"，格式要求为数字'),
         (qgc(qgc_item(params=(0, 0, 0))), "为 [...]，格式要求为含 7 个元素的列表"),
-        (b'{"type": "Feature", "properties": {}, "geometry": null}', "为 null，格式要求为对象"),
+        (b'{"type": "FeatureCollection", "features": [null]}', "为 null，格式要求为对象"),
     ],
 )
 def test_value_that_the_format_does_not_have__said_in_chinese_throughout(data, words):
