@@ -22,8 +22,8 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 5.0
 # A connection that held for so long was a good one: the next pause is short again.
 GOOD_AFTER_S = 30.0
-# A gateway that closes at once what it has greeted does not let this relay in.
-AT_ONCE_S = 2.0
+# A gateway that closes at once what it has greeted does not let this relay in; until then it is not called connected.
+AT_ONCE_S = 1.0
 # An aircraft that was silent for so long may have got another address from its network.
 LOOK_AROUND_AFTER_S = 10.0
 _V2, _V1 = 0xFD, 0xFE
@@ -86,13 +86,20 @@ def _call(relay: Relay, context: ssl.SSLContext, aircraft: Aircraft, tell: Tell,
         socket.create_connection((relay.host, relay.port), CONNECT_TIMEOUT_S) as plain,
         context.wrap_socket(plain, server_hostname=GATEWAY_NAME) as line,
     ):
-        began = time.monotonic()
-        tell("connected", f"{relay.host}:{relay.port}")
+        let_in_at, is_let_in = time.monotonic() + AT_ONCE_S, False
+
+        def over() -> bool:
+            nonlocal is_let_in
+            if not is_let_in and time.monotonic() >= let_in_at:
+                is_let_in = True
+                tell("connected", f"{relay.host}:{relay.port}")
+            return ended()
+
         aircraft.begin()
         try:
-            pump(line, aircraft, ended)
+            pump(line, aircraft, over)
         except LineLost as lost:
-            if time.monotonic() - began > AT_ONCE_S:
+            if is_let_in:
                 raise
             tell("refused", str(lost))
 

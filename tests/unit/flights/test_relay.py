@@ -96,8 +96,9 @@ def aircraft():
 
 
 @pytest.fixture
-def relay(aircraft, credential):
+def relay(aircraft, credential, monkeypatch):
     """`relay(port)` runs one until the test ends; what it told is in `relay.told`."""
+    monkeypatch.setattr(client, "AT_ONCE_S", 0.0)
     ended, threads, told = threading.Event(), [], []
 
     def start(port, url=None):
@@ -239,7 +240,6 @@ def test_relay__another_relay_as_gateway__is_not_believed(tmp_path, authority, c
 
 def test_gateway__revoked_while_connected__is_cut(authority, now, relay, monkeypatch):
     monkeypatch.setattr(server, "ASK_AGAIN_S", 0.05)
-    monkeypatch.setattr(client, "AT_ONCE_S", 0.0)
     good = threading.Event()
     good.set()
     opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: good.is_set())
@@ -252,8 +252,7 @@ def test_gateway__revoked_while_connected__is_cut(authority, now, relay, monkeyp
         opened.close()
 
 
-def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay, monkeypatch):
-    monkeypatch.setattr(client, "AT_ONCE_S", 0.0)
+def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay):
     relay(pipe.port, "udpout:127.0.0.1:9")
     assert soon(lambda: "connected" in words(relay))
     relay(pipe.port, "udpout:127.0.0.1:9")
@@ -332,11 +331,12 @@ def test_line__silent_for_an_hour__is_kept__and_a_dead_one_is_noticed_by_the_ker
         assert asks_s <= pump.DEAD_AFTER_S
 
 
-def test_relay__not_let_in__is_told_so(authority, now, relay):
+def test_relay__not_let_in__is_told_so_and_never_called_connected(authority, now, relay, monkeypatch):
+    monkeypatch.setattr(client, "AT_ONCE_S", 2.0)
     opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: False)
     try:
         relay(opened.port)
-        assert soon(lambda: "refused" in words(relay))
+        assert soon(lambda: words(relay) == ["refused"])
     finally:
         opened.close()
 
