@@ -27,12 +27,6 @@ from schemas.tables import FlightEvent
 
 CHANGES_EVERY_S = 1.0
 PLACES_EVERY_S = 5.0
-REASONS = {
-    "serial_number": {"en": "serial number", "zh": "序列号"},
-    "registration": {"en": "registration mark", "zh": "登记标志"},
-    "position": {"en": "position", "zh": "位置"},
-    "time": {"en": "time", "zh": "时间"},
-}
 
 
 class IdentityWatch:
@@ -92,8 +86,8 @@ class IdentityWatch:
         if self._known.reasons != self._mismatches:
             self._mismatches = self._known.reasons
             if self._mismatches:
-                words = {lang: ", ".join(REASONS[one][lang] for one in self._mismatches) for lang in ("en", "zh")}
-                self._tell(Step.REMOTE_ID, body | {"reasons": words["en"], "reasons_zh": words["zh"]})
+                reasons = ", ".join(self._mismatches).replace("_", " ")
+                self._tell(Step.REMOTE_ID, body | {"reasons": reasons})
 
 
 def identity_notes(session: Session, flight_id: uuid.UUID) -> dict[str, Any]:

@@ -59,7 +59,7 @@ WORDS = {
         "resumed": "已重新接管；自 {since} 起记录有缺口。",
         "link": "链路 {stage}：静默 {silence_s:.0f} 秒。",
         "order": "指令 {order}：{outcome}。",
-        "remote_id": "远程识别与本机不符：{reasons_zh}。",
+        "remote_id": "远程识别与本机不符：{reasons}。",
         "ordered_now": "已下达 {order}；用 skywarden flight orders {flight} 查看结果。",
         "ended": "结束：{outcome}。",
         "stopping": "正在停止：未起飞则不再起飞，已起飞则召回。再次按 Ctrl-C 将断开链路。",
