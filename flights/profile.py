@@ -317,14 +317,17 @@ def _upright(here: LonLat, there: LonLat) -> tuple[LonLat, LonLat]:
 
 
 def _kinds(way: Walk, stops: Sequence[Stop]) -> list[LegKind]:
-    """What each leg is for; where the plan switches its camera, the route is where the camera is on."""
+    """What each leg is for; where the plan switches its camera, the route is where the camera is on.
+
+    The way back is none of it, whether or not the camera has been switched off before.
+    """
     ends = range(1, len(stops))
-    if way.has_camera:
-        on = [index for index in ends if stops[index].camera_on]
+    last = len(stops) - (2 if stops[-1].command in _WAY_BACK else 1)
+    on = [index for index in ends if stops[index].camera_on and index <= last] if way.has_camera else []
+    if on:
         first, last = on[0], on[-1]
     else:
         first = next((i for i in ends if stops[i].command is not Command.NAV_TAKEOFF), len(stops)) + 1
-        last = len(stops) - (2 if stops[-1].command in _WAY_BACK else 1)
     return [LegKind.TRANSIT if index < first else LegKind.ROUTE if index <= last else LegKind.RETURN for index in ends]
 
 

@@ -191,8 +191,13 @@ def _carry_out(state: _State, number: int, item: PlanItem) -> None:
         state.speed_mps = item.params[1]
     elif command in _CAMERA_EVERY:
         state.camera_on = (item.params[0] or 0.0) > 0
-    elif command in _CAMERA_ON or command in _CAMERA_OFF:
+    elif (command in _CAMERA_ON and not _is_one_photo(item)) or command in _CAMERA_OFF:
         state.camera_on = command in _CAMERA_ON
+
+
+def _is_one_photo(item: PlanItem) -> bool:
+    """Whether a single photo is asked for, which leaves the camera as it was before."""
+    return item.command is Command.IMAGE_START_CAPTURE and item.params[2] == 1
 
 
 def _look(item: PlanItem) -> _Look:

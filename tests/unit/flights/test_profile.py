@@ -55,6 +55,19 @@ class TestLegs:
         kinds = [t.kind for t in path(TAKEOFF, to(A), on, to(B), off, to(C), RTL).tracks]
         assert kinds == [LegKind.TRANSIT, LegKind.ROUTE, LegKind.RETURN, LegKind.RETURN]
 
+    @pytest.mark.parametrize("start", [Command.VIDEO_START_CAPTURE, Command.DO_SET_CAM_TRIGG_DIST])
+    def test_camera_never_switched_off__the_way_back_is_no_part_of_the_route(self, start):
+        kinds = [t.kind for t in path(TAKEOFF, to(A), do(start, 25.0), to(B), to(C), RTL).tracks]
+        assert kinds == [LegKind.TRANSIT, LegKind.ROUTE, LegKind.ROUTE, LegKind.RETURN]
+
+    def test_single_photos_at_waypoints__the_route_is_what_it_is_without_them(self):
+        photo = do(Command.IMAGE_START_CAPTURE, 0.0, 0.0, 1.0)
+        plain, photographed = (
+            path(TAKEOFF, to(A), to(B), to(C), RTL),
+            path(TAKEOFF, to(A), photo, to(B), photo, to(C), RTL),
+        )
+        assert [t.kind for t in photographed.tracks] == [t.kind for t in plain.tracks]
+
     def test_no_return_in_the_plan__one_is_assumed_and_said(self):
         found = path(TAKEOFF, to(A), to(B))
         assert found.tracks[-1].kind is LegKind.RETURN
