@@ -5,6 +5,7 @@ Every function takes a unit of work and leaves the commit to the edge.
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from geo.zones import MOST_BUFFER_M
-from schemas.refusals import Refusal, conflict, invalid, refuse
+from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import (
     SRID,
@@ -26,6 +27,7 @@ from schemas.tables import (
     Detection,
     Flight,
     FlightFrame,
+    Label,
     Person,
     PrivacyZone,
     Scene,
@@ -34,6 +36,7 @@ from schemas.tables import (
 from sensing import rows
 from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
+from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
 from sensing.mask import Zone, grown, within_reach
 from sensing.places import authority_at, item_for
 from sensing.quarantine import Progress, Quarantine, quarantine
@@ -48,6 +51,8 @@ _SLACK_SHARE = 1e-6
 _CLOCK_ERROR = timedelta(days=2)
 # Two passes over one scene, even of different engines, drew the same thing when they share more than half of it.
 _SAME_FINDING_IOU = 0.5
+# What a decision about a find teaches; one that is left open teaches nothing.
+_TEACHES = {"confirm": ACCEPT, "reject": REJECT}
 
 
 @dataclass(frozen=True)
@@ -351,3 +356,21 @@ def _decide(work: Work, detection_id: str, what: tuple[str, str], seen: int | No
     detection.decided_at = work.now
     detection.reason = reason.strip()
     return detection
+    if transition in _TEACHES and work.actor.person_id is not None:
+        work.session.add(of_decision(detection, _TEACHES[transition], (work.actor.person_id, reason)))
+
+
+def redraw_detection(work: Work, detection_id: str, shape: shapely.Polygon, reason: str) -> Label:
+    """An officer's own outline of a find, kept beside the engine's, which stays as it was recorded (GD-30.1)."""
+    detection = work.get(Detection, detection_id)
+    refusals = work.check(detection, ["GD-30.1:officer_qualified", "state.reason:given"], reason=reason)
+    if not shapely.intersects(shape, to_shape(detection.geom)):
+        elsewhere = "detection.redrawn_elsewhere"
+        refusals.append(refuse(elsewhere, elsewhere, measured=detection.public_id))
+    if refusals or work.actor.person_id is None:
+        raise RuleViolation(Kind.CONFLICT, refusals)
+    label = of_decision(detection, EDIT, (work.actor.person_id, reason), shape)
+    work.session.add(label)
+    outline = hashlib.sha256(shapely.to_wkb(shape)).hexdigest()
+    work.record("detection.redraw", "detection", detection.id, {"label": label.public_id, "outline_sha256": outline})
+    return label

@@ -24,6 +24,7 @@ from schemas.tables import (
     SegmentationRun,
     SupervisionItem,
 )
+from sensing.learn import guards as learn
 
 ENFORCEMENT = "enforcement"
 # From landing on, a flight's captures exist; before that nobody knows where the aircraft was.
@@ -141,4 +142,5 @@ GUARDS: dict[str, Guard] = {
     "LX-17:deadline_set": deadline_set,
     "LX-17:verified_by_image_or_visit": verified_by_image_or_visit,
     "LX-2:receiving_unit_accepts": receiving_unit_accepts,
+    **learn.GUARDS,
 }

@@ -5,6 +5,7 @@ from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Sign
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationRun
+from schemas.tables.learning import Label, ModelVersion
 from schemas.tables.patrols import AirspaceClearance, InspectionPlan, PatrolArea, PatrolRoute
 from schemas.tables.people import LoginAttempt, Person, Qualification, RoleAssignment, WebSession
 from schemas.tables.places import (
@@ -50,8 +51,10 @@ __all__ = [
     "ImportBatch",
     "InspectionPlan",
     "Installation",
+    "Label",
     "LegalBasis",
     "LoginAttempt",
+    "ModelVersion",
     "Origin",
     "PatrolArea",
     "PatrolRoute",

@@ -72,6 +72,9 @@ class SegmentationRun(Identified, Recorded, Base):
     coverage: Mapped[dict[str, Any]] = mapped_column(default=dict)  # km2 analysed, nodata, privacy
     refused_kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     runtime_s: Mapped[float]
+    # Models that were applied; the database takes approved ones alone.
+    pixel_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))
+    object_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))
 
     derivative: Mapped[Derivative] = relationship(foreign_keys=[derivative_id])
 
