@@ -104,6 +104,7 @@ class _State:
     speed_mps: float | None = None
     look: _Look = _Look()
     condition: Command | None = None
+    wait_s: float = 0.0
     stops: list[Stop] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
@@ -184,15 +185,23 @@ def _carry_out(state: _State, number: int, item: PlanItem) -> None:
         _go(state, number, item)
     elif command in _LOOKS:
         state.look = _look(item)
-    elif command is Command.NAV_DELAY and state.stops:
-        last = state.stops[-1]
-        state.stops[-1] = replace(last, hover_s=last.hover_s + max(item.params[0] or 0.0, 0.0))
+    elif command is Command.NAV_DELAY:
+        _wait(state, max(item.params[0] or 0.0, 0.0))
     elif command is Command.DO_CHANGE_SPEED and (item.params[1] or 0.0) > 0:
         state.speed_mps = item.params[1]
     elif command in _CAMERA_EVERY:
         state.camera_on = (item.params[0] or 0.0) > 0
     elif (command in _CAMERA_ON and not _is_one_photo(item)) or command in _CAMERA_OFF:
         state.camera_on = command in _CAMERA_ON
+
+
+def _wait(state: _State, seconds: float) -> None:
+    """Waits where the aircraft is; what it waits before it flies anywhere belongs to its first place."""
+    if not state.stops:
+        state.wait_s += seconds
+        return
+    last = state.stops[-1]
+    state.stops[-1] = replace(last, hover_s=last.hover_s + seconds)
 
 
 def _is_one_photo(item: PlanItem) -> bool:
@@ -231,6 +240,8 @@ def _go(state: _State, number: int, item: PlanItem) -> None:
             state.reference, state.alt_m = item.frame.reference, item.alt_m
     state.stops.append(_stop(state, at, item))
     state.at = at
+    waited_s, state.wait_s = state.wait_s, 0.0
+    _wait(state, waited_s)
 
 
 def _stop(state: _State, at: LonLat, item: PlanItem) -> Stop:

@@ -218,6 +218,11 @@ class TestTime:
         back_m = measure.distance_m(B, HOME.at)
         assert found.duration_s(10.0) == pytest.approx(out_m / 10 + (along_m + back_m) / 2 + 35)
 
+    def test_wait_before_take_off__counts(self):
+        waiting = path(do(Command.NAV_DELAY, 600.0), TAKEOFF, to(A), RTL)
+        assert waiting.duration_s(10.0) - path(TAKEOFF, to(A), RTL).duration_s(10.0) == pytest.approx(600)
+        assert waiting.times_s(10.0)[0][0] == pytest.approx(600), "and nobody is anywhere before"
+
     def test_walk__has_no_speed_where_the_plan_gives_none(self):
         assert {stop.speed_mps for stop in walk(Plan((TAKEOFF, to(A)), HOME)).stops} == {None}
 
