@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import ssl
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -81,7 +82,8 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        write_private(self._path("authority"), _pem(key) + _pem_of(certificate))
+        # Gateways that start together found it together: the first one counts for all.
+        write_private(self._path("authority"), _pem(key) + _pem_of(certificate), replaces=False)
 
     def _issue(self, name: str, now: datetime, expires_at: datetime, use: x509.ObjectIdentifier) -> Issued:
         held = self._path("authority").read_bytes()
@@ -121,20 +123,22 @@ def relay_context(credential: Path) -> ssl.SSLContext:
     return context
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that this account alone reads, whole or not at all."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+def write_private(path: Path, content: bytes, *, replaces: bool = True) -> None:
+    """Writes a file that this account alone reads, whole or not at all; without `replaces` one that is there stays."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        raise
+        if replaces:
+            fresh.replace(path)
+        else:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _builder(
