@@ -355,9 +355,9 @@ def _decide(work: Work, detection_id: str, what: tuple[str, str], seen: int | No
     detection.decided_by = work.actor.person_id
     detection.decided_at = work.now
     detection.reason = reason.strip()
-    return detection
     if transition in _TEACHES and work.actor.person_id is not None:
         work.session.add(of_decision(detection, _TEACHES[transition], (work.actor.person_id, reason)))
+    return detection
 
 
 def redraw_detection(work: Work, detection_id: str, shape: shapely.Polygon, reason: str) -> Label:
