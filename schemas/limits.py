@@ -24,6 +24,7 @@ LIMITS: dict[str, Limit] = {
     "geometry.min_area": Limit(1, "m2", "smaller polygons are slivers", "reliability.md 5 row 20"),
     "plan.bytes": Limit(8 << 20, "bytes", "one plan file", "as json.bytes"),
     "plan.items": Limit(2_000, "items", "three times what an autopilot stores", "facts/flights.md 9"),
+    "plan.rally": Limit(50, "points", "each is judged as a way home from everywhere; boards store fewer", "measured"),
     "xml.depth": Limit(40, "levels", "a deeper document is not a plan", "as json.depth"),
     "xml.elements": Limit(200_000, "elements", "plan.items waypoints of 100 elements each", "inferred"),
     "archive.entries": Limit(200, "entries", "a plan and its pictures", "our choice"),

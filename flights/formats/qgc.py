@@ -261,6 +261,8 @@ def _rally(value: object) -> tuple[RallyPoint, ...]:
     if _is_empty(document):
         return ()
     fields.version(document.get("version"), "rallyPoints.version", 2)
+    said = fields.array(document.get("points", []), "rallyPoints.points")
+    fields.refuse_many(len(said), "plan.rally", "plan.too_many_rally")
     faults = Faults()
     points = _each(document, "rallyPoints", "points", _rally_point, faults)
     faults.raise_any()

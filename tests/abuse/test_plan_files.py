@@ -3,12 +3,15 @@
 import json
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from flights.formats import read_plan
+from flights.model import RallyPoint
 from flights.precheck import check_plan
 from flights.situation import Options
+from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from tests.situations import drawn, local, situation
@@ -53,6 +56,11 @@ HOSTILE = {
     "fence as text": (qgc(json.dumps([ITEM]), fence='"none"'), 422),
     "fence of nulls": (
         qgc(json.dumps([ITEM]), fence='{"version":2,"circles":[null],"polygons":[{"version":1}]}'),
+        422,
+    ),
+    "rally points without end": (
+        f'{{"fileType":"Plan","version":1,"mission":{{"version":2,"items":[{json.dumps(ITEM)}]}},'
+        f'"rallyPoints":{{"version":2,"points":{json.dumps([[23.1, 113.2, 30]] * 2_000)}}}}}'.encode(),
         422,
     ),
     "type as array": (b'{"type":["LineString"]}', 415),
@@ -115,6 +123,16 @@ def test_place_that_is_no_number__refused_as_one_with_its_path(document, number)
 
 def test_largest_plan__read():
     assert len(read_plan(many(limit("plan.items"))).items) == limit("plan.items")
+
+
+def test_plan_with_as_many_rally_points_as_are_read__judged_in_seconds():
+    dice = random.Random(1)
+    line = [(113.25 + 0.04 * (n % 2), 23.12 + 0.0005 * n) for n in range(40)]
+    points = [LonLat(113.25 + 0.04 * dice.random(), 23.12 + 0.02 * dice.random()) for _ in range(limit("plan.rally"))]
+    plan = replace(drawn(line), rally=tuple(RallyPoint(at, 50.0) for at in points))
+    began = time.perf_counter()
+    check_plan(plan, situation(), at=local(), options=Options())
+    assert time.perf_counter() - began < 10
 
 
 def test_plan_that_crosses_itself_a_million_times__judged_in_seconds():
