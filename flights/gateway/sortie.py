@@ -49,6 +49,7 @@ class Sortie:
     identity: IdentityWatch = field(init=False)
     link: VehicleLink = field(init=False)
     connected: bool = field(default=False, init=False)
+    uid: str | None = field(default=None, init=False)
     in_vehicle_time: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +91,7 @@ class Sortie:
         with self.vehicle_may_refuse(pilot):
             self.require_own_aircraft()
             prepared = sequence.prepare(self.link, self.brief.orders)
+        self.uid = prepared.record["uid"]
         read_back = commands.ReadBack(
             mission_digest=prepared.mission.digest, fence_digest=prepared.fence.digest, vehicle=prepared.record
         )
@@ -109,6 +111,7 @@ class Sortie:
             record = sequence.identify(self.link)
             sequence.request_streams(self.link)
             self.require_published()
+        self.uid = record["uid"]
         self.say(Step.PREPARED, {"mission_digest": self.brief.mission_digest, **record})
 
     def require_published(self) -> None:
@@ -170,7 +173,8 @@ class Sortie:
         It stands at the published take-off place, also when it goes on after a landing: ArduCopter takes the place of
         arming for its home, and all heights of the mission are above that.
         """
-        wanted = self.brief.orders.wanted(keeps_rally=bool(sequence.identify(self.link)["keeps_rally"]))
+        keeps_rally = bool(sequence.identify(self.link)["keeps_rally"])
+        wanted = self.brief.orders.wanted(keeps_rally=keeps_rally, uid=self.uid)
         return replace(wanted, system_id=self.brief.system_id, tolerance_m=self.brief.judge.tolerance_m)
 
     @contextlib.contextmanager

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from flights.conformance import Report
-from flights.link.sequence import End
 from schemas.refusals import RuleViolation
 
 
@@ -87,11 +86,6 @@ class Ending:
     reason: str | None
     pictures: int
     item: int = 0
-
-    @classmethod
-    def of(cls, end: End) -> Ending:
-        """The same, of what the sequence says."""
-        return cls(Outcome(end.outcome), end.reason, end.pictures)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How an ArduCopter is made to fly a list of items: prepare, wait, start, follow, or turn it back.
+"""How an ArduCopter is made to fly a list of items: prepare, wait, arm, start, or call it back.
 
 Nothing here knows the law or the database: the gateway decides whether, this module does how. The order
 is the one that real ArduCopter 4.5 and 4.6 accept; all limits on waiting are in the vehicle's own time.
@@ -7,23 +7,19 @@ is the one that real ArduCopter 4.5 and 4.6 accept; all limits on waiting are in
 from __future__ import annotations
 
 import contextlib
-import queue
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.link import gate
 from flights.link.commands import message_interval
 from flights.link.errors import VehicleRefused
 from flights.link.fence import MARGIN_M
 from flights.link.gate import HOME_TOLERANCE_M, Wanted, ask
 from flights.link.items import ListKind
 from flights.link.mission import ReadBack
-from flights.link.resume import Resumed, set_current, start_at
-from flights.link.telemetry import Sample
+from flights.link.resume import set_current
 from flights.link.vehicle import VehicleLink
 from flights.model import Frame, WireItem
 from flights.ways import RTL_ALT_M
@@ -32,7 +28,6 @@ from schemas.refusals import RuleViolation
 
 READY_LIMIT_S = 240.0
 MODE_LIMIT_S = 20.0
-RETURN_LIMIT_S = 1_800.0
 
 # Seconds between two messages of a kind; ArduPilot sends none of them until it is asked.
 STREAMS: Mapping[int, float] = {
@@ -55,13 +50,6 @@ FENCE_ACTION_RETURN = 1.0
 # and would turn every longer patrol back.
 FENCE_TYPE_ALTITUDE_AND_POLYGONS = 5.0
 FENCE_TYPE_FLOOR = 8.0
-
-
-class Outcome(StrEnum):
-    """How a flight ended."""
-
-    LANDED = "landed"
-    ABORTED = "aborted"
 
 
 @dataclass(frozen=True)
@@ -143,15 +131,6 @@ class Prepared:
     rally: ReadBack | None = None
 
 
-@dataclass(frozen=True)
-class End:
-    """How the flight ended, and why when it was not as planned."""
-
-    outcome: Outcome
-    reason: str | None
-    pictures: int
-
-
 def identify(link: VehicleLink) -> dict[str, Any]:
     """Firmware, board and abilities of the vehicle; raises VehicleRefused `link.capability`."""
     version = ask(link, "AUTOPILOT_VERSION", mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION)
@@ -217,14 +196,6 @@ def prepare(link: VehicleLink, orders: Orders) -> Prepared:
     return Prepared(held[ListKind.MISSION], held[ListKind.FENCE], record, orders, wanted, held.get(ListKind.RALLY))
 
 
-def verify(link: VehicleLink, prepared: Prepared) -> None:
-    """The gate before arming: asks the vehicle for everything again and raises VehicleRefused with all that fails.
-
-    Whatever changed since the upload, by whatever door, is found here (flights/link/gate.py).
-    """
-    gate.require(link, prepared.wanted)
-
-
 def wait_ready(link: VehicleLink, still_wanted: Callable[[], None] = lambda: None) -> None:
     """Waits until the vehicle knows where it is and its own checks pass; raises `link.not_ready`.
 
@@ -267,16 +238,6 @@ def start(link: VehicleLink) -> None:
     link.wait(lambda: link.vehicle.mode.name == "AUTO", MODE_LIMIT_S, "link.not_started")
 
 
-def resume(link: VehicleLink, prepared: Prepared, seq: int) -> Resumed:
-    """Flies on after a landing on the way: the mission that was prepared, from the corner before item `seq`.
-
-    Nothing is uploaded. The gate is passed again, and the same digest is what flies (flights/link/resume.py).
-    """
-    verify(link, prepared)
-    arm(link)
-    return start_at(link, prepared.orders.mission, seq)
-
-
 def _rewind(link: VehicleLink) -> None:
     """Has the mission start afresh and compares: a copy of an older first item may otherwise be flown.
 
@@ -311,52 +272,3 @@ def call_off(link: VehicleLink) -> None:
         return_home(link)
     if link.telemetry.landed_state == mavlink.MAV_LANDED_STATE_ON_GROUND:
         disarm(link)
-
-
-def follow(
-    link: VehicleLink, orders: Orders, on_sample: Callable[[Sample], None], stop: Callable[[], str | None]
-) -> End:
-    """Follows the flight until it has landed and disarmed, handing over every position in order.
-
-    `stop` is asked all the time; the reason it returns turns the aircraft back. So does a flight that
-    takes longer than `orders.longest_s`. Raises LinkLost when the vehicle falls silent.
-    """
-    telemetry, reason = link.telemetry, None
-    started_s, breaches = telemetry.vehicle_s or 0.0, telemetry.breach_count
-    # Long after the return was ordered there is nothing more to wait for; a person has to look.
-    limit_s = orders.longest_s + RETURN_LIMIT_S
-    while not _is_down(link):
-        link.check_line()
-        _hand_over(link, on_sample)
-        flown_s = (telemetry.vehicle_s or 0.0) - started_s
-        wish = stop() or ("overdue" if flown_s > orders.longest_s else None)
-        if wish is not None and reason is None:
-            reason = wish
-            return_home(link)
-        if flown_s > limit_s:
-            raise VehicleRefused.because("link.overdue", measured=f"{flown_s:.0f} s")
-    while not telemetry.samples.empty():
-        _hand_over(link, on_sample)
-    if reason is None and telemetry.breach_count > breaches:
-        reason = "fence_breach"
-    reason = reason or _own_reason(link, orders)
-    return End(Outcome.ABORTED if reason else Outcome.LANDED, reason, telemetry.pictures)
-
-
-def _hand_over(link: VehicleLink, on_sample: Callable[[Sample], None]) -> None:
-    with contextlib.suppress(queue.Empty):
-        on_sample(link.telemetry.samples.get(timeout=0.1))
-
-
-def _is_down(link: VehicleLink) -> bool:
-    down = (mavlink.MAV_LANDED_STATE_ON_GROUND, mavlink.MAV_LANDED_STATE_UNDEFINED)
-    return link.telemetry.landed_state in down and not link.vehicle.armed
-
-
-def _own_reason(link: VehicleLink, orders: Orders) -> str | None:
-    """Why the vehicle itself ended the flight early, None when it flew the mission to the end."""
-    if link.telemetry.rebooted:
-        return "reboot"
-    last_place = max((seq for seq, item in enumerate(orders.mission, 1) if item.x or item.y), default=0)
-    got_there = last_place in link.telemetry.reached or link.telemetry.furthest_seq > last_place
-    return None if got_there or not last_place else "ended_early"

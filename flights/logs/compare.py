@@ -74,8 +74,8 @@ class Comparison:
 
     @property
     def agree(self) -> bool:
-        """Whether both come to the same verdict and no place differs by more than a glitch."""
-        return not self.verdicts and not any(one.kind == "glitch" for one in self.differences)
+        """Whether both come to the same verdict and no place differs by more than a glitch; strangers never agree."""
+        return min(self.samples) > 0 and not self.verdicts and not any(one.kind == "glitch" for one in self.differences)
 
     def render(self) -> dict[str, Any]:
         """The comparison as JSON."""

@@ -14,12 +14,13 @@ from rasterio.transform import Affine
 from flights.link import sequence
 from flights.link.errors import VehicleRefused
 from flights.link.recorder import Recorder
-from flights.link.sequence import Orders, Outcome
+from flights.link.sequence import Orders
 from flights.link.vehicle import VehicleLink
 from flights.model import Command, Fence, FencePolygon, Frame, PlanItem
 from geo.types import LonLat
 from schemas.clock import SystemClock
 from sensing import photo
+from tests.process import followed
 from tests.process.conftest import START
 
 HOME = LonLat(113.2545, 23.1250)
@@ -46,10 +47,10 @@ def fly(link: VehicleLink, asked: Orders, stop=lambda: None):
     samples = []
     prepared = sequence.prepare(link, asked)
     sequence.wait_ready(link)
-    sequence.verify(link, prepared)
+    followed.verify(link, prepared)
     sequence.arm(link)
     sequence.start(link)
-    return sequence.follow(link, asked, samples.append, stop), samples
+    return followed.follow(link, asked, samples.append, stop), samples
 
 
 WAY = (LonLat(113.2550, 23.1250), LonLat(113.2580, 23.1250), LonLat(113.2580, 23.1262))
@@ -78,7 +79,7 @@ def test_flight__mission_flown__landed_with_pictures(connected, ortho, tmp_path)
     frames = tmp_path / "frames"
     running, link = connected(ortho=ortho, frames=frames, wind_m_s=5.0)
     end, samples = fly(link, orders(*WAY))
-    assert end.outcome is Outcome.LANDED
+    assert end.outcome is followed.Outcome.LANDED
     assert end.reason is None
     assert not link.vehicle.armed
     highest = max(sample.alt_rel_home_m for sample in samples)
@@ -139,7 +140,7 @@ def test_flight__waypoint_beyond_the_fence__turned_back_on_board(connected):
     ring = (LonLat(113.25, 23.12), LonLat(113.256, 23.12), LonLat(113.256, 23.14), LonLat(113.25, 23.14))
     _, link = connected()
     end, samples = fly(link, orders(*WAY, ring=ring))
-    assert end == sequence.End(Outcome.ABORTED, "fence_breach", end.pictures)
+    assert end == followed.End(followed.Outcome.ABORTED, "fence_breach", end.pictures)
     assert max(s.lon for s in samples) < 113.2564
     assert "Polygon fence breached" in link.telemetry.recent_texts()
 
@@ -171,7 +172,7 @@ def test_flight__home_outside_the_fence__not_armed(connected, monkeypatch):
 def test_flight__battery_runs_low__comes_home_by_itself(connected):
     _, link = connected(battery_pct=25.0, endurance_s=600.0)
     end, samples = fly(link, orders(LonLat(113.2550, 23.1250), LonLat(113.2850, 23.1250)))
-    assert end.outcome is Outcome.ABORTED
+    assert end.outcome is followed.Outcome.ABORTED
     assert end.reason == "ended_early"
     assert "Battery" in link.telemetry.recent_texts()
     assert abs(samples[-1].lon - HOME.lon) < 2e-5
@@ -196,7 +197,7 @@ def test_flight__mission_changed_after_upload__not_armed(connected):
     items = running._mission.items
     items[4] = items[4].moved(0.5)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert refused.value.refusals[0].rule == "mission.mismatch"
     assert not running.autopilot.armed
 
@@ -206,7 +207,7 @@ def test_flight__lossy_line__flown_all_the_same(connected):
 
     _, link = connected(faults=Faults(loss=0.05), speed_up=60.0)
     end, samples = fly(link, orders(*WAY))
-    assert end.outcome is Outcome.LANDED
+    assert end.outcome is followed.Outcome.LANDED
     assert len(samples) > 100
 
 

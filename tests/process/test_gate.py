@@ -12,9 +12,9 @@ from flights.link.errors import VehicleRefused
 from flights.link.items import ListKind
 from flights.link.ladder import Ladder
 from flights.link.resume import corner_before
-from flights.link.sequence import Outcome
 from flights.model import Command, Frame, PlanItem
 from geo.types import LonLat
+from tests.process import followed
 from tests.process.test_flights import HOME, WAY, orders
 
 RALLY = [PlanItem(Command.RALLY_POINT, Frame.GLOBAL_RELATIVE_ALT, at=LonLat(113.2560, 23.1255), alt_m=30.6).wire()]
@@ -33,7 +33,7 @@ def rules(refused):
 def test_DC_1__everything_holds__passes_and_arms(connected):
     running, link = connected()
     prepared = ready(link, rally=RALLY, battery_pct=60.0)
-    sequence.verify(link, prepared)
+    followed.verify(link, prepared)
     sequence.arm(link)
     assert running.autopilot.armed
     assert prepared.record["rally_points"] == 1
@@ -59,7 +59,7 @@ def test_rally__moved_after_the_upload__not_armed(connected):
     prepared = ready(link, rally=RALLY)
     running._rally.items[0] = running._rally.items[0].moved(0.5)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert rules(refused) == ["mission.mismatch"]
     assert "rally" in refused.value.refusals[0].message()
 
@@ -75,7 +75,7 @@ def test_DC_1__mission_and_fence_written_as_files_after_the_upload__not_armed(co
     mission.items[4] = mission.items[4].moved(0.5)
     fence.items = [item.moved(0.5) for item in fence.items]
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert rules(refused) == ["mission.mismatch", "mission.mismatch"]
     assert not running.autopilot.armed
 
@@ -88,7 +88,7 @@ def test_DC_1__whole_aircraft_in_disorder__told_all_at_once_with_fixes(connected
     running.autopilot.battery.percent = 50.0
     running.autopilot.airframe.place = running.autopilot.airframe.place.moved(0.0, 80.0)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert sorted(rules(refused)) == ["link.not_at_home", "link.parameter", "mission.mismatch", "vehicle.battery"]
     assert all(refusal.fix("en") and refusal.fix("zh") for refusal in refused.value.refusals)
     assert refused.value.status == 409
@@ -103,7 +103,7 @@ def test_DC_1__parameter_of_the_flight_changed_after_the_upload__not_armed(conne
     prepared = ready(link)
     running.autopilot.params.store(name, value)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert "link.parameter" in rules(refused)
     assert any(name in refusal.message() for refusal in refused.value.refusals)
 
@@ -124,7 +124,7 @@ def test_identity__another_aircraft_on_the_line__not_armed(connected):
     _, link = connected(system_id=7)
     prepared = ready(link)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert "link.identity" in rules(refused)
 
 
@@ -133,7 +133,7 @@ def test_identity__autopilot_exchanged_after_the_upload__not_armed(connected, mo
     prepared = ready(link)
     monkeypatch.setattr("flights.simulator.telemetry.UNIQUE_ID", 0xBAD)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert rules(refused) == ["vehicle.exchanged"]
 
 
@@ -143,7 +143,7 @@ def test_position__filter_not_yet_on_gps__not_armed_although_the_pre_arm_bit_is_
     running.autopilot.now_s = 30.0
     running.options = replace(running.options, speed_up=0.5)
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert "vehicle.no_position" in rules(refused)
 
 
@@ -152,7 +152,7 @@ def test_fence__said_to_be_empty_right_after_connecting__asked_again(connected, 
     running, link = connected()
     prepared = ready(link)
     running._fence.late_until_s = running.autopilot.now_s + 20.0
-    sequence.verify(link, prepared)
+    followed.verify(link, prepared)
 
 
 def test_fence__stays_empty__not_armed(connected, monkeypatch):
@@ -161,7 +161,7 @@ def test_fence__stays_empty__not_armed(connected, monkeypatch):
     prepared = ready(link)
     running._fence.items = []
     with pytest.raises(VehicleRefused) as refused:
-        sequence.verify(link, prepared)
+        followed.verify(link, prepared)
     assert rules(refused) == ["mission.mismatch"]
 
 
@@ -258,7 +258,7 @@ def test_resume__battery_changed_half_way__the_rest_is_flown_on_the_same_digest(
     asked = replace(orders(*WAY), home=HOME, battery_pct=50.0)
     prepared = sequence.prepare(link, asked)
     sequence.wait_ready(link)
-    sequence.verify(link, prepared)
+    followed.verify(link, prepared)
     sequence.arm(link)
     sequence.start(link)
     link.wait(lambda: 5 in link.telemetry.reached, 600, "link.not_ready")
@@ -268,11 +268,11 @@ def test_resume__battery_changed_half_way__the_rest_is_flown_on_the_same_digest(
     link.telemetry.forget_samples()
     link.telemetry.reached.clear()
 
-    resumed = sequence.resume(link, prepared, left_at)
+    resumed = followed.resume(link, prepared, left_at)
     assert resumed.item == 5
     on_the_way = running.pictures
-    end = sequence.follow(link, asked, lambda _sample: None, lambda: None)
-    assert end.outcome is Outcome.LANDED
+    end = followed.follow(link, asked, lambda _sample: None, lambda: None)
+    assert end.outcome is followed.Outcome.LANDED
     assert {5, 6} <= link.telemetry.reached
     assert {4} & link.telemetry.reached == set()
     assert running._mission.version == uploads
@@ -286,7 +286,7 @@ def test_resume__mission_changed_meanwhile__not_armed(connected):
     prepared = ready(link)
     running._mission.items[4] = running._mission.items[4].moved(0.5)
     with pytest.raises(VehicleRefused):
-        sequence.resume(link, prepared, 5)
+        followed.resume(link, prepared, 5)
     assert not running.autopilot.armed
 
 
@@ -295,7 +295,7 @@ def test_resume__vehicle_shows_another_item__not_started(connected):
     prepared = ready(link)
     running.autopilot.mission.rewind = lambda seq=1: True
     with pytest.raises(VehicleRefused) as refused:
-        sequence.resume(link, prepared, 6)
+        followed.resume(link, prepared, 6)
     assert rules(refused) == ["vehicle.item_not_set"]
     assert running.autopilot.mode.name == "GUIDED"
 
@@ -315,7 +315,7 @@ def test_resume__corner_before_the_leg_that_was_left():
 def test_auto__from_the_ground_without_a_take_off__refused_by_the_vehicle_itself(connected):
     """ArduCopter does; going on has to climb first."""
     _, link = connected()
-    sequence.verify(link, ready(link))
+    followed.verify(link, ready(link))
     sequence.arm(link)
     link.commands.run(mavlink.MAV_CMD_DO_SET_MISSION_CURRENT, 5.0)
     with pytest.raises(VehicleRefused) as refused:

@@ -252,6 +252,43 @@ def test_take_off__vehicle_refuses_at_first__the_rules_are_asked_again_before_th
     assert not running.autopilot.armed
 
 
+def exchange_autopilot(_running, monkeypatch):
+    monkeypatch.setattr("flights.simulator.telemetry.UNIQUE_ID", 0xBAD)
+
+
+def raise_the_way_home(running, _monkeypatch):
+    running.autopilot.params.store("RTL_ALT", 15_000)
+
+
+def move_a_waypoint(running, _monkeypatch):
+    running._mission.items[5] = running._mission.items[5].moved(0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (exchange_autopilot, "vehicle.exchanged"),
+        (raise_the_way_home, "link.parameter"),
+        (move_a_waypoint, "mission.mismatch"),
+    ],
+)
+def test_DC_1__vehicle_changed_between_upload_and_arming__not_armed(
+    house, cleared, simulated, monkeypatch, change, rule
+):
+    running, url = simulated(speed_up=SPEED)
+    armed = watch_arming(running)
+
+    def tell(step, _facts):
+        if step is Step.READY:
+            change(running, monkeypatch)
+
+    with pytest.raises(VehicleRefused) as refused:
+        gateway.fly(house, cleared, url, pilot=house.actor("F1"), tell=tell)
+    assert refused_rules(refused) == {rule}
+    assert armed == []
+    assert state(house, cleared) == "uploaded"
+
+
 def test_take_off__rules_changed_while_waiting__not_armed(house, cleared, simulated, database):
     """The last look at the rules is in the instant of arming, not at the start of the command."""
     running, url = simulated(speed_up=SPEED)

@@ -11,6 +11,7 @@ from flights.link.ladder import Ladder
 from flights.link.modes import Hand
 from flights.simulator.autopilot import Mode
 from geo.types import LonLat
+from tests.process import followed
 from tests.process.test_flights import orders
 
 FAR = LonLat(113.2880, 23.1250)
@@ -21,7 +22,7 @@ def airborne(link, *places):
     asked = orders(*(places or (LonLat(113.2550, 23.1250), FAR)))
     prepared = sequence.prepare(link, asked)
     sequence.wait_ready(link)
-    sequence.verify(link, prepared)
+    followed.verify(link, prepared)
     sequence.arm(link)
     sequence.start(link)
     link.wait(lambda: link.telemetry.mission_seq >= 5 and link.telemetry.ground_speed_m_s > 8, 300, "link.not_ready")
