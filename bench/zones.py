@@ -70,7 +70,7 @@ PEERS = {
     "memory": "geopandas sjoin, zones in memory",
 }
 # The shorter a call, the more of them make a round.
-PIECES = {"all": 3, "bounds": 20, "memory": 20}
+PIECES = {"all": 4, "bounds": 20, "memory": 20}
 SQL_PIECES = 30
 PACK = "cn-gd-2025"
 

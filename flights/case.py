@@ -12,12 +12,12 @@ from uuid import UUID
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import LineString, MultiLineString, mapping
+from shapely.geometry import LineString, mapping
 from shapely.geometry.base import BaseGeometry
 
 from flights import seen
 from flights.model import Plan
-from flights.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track
+from flights.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track, lines_of
 from flights.situation import Options, PublishedArea, PublishedRoute, Situation
 from flights.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
@@ -308,7 +308,7 @@ def apart_m(tracks: Sequence[Track], line: LineString) -> float:
     """The largest distance of any point of either line from the other, in metres."""
     epsg = crs.utm_epsg_of(line)
     lons, lats, _ = measure.densify(line, STEP_M)
-    drawn = MultiLineString([track.line for track in tracks])
+    drawn = lines_of(tracks)
     near, far = drawn.bounds, line.bounds
     if max(abs(a - b) for a, b in zip(near, far, strict=True)) > 1.0:
         # A degree apart: no projection is needed to say that these are not one line.

@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
-from shapely.geometry import MultiLineString
 
 from flights.case import Case, place_of
 from flights.model import Command
+from flights.profile import lines_of
 from flights.seen import LEVEL_DEG, tilt_deg
 from geo import measure
 from geo.periods import months_after
@@ -80,7 +80,7 @@ def camera_is_allowed(case: Case) -> Iterator[Refusal]:
             "flight.camera_tilt",
             measured=f"{np.nanmax([0.0, *(tilt for tilt, _ in beyond)]):.0f}°",
             required=f"{limits.max_tilt_deg if limits else 0:g}°",
-            place=place_of(MultiLineString([track.line for _, track in beyond])),
+            place=place_of(lines_of([track for _, track in beyond])),
         )
     elif isinstance(case.sight, BeyondSight):
         reach_m = case.sight.reach_m
@@ -89,7 +89,7 @@ def camera_is_allowed(case: Case) -> Iterator[Refusal]:
             "flight.camera_horizon",
             measured=f"{reach_m:.0f} m" if np.isfinite(reach_m) else "∞",
             required=f"{limits.look_m if limits else 0:g} m",
-            place=place_of(MultiLineString([t.line for tilt, t in tilted if tilt > LEVEL_DEG] or [case.path[0].line])),
+            place=place_of(lines_of([t for tilt, t in tilted if tilt > LEVEL_DEG] or case.path[:1])),
         )
 
 

@@ -41,13 +41,13 @@ def ground_is_known(case: Case) -> Iterator[Refusal]:
     """GD-16.2: the true height is known on every leg; where the ground is not, the check cannot run."""
     if case.profile.missing:
         return
-    unknown = [
-        (lon, lat)
-        for track in case.path
-        for lon, lat, alt_m in zip(track.lons, track.lats, track.alt_agl_m + track.ground_m, strict=True)
-        if not np.isfinite(alt_m)
-    ] or [case.profile.home.at]
     if not case.profile.heights_known:
+        unknown = [
+            (lon, lat)
+            for track in case.path
+            for lon, lat, alt_m in zip(track.lons, track.lats, track.alt_agl_m + track.ground_m, strict=True)
+            if not np.isfinite(alt_m)
+        ] or [case.profile.home.at]
         place = place_of(MultiPoint([unknown[0], unknown[-1]]))
         yield refuse("GD-16.2", "flight.terrain_missing", **_GROUND, place=place)
     elif isinstance(case.sight, GroundUnknown) or not ways_are_known(case):

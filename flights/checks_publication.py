@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shapely.geometry import MultiLineString
-
 from flights.case import Case, metres, place_of
+from flights.profile import lines_of
 from flights.situation import Notice, PublishedRoute
 from schemas.refusals import Refusal, refuse
 from schemas.words import Coded, found
@@ -58,7 +57,7 @@ def _height_of_route(case: Case, route: PublishedRoute, tolerance_m: float) -> I
             route=route.code,
             measured=f"{lowest_m:.0f} … {highest_m:.0f} m",
             required=f"{low_m:.0f} … {high_m:.0f} m",
-            place=place_of(MultiLineString([t.line for t in off])),
+            place=place_of(lines_of(off)),
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
@@ -100,6 +100,17 @@ class Track:
         return LineString(np.column_stack([self.lons, self.lats]))
 
 
+def lines_of(tracks: Sequence[Track]) -> BaseGeometry:
+    """Legs as lines of EPSG:4326, all at once: a plan has thousands."""
+    if not tracks:
+        return MultiLineString()
+    lons, lats = (np.concatenate([getattr(track, name) for track in tracks]) for name in ("lons", "lats"))
+    owners = np.repeat(np.arange(len(tracks)), [len(track.lons) for track in tracks])
+    lines: Any = shapely.linestrings(lons, lats, indices=owners)
+    joined: BaseGeometry = shapely.multilinestrings(lines)
+    return joined
+
+
 @dataclass(frozen=True)
 class Profile:
     """The whole path of a plan over `ground`: each leg once in `tracks`, every pass counted in metres and steps.
@@ -128,7 +139,7 @@ class Profile:
 
     def line(self, *kinds: LegKind) -> BaseGeometry:
         """The legs of the kinds named, or all, as lines of EPSG:4326."""
-        return MultiLineString([track.line for track in self.of(*kinds)])
+        return lines_of(self.of(*kinds))
 
     def footprint(self, camera: Camera, look_m: float = 0.0) -> BaseGeometry:
         """Everything the camera can see on any leg, tilted no further than `look_m` away; EPSG:4326.
