@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import shapely
@@ -51,6 +52,12 @@ class Margin:
             for name in ("line_m", "footprint_m", "along_m", "required_m")
         }
         return {"kind": self.kind, "name": self.name, **numbers, **({"zone": self.name} if self.kind == "zone" else {})}
+
+
+def nearest(clearances: Sequence[Margin], most: int = 5) -> Iterator[Margin]:
+    """The nearest few of each kind, for people; programs get all of them."""
+    for _kind, group in groupby(clearances, key=lambda clearance: clearance.kind):
+        yield from sorted(group, key=lambda clearance: clearance.line_m)[:most]
 
 
 def margins(case: Case) -> tuple[Margin, ...]:

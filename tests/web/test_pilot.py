@@ -64,6 +64,20 @@ def test_check__good_plan__one_sentence_and_the_digest(reader):
     assert rules(answer) == []
 
 
+def test_check__what_it_keeps_away_from__with_metres_in_both_languages(reader):
+    page = send(reader, geojson(R1)).text
+    rows = re.findall(r"<tr><td>(.*?)</td><td>(\d+)</td><td>(\d+|—)</td></tr>", page)
+    kinds = [re.sub("<.*", "", words).strip() for words, *_ in rows]
+    assert {"privacy zone", "edge of the patrol area", "ground below the flight, in height"} <= set(kinds)
+    assert ("ground below the flight, in height", "100") in [
+        (kind, row[1]) for kind, row in zip(kinds, rows, strict=True)
+    ]
+    reader.get("/pilot?lang=zh", headers=HTML)
+    chinese = send(reader, geojson(R1)).text
+    reader.get("/pilot?lang=en", headers=HTML)
+    assert "飞行下方地面（高度）" in chinese
+
+
 def test_GD_16_5__line_through_a_zone__refused_with_its_place(reader):
     answer = send(reader, geojson(R2))
     assert "GD-16.5" in rules(answer)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +15,7 @@ from flights import queries
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan, write_plan
 from flights.ground import open_ground
-from flights.margins import Margin
+from flights.margins import Margin, nearest
 from flights.model import Plan
 from flights.precheck import Verdict
 from flights.situation import Options
@@ -40,8 +39,6 @@ from web.cli.common import (
 from web.cli.plan_convert import plan_convert
 from web.cli.plan_survey import survey
 from web.wiring import Services
-
-_SHOWN_PER_KIND = 5
 
 WORDS = {
     "en": {
@@ -183,7 +180,7 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
     if verdict.route:
         rows.append((words["route"], f"{verdict.route} ({words['mission']}: {verdict.published_digest})"))
     rows += [(words["assumed"], f"{a.title(lang())} = {a.shown(lang())} ({a.source(lang())})") for a in verdict.assumed]
-    rows += [(words["keeps"], _said(clearance, words)) for clearance in _nearest(verdict.clearances)]
+    rows += [(words["keeps"], _said(clearance, words)) for clearance in nearest(verdict.clearances)]
     for label, value in rows:
         click.echo(f"  {label:<9} {value}")
     if verdict.ok:
@@ -191,12 +188,6 @@ def _tell(verdict: Verdict, drawn: Plan, name: str, zone: Any) -> None:  # noqa:
     else:
         click.secho(f"{words['refused']} ({len(verdict.refusals)}):", fg="red")
         echo_refusals(verdict.refusals, lang())
-
-
-def _nearest(clearances: Sequence[Margin]) -> Iterator[Margin]:
-    """The nearest few of each kind; all of them are in the JSON."""
-    for _kind, group in groupby(clearances, key=lambda clearance: clearance.kind):
-        yield from sorted(group, key=lambda clearance: clearance.line_m)[:_SHOWN_PER_KIND]
 
 
 def _said(clearance: Margin, words: Mapping[str, str]) -> str:

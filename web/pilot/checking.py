@@ -26,6 +26,7 @@ from schemas.tables import Drone
 from web.checks import YEARS
 from web.i18n import current_language, gettext, local_zone, moment, ngettext
 from web.identity.request_identity import services
+from web.pilot.keeping import Keeps, kept
 from web.pilot.queries import route_label
 
 LONGEST_NAME = 120
@@ -85,6 +86,7 @@ class Result:
     count: int = 0
     length: str = ""
     assumed: list[tuple[str, Any, str]] = field(default_factory=list)
+    keeps: list[Keeps] = field(default_factory=list)
     geo: Mapping[str, Any] = field(default_factory=lambda: {"plan": _NOTHING, "places": _NOTHING})
 
 
@@ -165,6 +167,7 @@ def _result(verdict: Verdict, name: str, route: str, drawn: list[dict[str, Any]]
             km=f"{verdict.length_m / 1000:.2f}",
             flown=f"{verdict.flown_m / 1000:.2f}",
         ),
+        keeps=kept(verdict.clearances),
         assumed=[(a.title(language), a.shown(language), a.source(language)) for a in verdict.assumed],
         geo={"plan": {"type": "FeatureCollection", "features": drawn}, "places": _places(rendered)},
     )

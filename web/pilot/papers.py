@@ -15,11 +15,11 @@ from flights.filing_sheet import APPROVAL, Deadline, Sheet, SheetLeg
 from flights.ground import open_ground
 from geo import shapes
 from schemas.tables import Flight
-from schemas.words import Coded
 from web.i18n import current_language, gettext
 from web.identity.request_identity import current_actor, services
 from web.page import sample_data
 from web.permissions import Audience, Permission, Section
+from web.pilot.keeping import KINDS, refuge
 from web.pilot.watching import flight_to_watch
 from web.words import N_
 
@@ -30,15 +30,6 @@ PARTS: Mapping[str, str] = {
     "transit": N_("way there"),
     "route": N_("route"),
     "return": N_("way back"),
-}
-KINDS: Mapping[str, str] = {
-    "zone": N_("privacy zone"),
-    "area": N_("edge of the patrol area"),
-    "airspace": N_("controlled airspace"),
-    "residential": N_("homes"),
-    "traffic": N_("other flight"),
-    "terrain": N_("ground below the flight, in height"),
-    "way": N_("ground below the way back, in height"),
 }
 PROOF: tuple[tuple[str, str, str], ...] = (
     ("covers", "legs_and_returns", N_("holds all legs and ways back")),
@@ -183,14 +174,8 @@ def approval_html(public_id: str) -> Response:
 def printed(document: Mapping[str, Any], language: str) -> str:
     """An approval file as a page that stands by itself; needs a request for its words."""
     approved = document["approved"]
-    words = {"parts": PARTS, "kinds": KINDS, "refuge": _refuge, "proof": PROOF, "lang": language}
+    words = {"parts": PARTS, "kinds": KINDS, "refuge": refuge, "proof": PROOF, "lang": language}
     return render_template("pilot/approval.html", doc=document, approved=approved, **words)
-
-
-def _refuge(name: str) -> str:
-    """A place that is flown back to, such as `home` or `rally 1`, in words."""
-    code, space, number = name.partition(" ")
-    return Coded("refuge", [code], space + number).tell(current_language())
 
 
 def _document(public_id: str) -> dict[str, Any]:
