@@ -29,8 +29,8 @@ def heights_are_given(case: Case) -> Iterator[Refusal]:
     if case.profile.missing:
         yield refuse(
             "plan.height_missing",
-            "plan.height_missing",
-            path=f"item {listed(case.profile.missing)}",
+            "plan.heights_missing",
+            items=listed(case.profile.missing),
             measured=Coded("held", ["none"]),
             required=Coded("held", ["known"]),
             place=place_of(case.line),
