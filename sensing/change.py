@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import rasterio
@@ -39,6 +40,15 @@ class Toning:
     gain: Mapping[Role, float]
     offset: Mapping[Role, float]
 
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; floats keep every digit."""
+        return {"gain": {role.value: x for role, x in self.gain.items()}, "offset": dict(self.offset)}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        return cls(*({Role(name): x for name, x in plain[part].items()} for part in ("gain", "offset")))
+
     def apply(self, tile: Tile) -> Tile:
         """The tile in the other scene's tone; bands that only one scene has are left out."""
         bands = {
@@ -58,6 +68,15 @@ class Tones:
 
     after: Toning | None = None
     before: Toning | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {name: one.dump() if one else None for name, one in (("after", self.after), ("before", self.before))}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        return cls(*(Toning.load(plain[name]) if plain[name] else None for name in ("after", "before")))
 
     def later(self, tile: Tile) -> Tile:
         """A tile of the later or only date in the common tone."""

@@ -130,8 +130,8 @@ def _known(work: Work, scene: Scene) -> Ingested:
 
 
 def _keep_originals(shelf: Shelf, placed: Placed) -> None:
-    for guest in placed.guests:
-        shelf.originals.put(guest.path)
+    for arrival in placed.arrivals:
+        shelf.originals.put(arrival.path)
 
 
 def _masked(
@@ -139,8 +139,7 @@ def _masked(
 ) -> Derivative:
     placed, scene = placed_scene
     zones = _zones(work, placed)
-    margin_m = placed.position_error_m or 0.0
-    copy, surviving = placed.written(room, [grown(zone, margin_m) for zone in zones], progress)
+    copy, surviving = placed.written(room, [grown(zone, placed.position_error_m) for zone in zones], progress)
     if surviving:
         raise conflict("GD-43", "scene.masking", measured=surviving)
     if copy.valid == 0:
@@ -170,7 +169,7 @@ def _zones(work: Work, placed: Placed) -> list[Zone]:
     Now as well, because whoever is protected today may not be shown today, whatever time an image claims; and all
     of them, past and future, where its time is unknown.
     """
-    near = within_reach(placed.shown, MOST_BUFFER_M + (placed.position_error_m or 0.0))
+    near = within_reach(placed.shown, MOST_BUFFER_M + placed.position_error_m)
     query = select(PrivacyZone).where(func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID)))
     if placed.captured_at is not None:
         times = ((placed.captured_at, placed.captured_until or placed.captured_at), (work.now, work.now))
@@ -239,6 +238,9 @@ class Analysis:
     rules_sha256: str
     runtime_s: float
     coverage: Mapping[str, float]
+    manifest_sha256: str
+    labels_file_sha256: str
+    coverage_sha256: str
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
@@ -258,6 +260,10 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
             "parameters_sha256": run.parameters_sha256,
             "rules_sha256": run.rules_sha256,
             "labels_sha256": run.labels_sha256,
+            "coverage_sha256": run.coverage_sha256,
+            "coverage": run.coverage,
+            "bands": run.bands,
+            "bands_failed": run.bands_failed,
             "leads": dict(sorted(kinds.items())),
             "candidates": len(analysis.verdicts),
             "refused_kinds": sorted(run.refused_kinds),
@@ -289,7 +295,7 @@ def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | N
     chain: dict[str, Any] = {
         "scene": scene.public_id,
         "scene_sha256": scene.sha256,
-        "photos": len(scene.frame_hashes),
+        "files": max(len(scene.frame_hashes), 1),
         "derivative_sha256": derivative.sha256,
         "zone_hash": derivative.zone_hash,
         "run": run.public_id,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,16 @@ class Tile:
 class Picture:
     """An open masked scene. Windows, sizes and `grid` are those of its analysis resolution."""
 
+    path: Path
     dataset: DatasetReader
     roles: tuple[Role, ...]
     grid: Grid
     gsd_m: float
     full_scale: float
+
+    def dump(self) -> dict[str, Any]:
+        """What `open_again` needs, as plain JSON."""
+        return {"path": str(self.path), "roles": [role.value for role in self.roles], "full_scale": self.full_scale}
 
     @property
     def colour_known(self) -> bool:
@@ -120,8 +125,13 @@ class _Rows:
         return Tile(Window(0, 0, count, 1), bands, np.ones(count, dtype=np.bool_))
 
 
+def open_again(plain: Mapping[str, Any]) -> AbstractContextManager[Picture]:
+    """A picture that was open before, perhaps in another process: what was found out about it is not asked again."""
+    return open_picture(Path(plain["path"]), [Role(name) for name in plain["roles"]], full_scale=plain["full_scale"])
+
+
 @contextmanager
-def open_picture(path: Path, roles: Sequence[Role]) -> Iterator[Picture]:
+def open_picture(path: Path, roles: Sequence[Role], *, full_scale: float | None = None) -> Iterator[Picture]:
     """Open a masked derivative at the coarsest of its resolutions that is still fine enough."""
     with rasterio.open(path, driver="GTiff", sharing=False) as full:
         grid = Grid(full.crs.to_wkt(), full.transform, full.width, full.height)
@@ -130,7 +140,8 @@ def open_picture(path: Path, roles: Sequence[Role]) -> Iterator[Picture]:
     options: dict[str, Any] = {"overview_level": fine[-1]} if fine and gsd_m < _FINEST_M else {}
     with rasterio.open(path, driver="GTiff", sharing=False, **options) as dataset:
         grid = Grid(dataset.crs.to_wkt(), Affine(*dataset.transform[:6]), dataset.width, dataset.height)
-        yield Picture(dataset, tuple(roles), grid, ground_resolution_m(grid), _full_scale(dataset, roles))
+        scale = full_scale or _full_scale(dataset, roles)
+        yield Picture(path, dataset, tuple(roles), grid, ground_resolution_m(grid), scale)
 
 
 def _scaled(raw: NDArray[Any], full_scale: float) -> Ints:

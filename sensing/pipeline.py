@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
+from typing import Any
 
+import rfc8785
+import shapely
 from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
@@ -15,28 +20,34 @@ from sqlalchemy.orm import Session
 
 from schemas.refusals import RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
-from schemas.tables import Derivative, Scene
+from schemas.tables import Derivative, PrivacyZone, Scene
 from sensing.bands import Role
 from sensing.commands import Analysis
 from sensing.context import Context
 from sensing.intake import Shelf
+from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
 from sensing.places import context_near
 from sensing.quarantine import Progress
-from sensing.scratch import private_directory
+from sensing.runs import cog, rasters, workplace
+from sensing.segment.executors import Hands, Serial
+from sensing.segment.manifest import Forgetful, Memory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
 from sensing.violations import Verdict, judge, rules_sha256
 from sensing.words import say
 
 _NO_RULES = "0" * 64
+# Raised whenever the same inputs would make other files of bands.
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Source:
-    """A scene with the masked copy that is to be looked at."""
+    """A scene with the masked copy that is to be looked at, and the privacy zones as they were burnt into it."""
 
     scene: Scene
     derivative: Derivative
+    zones: tuple[BaseGeometry, ...] = ()
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -52,17 +63,26 @@ def source_of(session: Session, scene_id: str) -> Source:
     if scene.quarantine:
         raise conflict("GD-36.1", "detection.quarantined", measured=", ".join(scene.quarantine))
     newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
-    return Source(scene, session.scalars(newest.limit(1)).one())
+    derivative = session.scalars(newest.limit(1)).one()
+    # A zone never changes its shape: another shape is another zone.
+    burnt = select(PrivacyZone).where(PrivacyZone.public_id.in_(derivative.zone_ids)).order_by(PrivacyZone.public_id)
+    zones = [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in session.scalars(burnt)]
+    return Source(scene, derivative, tuple(grown(zone, scene.position_error_m or 0.0) for zone in zones))
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What an analysis works with: the stored files, the rules, an engine, and the present instant."""
+    """What an analysis works with: the stored files, the rules, an engine, the present instant, and who does the work.
+
+    `memory` keeps which bands are done, so that an analysis that was cut off is taken up where it stopped.
+    """
 
     shelf: Shelf
     rulebook: Rulebook
     engine: Segmenter
     now: datetime
+    hands: Hands = field(default_factory=Serial)
+    memory: Memory = field(default_factory=Forgetful)
 
 
 def surroundings(session: Session, source: Source) -> Context:
@@ -80,10 +100,13 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
-    with private_directory(bench.shelf.root, "analysis-") as workdir, ExitStack() as stack:
+    key = _key(bench, context, (after, before), on)
+    with workplace(bench.shelf.root, key) as folder, ExitStack() as stack:
         later = stack.enter_context(_picture(bench.shelf, after))
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
-        found = bench.engine.segment(Job(later, earlier, context, on, workdir), progress)
+        job = Job(later, earlier, context, on, folder, key, after.zones, hands=bench.hands, memory=bench.memory)
+        found = bench.engine.segment(job, progress)
+        kept = {name: _stored(bench, path) for name, path in (("labels", found.labels), ("coverage", found.coverage))}
     return Analysis(
         derivative=after.derivative,
         before=before.derivative if before else None,
@@ -93,8 +116,28 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         verdicts=tuple(_verdicts(found.candidates, pack, context, on)),
         rules_sha256=rules_sha256(pack) if pack else _NO_RULES,
         runtime_s=time.monotonic() - started,
-        coverage=_coverage(after, found),
+        coverage=_coverage(found),
+        manifest_sha256=key,
+        labels_file_sha256=kept["labels"],
+        coverage_sha256=kept["coverage"],
     )
+
+
+def _key(bench: Bench, context: Context, sources: tuple[Source, Source | None], on: date) -> str:
+    """SHA-256 of everything that decides what an engine sees: files, zones, layers, engine, numbers, models."""
+    seen: list[Any] = [
+        [one.scene.sha256, one.derivative.sha256, one.derivative.zone_hash, one.derivative.band_roles]
+        for one in sources
+        if one is not None
+    ]
+    engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256]
+    layers: list[Any] = [[place.layer, place.public_id, shapely.to_wkt(place.geom, 9)] for place in context.places]
+    plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": layers, "on": on.isoformat()}
+    return hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
+
+
+def _stored(bench: Bench, raster: Path) -> str:
+    return rasters(bench.shelf.root).put(cog(raster, raster.with_suffix(".cog.tif")))
 
 
 def _picture(shelf: Shelf, source: Source) -> AbstractContextManager[Picture]:
@@ -118,18 +161,10 @@ def _verdicts(candidates: Sequence[Candidate], pack: RulePack | None, context: C
     return [Verdict(one, None, False, (*one.trace, sentence)) for one in candidates]
 
 
-def _coverage(after: Source, found: Segmentation) -> dict[str, float]:
-    """How much ground was looked at, hidden by zones, and void; square kilometres. And how the pair fitted."""
-    pixel_km2 = (after.scene.gsd_m or 0.0) ** 2 / 1e6
-    whole = after.derivative.width * after.derivative.height * pixel_km2
-    looked, hidden = found.analysed_px * found.pixel_m**2 / 1e6, after.derivative.masked_pixels * pixel_km2
-    return {
-        "analysed": round(looked, 6),
-        "private": round(hidden, 6),
-        "void": round(max(whole - looked - hidden, 0.0), 6),
-        "shift_columns_px": round(found.shift_px[0], 3),
-        "shift_rows_px": round(found.shift_px[1], 3),
-    }
+def _coverage(found: Segmentation) -> dict[str, float]:
+    """How much ground was looked at and what became of the rest, in square kilometres; and how the pair fitted."""
+    columns_px, rows_px = found.shift_px
+    return found.tally.km2() | {"shift_columns_px": round(columns_px, 3), "shift_rows_px": round(rows_px, 3)}
 
 
 def _shown(scene: Scene) -> BaseGeometry:

@@ -22,20 +22,19 @@ from sensing.violations import Verdict
 if TYPE_CHECKING:
     from sensing.commands import Analysis
 
-_POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo")
+_POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo", "rpc")
 
 
 def scene(
     placed: Placed, flight_id: uuid.UUID | None, authority_id: uuid.UUID | None, quarantined_by: Sequence[str]
 ) -> tables.Scene:
     """The row of an image as it came."""
-    first = placed.guests[0]
     return tables.Scene(
         id=uuid.uuid4(),
         public_id=public_id("SC"),
         sha256=placed.sha256,
-        size_bytes=sum(guest.size_bytes for guest in placed.guests),
-        file_name=first.name if placed.plan is None else f"{len(placed.guests)} photos from {first.name}",
+        size_bytes=sum(one.size_bytes for one in placed.arrivals),
+        file_name=placed.name,
         sensor=placed.sensor,
         authority_id=authority_id,
         flight_id=flight_id,
@@ -46,7 +45,7 @@ def scene(
         gsd_m=placed.gsd_m,
         position_error_m=placed.position_error_m,
         header=_header(placed),
-        frame_hashes=[guest.sha256 for guest in placed.guests] if placed.plan else [],
+        frame_hashes=[one.sha256 for one in placed.arrivals] if placed.plan or len(placed.arrivals) > 1 else [],
         quarantine=sorted(set(quarantined_by)) or None,
     )
 
@@ -86,6 +85,11 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         rules_sha256=analysis.rules_sha256,
         labels_sha256=found.labels_sha256,
         coverage=dict(analysis.coverage),
+        manifest_sha256=analysis.manifest_sha256,
+        coverage_sha256=analysis.coverage_sha256,
+        labels_file_sha256=analysis.labels_file_sha256,
+        bands=found.bands,
+        bands_failed=len(found.failed),
         refused_kinds={kind: reason.dump() for kind, reason in found.refused.items()},
         runtime_s=round(analysis.runtime_s, 3),
     )
@@ -127,4 +131,7 @@ def _header(placed: Placed) -> dict[str, Any]:
     header = placed.reports[0].model_dump(exclude=set(_POINTS_KEPT), mode="json")
     # JSON knows no NaN, and PostgreSQL takes none.
     header["nodata"] = [str(value) if value is not None else None for value in header["nodata"]]
-    return header | {"isolation": placed.reports[0].isolation, "files": len(placed.guests)}
+    header["position"] = {"basis": placed.position.basis.value, "source": placed.position.source}
+    header["about"] = dict(placed.about)
+    header["files"] = [{"name": one.name, "sha256": one.sha256, "bytes": one.size_bytes} for one in placed.arrivals]
+    return header

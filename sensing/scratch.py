@@ -24,12 +24,12 @@ def private_directory(parent: Path, prefix: str) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def sweep(parent: Path, prefix: str, fresh: Path) -> None:
-    """Remove what begins with `prefix` in `parent` and is an hour older than `fresh`, by the disk's own clock."""
+def sweep(parent: Path, prefix: str, fresh: Path, *, stale_s: float = _STALE_S) -> None:
+    """Remove what begins with `prefix` in `parent` and is so much older than `fresh`, by the disk's own clock."""
     now_s = fresh.stat().st_mtime
     for left in parent.glob(f"{prefix}*"):
         try:
-            stale = now_s - left.stat().st_mtime > _STALE_S
+            stale = now_s - left.stat().st_mtime > stale_s
         except FileNotFoundError:
             continue
         if stale and left.is_dir():

@@ -17,13 +17,18 @@ from schemas.machine import label
 from schemas.refusals import Refusal, RuleViolation, conflict
 from schemas.store.work import Work
 from schemas.tables import Flight, FlightFrame, SegmentationRun
+from sensing.band_memory import BandMemory
 from sensing.commands import Ingested, ingest_scene, propose, record_run, same_finding
 from sensing.intake import Shelf, Told
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
+from sensing.runs import clear
 from sensing.segment.engines import engine
+from sensing.segment.executors import Hands, Serial
 from sensing.violations import Verdict
 from web.wiring import Services
+
+_LARGE_PX = 4096 * 4096
 
 
 def shelf_of(services: Services) -> Shelf:
@@ -78,25 +83,41 @@ class Segmented:
     refusals: tuple[Refusal, ...]
 
 
+def is_large(services: Services, scene: str) -> bool:
+    """Whether a scene is worth more than one pair of hands: starting them costs as much as a few bands."""
+    with services.session() as session:
+        copy = source_of(session, scene).derivative
+    return copy.width * copy.height > _LARGE_PX
+
+
 def segment(
-    services: Services, scene: str, *, before: str | None = None, progress: Progress = lambda _: None
+    services: Services,
+    scene: str,
+    *,
+    before: str | None = None,
+    hands: Hands | None = None,
+    progress: Progress = lambda _: None,
 ) -> Segmented:
     """Segments a scene, judges what was found by the law in force there, and proposes the leads as detections.
 
-    A lead that may not become a detection is told with its reasons; it does not take the others along.
+    A lead that may not become a detection is told with its reasons; it does not take the others along. What was cut
+    off is taken up where it stopped, and bands that failed are tried again when the same scene is segmented again.
     """
     settings = services.settings
     chosen = engine(settings.sam_checkpoint, settings.sam_checkpoint_sha256)
-    bench = Bench(shelf_of(services), services.rulebook, chosen, services.clock.now())
     with services.session() as session:
         later = source_of(session, scene)
         earlier = source_of(session, before) if before else None
         context = surroundings(session, later)
+    shelf, memory = shelf_of(services), BandMemory(services.housekeeping, later.derivative.id)
+    bench = Bench(shelf, services.rulebook, chosen, services.clock.now(), hands or Serial(), memory)
     # No transaction stays open while the engine works: that would delay the sealing of the ledger.
     analysis = analyse(bench, context, later, earlier, progress)
     with services.work() as work:
         run = record_run(work, analysis)
         work.commit()
+    if not run.bands_failed:
+        clear(shelf.root, analysis.manifest_sha256)
     proposed: list[str] = []
     known: list[str] = []
     refusals: list[Refusal] = []

@@ -91,7 +91,7 @@ class Services:
 
     @contextmanager
     def housekeeping(self) -> Iterator[Session]:
-        """A committing session for web sessions and login counters, which are no commands and leave no event."""
+        """A committing session for web sessions, login counters and bands of work: no commands, and no events."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 

@@ -4,7 +4,7 @@ from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
 from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
-from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationRun
+from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
 from schemas.tables.learning import Label, ModelVersion
 from schemas.tables.patrols import AirspaceClearance, InspectionPlan, PatrolArea, PatrolRoute
 from schemas.tables.people import LoginAttempt, Person, Qualification, RoleAssignment, WebSession
@@ -65,6 +65,7 @@ __all__ = [
     "RelayCredential",
     "RoleAssignment",
     "Scene",
+    "SegmentationBand",
     "SegmentationRun",
     "Signage",
     "SitingPlan",

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry
@@ -59,7 +59,10 @@ class Derivative(Identified, Recorded, Base):
 
 
 class SegmentationRun(Identified, Recorded, Base):
-    """One pass of the engine over a derivative, with everything that decides its outcome."""
+    """One pass of the engine over a derivative, with everything that decides its outcome.
+
+    `coverage` is in square kilometres by code; the rasters of coverage and labels lie in the store under their hashes.
+    """
 
     __tablename__ = "segmentation_run"
     derivative_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.derivative.id"), index=True)
@@ -69,7 +72,12 @@ class SegmentationRun(Identified, Recorded, Base):
     parameters_sha256: Mapped[str]
     rules_sha256: Mapped[str]
     labels_sha256: Mapped[str]
-    coverage: Mapped[dict[str, Any]] = mapped_column(default=dict)  # km2 analysed, nodata, privacy
+    coverage: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    manifest_sha256: Mapped[str | None]
+    coverage_sha256: Mapped[str | None]
+    labels_file_sha256: Mapped[str | None]
+    bands: Mapped[int] = mapped_column(default=1)
+    bands_failed: Mapped[int] = mapped_column(default=0)
     refused_kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     runtime_s: Mapped[float]
     # Models that were applied; the database takes approved ones alone.
@@ -77,6 +85,21 @@ class SegmentationRun(Identified, Recorded, Base):
     object_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))
 
     derivative: Mapped[Derivative] = relationship(foreign_keys=[derivative_id])
+
+
+class SegmentationBand(Base):
+    """What became of one row band of a manifest the last time that somebody worked on it."""
+
+    __tablename__ = "segmentation_band"
+    manifest_sha256: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    derivative_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.derivative.id"), index=True)
+    state: Mapped[str]  # done | failed
+    attempts: Mapped[int]
+    sha256: Mapped[str | None]
+    counters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reason: Mapped[str | None]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class Detection(Stated, Base):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from affine import Affine
-from rasterio.features import rasterize
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from scipy import ndimage
 
 from sensing.features import Floats
 from sensing.mask import Mask
-from sensing.vectorize import outlines
+from sensing.segment.components import Part
 
 # An area is looked at with its surroundings; one that is larger than this is no single thing on the ground.
 PAD_PX = 12
@@ -25,9 +22,8 @@ _LARGEST_PX = 4096
 
 @dataclass(frozen=True)
 class Area:
-    """A connected area: outline in the grid's CRS, its window with surroundings, and its pixels there."""
+    """A connected area: its window with surroundings, its pixels there, and how many of them are sure."""
 
-    polygon: shapely.Polygon
     window: Window
     mask: Mask
     sure_px: int
@@ -38,36 +34,16 @@ class Area:
         return int(self.mask.sum())
 
 
-def areas(planes: DatasetReader, member: int, sure: int, *, fewest_px: int, fewest_sure_px: int) -> Iterator[Area]:
-    """The areas of the plane `member` that are large enough and hold enough pixels of the plane `sure`."""
-    pixel_area = abs(planes.transform.determinant)
-    for polygon in outlines(planes, member):
-        if polygon.area < fewest_px * pixel_area:
-            continue
-        window = _window(polygon, planes)
-        if max(window.width, window.height) > _LARGEST_PX:
-            continue
-        mask = _inside(polygon, window, planes)
-        sure_px = int((planes.read(sure, window=window)[mask] > 0).sum())
-        if sure_px >= fewest_sure_px:
-            yield Area(polygon, window, mask, sure_px)
-
-
-def _window(polygon: shapely.Polygon, codes: DatasetReader) -> Window:
-    back = ~codes.transform
-    corners = np.array([back @ (x, y) for x, y in shapely.box(*polygon.bounds).exterior.coords])
-    left, top = np.floor(corners.min(axis=0)).astype(int) - PAD_PX
-    right, bottom = np.ceil(corners.max(axis=0)).astype(int) + PAD_PX
-    rows = slice(max(int(top), 0), min(int(bottom), codes.height))
-    columns = slice(max(int(left), 0), min(int(right), codes.width))
-    return Window.from_slices(rows, columns)
-
-
-def _inside(polygon: shapely.Polygon, window: Window, codes: DatasetReader) -> Mask:
-    place = codes.transform @ Affine.translation(window.col_off, window.row_off)
-    shape = (int(window.height), int(window.width))
-    inside: Mask = rasterize([polygon], out_shape=shape, transform=place, dtype="uint8") > 0
-    return inside
+def close_up(part: Part, bit: int, marks: DatasetReader) -> Area | None:
+    """A part of a plane of bits with its surroundings; None where it is too large to be a single thing."""
+    rows = slice(max(part.top - PAD_PX, 0), min(part.bottom + PAD_PX, marks.height))
+    columns = slice(max(part.left - PAD_PX, 0), min(part.right + PAD_PX, marks.width))
+    window = Window.from_slices(rows, columns)
+    if max(window.width, window.height) > _LARGEST_PX:
+        return None
+    numbers, _ = ndimage.label(marks.read(1, window=window) & bit)
+    mask: Mask = numbers == numbers[part.seed[0] - rows.start, part.seed[1] - columns.start]
+    return Area(window, mask, part.sure_px)
 
 
 def ring(mask: Mask, inner_px: int, outer_px: int) -> Mask:

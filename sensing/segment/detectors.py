@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sensing.bands import Role
 from sensing.features import Floats, majority
@@ -87,6 +87,22 @@ class Facts:
     gsd_m: float
     layers: frozenset[str]
     survey: Survey
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON."""
+        sets = {"roles": sorted(self.roles), "layers": sorted(self.layers)}
+        return sets | {"way": self.way, "gsd_m": self.gsd_m, "survey": self.survey.dump()}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        return cls(
+            roles=frozenset(Role(name) for name in plain["roles"]),
+            way=plain["way"],
+            gsd_m=plain["gsd_m"],
+            layers=frozenset(plain["layers"]),
+            survey=Survey.load(plain["survey"]),
+        )
 
 
 def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, Sentence]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from sensing.context import Context
+from sensing.coverage import Cover, Tally
 from sensing.picture import Picture
+from sensing.segment.executors import Hands, Serial
+from sensing.segment.manifest import Forgetful, Memory
 from sensing.words import Sentence
 
 Progress = Callable[[float], None]
@@ -21,8 +25,10 @@ Progress = Callable[[float], None]
 class Job:
     """One scene to look at, perhaps with an earlier one of the same place, and what is known about the place.
 
-    `workdir` is private to the job and emptied by its owner; `tile_px` is the size of a window and changes no
-    result.
+    `workdir` is the job's alone, and what lies there from an earlier attempt at the same job, whose hash is `key`,
+    is used. `zones` are the privacy zones that were burnt into the later scene, EPSG:4326, with everything around
+    them. Nothing below changes a result: the size of a window, the height of a band (whole blocks), who does the
+    work, and what remembers what is done.
     """
 
     after: Picture
@@ -30,7 +36,12 @@ class Job:
     context: Context
     on: date | None
     workdir: Path
-    tile_px: int = 1024
+    key: str = ""
+    zones: Sequence[BaseGeometry] = ()
+    tile_px: int = 2048
+    band_px: int = 1024
+    hands: Hands = field(default_factory=Serial)
+    memory: Memory = field(default_factory=Forgetful)
 
 
 @dataclass(frozen=True)
@@ -54,19 +65,27 @@ class Candidate:
 class Segmentation:
     """Everything that an engine saw in one scene, and what it could not look for.
 
-    `labels` is a raster of the numbers of kinds on the scene's analysis grid; `refused` names the kinds that
-    could not be judged, each with the reason; `analysed_px` pixels of `pixel_m` metres were looked at;
-    `shift_px` is how far (columns, rows) the earlier scene had to be moved.
+    `labels` is a raster of the numbers of kinds on the scene's analysis grid, `coverage` one of the codes of what was
+    looked at, and `tally` adds these up; `refused` names the kinds that could not be judged, each with the reason;
+    `failed` are the bands that nobody got done, with what kept them; `shift_px` is how far (columns, rows) the earlier
+    scene had to be moved.
     """
 
     candidates: tuple[Candidate, ...]
     refused: Mapping[str, Sentence]
     labels: Path
     labels_sha256: str
+    coverage: Path
+    tally: Tally
     parameters_sha256: str
-    analysed_px: int
-    pixel_m: float
+    bands: int
+    failed: Mapping[int, str]
     shift_px: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def analysed_px(self) -> int:
+        """How many pixels were looked at."""
+        return self.tally.pixels.get(Cover.ANALYSED, 0)
 
 
 class Segmenter(Protocol):
@@ -74,6 +93,11 @@ class Segmenter(Protocol):
 
     name: str
     version: str
+
+    @property
+    def parameters_sha256(self) -> str:
+        """SHA-256 of the numbers that decide, and of the models."""
+        ...
 
     def segment(self, job: Job, progress: Progress) -> Segmentation:
         """Look for every kind that the scene allows to be judged."""

@@ -27,7 +27,7 @@ Painter = Callable[[Window], NDArray[np.uint8]]
 
 def paint(path: Path, grid: Grid, bands: int, painter: Painter, *, tile_px: int) -> Iterator[float]:
     """Write a raster of `bands` planes of bytes from windows of `tile_px`; yields the share done."""
-    with rasterio.open(path, "w", count=bands, **_profile(grid)) as target:
+    with rasterio.open(path, "w", count=bands, **profile(grid)) as target:
         for window, done in windows(grid, 0, tile=tile_px):
             target.write(painter(window), window=window)
             yield done
@@ -86,7 +86,8 @@ def content_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _profile(grid: Grid) -> dict[str, Any]:
+def profile(grid: Grid) -> dict[str, Any]:
+    """How a raster of bytes is written: tiled, lightly compressed."""
     return {
         "driver": "GTiff",
         "width": grid.width,

@@ -38,6 +38,11 @@ class Refined:
         self._sam = sam
         self.name = f"{inner.name}+sam"
 
+    @property
+    def parameters_sha256(self) -> str:
+        """Those of the inner engine and of the checkpoint; implements `Segmenter.parameters_sha256`."""
+        return f"{self._inner.parameters_sha256}+{self._sam.checkpoint_sha256}"
+
     def segment(self, job: Job, progress: Progress) -> Segmentation:
         """As the inner engine, with `alternative` outlines where SAM means the same thing."""
         found = self._inner.segment(job, lambda share: progress(share * _SEGMENTING_SHARE))
@@ -48,8 +53,7 @@ class Refined:
         for number, candidate in enumerate(found.candidates, start=1):
             redrawn.append(self._redrawn(job.after, candidate, levels))
             progress(_SEGMENTING_SHARE + (1 - _SEGMENTING_SHARE) * number / len(found.candidates))
-        parameters = f"{found.parameters_sha256}+{self._sam.checkpoint_sha256}"
-        return replace(found, candidates=tuple(redrawn), parameters_sha256=parameters)
+        return replace(found, candidates=tuple(redrawn), parameters_sha256=self.parameters_sha256)
 
     def _redrawn(self, picture: Picture, candidate: Candidate, levels: tuple[float, float]) -> Candidate:
         crs = CRS.from_wkt(picture.grid.crs_wkt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ _PALEST_SOIL = 2.5
 _USUAL_RANGE = 3.0
 # A sensor's own noise over water, in ten-thousandths: no water varies less.
 _LEAST_WATER_SPREAD = 20.0
+_NUMBERS = ("count", "green_cut", "light", "soil_light", "green_excess")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ class Water:
     roles: tuple[Role, ...]
     level: tuple[float, ...]
     precision: tuple[tuple[float, ...], ...]
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; floats keep every digit."""
+        return {"roles": [role.value for role in self.roles], "level": self.level, "precision": self.precision}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        roles = tuple(Role(name) for name in plain["roles"])
+        return cls(roles, tuple(plain["level"]), tuple(tuple(row) for row in plain["precision"]))
 
     def distance(self, planes: Mapping[Role, Floats]) -> Floats:
         """How far colours are from the usual, in deviations of this water (Mahalanobis)."""
@@ -74,6 +85,20 @@ class Survey:
     waters: Mapping[int, Water]
     tones: Tones = field(default_factory=Tones)
     change: Mapping[str, float] | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; floats keep every digit."""
+        plain = {name: getattr(self, name) for name in _NUMBERS}
+        waters = {str(number): water.dump() for number, water in self.waters.items()}
+        change = dict(self.change) if self.change is not None else None
+        return plain | {"waters": waters, "tones": self.tones.dump(), "change": change}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave: `Survey.load(survey.dump()) == survey`."""
+        waters = {int(number): Water.load(water) for number, water in plain["waters"].items()}
+        numbers = {name: plain[name] for name in _NUMBERS}
+        return cls(**numbers, waters=waters, tones=Tones.load(plain["tones"]), change=plain["change"])
 
     def water(self, number: int) -> Water | None:
         """The yardstick of one body of water; that of all together where it is too small to have its own."""

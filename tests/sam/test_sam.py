@@ -13,6 +13,7 @@ import shapely
 from schemas.refusals import RuleViolation
 from sensing.bands import Role
 from sensing.context import Context
+from sensing.coverage import Tally
 from sensing.picture import open_picture
 from sensing.segment import sam_compat
 from sensing.segment.model import Candidate, Job, Segmentation
@@ -200,13 +201,15 @@ class _Found:
 
     name = "spectral"
     version = "1"
+    parameters_sha256 = "1" * 64
 
     def __init__(self, candidate, tmp_path):
         self._candidate, self._path = candidate, tmp_path
 
     def segment(self, job, progress):
         progress(1.0)
-        return Segmentation((self._candidate,), {}, self._path, "0" * 64, "1" * 64, 100, 10.0)
+        found = (self._candidate,)
+        return Segmentation(found, {}, self._path, "0" * 64, self._path, Tally(), self.parameters_sha256, 1, {})
 
 
 @pytest.fixture

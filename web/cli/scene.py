@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +13,7 @@ import click
 from sensing import queries
 from sensing.evaluate import evaluate, read_truth
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
-from sensing.quarantine import Progress
-from sensing.words import in_words, name
+from sensing.words import name
 from web import scenes
 from web.cli.common import (
     REFUSED,
@@ -30,6 +26,8 @@ from web.cli.common import (
     lang,
     pass_services,
 )
+from web.cli.progress import progress_bar
+from web.cli.scene_segment import segment
 from web.wiring import Services
 
 WORDS = {
@@ -39,15 +37,6 @@ WORDS = {
         "quarantined": "{id} is kept but never used:",
         "unused": "it is in quarantine ({rules}) and never used",
         "unknown_time": "at an unknown time",
-        "looked": "{id}: {km2:.3f} km2 looked at in {s:.1f} s, {hidden:.4f} km2 hidden by privacy zones",
-        "cannot": "cannot be judged: {kind}: {why}",
-        "found": "{count} x {kind}",
-        "nothing": "no finding",
-        "unjudged": "nothing could be judged, so this says nothing about the ground",
-        "silent": "{count} candidates are no finding",
-        "proposed": "for review: {ids}",
-        "again": "found before, not proposed again: {ids}",
-        "unproposed": "leads that may not become findings:",
         "none": "no scenes",
         "findings": "{count} findings",
         "match": "{kind}: {hit} of {of} found, median IoU {iou:.2f}",
@@ -62,15 +51,6 @@ WORDS = {
         "quarantined": "{id} 已留存但不予使用：",
         "unused": "该影像处于隔离状态（{rules}），不予使用",
         "unknown_time": "时间不详",
-        "looked": "{id}：用时 {s:.1f} 秒，分析 {km2:.3f} 平方千米，隐私排除区遮蔽 {hidden:.4f} 平方千米",
-        "cannot": "无法判别：{kind}：{why}",
-        "found": "{kind} {count} 处",
-        "nothing": "未发现线索",
-        "unjudged": "无法作出任何判别，因此不能说明地面情况",
-        "silent": "另有 {count} 处疑似区域不构成线索",
-        "proposed": "待审核：{ids}",
-        "again": "此前已发现，不再重复提出：{ids}",
-        "unproposed": "不能成为线索的疑似区域：",
         "none": "没有影像",
         "findings": "{count} 条线索",
         "match": "{kind}：{of} 处中找到 {hit} 处，IoU 中位数 {iou:.2f}",
@@ -133,7 +113,7 @@ def ingest(
     The originals are kept unchanged and unopened; privacy zones are burnt into the copy before it is stored.
     """
     told = Told(bands=tuple(bands.split(",")) if bands else (), **about)
-    with _progress(as_json) as progress:
+    with progress_bar(as_json) as progress:
         taken = scenes.ingest(
             services, files, flight_id=flight, told=told, actor=actor_for(services, person), progress=progress
         )
@@ -180,64 +160,6 @@ def _tell_ingested(taken: Any) -> None:  # noqa: ANN401 - sensing.commands.Inges
 
 def _time(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if at else WORDS[lang()]["unknown_time"]
-
-
-@scene.command("segment")
-@click.argument("scene_id", metavar="SCENE")
-@click.option("--before", help="An earlier scene of the same ground, for change.")
-@as_json
-@pass_services
-def segment(services: Services, scene_id: str, before: str | None, as_json: bool) -> None:
-    """Looks for violations in SCENE; what the law's layers call a lead is proposed for an officer's review."""
-    with _progress(as_json) as progress:
-        outcome = scenes.segment(services, scene_id, before=before, progress=progress)
-    if as_json:
-        echo_json(_segmented_json(outcome))
-        return
-    words, run = WORDS[lang()], outcome.run
-    covered = run.coverage
-    click.echo(words["looked"].format(id=scene_id, km2=covered["analysed"], s=run.runtime_s, hidden=covered["private"]))
-    for kind, why in run.refused_kinds.items():
-        click.echo("  " + words["cannot"].format(kind=name(kind, lang()), why=in_words(why)[lang()]))
-    leads = Counter(verdict.candidate.kind for verdict in outcome.verdicts if verdict.is_lead)
-    for kind, count in sorted(leads.items()):
-        click.echo("  " + words["found"].format(kind=name(kind, lang()), count=count))
-    if not leads:
-        click.echo("  " + words["unjudged" if covered["analysed"] == 0 else "nothing"])
-    silent = len(outcome.verdicts) - leads.total()
-    if silent:
-        click.echo("  " + words["silent"].format(count=silent))
-    if outcome.detections:
-        click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
-    if outcome.known:
-        click.echo("  " + words["again"].format(ids=", ".join(outcome.known)))
-    if outcome.refusals:
-        click.echo("  " + words["unproposed"])
-        echo_refusals(outcome.refusals, lang())
-
-
-def _segmented_json(outcome: scenes.Segmented) -> dict[str, Any]:
-    run = outcome.run
-    return {
-        "ok": True,
-        "run": run.public_id,
-        "runtime_s": run.runtime_s,
-        "coverage": run.coverage,
-        "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
-        "detections": list(outcome.detections),
-        "known": list(outcome.known),
-        "candidates": [
-            {
-                "kind": verdict.candidate.kind,
-                "lead": verdict.is_lead,
-                "score": round(verdict.candidate.score, 3),
-                "area_m2": round(verdict.candidate.area_m2, 1),
-                "trace": [sentence.render(lang()) for sentence in verdict.trace],
-            }
-            for verdict in outcome.verdicts
-        ],
-        "refusals": [refusal.render(lang()) for refusal in outcome.refusals],
-    }
 
 
 @scene.command("list")
@@ -302,11 +224,4 @@ def vars_of(outline: Any) -> dict[str, str]:  # noqa: ANN401 - sensing.evaluate.
     return {"kind": outline.kind, "reason": outline.reason}
 
 
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Progress]:
-    """A bar on standard error, unless nobody is looking."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=1000, file=sys.stderr) as bar:
-        yield lambda share: bar.update(int(share * 1000) - bar.pos)
+scene.add_command(segment)

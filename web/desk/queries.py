@@ -28,6 +28,7 @@ from schemas.tables import (
     SegmentationRun,
     SupervisionItem,
 )
+from sensing.coverage import account
 from sensing.words import in_words
 
 OPEN_STATES = ("new", "assigned")
@@ -86,6 +87,7 @@ class Finding:
     route: str | None
     track: Mapping[str, Any] | None
     engine: str
+    looked: tuple[dict[str, str], ...]
     before: Side | None
     after: Side
 
@@ -191,6 +193,7 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         route=f"{route.code} · {route.name_en}" if route else None,
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
         engine=f"{run.engine} {run.engine_version}",
+        looked=tuple(in_words(sentence.dump()) for sentence in account(run.coverage)) if run.coverage else (),
         before=_side(db, "before", run.before_derivative_id) if run.before_derivative_id else None,
         after=_side(db, "after", run.derivative_id),
     )

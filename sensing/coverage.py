@@ -1,0 +1,137 @@
+"""What was looked at, pixel by pixel: "nothing was found" is never said of a place that nobody looked at. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Self
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.windows import Window
+
+from geo.measure import area_m2
+from sensing.grid import BLOCK, WGS84, Grid, moved
+from sensing.mask import Mask
+from sensing.words import Sentence, say
+
+Codes = NDArray[np.uint8]
+
+# Edges of a cell are followed in steps of at most so many pixels: a straight edge of a grid is none on the ellipsoid.
+_EDGE_STEP_PX = 64
+_CM2 = 10_000
+_KM2_CM2 = 1e10
+
+
+class Cover(IntEnum):
+    """What became of one pixel of a scene; OUTSIDE is where nobody meant to look, or nothing could be judged."""
+
+    OUTSIDE = 0
+    ANALYSED = 1
+    NODATA = 2
+    PRIVACY = 3
+    CLOUD = 4
+    SHADOW = 5
+    HAZE = 6
+    FAILED = 7
+
+
+# What keeps pixels from being looked at although something was measured there.
+HIDING = (Cover.OUTSIDE, Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
+
+
+def hidden(said: Codes) -> Mask:
+    """Where a plane of codes, made before the analysis, keeps pixels from being looked at."""
+    found: Mask = np.isin(said, HIDING)
+    return found
+
+
+def cover(looked: Mask, said: Codes) -> Codes:
+    """The codes of pixels that were looked at or not, where `said` holds what was known beforehand.
+
+    Beforehand everything is ANALYSED but for what hides it; a pixel without data is PRIVACY where a zone lies, else
+    NODATA.
+    """
+    unseen = np.where(said == Cover.ANALYSED, Cover.NODATA, said)
+    codes: Codes = np.where(looked, Cover.ANALYSED, unseen).astype(np.uint8)
+    return codes
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Pixels and square centimetres of ground by code; sums of whole numbers, so that no order of adding matters."""
+
+    pixels: Mapping[Cover, int] = field(default_factory=dict)
+    cm2: Mapping[Cover, int] = field(default_factory=dict)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(Counter(self.pixels) + Counter(other.pixels), Counter(self.cm2) + Counter(other.cm2))
+
+    def km2(self) -> dict[str, float]:
+        """Square kilometres of every code, those of which there is nothing too."""
+        return {code.name.lower(): round(self.cm2.get(code, 0) / _KM2_CM2, 6) for code in Cover}
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON: [pixels, square centimetres] by the name of the code."""
+        return {code.name.lower(): [count, self.cm2[code]] for code, count in sorted(self.pixels.items())}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        found = {Cover[name.upper()]: both for name, both in plain.items()}
+        return cls({code: both[0] for code, both in found.items()}, {code: both[1] for code, both in found.items()})
+
+
+def account(km2: Mapping[str, float]) -> tuple[Sentence, ...]:
+    """In words, what was looked at and what was not, each with its square kilometres."""
+    unseen = [code for code in Cover if code is not Cover.ANALYSED and _of(km2, code)]
+    first = say("covered.analysed", km2=_of(km2, Cover.ANALYSED))
+    return (first, *(say(f"covered.{code.name.lower()}", km2=_of(km2, code)) for code in unseen))
+
+
+def nothing_found(km2: Mapping[str, float]) -> Sentence:
+    """In words, that nothing was found: of which ground that is said, and of how much it is not."""
+    looked, unseen = _of(km2, Cover.ANALYSED), sum(_of(km2, code) for code in Cover if code is not Cover.ANALYSED)
+    if not looked:
+        return say("covered.nowhere")
+    return say("covered.nothing_but", km2=looked, unseen_km2=unseen) if unseen else say("covered.nothing", km2=looked)
+
+
+def _of(km2: Mapping[str, float], code: Cover) -> float:
+    return km2.get(code.name.lower(), 0.0)
+
+
+def tally(grid: Grid, codes: Codes, top: int) -> Tally:
+    """Count the codes of whole rows of a grid from row `top` on, which is a multiple of the block size.
+
+    Areas are geodesic, cell by cell of one block: within a cell, pixels differ by less than one in a hundred thousand.
+    """
+    total = Tally()
+    for window in _cells(grid, top, codes.shape[0]):
+        rows = slice(window.row_off - top, window.row_off - top + window.height)
+        cell = codes[rows, window.col_off : window.col_off + window.width]
+        counts = {code: int(np.count_nonzero(cell == code)) for code in Cover}
+        pixel_cm2 = _ground_m2(grid, window) * _CM2 / cell.size
+        present = {code: count for code, count in counts.items() if count}
+        total += Tally(present, {code: round(count * pixel_cm2) for code, count in present.items()})
+    return total
+
+
+def _cells(grid: Grid, top: int, rows: int) -> Iterator[Window]:
+    for row in range(top, top + rows, BLOCK):
+        for column in range(0, grid.width, BLOCK):
+            yield Window(column, row, min(BLOCK, grid.width - column), min(BLOCK, top + rows - row))
+
+
+def _ground_m2(grid: Grid, window: Window) -> float:
+    """The ground that a window shows, in square metres on the ellipsoid."""
+    box = shapely.box(0, 0, window.width, window.height).segmentize(_EDGE_STEP_PX)
+    place = grid.transform @ Affine.translation(window.col_off, window.row_off)
+    a, b, c, d, e, f = tuple(place)[:6]
+    placed = shapely.affinity.affine_transform(box, [a, b, d, e, c, f])
+    return area_m2(moved(placed, CRS.from_wkt(grid.crs_wkt), WGS84))

@@ -1,0 +1,136 @@
+"""`skywarden scene segment`: look for violations in a scene, with as many hands as there are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from typing import Any
+
+import click
+
+from sensing.coverage import account, nothing_found
+from sensing.segment.executors import DASK, NAMES, PROCESSES, SERIAL, hands
+from sensing.words import in_words, name
+from web import scenes
+from web.cli.common import as_json, echo_json, echo_refusals, lang, pass_services
+from web.cli.progress import progress_bar
+from web.wiring import Services
+
+# What a shell says of a command that was ended by Ctrl-C.
+INTERRUPTED = 130
+WORDS = {
+    "en": {
+        "looked": "{id}: done in {s:.1f} s",
+        "failed": "{failed} of {bands} bands failed and are not looked at; the same command tries them again",
+        "cannot": "cannot be judged: {kind}: {why}",
+        "found": "{count} x {kind}",
+        "silent": "{count} candidates are no finding",
+        "proposed": "for review: {ids}",
+        "again": "found before, not proposed again: {ids}",
+        "unproposed": "leads that may not become findings:",
+        "stopped": "stopped; the bands that are done are kept, and the same command goes on from there",
+    },
+    "zh": {
+        "looked": "{id}：用时 {s:.1f} 秒",
+        "failed": "{bands} 个条带中有 {failed} 个失败，未予分析；重复同一命令将再次尝试",
+        "cannot": "无法判别：{kind}：{why}",
+        "found": "{kind} {count} 处",
+        "silent": "另有 {count} 处疑似区域不构成线索",
+        "proposed": "待审核：{ids}",
+        "again": "此前已发现，不再重复提出：{ids}",
+        "unproposed": "不能成为线索的疑似区域：",
+        "stopped": "已停止；已完成的条带予以保留，重复同一命令即可继续",
+    },
+}
+
+
+@click.command("segment")
+@click.argument("scene_id", metavar="SCENE")
+@click.option("--before", help="An earlier scene of the same ground, for change.")
+@click.option("--engine", type=click.Choice(NAMES), help="Who does the work; by default whatever suits the scene.")
+@click.option("--workers", type=click.IntRange(1, 256), help="How many at a time; by default one for each core.")
+@click.option("--scheduler", help="The address of a running Dask scheduler, such as tcp://HOST:8786.")
+@as_json
+@pass_services
+def segment(  # noqa: PLR0913 - one argument for each option
+    services: Services,
+    scene_id: str,
+    before: str | None,
+    engine: str | None,
+    workers: int | None,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Looks for violations in SCENE; what the law's layers call a lead is proposed for an officer's review.
+
+    What was stopped, even by force, goes on where it stopped when the same command is given again.
+    """
+    chosen = DASK if scheduler else engine or (PROCESSES if scenes.is_large(services, scene_id) else SERIAL)
+    try:
+        with (
+            hands(chosen, workers=workers or os.cpu_count() or 1, scheduler=scheduler) as crew,
+            progress_bar(as_json) as progress,
+        ):
+            outcome = scenes.segment(services, scene_id, before=before, hands=crew, progress=progress)
+    except KeyboardInterrupt:
+        click.echo(WORDS[lang()]["stopped"], err=True)
+        sys.exit(INTERRUPTED)
+    if as_json:
+        echo_json(_json(outcome))
+    else:
+        _tell(outcome, scene_id)
+
+
+def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
+    words, run = WORDS[lang()], outcome.run
+    click.echo(words["looked"].format(id=scene_id, s=run.runtime_s))
+    for sentence in account(run.coverage):
+        click.echo("  " + sentence.render(lang()))
+    if run.bands_failed:
+        click.echo("  " + words["failed"].format(failed=run.bands_failed, bands=run.bands))
+    for kind, why in run.refused_kinds.items():
+        click.echo("  " + words["cannot"].format(kind=name(kind, lang()), why=in_words(why)[lang()]))
+    leads = Counter(verdict.candidate.kind for verdict in outcome.verdicts if verdict.is_lead)
+    for kind, count in sorted(leads.items()):
+        click.echo("  " + words["found"].format(kind=name(kind, lang()), count=count))
+    if not leads:
+        click.echo("  " + nothing_found(run.coverage).render(lang()))
+    silent = len(outcome.verdicts) - leads.total()
+    if silent:
+        click.echo("  " + words["silent"].format(count=silent))
+    if outcome.detections:
+        click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
+    if outcome.known:
+        click.echo("  " + words["again"].format(ids=", ".join(outcome.known)))
+    if outcome.refusals:
+        click.echo("  " + words["unproposed"])
+        echo_refusals(outcome.refusals, lang())
+
+
+def _json(outcome: scenes.Segmented) -> dict[str, Any]:
+    run = outcome.run
+    return {
+        "ok": True,
+        "run": run.public_id,
+        "runtime_s": run.runtime_s,
+        "coverage": run.coverage,
+        "coverage_sha256": run.coverage_sha256,
+        "labels_file_sha256": run.labels_file_sha256,
+        "bands": run.bands,
+        "bands_failed": run.bands_failed,
+        "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
+        "detections": list(outcome.detections),
+        "known": list(outcome.known),
+        "candidates": [
+            {
+                "kind": verdict.candidate.kind,
+                "lead": verdict.is_lead,
+                "score": round(verdict.candidate.score, 3),
+                "area_m2": round(verdict.candidate.area_m2, 1),
+                "trace": [sentence.render(lang()) for sentence in verdict.trace],
+            }
+            for verdict in outcome.verdicts
+        ],
+        "refusals": [refusal.render(lang()) for refusal in outcome.refusals],
+    }
