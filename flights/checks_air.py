@@ -12,7 +12,6 @@ from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
 from flights.case import Case, inside_of, metres, place_of
-from flights.checks_aircraft import mark_refusals as mark_refusals
 from flights.situation import AirspaceArea, Clearance
 from flights.volumes import Overlap, Spacing, occupied, overlaps
 from geo import crs

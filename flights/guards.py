@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 
 from flights import papers, queries, traffic
 from flights.canonical import fence_digest
-from flights.checks_air import mark_refusals
+from flights.checks_air import air_refusals
+from flights.checks_aircraft import mark_refusals
 from flights.filing_sheet import APPROVAL, first_day
 from flights.precheck import Verdict
 from geo.periods import months_after
@@ -219,7 +220,7 @@ def air_is_free(context: Context) -> Iterable[Refusal]:
     """DC-2: no other flight holds any of the air that this one needs; all that do are told at once."""
     flight: Flight = context.subject
     air = traffic.air_of(flight, context.pack, context.params["ground"])
-    return traffic.refusals(traffic.conflicts(context.session, flight, air), context.pack.zone)
+    return air_refusals(traffic.conflicts(context.session, flight, air), context.pack)
 
 
 def filed_in_time(context: Context) -> Iterable[Refusal]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from shapely.geometry import GeometryCollection
 from sqlalchemy.orm import Session
@@ -14,7 +13,6 @@ from flights.profile import Ground, Profile, profile
 from flights.queries import mission_of, window
 from flights.situation import Volume
 from flights.volumes import Held, Overlap, Spacing, duration, occupied, overlaps
-from schemas.refusals import Refusal, refuse
 from schemas.rules import RulePack
 from schemas.tables import Flight
 
@@ -49,18 +47,3 @@ def others(session: Session, flight: Flight, air: Sequence[Volume]) -> tuple[Vol
 def conflicts(session: Session, flight: Flight, air: Sequence[Volume]) -> list[Overlap]:
     """What other flights hold of the air that a flight needs, flight by flight."""
     return overlaps(air, others(session, flight, air))
-
-
-def refusals(found: Iterable[Overlap], zone: ZoneInfo) -> Iterable[Refusal]:
-    """DC-2: one refusal for each flight that holds the air, with what both would share."""
-    for overlap in found:
-        start, end, free = (at.astimezone(zone) for at in (overlap.start, overlap.end, overlap.held_until))
-        heights = f"{overlap.alt_agl_min_m:.0f}-{overlap.alt_agl_max_m:.0f} m"
-        yield refuse(
-            "DC-2",
-            "flight.air_taken",
-            flight=overlap.flight,
-            measured=f"{start:%Y-%m-%d %H:%M}-{end:%H:%M}, {heights}, {overlap.area_m2:,.0f} m²",
-            required=f"{free:%Y-%m-%d %H:%M}",
-            place=overlap.place,
-        )
