@@ -13,11 +13,12 @@ from web.pilot.papers import section as flight_papers
 from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
 from web.public.data import section as data
+from web.public.flights import section as flight_log
 from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.wiring import Services
 
-SECTIONS = (public, tiles, data, account, pilot, flights_live, flight_packages, flight_papers, survey, desk)
+SECTIONS = (public, tiles, data, flight_log, account, pilot, flights_live, flight_packages, flight_papers, survey, desk)
 
 
 def create_app(services: Services) -> GuardedFlask:

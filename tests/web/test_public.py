@@ -33,7 +33,7 @@ def unjudged(admin, statement):
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
-    "path", ["/", "/list", "/list?layer=privacy_zones", "/rules", "/privacy", "/data", "/account/sign-in"]
+    "path", ["/", "/list", "/list?layer=privacy_zones", "/rules", "/privacy", "/data", "/flights", "/account/sign-in"]
 )
 def test_page__in_either_language__says_that_the_data_is_fictional(reader, path, lang):
     text = page(reader, path, lang)

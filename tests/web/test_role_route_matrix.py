@@ -16,6 +16,7 @@ MATRIX = {
     ("/rules", "GET"): EVERYONE,
     ("/privacy", "GET"): EVERYONE,
     ("/data", "GET"): EVERYONE,
+    ("/flights", "GET"): EVERYONE,
     ("/data/<name>.geojson", "GET"): EVERYONE,
     ("/<any(device, area, route, zone):branch>/<public_id>", "GET"): EVERYONE,
     ("/tiles/<layer>/<z>/<x>/<y>.mvt", "GET"): EVERYONE,

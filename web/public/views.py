@@ -139,7 +139,7 @@ def _query(public: Connection) -> tuple[Query, list[str], list[str]]:
             )
     layer = LAYERS[_choice("layer", list(LAYERS)) or DEVICES.name]
     kinds, states = (records.offered(public, layer, column) for column in ("kind", "state"))
-    query = Query(layer, _word("q", 80), _choice("kind", kinds), _choice("state", states), _page_number())
+    query = Query(layer, _word("q", 80), _choice("kind", kinds), _choice("state", states), page_number())
     return query, kinds, states
 
 
@@ -150,7 +150,8 @@ def _choice(key: str, offered: list[str]) -> str:
     return value
 
 
-def _page_number() -> int:
+def page_number() -> int:
+    """Which page of several is asked for; raises RuleViolation 422."""
     value = _word("page", 8) or "1"
     if value.isascii() and value.isdigit() and 1 <= int(value) <= LAST_PAGE:
         return int(value)
