@@ -239,16 +239,19 @@ def nameless_caller(port):
 def test_relay__not_let_in__reaches_neither_gateway_nor_vehicle_and_the_right_one_flies(
     living, cleared, credential, port, cli, admin, other_aircraft, nobody
 ):
-    """While an order to fly waits for its aircraft: whoever got in now would be spoken to."""
+    """While an order to fly waits for its aircraft: whoever got in now would be spoken to.
+
+    The right one stands beside an aircraft that sends datagrams, as a radio on a network does.
+    """
     right = credential()[1]
     wrong = [credential(other_aircraft)[1]]
     for end in (lambda name: cli("revoke", name, "--reason", "laptop lost"), lambda name: expire(admin, name)):
         name, file = credential()
         end(name)
         wrong.append(file)
-    seen = Seen(living, cleared)
+    seen, radio = Seen(living, cleared), free_port(socket.SOCK_DGRAM)
     with (
-        simulator(speed_up=SPEED, start_time=living.clock.now()) as (running, url),
+        simulator(speed_up=SPEED, start_time=living.clock.now(), listen=f"udpout:127.0.0.1:{radio}") as (running, _),
         gateway_process(living, listening(port), **LOST) as gateway,
         contextlib.ExitStack() as callers,
     ):
@@ -265,7 +268,7 @@ def test_relay__not_let_in__reaches_neither_gateway_nor_vehicle_and_the_right_on
             relay.await_line("The gateway let this relay go at once")
         assert nobody.heard == b""
         assert seen.steps() == ["permitted"]
-        with relay_process(url, port, right) as relay:
+        with relay_process(f"udp:127.0.0.1:{radio}", port, right) as relay:
             relay.await_line("Connected")
             assert seen.answer(order, 60).outcome == "done"
             assert running.autopilot.armed
