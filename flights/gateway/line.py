@@ -28,6 +28,8 @@ def line_to(house: House, drone_id: uuid.UUID, url: str) -> Iterator[OpenLine]:
     try:
         pipe = listen(house, drone_id, url)
     except OSError as error:
-        raise VehicleRefused.because("link.unreachable", url=url, measured=str(error)) from error
+        raise VehicleRefused.because(
+            "link.unreachable", text="link.cannot_listen", url=url, measured=error.strerror or str(error)
+        ) from error
     with contextlib.closing(pipe):
         yield pipe.lend

@@ -150,6 +150,18 @@ def seen_lately(house, name):
     return row.last_seen_at is not None and datetime.now(UTC) - row.last_seen_at < timedelta(minutes=2)
 
 
+def test_gateway__port_of_another_aircraft__refused_in_one_line(living, port, other_aircraft):
+    with gateway_process(living, listening(port)) as first:
+        first.await_line("Serves")
+        with gateway_process(living, listening(port), other_aircraft) as second:
+            assert second.end() == 1
+        told = f"  ✗ link.unreachable  Nothing can be listened for at {listening(port)}: Address already in use"
+        assert second.said[0] == "Refused:\n"
+        assert second.said[1].startswith(told)
+        assert not any("Serves" in line or "Traceback" in line for line in second.said)
+        assert first.process.poll() is None
+
+
 class Nobody:
     """An aircraft that says nothing, and what was said to it."""
 

@@ -162,7 +162,13 @@ def abort(services: Services, flight_id: str, reason: str, person: str | None) -
 
 @flight.command("fly")
 @flight_argument
-@click.option("--vehicle", "url", required=True, metavar="URL", help="tcp:HOST:PORT, udp:HOST:PORT, /dev/ttyUSB0 ...")
+@click.option(
+    "--vehicle",
+    "url",
+    required=True,
+    metavar="URL",
+    help="tcp:HOST:PORT, udp:HOST:PORT, /dev/ttyUSB0,57600, or relay:HOST:PORT to listen for the aircraft's relay.",
+)
 @frames_option
 @as_person
 @as_json
