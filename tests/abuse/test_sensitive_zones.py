@@ -41,6 +41,7 @@ from tests.web.plans import flat_ground, geojson
 from web.app import create_app
 from web.cli.common import State
 from web.cli.plan import plan
+from web.cli.zone import zone
 from web.settings import Settings
 from web.wiring import Services
 
@@ -85,13 +86,13 @@ def hide(database, exact, *, buffer_m=0.0):
 
 
 @pytest.fixture
-def worlds(clone, world_template, tmp_path):
-    """Two worlds, of which one hides in a corner and the other at the far end."""
+def worlds(request, clone, world_template, tmp_path):
+    """Two worlds, of which one hides in a corner and the other at the far end; a parameter says more of the zone."""
     with ExitStack() as stack:
         made = []
         for number, exact in enumerate((IN_A_CORNER, FAR_AWAY)):
             database = clone(world_template)
-            hide(database, exact)
+            hide(database, exact, **getattr(request, "param", {}))
             services = Services(
                 Settings(data_dir=tmp_path / f"data{number}"), database, FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
             )
@@ -280,6 +281,69 @@ class TestExports:
         one, other = both(worlds, fly)
         assert one == other
         assert one
+
+
+@pytest.mark.parametrize("worlds", [{"buffer_m": 40.0}], ids=["buffer"], indirect=True)
+class TestZoneWithABuffer:
+    """A sensitive zone counts at every height and hour: the database keeps none with a band."""
+
+    def test_checks_by_height_hour_and_way_home__the_same_answers(self, worlds):
+        def answers(services):
+            prober = Prober(services)
+            for bearing_deg in (10.0, 100.0, 190.0, 280.0):
+                for hfov_deg in (0.01, 70.0):
+                    near_m = prober.nearest_m(bearing_deg, lambda line, a=hfov_deg: prober.ask(line, hfov_deg=a))
+                line = across(bearing_deg, near_m)
+                halve(lambda alt_m, line=line: prober.ask(line, alt_m=alt_m, hfov_deg=0.01), 10.0, 300.0)
+                # Out, round and back: only the ways home lead across.
+                prober.ask(
+                    [
+                        across(bearing_deg, 300.0)[0],
+                        across(bearing_deg + 90, 300.0)[0],
+                        *across(bearing_deg + 180, 300.0),
+                    ]
+                )
+            for hour in range(0, 72, 3):
+                prober.ask(across(0.0, 50.0), alt_m=60.0, at=START + timedelta(hours=hour))
+            return prober.transcript
+
+        one, other = both(worlds, answers)
+        assert one == other
+        assert any(NUMBER in answer for answer in one)
+        assert any(NUMBER not in answer.partition('"clearances"')[0] for answer in one)
+
+    def test_survey_and_exported_zones__the_same_bytes(self, worlds, tmp_path):
+        field = tmp_path / "field.geojson"
+        field.write_text(json.dumps({"type": "Polygon", "coordinates": [list(SHOWN.buffer(0.002).exterior.coords)]}))
+
+        def written(services):
+            state, folder = State("en"), tmp_path / str(id(services))
+            folder.mkdir()
+            state._services = services
+            asked = [
+                "survey",
+                "--area",
+                field,
+                "--camera",
+                "dji-phantom-4-pro",
+                "--alt-agl-m",
+                "60",
+                "--speed-m-s",
+                "5",
+            ]
+            for command, words in (
+                (plan, [*asked, "--out", folder / "s.plan"]),
+                (zone, ["export", folder / "z.ed318.json"]),
+                (zone, ["export", folder / "z.ed269.json"]),
+            ):
+                result = CliRunner().invoke(command, list(map(str, words)), obj=state)
+                assert result.exit_code == 0, result.output
+            return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+        one, other = both(worlds, written)
+        assert one == other
+        assert len(one) == 3
+        assert NUMBER.encode() in one["z.ed318.json"]
 
 
 class TestPublic:
