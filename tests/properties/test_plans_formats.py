@@ -11,6 +11,7 @@ from flights.canonical import fence_digest, mission_digest, mission_document
 from flights.formats import FORMATS, carried, convert, read_plan, write_plan
 from flights.model import E7, Command, Plan, PlanItem
 from schemas.refusals import RuleViolation
+from tests.files_kml import kml, kmz, line, mission, placemark, waylines
 from tests.plans import FRAMES, HOMES, PLACES, flights, plans
 
 LOSSLESS = ("plan",)
@@ -185,14 +186,18 @@ def test_qgc_plan__one_member_replaced_by_anything__plan_or_refusal(data):
         "params": [0, 0, 0, None, 23.1, 113.2, 50],
         "doJumpId": 1,
     }
-    mission = {"version": 2, "items": [item], "plannedHomePosition": [23.1, 113.2, 5], "hoverSpeed": 5}
-    document = {"fileType": "Plan", "version": 1, "mission": mission, "geoFence": None}
+    pattern = {"type": "ComplexItem", "complexItemType": "survey", "version": 5, "angle": 0}
+    pattern["TransectStyleComplexItem"] = {"Items": [dict(item, doJumpId=2)]}
+    parts = {"version": 2, "items": [item, pattern], "plannedHomePosition": [23.1, 113.2, 5], "hoverSpeed": 5}
+    document = {"fileType": "Plan", "version": 1, "mission": parts, "geoFence": None}
     holder, keys = data.draw(
         st.sampled_from(
             [
                 (document, ["version", "mission", "geoFence", "rallyPoints"]),
-                (mission, MISSION_KEYS),
+                (parts, MISSION_KEYS),
                 (item, ITEM_KEYS),
+                (pattern, ["type", "complexItemType", "version", "TransectStyleComplexItem"]),
+                (pattern["TransectStyleComplexItem"], ["Items"]),
             ]
         )
     )
@@ -203,3 +208,27 @@ def test_qgc_plan__one_member_replaced_by_anything__plan_or_refusal(data):
 @given(st.lists(st.sampled_from(["0", "1", "16", "nan", "1e999", "-5", "x", "22", "٣", "3.0", "1_0", ""]), max_size=14))
 def test_waypoints__any_words_on_a_line__plan_or_refusal(words):
     plan_or_refusals(("QGC WPL 110\n" + "\t".join(words)).encode())
+
+
+SOUND = [
+    kml(line()),
+    kmz({"doc.kml": kml(line())}),
+    mission(),
+    waylines([placemark(0, 113.255, 23.125, 60), placemark(1, 113.285, 23.125, 60)]).encode(),
+    b"QGC WPL 110\r\n0 1 0 16 0 0 0 0 23.12 113.25 12 1\r\n1 0 3 22 0 0 0 0 23.12 113.25 50 1\r\n",
+    b'{"type":"Feature","properties":{"home":[113.2,23]},"geometry":{"type":"LineString","coordinates":[[1,1],[2,2]]}}',
+]
+ODD = [b"", b"NaN", b"1e400", b"-1", b"\x00", b"\xff", b"</a>", b"&#0;", b"PK\x05\x06", b"9" * 30, b"null", b"<b/>"]
+
+
+@given(
+    st.sampled_from(SOUND), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), st.sampled_from(ODD)), max_size=4)
+)
+def test_sound_file_with_pieces_replaced__plan_or_refusal_and_so_in_every_format(data, changes):
+    for share, length, odd in changes:
+        at = int(share * len(data))
+        data = data[:at] + odd + data[at + length :]
+    plan = plan_or_refusals(data)
+    if isinstance(plan, Plan):
+        for name in FORMATS:
+            held(plan, name)
