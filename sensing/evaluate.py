@@ -1,10 +1,14 @@
-"""Findings against ground truth: what was found, how well it is drawn, what was missed, what was invented."""
+"""Findings against ground truth: what was found, how well it is drawn, what was missed, what was invented.
+
+The one evaluator: the command, the demo and the cards of models say what it says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -12,18 +16,30 @@ from shapely.geometry.base import BaseGeometry
 from geo.crs import to_metric, utm_epsg_of
 from geo.geojson import parse_document, parse_geometry
 from schemas.refusals import invalid
+from sensing.metrics import Cover, Field, Panoptic, Tally, count, panoptic
+from sensing.reliability import Reliability, reliability
 
 # Below this overlap two drawings do not mean the same thing on the ground.
 _SAME_THING_IOU = 0.1
+# A part of a thing is right when at least half of it lies on true ground.
+_RIGHT_SHARE = 0.5
+# No kind of finding is called so.
+_SILENT = "(silent)"
+# A border is drawn well when it is no further off than this many pixels, where nothing else is asked for.
+TOLERANCE_PX = 2.0
 
 
 @dataclass(frozen=True)
 class Outline:
-    """A thing on the ground: kind, shape in EPSG:4326, and a word on why it is (or must not be) a finding."""
+    """A thing on the ground: kind, shape in EPSG:4326, and a word on why it is (or must not be) a finding.
+
+    `score` is how sure a finding is, in [0, 1].
+    """
 
     kind: str
     geom: BaseGeometry
     reason: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -101,3 +117,99 @@ def iou(one: BaseGeometry, other: BaseGeometry) -> float:
     a, b = to_metric(one, epsg), to_metric(other, epsg)
     joined = float(shapely.union(a, b).area)
     return float(shapely.intersection(a, b).area) / joined if joined else 0.0
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Findings of a scene against the truth, on the ground that was looked at.
+
+    `unseen` are the findings and the true and silent things that were left out because nobody looked there.
+    """
+
+    evaluation: Evaluation
+    tally: Tally
+    covers: dict[str, Cover]
+    things: dict[str, Panoptic]
+    reliability: Reliability | None
+    tolerance_m: float
+    unseen: tuple[int, int, int]
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; what cannot be said is null."""
+        tally, done = self.tally, self.evaluation
+        return {
+            "median_iou": done.median_iou(),
+            "misses": [_told(one) for one in done.misses],
+            "reported_by_mistake": [_told(quiet) for _, quiet in done.hits],
+            "false_alarms": [_told(one) for one in done.false_alarms],
+            "kinds": {kind: self._kind(kind) for kind in sorted(self.covers.keys() | self.things.keys())},
+            "boundary_tolerance_m": round(self.tolerance_m, 3),
+            "reliability": self.reliability.dump() if self.reliability else None,
+            "coverage": {
+                "looked_at_km2": round(tally.looked_m2 / 1e6, 6),
+                "not_looked_at_km2": round(tally.unlooked_m2 / 1e6, 6),
+                "truth_not_looked_at_km2": round(sum(one.true_unlooked_m2 for one in self.covers.values()) / 1e6, 6),
+                "findings_left_out": self.unseen[0],
+                "truth_left_out": self.unseen[1],
+                "silent_left_out": self.unseen[2],
+            },
+        }
+
+    def _kind(self, kind: str) -> dict[str, Any]:
+        cover, thing = self.covers.get(kind, Cover()), self.things.get(kind, Panoptic(0, 0, 0, 0.0))
+        numbers = {
+            "pixel_iou": cover.iou,
+            "pixel_precision": cover.precision,
+            "pixel_recall": cover.recall,
+            "boundary_f1": cover.boundary_f1,
+            "pq": thing.pq,
+            "sq": thing.sq if thing.matched else None,
+            "rq": thing.rq,
+        }
+        counts = {"matched": thing.matched, "invented": thing.invented, "missed": thing.missed}
+        return {name: None if value is None else round(value, 4) for name, value in numbers.items()} | counts
+
+
+def _told(one: Outline) -> dict[str, str]:
+    return {"kind": one.kind, "reason": one.reason}
+
+
+def assess(
+    ground: Field,
+    findings: Sequence[Outline],
+    truth: Sequence[Outline],
+    silent: Sequence[Outline],
+    *,
+    tolerance_m: float,
+) -> Assessment:
+    """Everything that can be said of findings, from one walk over the scene; what nobody looked at does not count."""
+    # Of things that must stay silent only this is asked: whether anybody looked there.
+    quiet_things = [(_SILENT, one.geom) for one in silent]
+    tally = count(ground, _things(findings), [*_things(truth), *quiet_things], tolerance_m=tolerance_m)
+    found = [one for n, one in enumerate(findings) if tally.seen(0, n)]
+    wanted = [one for n, one in enumerate(truth) if tally.seen(1, n)]
+    quiet = [one for n, one in enumerate(silent, start=len(truth)) if tally.seen(1, n)]
+    return Assessment(
+        evaluation=evaluate(found, wanted, quiet),
+        tally=tally,
+        covers={kind: cover for kind, cover in tally.covers.items() if kind != _SILENT},
+        things=panoptic(tally, [one.kind for one in findings], [one.kind for one in truth]),
+        reliability=_reliability(tally, findings, truth),
+        tolerance_m=tolerance_m,
+        unseen=(len(findings) - len(found), len(truth) - len(wanted), len(silent) - len(quiet)),
+    )
+
+
+def _things(outlines: Sequence[Outline]) -> list[tuple[str, BaseGeometry]]:
+    return [(one.kind, one.geom) for one in outlines]
+
+
+def _reliability(tally: Tally, findings: Sequence[Outline], truth: Sequence[Outline]) -> Reliability | None:
+    """Scores against how many findings were right: the same thing as a true one, or a part of one."""
+    right = {
+        a
+        for (a, b), shared_m2 in tally.shared_m2.items()
+        if b < len(truth) and (tally.iou(a, b) >= _SAME_THING_IOU or shared_m2 >= _RIGHT_SHARE * tally.area_m2[0][a])
+    }
+    scored = [(n, one.score) for n, one in enumerate(findings) if one.score is not None and tally.seen(0, n)]
+    return reliability([score for _, score in scored], [n in right for n, _ in scored])

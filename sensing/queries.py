@@ -82,7 +82,7 @@ def findings(session: Session, scene_id: str) -> list[Outline]:
     rows = session.scalars(
         select(Detection).where(Detection.scene_id == scene.id).order_by(Detection.formed_at, Detection.ordinal)
     )
-    return [Outline(row.kind, _shape(row), row.public_id) for row in rows]
+    return [Outline(row.kind, _shape(row), row.public_id, row.score) for row in rows]
 
 
 def _shape(row: Detection) -> BaseGeometry:

@@ -11,9 +11,7 @@ from typing import Any
 import click
 
 from sensing import queries
-from sensing.evaluate import evaluate, read_truth
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
-from sensing.words import name
 from web import scenes
 from web.cli.common import (
     REFUSED,
@@ -27,6 +25,8 @@ from web.cli.common import (
     pass_services,
 )
 from web.cli.progress import progress_bar
+from web.cli.scene_evaluate import evaluate_scene
+from web.cli.scene_remask import remask
 from web.cli.scene_segment import segment
 from web.wiring import Services
 
@@ -39,11 +39,6 @@ WORDS = {
         "unknown_time": "at an unknown time",
         "none": "no scenes",
         "findings": "{count} findings",
-        "match": "{kind}: {hit} of {of} found, median IoU {iou:.2f}",
-        "missed": "missed: {kind} ({reason})",
-        "hit": "reported by mistake: {kind} ({reason})",
-        "false": "{count} other false alarms",
-        "clean": "no false alarm; none of {silent} look-alikes reported",
     },
     "zh": {
         "known": "已有该影像，编号 {id}：相同内容只算一景",
@@ -53,11 +48,6 @@ WORDS = {
         "unknown_time": "时间不详",
         "none": "没有影像",
         "findings": "{count} 条线索",
-        "match": "{kind}：{of} 处中找到 {hit} 处，IoU 中位数 {iou:.2f}",
-        "missed": "漏判：{kind}（{reason}）",
-        "hit": "误判：{kind}（{reason}）",
-        "false": "其他误报 {count} 处",
-        "clean": "无误报；{silent} 处相似地物均未误判",
     },
 }
 
@@ -183,45 +173,6 @@ def list_scenes(services: Services, as_json: bool) -> None:
         )
 
 
-@scene.command("evaluate")
-@click.argument("scene_id", metavar="SCENE")
-@click.option("--truth", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@as_json
-@pass_services
-def evaluate_scene(services: Services, scene_id: str, truth: Path, as_json: bool) -> None:
-    """Compares the findings of SCENE with ground truth; misses and false alarms are printed, not hidden."""
-    wanted, silent = read_truth(truth.read_bytes(), truth.name)
-    with services.session() as session:
-        found = queries.findings(session, scene_id)
-    outcome = evaluate(found, wanted, silent)
-    if as_json:
-        echo_json(
-            {
-                "median_iou": outcome.median_iou(),
-                "misses": [vars_of(one) for one in outcome.misses],
-                "reported_by_mistake": [vars_of(quiet) for _, quiet in outcome.hits],
-                "false_alarms": [vars_of(one) for one in outcome.false_alarms],
-            }
-        )
-        return
-    words = WORDS[lang()]
-    for kind, iou in outcome.median_iou().items():
-        of = [match for match in outcome.matches if match.truth.kind == kind]
-        hit = sum(match.iou > 0 for match in of)
-        click.echo(words["match"].format(kind=name(kind, lang()), hit=hit, of=len(of), iou=iou))
-    for miss in outcome.misses:
-        click.echo("  " + words["missed"].format(kind=name(miss.kind, lang()), reason=miss.reason))
-    for one, quiet in outcome.hits:
-        click.echo("  " + words["hit"].format(kind=name(one.kind, lang()), reason=quiet.reason))
-    if outcome.false_alarms:
-        click.echo("  " + words["false"].format(count=len(outcome.false_alarms)))
-    elif not outcome.hits:
-        click.echo("  " + words["clean"].format(silent=len(silent)))
-
-
-def vars_of(outline: Any) -> dict[str, str]:  # noqa: ANN401 - sensing.evaluate.Outline
-    """A thing on the ground without its shape."""
-    return {"kind": outline.kind, "reason": outline.reason}
-
-
 scene.add_command(segment)
+scene.add_command(remask)
+scene.add_command(evaluate_scene)

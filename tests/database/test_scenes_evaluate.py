@@ -1,0 +1,92 @@
+"""`skywarden scene evaluate`: findings of a stored scene against the truth of others."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas
+import pytest
+import shapely
+from click.testing import CliRunner
+from shapely.affinity import translate
+
+from schemas.refusals import RuleViolation
+from tests.database.digging import PIT, add_item, ground, ingest_pair
+from web import scenes
+from web.cli.main import skywarden
+
+FAR = translate(PIT, 40, 40)
+
+
+@pytest.fixture
+def cli(services, monkeypatch):
+    monkeypatch.setattr("web.cli.common.build", lambda: services)
+    return lambda *words: CliRunner().invoke(skywarden, words, catch_exceptions=False)
+
+
+@pytest.fixture
+def pair(services, tmp_path):
+    return ingest_pair(services, tmp_path)
+
+
+@pytest.fixture
+def analysed(services, pair, database):
+    add_item(database)
+    assert len(scenes.segment(services, pair[1], before=pair[0]).detections) == 1
+    return pair[1]
+
+
+def truth(path, *shapes, names=("DIG", "DIG"), epsg=3857):
+    on_map = [ground(dug=True).to_map(shape) for shape in shapes]
+    frame = geopandas.GeoDataFrame({"class": names[: len(shapes)]}, geometry=on_map, crs=4326)
+    frame.to_crs(epsg).to_file(path)
+    return str(path)
+
+
+def test_evaluate__third_party_truth_in_its_own_system__pixels_borders_and_things(cli, analysed, tmp_path):
+    file = truth(tmp_path / "theirs.gpkg", PIT, FAR)
+    told = cli("scene", "evaluate", analysed, "--truth", file, "--map", "DIG=excavation", "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.output)
+    kind = found["kinds"]["excavation"]
+    assert (kind["matched"], kind["missed"], kind["invented"]) == (1, 1, 0)
+    assert 0.3 < kind["pixel_iou"] < 0.6
+    assert kind["pq"] == pytest.approx(kind["sq"] * kind["rq"], abs=1e-3)
+    assert kind["rq"] == pytest.approx(2 / 3, abs=1e-3)
+    assert 0.4 < kind["boundary_f1"] < 0.8
+    assert found["reliability"]["count"] == 1
+    assert found["coverage"]["looked_at_km2"] == pytest.approx(2.4, rel=0.02)
+    assert len(found["truth"]["sha256"]) == 64
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_evaluate__in_words(cli, analysed, tmp_path, lang):
+    file = truth(tmp_path / "theirs.shp", PIT, FAR, names=("DIG", "LAKE"))
+    words = ("--map", "DIG=excavation", "--map", "LAKE=none")
+    told = cli("--lang", lang, "scene", "evaluate", analysed, "--truth", file, *words).output
+    assert "PQ" in told
+    assert "IoU" in told
+    assert {"en": "none of 1 look-alikes", "zh": "1 处相似地物"}[lang] in told
+
+
+def test_evaluate__truth_in_a_privacy_zone__does_not_count(cli, analysed, services, tmp_path):
+    zone = shapely.box(113.2697, 23.1297, 113.2703, 23.1303)
+    geopandas.GeoDataFrame({"kind": ["excavation"]}, geometry=[zone], crs=4326).to_file(tmp_path / "in_zone.gpkg")
+    told = cli("scene", "evaluate", analysed, "--truth", str(tmp_path / "in_zone.gpkg"), "--json")
+    found = json.loads(told.output)
+    assert found["coverage"]["truth_left_out"] == 1
+    assert found["coverage"]["truth_not_looked_at_km2"] > 0
+    assert found["misses"] == []
+
+
+def test_evaluate__scene_that_nobody_looked_at__refused(cli, pair, tmp_path):
+    with pytest.raises(RuleViolation) as caught:
+        cli("scene", "evaluate", pair[1], "--truth", truth(tmp_path / "a.gpkg", PIT), "--map", "DIG=excavation")
+    assert caught.value.refusals[0].rule == "scene.not_analysed"
+
+
+@pytest.mark.parametrize(
+    "words", [("--map", "DIG"), ("--map", "=pit"), ("--tolerance-m", "nan"), ("--tolerance-m", "-1")]
+)
+def test_evaluate__wrong_usage__refused(cli, pair, tmp_path, words):
+    assert cli("scene", "evaluate", pair[1], "--truth", truth(tmp_path / "a.gpkg", PIT), *words).exit_code == 2
