@@ -26,7 +26,6 @@ from web.cli.common import (
 )
 from web.cli.progress import progress_bar
 from web.cli.scene_evaluate import evaluate_scene
-from web.cli.scene_remask import remask
 from web.cli.scene_segment import segment
 from web.wiring import Services
 
@@ -174,5 +173,4 @@ def list_scenes(services: Services, as_json: bool) -> None:
 
 
 scene.add_command(segment)
-scene.add_command(remask)
 scene.add_command(evaluate_scene)
