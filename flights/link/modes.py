@@ -23,6 +23,8 @@ MODES: dict[str, int] = {name: number for number, name in NAMES.items()}
 # The modes by which ArduCopter brings itself home or down.
 HOMEWARD = frozenset(MODES[name] for name in ("RTL", "LAND", "SMART_RTL", "AUTO_RTL"))
 _OWN_CHOICE = HOMEWARD | {MODES["BRAKE"]}
+# The modes in which a gateway before this one may have left an aircraft that it led.
+_LED = frozenset(MODES[name] for name in ("AUTO", "GUIDED"))
 _ALARMS = ("failsafe", "breach", "battery")
 # The text or the status that explains a mode may come a little before or after the heartbeat that shows it.
 ALARM_HOLDS_S = 5.0
@@ -115,8 +117,9 @@ class ModeWatch:
             return
         with self._lock:
             before, self.current = self.current, mode
-            if before is not None:
-                hand = self._hand_of(mode)
+            hand = self._hand_of(mode)
+            # Whoever comes to an aircraft that flies already knows of no change; by hand it is flown by its pilot.
+            if before is not None or (hand is Hand.PILOT and mode not in _LED):
                 self._changes.append(ModeChange(_name(mode), _name(before), time.monotonic(), hand))
 
     def _hand_of(self, mode: int) -> Hand:
@@ -125,7 +128,12 @@ class ModeWatch:
         return Hand.UNKNOWN if mode in _OWN_CHOICE else Hand.PILOT
 
     def _ours(self) -> set[int]:
-        """The mode that was ordered last, and those whose heartbeat may only come now."""
+        """The mode that was ordered last, and those whose heartbeat may only come now.
+
+        Where nothing was ordered from here the aircraft flies the mission that an earlier gateway started.
+        """
+        if not self._ordered:
+            return {MODES["AUTO"]}
         since = time.monotonic() - ORDER_SHOWS_S
         return {mode for mode, at in self._ordered if at >= since} | {mode for mode, _ in list(self._ordered)[-1:]}
 

@@ -14,6 +14,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link import _dronekit_compat
 from flights.link.errors import VehicleRefused
+from flights.link.modes import MODES, ModeWatch
 from flights.link.provisioning import wire_of
 from flights.link.texts import add_text
 from flights.link.transport import Address, PipeClosed, open_pipe, parse_url
@@ -165,3 +166,29 @@ def test_texts__longer_than_fifty_letters__put_together_again():
         message = mavlink.MAVLink_statustext_message(2, text.encode(), number, seq)
         add_text(texts, mavlink.MAVLink(None).decode(bytearray(message.pack(mavlink.MAVLink(None)))))
     assert texts == ["Arm: short", "PreArm: " + "x" * 42 + " battery", "EKF3 is using GPS"]
+
+
+def heartbeat(mode: str, *, armed: bool = True):
+    base = mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED | (mavlink.MAV_MODE_FLAG_SAFETY_ARMED if armed else 0)
+    return mavlink.MAVLink_heartbeat_message(2, 3, base, MODES[mode], mavlink.MAV_STATE_ACTIVE, 3)
+
+
+@pytest.mark.parametrize(
+    ("mode", "armed", "pilots"),
+    [("LOITER", True, True), ("STABILIZE", True, True), ("AUTO", True, False), ("GUIDED", True, False),
+     ("RTL", True, False), ("LOITER", False, False)],
+)  # fmt: skip
+def test_modes__first_heartbeat_of_an_aircraft_in_the_air__flown_by_hand_is_the_pilots(mode, armed, pilots):
+    """A gateway that is started again while the pilot flies must not take the aircraft out of the pilot's hands."""
+    watch = ModeWatch()
+    watch.take(heartbeat(mode, armed=armed))
+    assert watch.pilot_took_over is pilots
+    assert watch.name == mode
+
+
+def test_modes__pilot_gives_it_back_to_the_mission__led_again():
+    """Also where the gateway that started the mission was another one."""
+    watch = ModeWatch()
+    for mode in ("LOITER", "AUTO"):
+        watch.take(heartbeat(mode))
+    assert not watch.pilot_took_over
