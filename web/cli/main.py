@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from schemas.refusals import RuleViolation, refuse
 from schemas.store.cluster import ClusterError
 from web.cli.common import State, tell_and_exit
+from web.cli.helping import in_chinese
 from web.logs import configure_logs
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
-        return command
+        return in_chinese(command) if ctx.params.get("lang") == "zh" else command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

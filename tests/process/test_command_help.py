@@ -1,0 +1,56 @@
+"""What commands say of themselves, in both languages."""
+
+import re
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from web.cli.flight_approval import approval, sheet
+from web.cli.helping import chinese, in_chinese, told
+from web.cli.main import skywarden
+from web.cli.plan import plan
+from web.cli.zone import zone
+
+HAN = re.compile("[\u4e00-\u9fff]")
+OF_PILOTS = (plan, zone, approval, sheet)
+
+
+def texts(command):
+    """Every help text of a command and of all below it."""
+    yield command.help
+    yield from (param.help for param in command.params if isinstance(param, click.Option))
+    for below in getattr(command, "commands", {}).values():
+        yield from texts(below)
+
+
+@pytest.mark.parametrize("command", OF_PILOTS, ids=lambda command: command.name)
+def test_help_of_what_pilots_use__all_in_chinese(command):
+    for text in filter(None, texts(command)):
+        for paragraph in told(text).split("\n\n"):
+            assert HAN.search(paragraph), f"no Chinese for {paragraph!r} in help_zh.toml"
+
+
+def test_catalogue__holds_nothing_that_no_command_says():
+    said = {part for command in OF_PILOTS for text in filter(None, texts(command)) for part in paragraphs(text)}
+    assert set(chinese()) <= said
+
+
+def paragraphs(text):
+    return [" ".join(part.split()) for part in text.split("\n\n")]
+
+
+def test_chinese_help__leaves_the_english_as_it_is():
+    before = list(texts(plan))
+    assert list(texts(in_chinese(plan))) != before
+    assert list(texts(plan)) == before
+
+
+@pytest.mark.parametrize(("lang", "words"), [("zh", "按全部规则一次判断 FILE"), ("en", "Judges FILE by every rule")])
+def test_help__in_the_language_that_is_asked_for(lang, words):
+    for asked in (["plan", "check", "--help"], ["plan", "--help"]):
+        assert words in CliRunner().invoke(skywarden, ["--lang", lang, *asked]).output
+
+
+def test_command_without_chinese_help__says_it_in_english():
+    assert "Usage" in CliRunner().invoke(skywarden, ["--lang", "zh", "terrain", "--help"]).output
