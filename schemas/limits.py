@@ -45,6 +45,8 @@ LIMITS: dict[str, Limit] = {
     "raster.bands": Limit(16, "bands", "one scene", "reliability.md 4.3"),
     "raster.ratio": Limit(200, "times", "unpacked against packed size", "reliability.md 4.3"),
     "raster.exif_bytes": Limit(64 << 10, "bytes", "metadata of one photo", "reliability.md 5 row 47"),
+    "product.entries": Limit(5_000, "files", "of a satellite product; one of Sentinel-2 has 200", "our choice"),
+    "product.band_bytes": Limit(1 << 30, "bytes", "one band of a satellite product, packed", "20 bits a pixel at 10 m"),
     "frame.pixels": Limit(100_000_000, "pixels", "one photo", "the largest aerial cameras"),
     "terrain.lowest": Limit(-500, "m", "the lowest dry land is at -430 m", "the shore of the Dead Sea"),
     "terrain.highest": Limit(9_000, "m", "the highest mountain is 8,849 m", "Qomolangma"),

@@ -1,10 +1,10 @@
-"""Nadir photos with a known pose become one georeferenced picture."""
+"""Photos with a known pose become one georeferenced picture, each projected onto the ground. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Self
 
@@ -16,24 +16,23 @@ from pyproj import CRS
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
-from geo.crs import to_wgs84, transformer, utm_epsg
-from geo.footprint import Camera
-from geo.terrain import Terrain
+from geo.crs import to_metric, to_wgs84, transformer, utm_epsg
+from geo.photo_ground import GPS_SIGMA_M, Doubt, Ground, Look, Seen, onto_picture, seen_by
+from geo.photo_ground import Camera as PinHole
 from geo.types import LonLat
 from schemas.limits import limit
-from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
+from schemas.refusals import Kind, RuleViolation, invalid, refuse
 from sensing.grid import Grid
 from sensing.header import HeaderReport, PhotoReport, too_many_pixels
 from sensing.mask import Mask
+from sensing.relief import Floats, Level, Relief
 
-# Tilted further than this, a photo is not a picture of the ground below.
+# Tilted further than this, a photo is not put in its place without knowing the ground.
 _MAX_TILT_DEG = 10.0
 _MIN_AGL_M = 5.0
 _MAX_AGL_M = 10_000.0
 _MAX_LATITUDE_DEG = 84.0  # where UTM ends
-# What a satellite receiver without corrections and an aircraft compass are good for, where the photo says nothing.
-_GPS_ERROR_M = 3.0
-_HEADING_ERROR_DEG = 2.0
+_FINEST_RELIEF_M = 0.5
 _FULL_FRAME_WIDTH_MM = 36.0
 # Wider lenses do not draw straight lines straight.
 _WIDEST_DEG = 150.0
@@ -41,26 +40,45 @@ _WIDEST_DEG = 150.0
 
 @dataclass(frozen=True)
 class Pose:
-    """Where, when and how a photo was taken: position, height above the ground below, direction of its upper edge."""
+    """Where and when a photo was taken, where the camera looked, and what of the ground it shows with which error."""
 
-    at: LonLat
+    look: Look
     captured_at: datetime
-    alt_agl_m: float
-    heading_deg: float
     hfov_deg: float
-    position_error_m: float
+    seen: Seen
+
+    @property
+    def alt_agl_m(self) -> float:
+        """Height above the ground below."""
+        return self.seen.alt_agl_m
+
+    @property
+    def position_error_m(self) -> float:
+        """How far a place in the photo may lie from where it is put, one sigma at the worst corner."""
+        return round(self.seen.error_m, 2)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One photo on the metric grid: centre, ground size of a pixel, direction of the photo's upper edge."""
+    """One photo on the metric grid: the camera's place, its focal length in pixels, where it looks.
+
+    The yaw counts from grid north.
+
+    `alt_m` and `ground_m`, the height of the ground below, count from the datum of the elevation model; `outline` is
+    what the photo shows, on the grid.
+    """
 
     east_m: float
     north_m: float
-    pixel_m: float
-    heading_deg: float
+    alt_m: float
+    ground_m: float
+    focal_px: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
     width: int
     height: int
+    corners: tuple[tuple[float, float], ...]
 
     @classmethod
     def load(cls, plain: dict[str, Any]) -> Self:
@@ -72,29 +90,29 @@ class Placement:
         return asdict(self)
 
     @property
-    def to_ground(self) -> Affine:
-        """Photo pixel (column, row) to grid metres."""
-        # Columns run to the right of the heading, rows run backwards along it.
-        return (
-            Affine.translation(self.east_m, self.north_m)
-            @ Affine.rotation(-self.heading_deg)
-            @ Affine.scale(self.pixel_m, -self.pixel_m)
-            @ Affine.translation(-self.width / 2, -self.height / 2)
-        )
-
-    @property
     def outline(self) -> shapely.Polygon:
         """What the photo shows, on the metric grid."""
-        corners = ((0, 0), (self.width, 0), (self.width, self.height), (0, self.height))
-        return shapely.Polygon([self.to_ground @ corner for corner in corners])
+        return shapely.Polygon(self.corners)
+
+    @property
+    def pixel_m(self) -> float:
+        """The size of a pixel where the middle of the photo meets level ground."""
+        return (self.alt_m - self.ground_m) / math.sin(math.radians(-self.pitch_deg)) / self.focal_px
+
+    def pixels(self, x: Floats, y: Floats, heights_m: Floats) -> tuple[Floats, Floats]:
+        """Columns and rows of the photo that show places of the grid; NaN behind the camera."""
+        look = Look(LonLat(0.0, 0.0), self.alt_m, self.yaw_deg, self.pitch_deg, self.roll_deg)
+        right, up = onto_picture(look, x - self.east_m, y - self.north_m, heights_m - self.alt_m)
+        return self.width / 2 + self.focal_px * right, self.height / 2 - self.focal_px * up
 
 
 @dataclass(frozen=True)
 class MosaicPlan:
-    """A metric grid that holds all photos, their places on it, and how wrong a place can be."""
+    """A metric grid that holds all photos, their places on it, the ground under them, and how wrong a place can be."""
 
     grid: Grid
     placements: tuple[Placement, ...]
+    relief: Relief | None
     footprint: BaseGeometry
     captured_at: datetime
     captured_until: datetime
@@ -107,7 +125,7 @@ def pose_of(
     *,
     hfov_deg: float | None = None,
     utc_offset: timedelta | None = None,
-    terrain: Terrain | None = None,
+    ground: Ground | None = None,
 ) -> Pose:
     """The pose that a photo states; heights come from the elevation model, else from the height above take-off.
 
@@ -115,35 +133,46 @@ def pose_of(
     Raises RuleViolation naming everything that the photo does not say and that no option gives.
     """
     photo = report.photo or PhotoReport()
-    camera = _camera(hfov_deg if hfov_deg is not None else _lens_deg(photo, report.width), name)
+    camera_deg = _camera_deg(hfov_deg if hfov_deg is not None else _lens_deg(photo, report.width), name)
     captured_at = _instant(photo.taken, utc_offset)
     at = _position(photo)
-    heading_deg = photo.heading_deg
-    found = _tilt(photo, name)
-    if camera is None or captured_at is None or at is None or heading_deg is None:
+    yaw_deg, pitch_deg = photo.heading_deg, photo.gimbal_pitch_deg
+    if camera_deg is None or captured_at is None or at is None or yaw_deg is None or pitch_deg is None:
         gaps = {
             "GPSLatitude, GPSLongitude": at,
             "DateTimeOriginal, OffsetTimeOriginal": captured_at,
-            "FlightYawDegree": heading_deg,
-            "CalibratedFocalLength or FocalLengthIn35mmFilm": camera,
+            "FlightYawDegree": yaw_deg,
+            "GimbalPitchDegree": pitch_deg,
+            "CalibratedFocalLength or FocalLengthIn35mmFilm": camera_deg,
         }
         absent = ", ".join(tag for tag, value in gaps.items() if value is None)
-        raise RuleViolation(Kind.INVALID, [refuse("frame.pose", "frame.pose", name=name, measured=absent), *found])
-    if found:
-        raise RuleViolation(Kind.INVALID, found)
-    alt_agl_m, height_error_m = _height(photo, at, name, terrain)
-    half_m = camera.half_width_m(alt_agl_m)
-    turn_error_m = math.radians(_HEADING_ERROR_DEG) * half_m
-    error_m = math.hypot(photo.gps_error_m or _GPS_ERROR_M, turn_error_m, height_error_m * half_m / alt_agl_m)
-    return Pose(at, captured_at, alt_agl_m, heading_deg % 360, camera.hfov_deg, round(error_m, 2))
+        raise invalid("frame.pose", "frame.pose", name=name, measured=absent)
+    # Steeper than straight down is a reading error of the gimbal.
+    look = Look(at, 0.0, yaw_deg % 360, max(pitch_deg, -90.0), photo.gimbal_roll_deg or 0.0)
+    look, seen = _seen(photo, look, PinHole.of(camera_deg, report.width, report.height), ground, name)
+    return Pose(look, captured_at, camera_deg, seen)
 
 
-def _camera(hfov_deg: float | None, name: str) -> Camera | None:
-    if hfov_deg is None:
-        return None
-    if not 0 < hfov_deg <= _WIDEST_DEG:
+def _seen(photo: PhotoReport, look: Look, camera: PinHole, ground: Ground | None, name: str) -> tuple[Look, Seen]:
+    """What a camera shows of the ground, and its look with the height that it has."""
+    at, pitch_deg = look.at, look.pitch_deg
+    below_m = float(ground.heights_m(np.array([at.lon]), np.array([at.lat]))[0]) if ground else math.nan
+    known = ground if math.isfinite(below_m) else None
+    alt_m, measured = _height(photo, below_m, name)
+    look = replace(look, alt_amsl_m=alt_m)
+    if known is None and abs(pitch_deg + 90) > _MAX_TILT_DEG:
+        raise invalid("frame.tilt", "frame.tilt", name=name, measured=pitch_deg, required=_MAX_TILT_DEG)
+    doubt = Doubt(gps_m=photo.gps_error_m or GPS_SIGMA_M, ground_known=known is not None and measured)
+    seen = seen_by(look, camera, known or Level(0.0), doubt)
+    if seen is None:
+        raise invalid("frame.tilt", "frame.horizon", name=name, measured=pitch_deg)
+    return look, seen
+
+
+def _camera_deg(hfov_deg: float | None, name: str) -> float | None:
+    if hfov_deg is not None and not 0 < hfov_deg <= _WIDEST_DEG:
         raise invalid("frame.lens", "frame.lens", name=name, measured=f"{hfov_deg:g}", required=_WIDEST_DEG)
-    return Camera(hfov_deg)
+    return hfov_deg
 
 
 def _lens_deg(photo: PhotoReport, width_px: int) -> float | None:
@@ -171,50 +200,55 @@ def _position(photo: PhotoReport) -> LonLat | None:
     return LonLat(photo.lon, photo.lat)
 
 
-def _tilt(photo: PhotoReport, name: str) -> list[Refusal]:
-    pitch_deg = photo.gimbal_pitch_deg
-    if pitch_deg is None or abs(pitch_deg + 90) <= _MAX_TILT_DEG:
-        return []
-    return [refuse("frame.tilt", "frame.tilt", name=name, measured=pitch_deg, required=_MAX_TILT_DEG)]
+def _height(photo: PhotoReport, below_m: float, name: str) -> tuple[float, bool]:
+    """The camera's height above the datum of the ground, and whether it was measured from there.
 
-
-def _height(photo: PhotoReport, at: LonLat, name: str, terrain: Terrain | None) -> tuple[float, float]:
-    """Height above the ground below and the error that the choice of its source brings, metres."""
-    ground_m = float(terrain.heights_m(np.array([at.lon]), np.array([at.lat]))[0]) if terrain else math.nan
-    if photo.alt_amsl_m is not None and math.isfinite(ground_m):
-        alt_agl_m, error_m = photo.alt_amsl_m - ground_m, 0.0
+    Without the ground's height the datum is the ground, and the take-off point's height stands in for it.
+    """
+    if photo.alt_amsl_m is not None and math.isfinite(below_m):
+        alt_m, measured = photo.alt_amsl_m, True
     elif photo.alt_above_takeoff_m is not None:
-        # Without the ground's height the take-off point's stands in for it; a tenth covers gentle relief.
-        alt_agl_m, error_m = photo.alt_above_takeoff_m, photo.alt_above_takeoff_m * 0.1
+        alt_m, measured = photo.alt_above_takeoff_m + (below_m if math.isfinite(below_m) else 0.0), False
     else:
         raise invalid("frame.pose", "frame.no_height", name=name)
+    alt_agl_m = alt_m - below_m if math.isfinite(below_m) else alt_m
     if not _MIN_AGL_M <= alt_agl_m <= _MAX_AGL_M:
         usual = f"{_MIN_AGL_M:g} – {_MAX_AGL_M:g}"
         raise invalid("frame.height", "frame.height", name=name, measured=round(alt_agl_m, 1), required=usual)
-    return alt_agl_m, error_m
+    return alt_m, measured
 
 
 def plan_mosaic(
-    reports: Sequence[HeaderReport], poses: Sequence[Pose], *, most_pixels: int = limit("raster.pixels")
+    reports: Sequence[HeaderReport],
+    poses: Sequence[Pose],
+    *,
+    ground: Ground | None = None,
+    most_pixels: int = limit("raster.pixels"),
 ) -> MosaicPlan:
     """The common metric grid of photos and their places on it, at the resolution of the median photo.
 
-    Raises RuleViolation `raster.pixels` when the photos lie so far apart that the grid would exceed the limit.
+    Raises RuleViolation `raster.pixels` or `frame.apart` when the photos lie so far apart that the grid is too large,
+    or nearly empty.
     """
-    first = poses[0]
-    epsg = utm_epsg(first.at)
+    epsg = utm_epsg(poses[0].look.at)
     placements = tuple(_place(report, pose, epsg) for report, pose in zip(reports, poses, strict=True))
     pixel_m = float(np.median([placement.pixel_m for placement in placements]))
     seen = shapely.union_all([placement.outline for placement in placements])
     west, south, east, north = seen.bounds
     width, height = math.ceil((east - west) / pixel_m), math.ceil((north - south) / pixel_m)
-    if big := list(too_many_pixels(width, height, most_pixels)):
-        raise RuleViolation(Kind.TOO_LARGE, big)
+    found = list(too_many_pixels(width, height, most_pixels))
+    taken = sum(report.width * report.height for report in reports)
+    if width * height > limit("raster.ratio") * taken:
+        found.append(refuse("frame.apart", "frame.apart", measured=round(width * height / taken)))
+    if found:
+        raise RuleViolation(Kind.TOO_LARGE, found)
     transform = Affine.translation(west, north) @ Affine.scale(pixel_m, -pixel_m)
+    grid = Grid(CRS.from_epsg(epsg).to_wkt(), transform, width, height)
     times = sorted(pose.captured_at for pose in poses)
     return MosaicPlan(
-        Grid(CRS.from_epsg(epsg).to_wkt(), transform, width, height),
+        grid,
         placements,
+        Relief.over(seen.bounds, grid.crs_wkt, ground, max(4 * pixel_m, _FINEST_RELIEF_M)) if ground else None,
         to_wgs84(seen, epsg),
         times[0],
         times[-1],
@@ -223,13 +257,24 @@ def plan_mosaic(
 
 
 def _place(report: HeaderReport, pose: Pose, epsg: int) -> Placement:
-    east_m, north_m = transformer(4326, epsg).transform(pose.at.lon, pose.at.lat)
-    width_m = 2 * Camera(pose.hfov_deg).half_width_m(pose.alt_agl_m)
+    at, look = pose.look.at, pose.look
+    east_m, north_m = transformer(4326, epsg).transform(at.lon, at.lat)
     # Grid north is not true north: the meridian converges on the zone's middle.
-    ahead = transformer(4326, epsg).transform(pose.at.lon, pose.at.lat + 1e-4)
+    ahead = transformer(4326, epsg).transform(at.lon, at.lat + 1e-4)
     convergence_deg = math.degrees(math.atan2(ahead[0] - east_m, ahead[1] - north_m))
-    heading_deg = pose.heading_deg + convergence_deg
-    return Placement(east_m, north_m, width_m / report.width, heading_deg, report.width, report.height)
+    return Placement(
+        east_m=east_m,
+        north_m=north_m,
+        alt_m=look.alt_amsl_m,
+        ground_m=look.alt_amsl_m - pose.alt_agl_m,
+        focal_px=report.width / 2 / math.tan(math.radians(pose.hfov_deg / 2)),
+        yaw_deg=look.yaw_deg + convergence_deg,
+        pitch_deg=look.pitch_deg,
+        roll_deg=look.roll_deg,
+        width=report.width,
+        height=report.height,
+        corners=tuple(map(tuple, shapely.get_coordinates(to_metric(pose.seen.footprint, epsg)).tolist())),
+    )
 
 
 def draw(
@@ -237,32 +282,33 @@ def draw(
     transform: Affine,
     placements: Sequence[Placement],
     photo: Callable[[int], NDArray[np.uint8]],
+    relief: Relief | None = None,
 ) -> tuple[NDArray[np.uint8], Mask]:
     """One window of the mosaic (3 x height x width) and where any photo shows it.
 
-    Each pixel is taken from the photo whose centre is nearest: there the view is steepest and the error least.
+    Each pixel is taken from the photo that looks at it most steeply: there the error is least.
     """
     rows, columns = int(window.height), int(window.width)
-    corner = transform @ Affine.translation(window.col_off, window.row_off)
-    x = corner.c + corner.a * (np.arange(columns) + 0.5)
-    y = corner.f + corner.e * (np.arange(rows) + 0.5)
-    area = shapely.box(x[0] + corner.e, y[-1] + corner.e, x[-1] + corner.a, y[0] - corner.e)
-    nearest = np.full((rows, columns), np.inf)
+    across, down = np.arange(columns) + window.col_off + 0.5, np.arange(rows) + window.row_off + 0.5
+    x, y = np.meshgrid(transform.c + transform.a * across, transform.f + transform.e * down)
+    known_m = relief.at(transform, across, down) if relief else np.full((rows, columns), np.nan)
+    area = shapely.box(x[0, 0] + transform.e, y[-1, 0] + transform.e, x[0, -1] + transform.a, y[0, 0] - transform.e)
+    steepest = np.full((rows, columns), np.inf)
     picture = np.zeros((3, rows, columns), dtype=np.uint8)
     for index, placement in enumerate(placements):
         if not placement.outline.intersects(area):
             continue
-        distance = (x[None, :] - placement.east_m) ** 2 + (y[:, None] - placement.north_m) ** 2
-        back = ~placement.to_ground
-        column = np.floor(back.a * x[None, :] + back.b * y[:, None] + back.c).astype(np.int64)
-        row = np.floor(back.d * x[None, :] + back.e * y[:, None] + back.f).astype(np.int64)
-        inside = (column >= 0) & (column < placement.width) & (row >= 0) & (row < placement.height)
-        better = inside & (distance < nearest)
+        heights_m = np.where(np.isfinite(known_m), known_m, placement.ground_m)
+        aside = np.hypot(x - placement.east_m, y - placement.north_m) / np.maximum(placement.alt_m - heights_m, 0.1)
+        column, row = placement.pixels(x, y, heights_m)
+        with np.errstate(invalid="ignore"):
+            inside = (column >= 0) & (column < placement.width) & (row >= 0) & (row < placement.height)
+        better = inside & (aside < steepest)
         if better.any():
-            taken = photo(index)[:, row[better], column[better]]
+            taken = photo(index)[:, row[better].astype(np.int64), column[better].astype(np.int64)]
             # Pure black is what a camera stores where it has nothing to store.
             shown = taken.any(axis=0)
             better[better] = shown
             picture[:, better] = taken[:, shown]
-            nearest[better] = distance[better]
-    return picture, np.isfinite(nearest)
+            steepest[better] = aside[better]
+    return picture, np.isfinite(steepest)

@@ -17,13 +17,17 @@ from rasterio.crs import CRS as RasterCRS
 from rasterio.errors import RasterioError
 from rasterio.warp import calculate_default_transform
 
-from geo.crs import utm_epsg
+from geo.crs import transformer, utm_epsg
 from geo.measure import WGS84
+from geo.photo_ground import DEM_SIGMA_M, Ground
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, invalid
 from sensing.grid import Grid
 from sensing.header import GroundPoint, HeaderReport, finite, too_many_pixels
+from sensing.positions import Basis, Position, usual
+from sensing.relief import Relief
+from sensing.rpc import Rpc
 
 _FINEST_M = 0.001
 _COARSEST_M = 10_000.0
@@ -32,6 +36,12 @@ _FEWEST_GCPS = 4
 _MANY_GCPS = 10
 _WORST_GCP_ERROR_PX = 5.0
 _EDGE_POINTS = 21
+# Sensor models reckon with heights above the ellipsoid, elevation models give those above the sea. The two differ by
+# this much, one sigma over the earth; what that moves depends on how obliquely the sensor looked.
+_GEOID_SIGMA_M = 30.6
+_ROUNDS = 12
+_SAME_HEIGHT_M = 0.5
+_MAX_LATITUDE_DEG = 84.0  # where UTM ends
 
 Floats = NDArray[np.float64]
 
@@ -40,28 +50,37 @@ Floats = NDArray[np.float64]
 class Georeference:
     """Where an image lies: its target grid, how that was found, and how wrong a place can be.
 
-    `position_error_m` is None where the file says nothing about it. `footprint` is in EPSG:4326, `gsd_m` is the
+    `position` is None where the file says nothing about it. `relief` is the ground under what a sensor model places.
+    `footprint` is in EPSG:4326, `gsd_m` is the
     ground size of a pixel at the centre (the root of its area).
     """
 
-    method: Literal["affine", "gcp"]
+    method: Literal["affine", "gcp", "rpc"]
     grid: Grid
     gsd_m: float
     footprint: shapely.Polygon
-    position_error_m: float | None
+    position: Position | None = None
+    relief: Relief | None = None
+
+    @property
+    def position_error_m(self) -> float | None:
+        """The error alone, metres."""
+        return self.position.error_m if self.position else None
 
 
-def locate(report: HeaderReport, *, most_pixels: int = limit("raster.pixels")) -> Georeference:
-    """The place of an image from its affine transform or its ground control points.
+def locate(
+    report: HeaderReport, *, ground: Ground | None = None, most_pixels: int = limit("raster.pixels")
+) -> Georeference:
+    """The place of an image: its affine transform, its control points, or its sensor model over an elevation model.
 
-    Raises RuleViolation `raster.crs` or `raster.transform` when there is neither, or when it makes no sense.
+    Raises RuleViolation `raster.crs`, `raster.transform` or `raster.rpc` when there is none, or when it makes no sense.
     """
     if report.crs_wkt and report.transform:
         return _affine(report, report.crs_wkt, Affine(*report.transform))
     if report.gcps and report.gcp_crs_wkt:
         return _control_points(report, report.gcp_crs_wkt, most_pixels)
-    if report.has_rpc:
-        raise invalid("raster.transform", "raster.rpc_only")
+    if report.rpc:
+        return _sensor_model(report, report.rpc, ground, most_pixels)
     if report.crs_wkt or report.gcps:
         raise invalid("raster.transform" if report.crs_wkt else "raster.crs", "raster.half_placed")
     raise invalid("raster.crs", "raster.unplaced")
@@ -73,7 +92,7 @@ def _affine(report: HeaderReport, crs_wkt: str, transform: Affine) -> Georeferen
         raise invalid("raster.transform", "raster.transform", measured=str(numbers))
     grid = Grid(crs_wkt, transform, report.width, report.height)
     footprint = outline(grid)
-    return Georeference("affine", grid, usual_resolution_m(grid), footprint, None)
+    return Georeference("affine", grid, usual_resolution_m(grid), footprint)
 
 
 def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Georeference:
@@ -104,7 +123,69 @@ def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Geo
     error_m = _residual_m(points, np.asarray(lons), np.asarray(lats))
     if not error_m <= _WORST_GCP_ERROR_PX * _rough_pixel_m(points, np.asarray(lons), np.asarray(lats)):
         raise invalid("raster.transform", "raster.gcp_error", measured=f"{error_m:.0f} m")
-    return Georeference("gcp", grid, gsd_m, outline(grid), round(error_m, 2))
+    position = Position(round(error_m, 2), Basis.RESIDUAL, f"{len(points)} control points")
+    return Georeference("gcp", grid, gsd_m, outline(grid), position)
+
+
+def _sensor_model(report: HeaderReport, rpc: Rpc, ground: Ground | None, most_pixels: int) -> Georeference:
+    if not rpc.is_usable:
+        raise invalid("raster.rpc", "raster.rpc_numbers")
+    if ground is None:
+        raise invalid("raster.rpc", "raster.rpc_only")
+    rim, heights_m = _on_the_ground(report, rpc, ground)
+    if rim is None:
+        raise invalid("raster.rpc", "raster.rpc_uncovered", measured=f"{rpc.long_off:.3f}, {rpc.lat_off:.3f}")
+    epsg = utm_epsg(LonLat(float(rim[0].mean()), float(rim[1].mean())))
+    x, y = transformer(4326, epsg).transform(*rim)
+    pixel_m = math.sqrt(shapely.Polygon(np.column_stack([x, y])).area / (report.width * report.height))
+    if not _FINEST_M <= pixel_m <= _COARSEST_M:
+        raise invalid("raster.transform", "raster.resolution", measured=f"{pixel_m:g} m")
+    # Whole pixels of the map grid: scenes of one sensor then lie on one another without a shift.
+    west, north = math.floor(x.min() / pixel_m) * pixel_m, math.ceil(y.max() / pixel_m) * pixel_m
+    width, height = math.ceil((x.max() - west) / pixel_m), math.ceil((north - y.min()) / pixel_m)
+    if big := list(too_many_pixels(width, height, most_pixels)):
+        raise RuleViolation(Kind.TOO_LARGE, big)
+    grid = Grid(CRS.from_epsg(epsg).to_wkt(), Affine(pixel_m, 0, west, 0, -pixel_m, north), width, height)
+    relief = Relief.over((west, y.min(), x.max(), north), grid.crs_wkt, ground, 4 * pixel_m)
+    footprint = shapely.Polygon(np.column_stack(rim))
+    if not footprint.is_valid:
+        raise invalid("raster.rpc", "raster.rpc_numbers")
+    position = _sensor_error(report, rpc, heights_m)
+    return Georeference("rpc", grid, pixel_m, footprint, position, relief)
+
+
+def _on_the_ground(report: HeaderReport, rpc: Rpc, ground: Ground) -> tuple[tuple[Floats, Floats] | None, float]:
+    """The rim of an image on the ground (longitudes, latitudes), and the usual height there; None off the model."""
+    column, row = _rim(report.width, report.height)
+    heights_m = np.full(len(column), rpc.height_off)
+    known_m = np.empty(0)
+    for _ in range(_ROUNDS):
+        lons, lats = rpc.places(column, row, heights_m)
+        if not (np.isfinite(lons) & np.isfinite(lats) & (np.abs(lats) <= _MAX_LATITUDE_DEG)).all():
+            raise invalid("raster.rpc", "raster.rpc_numbers")
+        found_m = ground.heights_m(lons, lats)
+        known_m = found_m[np.isfinite(found_m)]
+        if not known_m.size:
+            return None, math.nan
+        # Where the elevation model ends, the rim is drawn at the usual height; its pixels stay void.
+        found_m = np.where(np.isfinite(found_m), found_m, np.median(known_m))
+        if np.abs(found_m - heights_m).max() < _SAME_HEIGHT_M:
+            break
+        heights_m = found_m
+    return (lons, lats), float(np.median(known_m))
+
+
+def _sensor_error(report: HeaderReport, rpc: Rpc, height_m: float) -> Position:
+    """What the producer states, else what is usual; and what unknown heights move on the ground, seen so obliquely."""
+    middle = np.array([report.width / 2]), np.array([report.height / 2])
+    low, high = (rpc.places(*middle, np.array([height_m + offset])) for offset in (0.0, 100.0))
+    _, _, moved_m = WGS84.inv(low[0][0], low[1][0], high[0][0], high[1][0])
+    slant = moved_m / 100.0
+    stated_m = rpc.stated_error_m
+    own = Position(stated_m, Basis.FILE, "errBias, errRand") if stated_m else usual("satellite_rpc")
+    error_m = math.hypot(own.error_m, slant * _GEOID_SIGMA_M, slant * DEM_SIGMA_M)
+    about = f"{own.source}; heights above the sea taken for heights above the ellipsoid, view {slant:.2f} m per m"
+    return Position(round(error_m, 2), own.basis, about)
 
 
 def _residual_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> float:
@@ -132,9 +213,7 @@ def outline(grid: Grid) -> shapely.Polygon:
 
     Raises RuleViolation `raster.transform` when the rim does not lie on the earth.
     """
-    steps = np.linspace(0.0, 1.0, _EDGE_POINTS)[:-1]
-    column = np.concatenate([steps, np.ones_like(steps), 1 - steps, np.zeros_like(steps)]) * grid.width
-    row = np.concatenate([np.zeros_like(steps), steps, np.ones_like(steps), 1 - steps]) * grid.height
+    column, row = _rim(grid.width, grid.height)
     a, b, c, d, e, f = tuple(grid.transform)[:6]
     change = Transformer.from_crs(CRS.from_wkt(grid.crs_wkt), 4326, always_xy=True)
     lons, lats = change.transform(a * column + b * row + c, d * column + e * row + f)
@@ -145,6 +224,14 @@ def outline(grid: Grid) -> shapely.Polygon:
     if not rim.is_valid or rim.area == 0 or np.ptp(lons) > 180:
         raise invalid("raster.transform", "raster.off_earth")
     return rim
+
+
+def _rim(width: int, height: int) -> tuple[Floats, Floats]:
+    """Columns and rows once round an image."""
+    steps = np.linspace(0.0, 1.0, _EDGE_POINTS)[:-1]
+    column = np.concatenate([steps, np.ones_like(steps), 1 - steps, np.zeros_like(steps)]) * width
+    row = np.concatenate([np.zeros_like(steps), steps, np.ones_like(steps), 1 - steps]) * height
+    return column, row
 
 
 def usual_resolution_m(grid: Grid) -> float:

@@ -12,6 +12,7 @@ from pyproj.exceptions import CRSError
 
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
+from sensing.rpc import Rpc
 
 Driver = Literal["GTiff", "JPEG", "PNG", "JP2OpenJPEG"]
 
@@ -65,6 +66,7 @@ class PhotoReport(_Report):
     alt_above_takeoff_m: float | None = None
     heading_deg: float | None = None
     gimbal_pitch_deg: float | None = None
+    gimbal_roll_deg: float | None = None
     gps_error_m: float | None = None
     focal_px: float | None = None
     focal_35mm: float | None = None
@@ -84,7 +86,7 @@ class HeaderReport(_Report):
     transform: tuple[float, float, float, float, float, float] | None = None
     gcps: tuple[GroundPoint, ...] = ()
     gcp_crs_wkt: str | None = None
-    has_rpc: bool = False
+    rpc: Rpc | None = None
     nodata: tuple[float | None, ...] = ()
     scales: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from affine import Affine
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from geo.terrain import Terrain
+from geo.photo_ground import Ground
 from schemas.limits import limit
 from schemas.refusals import invalid, unsupported
 from sensing.bands import Role, roles_of
 from sensing.derivative import surviving_pixels
 from sensing.elevation import Heights, judge_heights, place
 from sensing.frames import MosaicPlan, plan_mosaic, pose_of
-from sensing.georeference import locate, usual_resolution_m
+from sensing.georeference import Georeference, locate, usual_resolution_m
 from sensing.grid import Grid
-from sensing.header import HeaderReport, judge
+from sensing.header import HeaderReport, finite, judge
 from sensing.mask import ZoneBurner
 from sensing.originals import ContentStore
-from sensing.quarantine import Guest, Progress, Quarantine, Written
+from sensing.positions import Basis, Position, usual
+from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
+from sensing.relief import Relief
+from sensing.rpc import is_rpc_name, read_rpc
+from sensing.sentinel import is_product, read_product
 
 UAV, SATELLITE, AERIAL = "uav", "satellite", "aerial"
+# What writes its name into the orthomosaics that it makes of drone photos.
+_DRONE_MAPPERS = ("ODM", "OpenDroneMap", "WebODM", "Pix4D", "Agisoft", "DJI Terra")
+_POSE = "satellite receiver, gimbal, height and ground, at the worst corner"
 # Finer than this, an image without a word on its sensor is taken for one from the air.
 _SATELLITE_FROM_M = 1.5
 
@@ -63,21 +72,30 @@ class Told:
     bands: Sequence[str] = ()
     hfov_deg: float | None = None
     utc_offset: timedelta | None = None
-    terrain: Terrain | None = field(default=None, compare=False)
+    position_error_m: float | None = None
+    terrain: Ground | None = field(default=None, compare=False)
     most_pixels: int = limit("raster.pixels")
+
+    def position(self, found: Position | None, kind: str) -> Position:
+        """The position error: as told, else as found in the image, else what is usual for its kind."""
+        if self.position_error_m is not None:
+            return Position(self.position_error_m, Basis.STATED, "")
+        return found or usual(kind)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """An image or a set of photos whose place on the ground is known.
+    """An image, a product of several or a set of photos whose place on the ground is known.
 
-    `sha256` identifies the scene: of the file, or for photos of the sorted list of their hashes. `shown` is
-    what it shows in EPSG:4326, which for photos is less than the rectangle of the grid.
+    `sha256` identifies the scene: of the file, or of the sorted list of the hashes of all that belongs to it. `shown`
+    is what it shows in EPSG:4326, which for photos is less than the rectangle of the grid. `attached` are texts that
+    belong to it, `about` is what a product says of itself.
     """
 
     guests: tuple[Guest, ...]
     reports: tuple[HeaderReport, ...]
     sha256: str
+    name: str
     grid: Grid
     roles: tuple[Role, ...]
     sensor: str
@@ -85,33 +103,55 @@ class Placed:
     shown: BaseGeometry
     captured_at: datetime | None
     captured_until: datetime | None
-    position_error_m: float | None
+    position: Position
     plan: MosaicPlan | None = None
+    relief: Relief | None = None
+    layers: tuple[Layer, ...] = ()
+    attached: tuple[Arrival, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def position_error_m(self) -> float:
+        """How far a place in the image may lie from where it is put."""
+        return self.position.error_m
+
+    @property
+    def arrivals(self) -> tuple[Arrival, ...]:
+        """Every file that makes the scene."""
+        return (*self.guests, *self.attached)
 
     def written(self, room: Quarantine, zones: Sequence[BaseGeometry], progress: Progress) -> tuple[Written, int]:
         """The masked copy, and how many pixels of zones survive in it when it is read back."""
         if self.plan is not None:
-            copy = room.mosaic(self.guests, self.plan.placements, self.grid, zones, progress)
+            copy = room.mosaic(self.guests, self.plan, zones, progress)
+        elif self.layers:
+            copy = room.stack(self.guests, self.layers, self.grid, zones, progress)
         else:
-            copy = room.transcode(self.guests[0], self.reports[0], self.grid, zones, progress)
+            guest, report = self.guests[0], self.reports[0]
+            copy = room.transcode(guest, report, self.grid, zones, progress, relief=self.relief)
         return copy, surviving_pixels(copy.path, ZoneBurner.on(self.grid, zones))
 
 
 def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
     """Admit files into quarantine, inspect, judge and place them.
 
-    One georeferenced image, or any number of photos with poses. Raises RuleViolation with every reason.
+    One georeferenced image with or without its sensor model beside it, one satellite product, or any number of photos
+    with poses. Raises RuleViolation with every reason.
     """
     if not files:
         raise invalid("file.reference", "file.none")
+    if len(files) == 1 and is_product(files[0]):
+        return _from_product(room, files[0], told)
     guests = [room.admit(path) for path in files]
     reports = room.inspect(guests)
     for report in reports:
         judge(report, most_pixels=told.most_pixels)
-    photos = sum(_is_photo(report) for report in reports)
+    photos = sum(is_photo(report) for report in reports)
     if len(guests) > 1 and photos < len(guests):
         raise invalid("frame.mixed", "frame.mixed", measured=photos, required=len(guests))
-    return _from_photos(guests, reports, told) if photos else _from_image(guests[0], reports[0], told)
+    if photos:
+        return _from_photos(guests, reports, told)
+    return _from_image(room, files[0], (guests[0], reports[0]), told)
 
 
 def receive_elevation(room: Quarantine, file: Path) -> tuple[Guest, Path, Heights]:
@@ -128,18 +168,26 @@ def receive_elevation(room: Quarantine, file: Path) -> tuple[Guest, Path, Height
     return guest, copy, heights
 
 
-def _is_photo(report: HeaderReport) -> bool:
+def is_photo(report: HeaderReport) -> bool:
+    """Whether an image is a photo as a camera writes it, without a place in the file's own terms."""
     return report.driver == "JPEG" and not report.has_affine and not report.gcps
 
 
-def _from_image(guest: Guest, report: HeaderReport, told: Told) -> Placed:
-    place = locate(report, most_pixels=told.most_pixels)
+def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderReport], told: Told) -> Placed:
+    guest, report = admitted
+    attached: tuple[Arrival, ...] = ()
+    if not report.has_affine and not report.gcps and (beside := _model_beside(file)):
+        text = room.admit_text(lambda: beside.open("rb"), readable(beside.name), beside.stat().st_size)
+        report = report.model_copy(update={"rpc": read_rpc(text.path.read_bytes(), text.name)})
+        attached = (text,)
+    place = locate(report, ground=told.terrain, most_pixels=told.most_pixels)
     captured_at = told.captured_at or _tagged_time(report)
-    sensor = told.sensor or (SATELLITE if place.gsd_m >= _SATELLITE_FROM_M else AERIAL)
+    sensor = told.sensor or _sensor(report, place)
     return Placed(
         guests=(guest,),
         reports=(report,),
-        sha256=guest.sha256,
+        sha256=_identity((guest, *attached)),
+        name=guest.name,
         grid=place.grid,
         roles=roles_of(report, told.bands),
         sensor=sensor,
@@ -147,22 +195,92 @@ def _from_image(guest: Guest, report: HeaderReport, told: Told) -> Placed:
         shown=place.footprint,
         captured_at=captured_at,
         captured_until=captured_at,
-        position_error_m=place.position_error_m,
+        position=told.position(place.position, sensor),
+        relief=place.relief,
+        attached=attached,
     )
+
+
+def _model_beside(file: Path) -> Path | None:
+    """The sensor model that lies beside an image, under its name."""
+    try:
+        near = sorted(one for one in file.parent.iterdir() if is_rpc_name(one.name, file.stem) and one.is_file())
+    except OSError:
+        return None
+    return near[0] if near else None
+
+
+def _sensor(report: HeaderReport, place: Georeference) -> str:
+    """Who took an image that nobody says a word about, by who made the file, else by the size of its pixels."""
+    if report.tags.get("TIFFTAG_SOFTWARE", "").startswith(_DRONE_MAPPERS):
+        return UAV
+    return SATELLITE if place.method == "rpc" or place.gsd_m >= _SATELLITE_FROM_M else AERIAL
+
+
+def _from_product(room: Quarantine, path: Path, told: Told) -> Placed:
+    product = read_product(path, readable(path.name))
+    documents = [room.admit_text(one.open, one.name, one.size_bytes) for one in product.documents]
+    guests = [room.admit_member(band.member) for band in product.bands]
+    reports = room.inspect(guests)
+    for report in reports:
+        judge(report, most_pixels=told.most_pixels)
+    finest = max(reports, key=lambda report: report.width * report.height)
+    place = locate(finest, most_pixels=told.most_pixels)
+    pairs = zip(product.bands, reports, strict=True)
+    if odd := [band.band for band, report in pairs if not _same_ground(report, finest)]:
+        raise invalid("product.grid", "product.grid", name=product.name, measured=", ".join(odd))
+    captured_at = told.captured_at or product.captured_at
+    return Placed(
+        guests=tuple(guests),
+        reports=tuple(reports),
+        sha256=_identity([*guests, *documents]),
+        name=product.name,
+        grid=place.grid,
+        roles=tuple(band.role for band in product.bands),
+        sensor=told.sensor or SATELLITE,
+        gsd_m=place.gsd_m,
+        shown=place.footprint,
+        captured_at=captured_at,
+        captured_until=captured_at,
+        position=told.position(None, SATELLITE),
+        layers=tuple(Layer(band.scale, band.offset) for band in product.bands),
+        attached=tuple(documents),
+        about=product.about,
+    )
+
+
+def _same_ground(report: HeaderReport, finest: HeaderReport) -> bool:
+    """Whether a band covers what the finest one covers, in the same CRS and north up, whatever its resolution."""
+    if not (report.crs_wkt and report.transform and finest.crs_wkt and finest.transform and report.bands == 1):
+        return False
+    if CRS.from_wkt(report.crs_wkt) != CRS.from_wkt(finest.crs_wkt) or not finite(report.transform):
+        return False
+    own, other = Affine(*report.transform), Affine(*finest.transform)
+    if own.b or own.d:
+        return False
+    far = zip(own @ (report.width, report.height), other @ (finest.width, finest.height), strict=True)
+    near = zip((own.c, own.f), (other.c, other.f), strict=True)
+    return all(abs(a - b) <= abs(own.a) for a, b in (*far, *near))
+
+
+def _identity(files: Sequence[Arrival]) -> str:
+    """What a scene is known by: its file's hash, or the hash of all its files' hashes, in whatever order they came."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("\n".join(sorted(file.sha256 for file in files)).encode()).hexdigest()
 
 
 def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told: Told) -> Placed:
     poses = [
-        pose_of(report, guest.name, hfov_deg=told.hfov_deg, utc_offset=told.utc_offset, terrain=told.terrain)
+        pose_of(report, guest.name, hfov_deg=told.hfov_deg, utc_offset=told.utc_offset, ground=told.terrain)
         for report, guest in zip(reports, guests, strict=True)
     ]
-    plan = plan_mosaic(reports, poses, most_pixels=told.most_pixels)
-    # The order in which photos are named on a command line must not make another scene of them.
-    identity = hashlib.sha256("\n".join(sorted(guest.sha256 for guest in guests)).encode()).hexdigest()
+    plan = plan_mosaic(reports, poses, ground=told.terrain, most_pixels=told.most_pixels)
     return Placed(
         guests=tuple(guests),
         reports=tuple(reports),
-        sha256=guests[0].sha256 if len(guests) == 1 else identity,
+        sha256=_identity(guests),
+        name=f"{len(guests)} photos from {guests[0].name}",
         grid=plan.grid,
         roles=roles_of(reports[0].model_copy(update={"bands": 3, "colours": ()}), told.bands),
         sensor=told.sensor or UAV,
@@ -170,7 +288,7 @@ def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told:
         shown=plan.footprint,
         captured_at=plan.captured_at,
         captured_until=plan.captured_until,
-        position_error_m=plan.position_error_m,
+        position=told.position(Position(plan.position_error_m, Basis.RECKONED, _POSE), UAV),
         plan=plan,
     )
 
@@ -181,8 +299,3 @@ def _tagged_time(report: HeaderReport) -> datetime | None:
         return datetime.strptime(report.tags.get("TIFFTAG_DATETIME", ""), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def without_guests(placed: Placed) -> Placed:
-    """The same placed image without its files, for use after the quarantine is closed."""
-    return replace(placed, guests=())

@@ -30,8 +30,12 @@ from sensing.elevation import Heights, vertical_of
 from sensing.grid import BLOCK, Grid, windows
 from sensing.header import Driver, GroundPoint, HeaderReport
 from sensing.mask import ZoneBurner, validity
+from sensing.projecting import picked, through_model
+from sensing.relief import Relief
+from sensing.rpc import Rpc
 
 _FRAME_CACHE_BYTES = 512 << 20
+_TILE = 1024
 _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 256 << 20, 768 << 20
 _TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
 _TAG_LENGTH = 200
@@ -76,7 +80,7 @@ def _header(path: Path, driver: Driver, isolation: str) -> HeaderReport:
                 "transform": tuple(source.transform)[:6] if placed else None,
                 "gcps": tuple(GroundPoint(row=p.row, col=p.col, x=p.x, y=p.y) for p in points),
                 "gcp_crs_wkt": points_crs.to_wkt() if points and points_crs else None,
-                "has_rpc": source.rpcs is not None,
+                "rpc": Rpc.of_tags(source.rpcs.to_dict()) if source.rpcs else None,
                 "scales": source.scales,
                 "offsets": source.offsets,
                 "palette": _is_painted(source),
@@ -113,17 +117,29 @@ def transcode(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
         stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_cache_bytes(report)))
         source = stack.enter_context(rasterio.open(file["path"], driver=file["driver"]))
         bands = report.own_bands
-        if job["by_points"]:
+        if job["by"] != "affine":
             flat = Path(job["output"]).with_suffix(".flat")
             _flatten(source, report, flat)
             source = stack.enter_context(rasterio.open(flat, driver="GTiff"))
             stack.callback(flat.unlink)
+        read = _reader(job, source, report, grid)
         writer = stack.enter_context(_writer(job, grid, bands, _common_type(report)))
-        for window, done in windows(grid, writer.row_bytes):
-            data, valid = _warped(source, grid, window) if job["by_points"] else _read(source, report, window)
-            writer.write(window, data, valid)
+        for window, done in windows(grid, writer.row_bytes, tile=_TILE if job["by"] == "rpc" else None):
+            writer.write(window, *read(window))
             yield {"progress": done}
     yield {"written": writer.counts()}
+
+
+def _reader(
+    job: dict[str, Any], source: DatasetReader, report: HeaderReport, grid: Grid
+) -> Callable[[Window], _Pixels]:
+    """How a window of our grid is filled, by what places the image."""
+    if job["by"] == "affine":
+        return lambda window: _read(source, report, window)
+    if job["by"] == "gcp" or report.rpc is None:
+        return lambda window: _warped(source, grid, window)
+    rpc, relief = report.rpc, Relief.load(job["relief"])
+    return lambda window: _projected(source, through_model(window, grid, rpc, relief))
 
 
 def _cache_bytes(report: HeaderReport) -> int:
@@ -133,15 +149,52 @@ def _cache_bytes(report: HeaderReport) -> int:
 
 
 def mosaic(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
-    """Write one masked scene from nadir photos; each pixel comes from the frame whose centre is nearest."""
+    """Write one masked scene from photos; each pixel comes from the one that looks at it most steeply."""
     grid = Grid.load(job["grid"])
     poses = [frames.Placement.load(entry) for entry in job["placements"]]
     album = _Album(job["files"])
+    relief = Relief.load(job["relief"]) if job["relief"] else None
     with _writer(job, grid, 3, "uint8") as writer:
-        for window, done in windows(grid, writer.row_bytes, tile=1024):
-            writer.write(window, *frames.draw(window, grid.transform, poses, album.pixels))
+        for window, done in windows(grid, writer.row_bytes, tile=_TILE):
+            writer.write(window, *frames.draw(window, grid.transform, poses, album.pixels, relief))
             yield {"progress": done}
     yield {"written": writer.counts()}
+
+
+def stack(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """Write one masked scene of bands in files of their own; each pixel is the nearest one of its band.
+
+    A pixel is void where any band holds zero, which is what satellite products store where they have nothing.
+    """
+    grid = Grid.load(job["grid"])
+    with ExitStack() as opened:
+        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=_MOST_CACHE_BYTES))
+        sources = [opened.enter_context(rasterio.open(file["path"], driver=file["driver"])) for file in job["files"]]
+        writer = opened.enter_context(_writer(job, grid, len(sources), "uint16"))
+        for window, done in windows(grid, writer.row_bytes, tile=_TILE):
+            shape = (len(sources), int(window.height), int(window.width))
+            data, valid = np.zeros(shape, dtype=np.uint16), np.ones(shape[1:], dtype=np.bool_)
+            for number, (source, layer) in enumerate(zip(sources, job["layers"], strict=True)):
+                raw = _nearest(source, grid, window, number)
+                valid &= raw != 0
+                scaled = np.rint(raw * layer["scale"] + layer["offset"])
+                data[number] = np.clip(scaled, 0, np.iinfo(np.uint16).max)
+            writer.write(window, data, valid)
+            yield {"progress": done}
+    yield {"written": writer.counts()}
+
+
+def _nearest(source: DatasetReader, grid: Grid, window: Window, number: int) -> NDArray[Any]:
+    """The pixels of a band under those of a window of the grid, zero beyond its rim; both are north up in one CRS."""
+    across = np.arange(int(window.width)) + window.col_off + 0.5
+    down = np.arange(int(window.height)) + window.row_off + 0.5
+    back = ~source.transform @ grid.transform
+    columns, rows = np.meshgrid(back.c + back.a * across, back.f + back.e * down)
+    try:
+        pixels, _ = picked(columns, rows, (source.width, source.height), lambda part: source.read([1], window=part))
+    except (RasterioError, OSError) as error:
+        raise Unreadable(number) from error
+    return pixels[0] if pixels is not None else np.zeros(columns.shape, dtype=np.uint16)
 
 
 def heights(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
@@ -241,8 +294,10 @@ def _flatten(source: DatasetReader, report: HeaderReport, path: Path) -> None:
     dtype = _common_type(report)
     grid = Grid("", Affine.identity(), source.width, source.height)
     profile = {"driver": "GTiff", "count": report.own_bands + 1, "dtype": dtype, "tiled": True, "BIGTIFF": "IF_SAFER"}
-    points = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in report.gcps]
-    placed = {"gcps": points, "crs": RasterCRS.from_wkt(report.gcp_crs_wkt)}
+    placed: dict[str, Any] = {}
+    if report.gcps and report.gcp_crs_wkt:
+        points = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in report.gcps]
+        placed = {"gcps": points, "crs": RasterCRS.from_wkt(report.gcp_crs_wkt)}
     with rasterio.open(path, "w", width=source.width, height=source.height, **profile, **placed) as flat:
         for window, _ in windows(grid, source.width * 8 * (report.own_bands + 1)):
             data, valid = _read(source, report, window)
@@ -260,6 +315,13 @@ def _warped(flat: DatasetReader, grid: Grid, window: Window) -> _Pixels:
         resampling=Resampling.nearest,
     )
     return target[:-1], target[-1] != 0
+
+
+def _projected(flat: DatasetReader, places: tuple[NDArray[np.float64], NDArray[np.float64]]) -> _Pixels:
+    pixels, shown = picked(*places, (flat.width, flat.height), lambda window: flat.read(window=window))
+    if pixels is None:
+        pixels = np.zeros((flat.count, *shown.shape), dtype=flat.dtypes[0])
+    return pixels[:-1], shown & (pixels[-1] != 0)
 
 
 class _Album:
@@ -289,5 +351,6 @@ TASKS: dict[str, Callable[[dict[str, Any], str], Iterator[dict[str, Any]]]] = {
     "inspect": inspect,
     "transcode": transcode,
     "mosaic": mosaic,
+    "stack": stack,
     "heights": heights,
 }

@@ -14,6 +14,7 @@ from sensing.header import PhotoReport
 _XMP_NAMES = {
     "heading_deg": ("GimbalYawDegree", "FlightYawDegree"),
     "gimbal_pitch_deg": ("GimbalPitchDegree",),
+    "gimbal_roll_deg": ("GimbalRollDegree",),
     "alt_above_takeoff_m": ("RelativeAltitude",),
     "focal_px": ("CalibratedFocalLength",),
 }

@@ -16,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import rasterio
 from pydantic import ValidationError
@@ -32,10 +34,12 @@ from shapely.geometry.base import BaseGeometry
 from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, invalid, too_large, violation
 from sensing.elevation import Heights
-from sensing.frames import Placement
+from sensing.frames import MosaicPlan
 from sensing.grid import Grid
 from sensing.header import Driver, HeaderReport, driver_of
+from sensing.relief import Relief
 from sensing.scratch import private_directory
+from sensing.sentinel import Member
 
 Progress = Callable[[float], None]
 
@@ -57,14 +61,28 @@ _ANSWER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
-class Guest:
+class Arrival:
     """One untrusted file, alone in its own directory under a generated name."""
 
     path: Path
     name: str
-    driver: Driver
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Guest(Arrival):
+    """An image among them, and the one driver that may open it."""
+
+    driver: Driver
+
+
+@dataclass(frozen=True)
+class Layer:
+    """How the numbers of one file become ten-thousandths of reflectance: number x scale + offset."""
+
+    scale: float
+    offset: float
 
 
 @dataclass(frozen=True)
@@ -77,13 +95,14 @@ class Written:
     private: int
 
 
-def _chunks(source: Path, name: str) -> Iterator[bytes]:
+def _chunks(open_file: Callable[[], IO[bytes]], name: str) -> Iterator[bytes]:
     """A file's content, its first chunk long enough to tell its type. Raises RuleViolation `file.reference`."""
     try:
-        with source.open("rb") as reader:
+        with open_file() as reader:
             while chunk := reader.read(_CHUNK):
                 yield chunk
-    except OSError as error:
+    # What unpacking raises for a broken member of a zip is no error of the disk.
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise invalid("file.reference", "file.unreadable", name=name) from error
 
 
@@ -107,20 +126,39 @@ class Quarantine:
         name = readable(source.name)
         if not source.is_file():
             raise invalid("file.reference", "file.reference", name=name)
-        # Once here and once among the originals.
-        _expect_space(self._directory, 2 * source.stat().st_size)
-        home = Path(tempfile.mkdtemp(dir=self._directory))
-        path, digest, size = home / "data", hashlib.sha256(), 0
-        chunks = _chunks(source, name)
+        chunks = _chunks(lambda: source.open("rb"), name)
         head = next(chunks, b"")
         driver = driver_of(head, name)
+        kept = self._written(chain([head], chunks), name, source.stat().st_size, may_grow=True)
+        return Guest(kept.path, name, kept.sha256, kept.size_bytes, driver)
+
+    def admit_member(self, member: Member) -> Guest:
+        """Copy one image of a product in; raises as `admit` does, and where it is larger than it says."""
+        chunks = _chunks(member.open, member.name)
+        head = next(chunks, b"")
+        driver = driver_of(head, member.name)
+        kept = self._written(chain([head], chunks), member.name, min(member.size_bytes, limit("product.band_bytes")))
+        return Guest(kept.path, member.name, kept.sha256, kept.size_bytes, driver)
+
+    def admit_text(self, open_file: Callable[[], IO[bytes]], name: str, size_bytes: int) -> Arrival:
+        """Copy a text in that belongs to an image; whoever reads it knows its kind."""
+        return self._written(_chunks(open_file, name), name, min(size_bytes, limit("product.band_bytes")))
+
+    def _written(self, chunks: Iterable[bytes], name: str, size_bytes: int, *, may_grow: bool = False) -> Arrival:
+        """A file in a directory of its own. Raises RuleViolation `archive.bytes` where it exceeds its stated size."""
+        # Once here and once among the originals.
+        _expect_space(self._directory, 2 * size_bytes)
+        home = Path(tempfile.mkdtemp(dir=self._directory))
+        path, digest, size = home / "data", hashlib.sha256(), 0
         with path.open("xb") as writer:
-            for chunk in chain([head], chunks):
+            for chunk in chunks:
                 digest.update(chunk)
                 size += len(chunk)
+                if size > size_bytes and not may_grow:
+                    raise too_large("archive.bytes", "product.size", name=name, measured=name)
                 writer.write(chunk)
         path.chmod(0o400)
-        return Guest(path, name, driver, digest.hexdigest(), size)
+        return Arrival(path, name, digest.hexdigest(), size)
 
     def inspect(self, guests: Sequence[Guest]) -> list[HeaderReport]:
         """The headers of files, in their order. Raises RuleViolation `raster.corrupt` naming the first bad one."""
@@ -141,27 +179,57 @@ class Quarantine:
         grid: Grid,
         zones: Sequence[BaseGeometry],
         progress: Progress,
+        *,
+        relief: Relief | None = None,
     ) -> Written:
-        """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included."""
-        job = {"task": "transcode", "report": report.model_dump(), "by_points": not report.has_affine}
-        job |= {"zones": [mapping(zone) for zone in zones]}
+        """Our own masked copy of a file that `judge` and `locate` let pass; zones in EPSG:4326, margins included.
+
+        `relief` is the ground that a sensor model is projected onto.
+        """
+        by = "affine" if report.has_affine else "rpc" if relief else "gcp"
+        job: dict[str, Any] = {"task": "transcode", "report": report.model_dump(), "by": by}
+        job |= {"zones": [mapping(zone) for zone in zones], "relief": self._kept(relief)}
         pixel_bytes = report.unpacked_bytes / (report.width * report.height)
         _expect_space(self._directory, grid.width * grid.height * pixel_bytes * _COPY_SHARE)
         return _masked(*self._write(job, [guest], grid, progress))
 
-    def mosaic(
+    def stack(
         self,
         guests: Sequence[Guest],
-        placements: Sequence[Placement],
+        layers: Sequence[Layer],
         grid: Grid,
         zones: Sequence[BaseGeometry],
         progress: Progress,
     ) -> Written:
-        """One masked scene from nadir photos; zones in EPSG:4326, margins included."""
-        job = {"task": "mosaic", "placements": [placement.dump() for placement in placements]}
-        job |= {"zones": [mapping(zone) for zone in zones]}
+        """One masked scene of bands in files of their own, of any resolution; zones in EPSG:4326, margins included."""
+        job = {
+            "task": "stack",
+            "layers": [asdict(layer) for layer in layers],
+            "zones": [mapping(zone) for zone in zones],
+        }
+        _expect_space(self._directory, grid.width * grid.height * 2 * len(guests) * _COPY_SHARE)
+        return _masked(*self._write(job, guests, grid, progress))
+
+    def mosaic(
+        self,
+        guests: Sequence[Guest],
+        plan: MosaicPlan,
+        zones: Sequence[BaseGeometry],
+        progress: Progress,
+    ) -> Written:
+        """One masked scene from photos; zones in EPSG:4326, margins included."""
+        grid = plan.grid
+        job: dict[str, Any] = {"task": "mosaic", "placements": [placement.dump() for placement in plan.placements]}
+        job |= {"zones": [mapping(zone) for zone in zones], "relief": self._kept(plan.relief)}
         _expect_space(self._directory, grid.width * grid.height * 3 * _COPY_SHARE)
         return _masked(*self._write(job, guests, grid, progress))
+
+    def _kept(self, relief: Relief | None) -> dict[str, Any] | None:
+        """The ground as a file for the child, and what it is told of it."""
+        if relief is None:
+            return None
+        _expect_space(self._directory, relief.heights_m.nbytes)
+        return relief.dump(Path(tempfile.mkdtemp(dir=self._directory)) / "heights.npy")
 
     def heights(self, guest: Guest, report: HeaderReport, grid: Grid) -> tuple[Path, Heights]:
         """Our own plain copy of an elevation model whose header was let pass, and what its cells hold.

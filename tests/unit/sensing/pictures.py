@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import rasterio
 from affine import Affine
 from PIL import ExifTags, Image
+
+from sensing.rpc import Rpc
 
 UTM = "EPSG:32649"
 # Near 113.26 E, 23.12 N in UTM zone 49.
@@ -63,6 +66,7 @@ def write_photo(path: Path, pixels: np.ndarray, **told: object) -> Path:
         "relative_m": 100.0,
         "heading_deg": 0.0,
         "pitch_deg": -90.0,
+        "roll_deg": 0.0,
         "taken": "2025:07:02 10:00:00",
         "offset": "+08:00",
         "focal_35mm": None,
@@ -88,6 +92,7 @@ def write_photo(path: Path, pixels: np.ndarray, **told: object) -> Path:
     names = {
         "FlightYawDegree": told["heading_deg"],
         "GimbalPitchDegree": told["pitch_deg"],
+        "GimbalRollDegree": told["roll_deg"],
         "RelativeAltitude": told["relative_m"],
     }
     attributes = " ".join(f'drone-dji:{k}="{v:+.2f}"' for k, v in names.items() if v is not None)
@@ -127,3 +132,114 @@ def sparse_tif(width: int, height: int, samples: int = 1) -> bytes:
         out.write(struct.pack("<HHII", tag, kind, count, value))
     out.write(struct.pack("<I", 0))
     return out.getvalue()
+
+
+def sensor_model(
+    width: int, height: int, *, slant: float = 0.3, pixel_deg: float = 1e-5, seed: int | None = None
+) -> Rpc:
+    """RPC of a sensor over 113.27 E, 23.12 N that sees high ground shifted by `slant` metres per metre to the east.
+
+    With a seed the polynomials have all their terms, so small that the picture is bent by some pixels.
+    """
+    lon_scale, lat_scale = width / 2 * pixel_deg, height / 2 * pixel_deg
+    per_m = slant / 111_320 / math.cos(math.radians(23.12)) / pixel_deg
+    bends = np.random.default_rng(seed).normal(0, 2e-3, (4, 20)) if seed is not None else np.zeros((4, 20))
+    samp_num, line_num, samp_den, line_den = bends
+    samp_den[0] = line_den[0] = 1.0
+    samp_num[1] += 1.0
+    samp_num[3] += per_m * 500.0 / (width / 2)
+    line_num[2] -= 1.0
+    return Rpc(
+        line_off=height / 2 - 0.5,
+        samp_off=width / 2 - 0.5,
+        lat_off=23.12,
+        long_off=113.27,
+        height_off=40.0,
+        line_scale=height / 2,
+        samp_scale=width / 2,
+        lat_scale=lat_scale,
+        long_scale=lon_scale,
+        height_scale=500.0,
+        line_num=tuple(line_num),
+        line_den=tuple(line_den),
+        samp_num=tuple(samp_num),
+        samp_den=tuple(samp_den),
+    )
+
+
+def rpb_of(rpc: Rpc, err_bias: float = 0.0) -> str:
+    """The text that lies beside an image of Gaofen and other satellites."""
+    lines = ['satId = "XX";', 'bandId = "1";', 'SpecId = "RPC00B";', "BEGIN_GROUP = IMAGE"]
+    lines += [f"\terrBias = {err_bias};", "\terrRand = 0.0;"]
+    names = ("line", "samp", "lat", "long", "height")
+    lines += [f"\t{name}Offset = {getattr(rpc, f'{name}_off')!r};" for name in names]
+    lines += [f"\t{name}Scale = {getattr(rpc, f'{name}_scale')!r};" for name in names]
+    for name, key in (
+        ("line_num", "lineNum"),
+        ("line_den", "lineDen"),
+        ("samp_num", "sampNum"),
+        ("samp_den", "sampDen"),
+    ):
+        listed = ",\n".join(f"\t\t\t{float(number):+.15E}" for number in getattr(rpc, name))
+        lines.append(f"\t{key}Coef = (\n{listed});")
+    return "\n".join([*lines, "END_GROUP = IMAGE", "END;"])
+
+
+def rpc_txt_of(rpc: Rpc) -> str:
+    """The same as `_RPC.TXT`."""
+    lines = []
+    for name in ("line", "samp", "lat", "long", "height"):
+        lines += [f"{name.upper()}_OFF: {getattr(rpc, f'{name}_off'):+.9f} units"]
+        lines += [f"{name.upper()}_SCALE: {getattr(rpc, f'{name}_scale'):+.9f} units"]
+    for name in ("line_num", "line_den", "samp_num", "samp_den"):
+        lines += [f"{name.upper()}_COEFF_{n}: {float(v):+.15E}" for n, v in enumerate(getattr(rpc, name), 1)]
+    return "\n".join(lines)
+
+
+_MTD = """<?xml version="1.0" encoding="UTF-8"?>
+<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">
+<n1:General_Info><Product_Info>
+<PRODUCT_START_TIME>2025-06-20T03:05:31.024Z</PRODUCT_START_TIME>
+<PROCESSING_BASELINE>05.11</PROCESSING_BASELINE>
+<Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME></Datatake></Product_Info>
+<Product_Image_Characteristics>
+<QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>
+</QUANTIFICATION_VALUES_LIST>{offsets}</Product_Image_Characteristics></n1:General_Info>
+</n1:Level-2A_User_Product>"""
+_TILE = """<n1:Level-2A_Tile_ID xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-2A_Tile_Metadata.xsd">
+<n1:General_Info><SENSING_TIME metadataLevel="Standard">2025-06-20T03:11:54.204Z</SENSING_TIME></n1:General_Info>
+</n1:Level-2A_Tile_ID>"""
+SAFE = "S2B_MSIL2A_20250620T030531_N0511_R075_T49QGF_20250620T060000.SAFE"
+
+
+def write_safe(
+    parent: Path, *, pixels: int = 60, offset: int = -1000, bands: dict[str, np.ndarray] | None = None
+) -> Path:
+    """A Sentinel-2 product of level 2A with bands of 10, 20 and 60 m, `pixels` x 10 m wide, as it is delivered."""
+    root = parent / SAFE
+    granule = root / "GRANULE" / "L2A_T49QGF_A043201_20250620T031154"
+    offsets = "".join(f'<BOA_ADD_OFFSET band_id="{n}">{offset}</BOA_ADD_OFFSET>' for n in range(13)) if offset else ""
+    granule.mkdir(parents=True)
+    (root / "MTD_MSIL2A.xml").write_text(_MTD.format(offsets=offsets))
+    (granule / "MTD_TL.xml").write_text(_TILE)
+    resolutions = {
+        10: ("B02", "B03", "B04", "B08"),
+        20: ("B05", "B06", "B07", "B8A", "B11", "B12", "B02"),
+        60: ("B01", "B09"),
+    }
+    for resolution, names in resolutions.items():
+        folder = granule / "IMG_DATA" / f"R{resolution}m"
+        folder.mkdir(parents=True)
+        size = pixels * 10 // resolution
+        for number, name in enumerate(names):
+            usual = noise(1, size, size, seed=resolution + number) + 1000
+            data = (bands or {}).get(name, usual) if resolution == 10 or name != "B02" else usual
+            write_tif(
+                folder / f"T49QGF_20250620T030531_{name}_{resolution}m.jp2",
+                data,
+                driver="JP2OpenJPEG",
+                transform=north_up(float(resolution)),
+                QUALITY="100",
+                REVERSIBLE="YES",
+            )
+    return root

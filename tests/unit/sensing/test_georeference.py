@@ -12,7 +12,7 @@ from sensing.georeference import ground_resolution_m, locate
 from sensing.grid import Grid
 from sensing.header import GroundPoint, HeaderReport, judge
 from sensing.quarantine import quarantine
-from tests.unit.sensing.pictures import CORNER, noise, north_up, write_tif
+from tests.unit.sensing.pictures import CORNER, noise, north_up, sensor_model, write_tif
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -91,7 +91,7 @@ def test_locate__points_without_crs__refused():
 
 
 def test_locate__sensor_model_alone__refused():
-    assert refused(has_rpc=True) == "raster.rpc_only"
+    assert refused(rpc=sensor_model(50, 40)) == "raster.rpc_only"
 
 
 def test_locate__nothing_known__refused():

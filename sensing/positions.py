@@ -1,0 +1,46 @@
+"""How wrong the place of an image can be, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+
+import yaml
+
+from schemas.refusals import invalid
+
+
+class Basis(StrEnum):
+    """Where a position error comes from."""
+
+    STATED = "stated"  # by whoever hands the image in
+    FILE = "file"  # by the producer, in the file
+    RESIDUAL = "residual"  # what control points leave
+    RECKONED = "reckoned"  # from the camera's pose and the ground
+    USUAL = "usual"  # of this kind of image, with its source
+
+
+@dataclass(frozen=True)
+class Position:
+    """A position error in metres, where it comes from, and in words what stands behind it."""
+
+    error_m: float
+    basis: Basis
+    source: str
+
+
+@cache
+def _usual() -> dict[str, Position]:
+    text = resources.files("sensing").joinpath("rules", "positions.yaml").read_text(encoding="utf-8")
+    kinds = yaml.safe_load(text)
+    return {kind: Position(float(told["error_m"]), Basis.USUAL, told["source"]) for kind, told in kinds.items()}
+
+
+def usual(kind: str) -> Position:
+    """What images of a kind are good for. Raises RuleViolation `raster.position` where nobody has said."""
+    found = _usual().get(kind)
+    if found is None:
+        raise invalid("raster.position", "raster.position", measured=kind)
+    return found
