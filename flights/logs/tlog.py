@@ -19,6 +19,7 @@ from fastcrc import crc16
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link.modes import HOMEWARD
+from flights.logs.listing import Listing
 from flights.logs.open import mapped, unreadable
 from flights.logs.record import Attitudes, Clock, Found, Logged, Pictures, Positions, Source, clock_of
 from schemas.limits import limit
@@ -40,6 +41,8 @@ WANTED = {
     mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT,
     mavlink.MAVLINK_MSG_ID_MISSION_CURRENT,
     mavlink.MAVLINK_MSG_ID_CAMERA_FEEDBACK,
+    mavlink.MAVLINK_MSG_ID_MISSION_COUNT,
+    mavlink.MAVLINK_MSG_ID_MISSION_ITEM_INT,
 }
 
 
@@ -146,6 +149,7 @@ class _Reader:
     pictures: array[float] = field(default_factory=lambda: array("d"))
     gps_times: array[float] = field(default_factory=lambda: array("d"))
     receipts: array[float] = field(default_factory=lambda: array("d"))
+    listing: Listing = field(default_factory=Listing)
     _seq: int = -1
     _armed: bool = False
     _homeward: bool = False
@@ -230,6 +234,12 @@ class _Reader:
         known_s = utc_s if utc_s > _EARLIEST_UTC_S else float("nan")
         self.pictures.extend((at_s, known_s, fields["lng"] / 1e7, fields["lat"] / 1e7))
 
+    def mission_count(self, fields: dict[str, Any], _received_s: float) -> None:
+        self.listing.begin(fields)
+
+    def mission_item(self, fields: dict[str, Any], _received_s: float) -> None:
+        self.listing.take(fields)
+
     def logged(self) -> Logged:
         """All of it as columns."""
         at_s, lon, lat, rel, amsl, speed, seq, armed = np.array(self.positions).reshape(-1, 8).T
@@ -246,6 +256,7 @@ class _Reader:
             Pictures(released_s, shot_lon, shot_lat),
             clock,
             self.found,
+            self.listing.digest,
         )
 
     def _clock(self) -> Clock:
@@ -263,4 +274,6 @@ _TAKE = {
     mavlink.MAVLINK_MSG_ID_GLOBAL_POSITION_INT: _Reader.position,
     mavlink.MAVLINK_MSG_ID_MISSION_CURRENT: _Reader.current,
     mavlink.MAVLINK_MSG_ID_CAMERA_FEEDBACK: _Reader.picture,
+    mavlink.MAVLINK_MSG_ID_MISSION_COUNT: _Reader.mission_count,
+    mavlink.MAVLINK_MSG_ID_MISSION_ITEM_INT: _Reader.mission_item,
 }

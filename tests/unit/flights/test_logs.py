@@ -12,7 +12,7 @@ from flights.logs.record import Source
 from flights.model import Command, Frame, PlanItem
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
-from tests.flightlogs import BOOT_UTC_S, Bin, bin_of, record, straight, tlog_of
+from tests.flightlogs import BOOT_UTC_S, Bin, bin_of, frame, record, straight, tlog_of
 
 TRACK = straight(seconds=30)
 ITEMS = [
@@ -157,6 +157,32 @@ def test_bin__mission_in_the_log__has_the_digest_of_the_publication(read):
     assert read(bin_of(TRACK, mission=ITEMS)).mission_digest == mission_digest(ITEMS)
     moved = [*ITEMS[:2], ITEMS[2]._replace(x=ITEMS[2].x + 45)]
     assert read(bin_of(TRACK, mission=moved)).mission_digest != mission_digest(ITEMS)
+
+
+def listed(items, *, at_s=BOOT_UTC_S + 50.0, system=1, left_out=(), kind=0):
+    """What a vehicle sends when its mission is read back, its home first."""
+    sent = [mavlink.MAVLink_mission_count_message(245, 190, len(items) + 1, kind)]
+    sent += [
+        mavlink.MAVLink_mission_item_int_message(245, 190, seq, i.frame, i.command, 0, 1, *i[2:], kind)
+        for seq, i in enumerate([ITEMS[0]._replace(x=1, y=1), *items])
+        if seq not in left_out
+    ]
+    return b"".join(record(at_s, frame(message, system=system)) for message in sent)
+
+
+def test_tlog__mission_read_back_on_the_link__has_the_digest_of_the_publication(read):
+    moved = [*ITEMS[:2], ITEMS[2]._replace(x=ITEMS[2].x + 45)]
+    assert read(listed(ITEMS) + tlog_of(TRACK)).mission_digest == mission_digest(ITEMS)
+    assert read(listed(ITEMS) + listed(moved) + tlog_of(TRACK)).mission_digest == mission_digest(moved)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", listed(ITEMS, left_out=(2,)), listed(ITEMS, system=9), listed(ITEMS, kind=1), listed([])],
+    ids=["none", "half", "another vehicle", "fence", "empty"],
+)
+def test_tlog__mission_not_read_back_whole__no_digest(read, data):
+    assert read(data + tlog_of(TRACK)).mission_digest is None
 
 
 def test_bin__no_mission_listed__no_digest(read):
