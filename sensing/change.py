@@ -19,6 +19,7 @@ from scipy import fft, ndimage
 
 from sensing.bands import Role
 from sensing.grid import BLOCK, Grid, windows
+from sensing.kernels import toned
 from sensing.picture import Picture, Tile
 
 Floats = NDArray[np.float64]
@@ -52,7 +53,7 @@ class Toning:
     def apply(self, tile: Tile) -> Tile:
         """The tile in the other scene's tone; bands that only one scene has are left out."""
         bands = {
-            role: np.rint(plane * self.gain[role] + self.offset[role]).astype(np.int32)
+            role: toned(plane.reshape(-1), self.gain[role], self.offset[role]).reshape(plane.shape)
             for role, plane in tile.bands.items()
             if role in self.gain
         }

@@ -5,76 +5,62 @@ Sums over neighbourhoods are sums of whole numbers, so they do not depend on whe
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+from sensing import kernels
 from sensing.bands import Role
+from sensing.kernels import compiled
 from sensing.mask import Mask
 from sensing.picture import Ints, Tile
 
 Floats = NDArray[np.float64]
 Wide = NDArray[np.int64]
+N = TypeVar("N", bound=np.generic)
 
 VISIBLE = (Role.RED, Role.GREEN, Role.BLUE)
 
 
 def contrast(one: Ints, other: Ints) -> Floats:
     """The normalised difference (one - other) / (one + other) in [-1, 1]; 0 where both are dark."""
-    total = one.astype(np.float64) + other
-    # Below a hundredth of full scale in sum, the sensor's own noise would decide.
-    share: Floats = np.where(total > 100, (one - other) / np.maximum(total, 100), 0.0)
-    return np.clip(share, -1.0, 1.0)
+    return _plane(_contrasts(_row(one), _row(other)), one)
 
 
 def greenness(tile: Tile) -> Floats:
     """NDVI: living plants are above some 0.3, soil near 0.1, water below 0."""
-    return contrast(tile[Role.NIR], tile[Role.RED])
+    return tile.once("greenness", lambda: contrast(tile[Role.NIR], tile[Role.RED]))
 
 
 def wetness(tile: Tile) -> Floats:
     """NDWI of green and near infrared: open water is above 0."""
-    return contrast(tile[Role.GREEN], tile[Role.NIR])
+    return tile.once("wetness", lambda: contrast(tile[Role.GREEN], tile[Role.NIR]))
 
 
 def brightness(tile: Tile) -> Ints:
     """The mean of red, green and blue, in ten-thousandths."""
-    total: Ints = (tile[Role.RED] + tile[Role.GREEN] + tile[Role.BLUE]) // 3
-    return total
+    return tile.once("brightness", lambda: _plane(_brightnesses(*_visible(tile)), tile[Role.RED]))
 
 
 def excess_green(tile: Tile) -> Floats:
     """(2G - R - B) / (R + G + B): plants in plain colour pictures; greys are 0."""
-    red, green, blue = (tile[role].astype(np.float64) for role in VISIBLE)
-    excess: Floats = (2 * green - red - blue) / np.maximum(red + green + blue, 1.0)
-    return excess
+    return tile.once("excess_green", lambda: _plane(_greens(*_visible(tile)), tile[Role.RED]))
 
 
 def warmth(tile: Tile) -> Floats:
     """(R - B) / (R + B): soils and rust are above 0, greys 0, water and blue roofs below."""
-    return contrast(tile[Role.RED], tile[Role.BLUE])
+    return tile.once("warmth", lambda: contrast(tile[Role.RED], tile[Role.BLUE]))
 
 
 def saturation(tile: Tile) -> Floats:
     """(max - min) / max of red, green and blue, in [0, 1]."""
-    stack = np.stack([tile[role] for role in VISIBLE]).astype(np.float64)
-    high = np.maximum(stack.max(axis=0), 1.0)
-    share: Floats = (high - np.minimum(stack.min(axis=0), high)) / high
-    return share
+    return tile.once("saturation", lambda: _plane(_saturations(*_visible(tile)), tile[Role.RED]))
 
 
 def box_sum(plane: NDArray[np.integer], radius: int) -> Wide:
     """The sum over a square of 2 * radius + 1 pixels around each pixel; beyond the rim there are zeros."""
-    padded = np.pad(plane.astype(np.int64), radius + 1)
-    total = padded.cumsum(axis=0).cumsum(axis=1)
-    side = 2 * radius + 1
-    high, wide = plane.shape
-    square: Wide = (
-        total[side : side + high, side : side + wide]
-        - total[:high, side : side + wide]
-        - total[side : side + high, :wide]
-        + total[:high, :wide]
-    )
-    return square
+    return kernels.box_sum(np.ascontiguousarray(plane, dtype=np.int64), radius)
 
 
 def local_mean(plane: Ints, valid: Mask, radius: int) -> Floats:
@@ -92,7 +78,70 @@ def local_deviation(plane: Ints, valid: Mask, radius: int) -> Floats:
     return np.sqrt(np.maximum(square - mean * mean, 0.0))
 
 
+def near(mask: Mask, radius: int) -> Mask:
+    """Whether anything in a square around each pixel is set."""
+    return kernels.crowded(_bytes(mask), radius, 1)
+
+
+def inside(mask: Mask, radius: int) -> Mask:
+    """The pixels of a mask that are further than `radius` pixels from its rim."""
+    return kernels.crowded(_bytes(mask), radius, (2 * radius + 1) ** 2)
+
+
 def majority(mask: Mask, radius: int) -> Mask:
     """Whether more than half of a square around each pixel is set."""
-    area = (2 * radius + 1) ** 2
-    return box_sum(mask.astype(np.int64), radius) * 2 > area
+    return kernels.crowded(_bytes(mask), radius, (2 * radius + 1) ** 2 // 2 + 1)
+
+
+def smooth(plane: Ints, valid: Mask, radius: int) -> Ints:
+    """The mean over the valid pixels of a square, as the nearest whole number; 0 where there are none."""
+    return kernels.box_mean(np.ascontiguousarray(plane), _bytes(valid), radius)
+
+
+def _bytes(mask: Mask) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(mask).view(np.uint8)
+
+
+def _visible(tile: Tile) -> tuple[Ints, Ints, Ints]:
+    red, green, blue = (_row(tile[role]) for role in VISIBLE)
+    return red, green, blue
+
+
+def _row(plane: NDArray[N]) -> NDArray[N]:
+    return np.ascontiguousarray(plane).reshape(-1)
+
+
+def _plane(row: NDArray[N], like: NDArray[Any]) -> NDArray[N]:
+    return row.reshape(like.shape)
+
+
+@compiled
+def _contrasts(one: Ints, other: Ints) -> Floats:
+    out = np.empty(one.size, np.float64)
+    for i in range(one.size):
+        out[i] = kernels.contrast(one[i], other[i])
+    return out
+
+
+@compiled
+def _brightnesses(red: Ints, green: Ints, blue: Ints) -> Ints:
+    out = np.empty(red.size, np.int32)
+    for i in range(red.size):
+        out[i] = (red[i] + green[i] + blue[i]) // 3
+    return out
+
+
+@compiled
+def _greens(red: Ints, green: Ints, blue: Ints) -> Floats:
+    out = np.empty(red.size, np.float64)
+    for i in range(red.size):
+        out[i] = kernels.excess_green(red[i], green[i], blue[i])
+    return out
+
+
+@compiled
+def _saturations(red: Ints, green: Ints, blue: Ints) -> Floats:
+    out = np.empty(red.size, np.float64)
+    for i in range(red.size):
+        out[i] = kernels.saturation(red[i], green[i], blue[i])
+    return out

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import rasterio
@@ -19,9 +19,11 @@ from rasterio.windows import Window
 from sensing.bands import Role
 from sensing.georeference import ground_resolution_m
 from sensing.grid import Grid
+from sensing.kernels import scale
 from sensing.mask import Mask
 
 Ints = NDArray[np.int32]
+T = TypeVar("T", bound=np.generic)
 
 # Reflectance is carried in whole ten-thousandths: sums of whole numbers are exact, so a window's size
 # cannot change a result (facts of the engine: labels are the same for any tile).
@@ -43,6 +45,13 @@ class Tile:
     window: Window
     bands: dict[Role, Ints]
     valid: Mask
+    _known: dict[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], NDArray[T]]) -> NDArray[T]:
+        """A plane that is computed from the bands when somebody first asks for it, and then kept."""
+        if name not in self._known:
+            self._known[name] = make()
+        return self._known[name]
 
     def __getitem__(self, role: Role) -> Ints:
         """One band."""
@@ -79,25 +88,31 @@ class Picture:
         place = (slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left))
         valid = np.zeros((height, width), dtype=np.bool_)
         valid[place] = self.dataset.dataset_mask(window=inner) > 0
-        bands: dict[Role, Ints] = {}
-        for index, role in enumerate(self.roles, start=1):
-            if role is not Role.OTHER:
-                plane = np.zeros((height, width), dtype=np.int32)
-                plane[place] = _scaled(self.dataset.read(index, window=inner), self.full_scale)
-                bands[role] = plane
+        known = [(index, role) for index, role in enumerate(self.roles, start=1) if role is not Role.OTHER]
+        bands: dict[Role, Ints] = {role: np.zeros((height, width), dtype=np.int32) for _, role in known}
+        if known:
+            raw = self.dataset.read([index for index, _ in known], window=inner)
+            for plane, values in zip(bands.values(), raw, strict=True):
+                scale(values, UNIT / self.full_scale, 10 * UNIT, plane[place])
         return Tile(window, bands, valid)
 
     def sample(
-        self, other: Picture | None = None, numbers: DatasetReader | None = None
-    ) -> tuple[Tile, Tile | None, NDArray[np.uint8]]:
+        self,
+        other: Picture | None = None,
+        numbers: DatasetReader | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> Sample:
         """Every n-th pixel that is valid, here and in a scene on the same grid: what statistics are made of.
 
-        Planes are one-dimensional and hold the same pixels in the same order; the last one holds what the
-        first band of `numbers` says there.
+        `numbers` is a raster on the grid whose first band is looked up; `span` keeps to some rows, from the first up
+        to and without the second. Samples of spans, put together in order, are the sample of the whole.
         """
         step = max(1, math.isqrt(self.grid.width * self.grid.height // _SAMPLE_PX))
-        mine, others, marks = _Rows(), _Rows(), []
+        first, end = span or (0, self.grid.height)
+        mine, others, marks = _Rows(), _Rows(), [np.zeros(0, np.uint8)]
         for row in range(step // 2, self.grid.height, step):
+            if not first <= row < end:
+                continue
             window = Window(0, row, self.grid.width, 1)
             line, twin = self.tile(window), other.tile(window) if other else None
             kept = (line.valid & twin.valid if twin else line.valid)[0, ::step]
@@ -106,7 +121,15 @@ class Picture:
                 others.add(twin, kept, step)
             found = numbers.read(1, window=window)[0, ::step] if numbers else np.zeros(kept.size, np.uint8)
             marks.append(found[kept])
-        return mine.tile(), others.tile() if other else None, np.concatenate(marks)
+        return Sample(mine.tile(), others.tile() if other else None, np.concatenate(marks))
+
+
+class Sample(NamedTuple):
+    """Pixels of a scene, the same ones of an earlier scene, and numbers of features there; in the same order."""
+
+    after: Tile
+    before: Tile | None
+    numbers: NDArray[np.uint8]
 
 
 class _Rows:
@@ -142,13 +165,6 @@ def open_picture(path: Path, roles: Sequence[Role], *, full_scale: float | None 
         grid = Grid(dataset.crs.to_wkt(), Affine(*dataset.transform[:6]), dataset.width, dataset.height)
         scale = full_scale or _full_scale(dataset, roles)
         yield Picture(path, dataset, tuple(roles), grid, ground_resolution_m(grid), scale)
-
-
-def _scaled(raw: NDArray[Any], full_scale: float) -> Ints:
-    """Raw numbers as whole ten-thousandths of full scale, held to what 32 bits hold."""
-    share = np.rint(raw.astype(np.float64) * (UNIT / full_scale))
-    held: Ints = np.clip(np.nan_to_num(share), -10 * UNIT, 10 * UNIT).astype(np.int32)
-    return held
 
 
 def _full_scale(dataset: DatasetReader, roles: Sequence[Role]) -> float:

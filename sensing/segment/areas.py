@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from rasterio.io import DatasetReader
+from numpy.typing import NDArray
 from rasterio.windows import Window
 from scipy import ndimage
 
@@ -34,15 +34,18 @@ class Area:
         return int(self.mask.sum())
 
 
-def close_up(part: Part, bit: int, marks: DatasetReader) -> Area | None:
-    """A part of a plane of bits with its surroundings; None where it is too large to be a single thing."""
-    rows = slice(max(part.top - PAD_PX, 0), min(part.bottom + PAD_PX, marks.height))
-    columns = slice(max(part.left - PAD_PX, 0), min(part.right + PAD_PX, marks.width))
+def surroundings(part: Part, size: tuple[int, int]) -> Window | None:
+    """The window of a part of a plane of (height, width) with what is around it; None for what is no single thing."""
+    rows = slice(max(part.top - PAD_PX, 0), min(part.bottom + PAD_PX, size[0]))
+    columns = slice(max(part.left - PAD_PX, 0), min(part.right + PAD_PX, size[1]))
     window = Window.from_slices(rows, columns)
-    if max(window.width, window.height) > _LARGEST_PX:
-        return None
-    numbers, _ = ndimage.label(marks.read(1, window=window) & bit)
-    mask: Mask = numbers == numbers[part.seed[0] - rows.start, part.seed[1] - columns.start]
+    return window if max(window.width, window.height) <= _LARGEST_PX else None
+
+
+def close_up(part: Part, marked: NDArray[np.uint8], window: Window) -> Area:
+    """A part among all that is marked in its window."""
+    numbers, _ = ndimage.label(marked)
+    mask: Mask = numbers == numbers[part.seed[0] - window.row_off, part.seed[1] - window.col_off]
     return Area(window, mask, part.sure_px)
 
 

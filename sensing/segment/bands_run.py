@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,42 +17,81 @@ from rasterio.windows import Window
 from sensing.coverage import Cover, Tally, cover, tally
 from sensing.grid import BLOCK, Grid
 from sensing.originals import flush_directory
+from sensing.segment.components import Border, Large, Sweeper
 from sensing.segment.detectors import Detector, choose
 from sensing.segment.manifest import file_sha256
 from sensing.segment.painting import profile
-from sensing.segment.scenery import Scene, opened
+from sensing.segment.scenery import CACHE_BYTES, Scene, opened
 
 # The planes of a band's file. Bit n of a label says that a pixel may show the n-th kind that is looked for, the same
 # bit of its confidence that it surely does.
 LABELS, CONFIDENCE, COVERAGE = 1, 2, 3
 PLANES = 3
-# A row of blocks of the widest scene in its raw bytes fits several times; every worker has a cache of its own.
-CACHE_BYTES = 256 << 20
 
 
 def run_band(job: dict[str, Any]) -> dict[str, Any]:
-    """Look at one band of a scene and write what it shows; the hash of the file, and the counters of its coverage."""
+    """Look at one band of a scene and write what it shows; the hash of its files, and the counters of its coverage."""
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), opened(job["setting"]) as scene:
         detectors, _ = choose(scene.facts, job["parameters"])
         target = Path(job["output"])
-        counted = _write(target, scene, detectors, job)
-    return {"number": job["number"], "sha256": file_sha256(target), "counters": counted.dump()}
+        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        _look(part, scene, detectors, job)
+        counted, borders = _read_over(part, scene, detectors, job)
+        with parts_path(part).open("wb") as file:
+            np.save(file, np.concatenate([np.zeros(0, np.int64), *(border.dump() for border in borders)]))
+        for written, name in ((parts_path(part), parts_path(target)), (part, target)):
+            _settle(written, name)
+    return {"number": job["number"], "sha256": band_sha256(target), "counters": counted.dump()}
 
 
-def _write(target: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> Tally:
+def parts_path(band: Path) -> Path:
+    """Where the connected parts of a band lie, beside its planes."""
+    return band.with_suffix(".npy")
+
+
+def band_sha256(band: Path) -> str | None:
+    """SHA-256 over the hashes of both files of a band; None where one is missing."""
+    files = (band, parts_path(band))
+    if not all(file.is_file() for file in files):
+        return None
+    return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
+
+
+def borders(band: Path) -> Iterator[Border]:
+    """The connected parts of a band, for one detector after the other."""
+    flat = np.load(parts_path(band), allow_pickle=False)
+    while flat.size:
+        border, flat = Border.load(flat)
+        yield border
+
+
+def large(detector: Detector, gsd_m: float) -> Large:
+    """How large an area must be that a detector looks at."""
+    pixel_m2 = gsd_m**2
+    return Large(detector.numbers["min_m2"] / pixel_m2, max(detector.numbers["min_sure_m2"] / pixel_m2, 1))
+
+
+def _look(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> None:
     grid, top, height = scene.after.grid, job["top"], job["height"]
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    counted = Tally()
-    with rasterio.open(part, "w", count=PLANES, **profile(_strip(grid, top, height))) as out:
+    strip = Grid(grid.crs_wkt, grid.transform @ Affine.translation(0, top), grid.width, height)
+    with rasterio.open(part, "w", count=PLANES, **profile(strip)) as out:
         for window in _windows(grid, (top, height), job["tile_px"]):
-            out.write(looked_at(scene, detectors, window), window=_moved(window, -top))
+            moved = Window(window.col_off, window.row_off - top, window.width, window.height)
+            out.write(looked_at(scene, detectors, window), window=moved)
+
+
+def _read_over(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> tuple[Tally, list[Border]]:
+    """What the planes of a band add up to, and their connected parts."""
+    grid, top, height = scene.after.grid, job["top"], job["height"]
+    sweepers = [Sweeper(1 << n, large(one, scene.after.gsd_m), top) for n, one in enumerate(detectors)]
+    counted = Tally()
     with rasterio.open(part, driver="GTiff", sharing=False) as written:
         for row in range(0, height, BLOCK):
-            rows = Window(0, row, grid.width, min(BLOCK, height - row))
-            codes = written.read(COVERAGE, window=rows)
-            counted += tally(grid, codes, top + row)
-    _settle(part, target)
-    return counted
+            planes = written.read(window=Window(0, row, grid.width, min(BLOCK, height - row)))
+            counted += tally(grid, planes[COVERAGE - 1], top + row)
+            for sweeper in sweepers:
+                sweeper.take(planes[LABELS - 1], planes[CONFIDENCE - 1])
+    return counted, [sweeper.border() for sweeper in sweepers]
 
 
 def looked_at(scene: Scene, detectors: list[Detector], window: Window) -> NDArray[np.uint8]:
@@ -75,14 +115,6 @@ def _windows(grid: Grid, span: tuple[int, int], tile_px: int) -> Iterator[Window
     for row in range(top, top + height, tile_px):
         for column in range(0, grid.width, tile_px):
             yield Window(column, row, min(tile_px, grid.width - column), min(tile_px, top + height - row))
-
-
-def _moved(window: Window, rows: int) -> Window:
-    return Window(window.col_off, window.row_off + rows, window.width, window.height)
-
-
-def _strip(grid: Grid, top: int, height: int) -> Grid:
-    return Grid(grid.crs_wkt, grid.transform @ Affine.translation(0, top), grid.width, height)
 
 
 def _settle(part: Path, target: Path) -> None:

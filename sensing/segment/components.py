@@ -1,4 +1,4 @@
-"""Connected parts of a plane of bits, found while the plane streams by: four-connected, no seams, bounded memory."""
+"""Connected parts of planes of bits: four-connected, found stripe by stripe and stitched, so there are no seams."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sensing.segment.kernels import compiled
+from sensing.kernels import compiled
 
 Ints = NDArray[np.int64]
 # Columns of the table of parts: where it lies, its pixels, how many of them are sure, and its first pixel.
 _TOP, _LEFT, _BOTTOM, _RIGHT, _COUNT, _SURE, _SEED_ROW, _SEED_COLUMN = range(8)
-_FACTS = 8
+_FACTS, _RUN = 8, 3
 
 
 class Part(NamedTuple):
@@ -31,36 +31,93 @@ class Part(NamedTuple):
     seed: tuple[int, int]
 
 
-@dataclass
-class Sweeper:
-    """Takes a plane in stripes of rows from the top, and tells the large enough parts that ended in each.
+class Border(NamedTuple):
+    """What a stripe of a plane leaves to its neighbours: runs of its first and its last row, and the parts they are of.
 
-    A part must have `fewest_px` pixels, and `fewest_sure_px` of them sure ones.
+    A run is (start, end, part); `parts` are rows of the table of parts. `ended` are the large enough parts that touch
+    neither row.
     """
 
-    bit: int
+    ended: Ints
+    parts: Ints
+    top: Ints
+    bottom: Ints
+
+    def dump(self) -> Ints:
+        """As one row of numbers."""
+        return np.concatenate([np.array([one.shape[0] for one in self]), *(one.reshape(-1) for one in self)])
+
+    @classmethod
+    def load(cls, flat: Ints) -> tuple[Border, Ints]:
+        """From what begins with what `dump` gave, and what comes after it."""
+        found, at = [], len(cls._fields)
+        for count, columns in zip(flat[:at].tolist(), (_FACTS, _FACTS, _RUN, _RUN), strict=True):
+            found.append(flat[at : at + count * columns].reshape(count, columns))
+            at += count * columns
+        return cls(*found), flat[at:]
+
+
+@dataclass(frozen=True)
+class Large:
+    """How large a part must be: its pixels, and how many of them are sure."""
+
     fewest_px: float
     fewest_sure_px: float
 
-    def __post_init__(self) -> None:
-        self._row = 0
-        self._runs: Ints = np.zeros((0, 3), np.int64)
-        self._open: Ints = np.zeros((0, _FACTS), np.int64)
+    def among(self, table: Ints) -> Ints:
+        """The rows of a table of parts that are large enough."""
+        return table[(table[:, _COUNT] >= self.fewest_px) & (table[:, _SURE] >= self.fewest_sure_px)]
 
-    def take(self, labels: NDArray[np.uint8], sure: NDArray[np.uint8]) -> list[Part]:
-        """The parts that ended within the next rows of the plane."""
-        ended, self._runs, self._open = _sweep(labels, sure, self.bit, self._row, self._runs, self._open)
+
+class Sweeper:
+    """Takes a stripe of a plane, some rows at a time from its first row on, and finds the parts of one bit."""
+
+    def __init__(self, bit: int, large: Large, first_row: int = 0) -> None:
+        self._bit = bit
+        self._large = large
+        self._row = first_row
+        self._taken = 0
+        self._ended: list[Ints] = [np.zeros((0, _FACTS), np.int64)]
+        self._parts = np.zeros((0, _FACTS), np.int64)
+        self._top = self._runs = np.zeros((0, _RUN), np.int64)
+
+    def take(self, labels: NDArray[np.uint8], sure: NDArray[np.uint8]) -> None:
+        """The next rows."""
+        state = self._top, self._runs, self._parts
+        ended, self._top, self._runs, self._parts = _sweep(labels, sure, self._bit, self._row, self._taken == 0, state)
+        self._ended.append(self._large.among(ended))
+        self._taken += labels.shape[0]
         self._row += labels.shape[0]
-        return self._large(ended)
+
+    def border(self) -> Border:
+        """What was found, and what is left to the neighbours."""
+        return Border(np.concatenate(self._ended), self._parts, self._top, self._runs)
+
+
+class Stitcher:
+    """Puts the stripes of a plane together from top to bottom; gives the large enough parts in reading order."""
+
+    def __init__(self, large: Large) -> None:
+        self._large = large
+        self._ended: list[Ints] = [np.zeros((0, _FACTS), np.int64)]
+        self._parts, self._runs = np.zeros((0, _FACTS), np.int64), np.zeros((0, _RUN), np.int64)
+
+    def take(self, border: Border) -> None:
+        """The next stripe."""
+        ended, self._runs, self._parts = _stitch(self._parts, self._runs, border.parts, border.top, border.bottom)
+        self._ended += [border.ended, self._large.among(ended)]
+
+    def skip(self) -> None:
+        """A stripe of which nothing is known: no part goes on through it."""
+        self._ended.append(self._large.among(self._parts))
+        self._parts, self._runs = self._parts[:0], self._runs[:0]
 
     def end(self) -> list[Part]:
-        """The parts that reach the last row."""
-        left, self._open = self._open, self._open[:0]
-        return self._large(left)
-
-    def _large(self, table: Ints) -> list[Part]:
-        kept = (table[:, _COUNT] >= self.fewest_px) & (table[:, _SURE] >= self.fewest_sure_px)
-        return [Part(a, b, c, d, n, sure, (row, column)) for a, b, c, d, n, sure, row, column in table[kept].tolist()]
+        """All parts, by their first pixels."""
+        self.skip()
+        table = np.concatenate(self._ended)
+        order = np.lexsort((table[:, _SEED_COLUMN], table[:, _SEED_ROW]))
+        return [Part(a, b, c, d, n, sure, (y, x)) for a, b, c, d, n, sure, y, x in table[order].tolist()]
 
 
 @compiled
@@ -125,25 +182,32 @@ def _doubled(table: Ints, more: int) -> Ints:
 
 @compiled
 def _sweep(
-    labels: NDArray[np.uint8], sure: NDArray[np.uint8], bit: int, first_row: int, runs: Ints, open_parts: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """The table of parts that ended, the runs of the last row (start, end, part), and the table of their parts."""
+    labels: NDArray[np.uint8],
+    sure: NDArray[np.uint8],
+    bit: int,
+    first_row: int,
+    is_first: bool,
+    state: tuple[Ints, Ints, Ints],
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """The table of parts that ended; the runs of the first row and of the last one; the table of their parts."""
+    top, runs, parts = state
     rows, width = labels.shape
-    table = np.empty((max(1024, 2 * open_parts.shape[0]), _FACTS), np.int64)
-    table[: open_parts.shape[0]] = open_parts
-    known = np.empty((table.shape[0], 1), np.int64)
-    known[:, 0] = np.arange(table.shape[0])
-    count = open_parts.shape[0]
-    above, here = np.empty((width // 2 + 1, 3), np.int64), np.empty((width // 2 + 1, 3), np.int64)
+    table = np.empty((max(1024, 2 * parts.shape[0]), _FACTS), np.int64)
+    table[: parts.shape[0]] = parts
+    parent = np.arange(table.shape[0])
+    count = parts.shape[0]
+    above, here = np.empty((width // 2 + 1, _RUN), np.int64), np.empty((width // 2 + 1, _RUN), np.int64)
     above[: runs.shape[0]] = runs
     above_count = runs.shape[0]
-    found = np.empty((width // 2 + 1, 3), np.int64)
+    found = np.empty((width // 2 + 1, _RUN), np.int64)
     for row in range(rows):
         y, left_over = first_row + row, 0
         here_count = _runs_of(labels[row], sure[row], bit, found)
         if count + here_count > table.shape[0]:
-            table, known = _doubled(table, here_count), _doubled(known, here_count)
-        parent = known[:, 0]
+            table = _doubled(table, here_count)
+            longer = np.empty(table.shape[0], np.int64)
+            longer[: parent.size] = parent
+            parent = longer
         for run in range(here_count):
             start, end, surely = found[run]
             while left_over < above_count and above[left_over, 1] <= start:
@@ -166,19 +230,35 @@ def _sweep(
             here[run, 0], here[run, 1], here[run, 2] = start, end, part
         above, here = here, above
         above_count = here_count
-    return _settled(table[:count], known[:count, 0], above[:above_count])
+        if is_first and row == 0:
+            top = above[:above_count].copy()
+    return _settled(table[:count], parent[:count], top.copy(), above[:above_count].copy())
 
 
 @compiled
-def _settled(table: Ints, parent: Ints, runs: Ints) -> tuple[Ints, Ints, Ints]:
+def _stitch(parts: Ints, runs: Ints, below: Ints, top: Ints, bottom: Ints) -> tuple[Ints, Ints, Ints]:
+    """Join the parts above a border with those below it where their runs touch."""
+    table = np.concatenate((parts, below))
+    parent = np.arange(table.shape[0])
+    offset, left_over = parts.shape[0], 0
+    for run in range(top.shape[0]):
+        while left_over < runs.shape[0] and runs[left_over, 1] <= top[run, 0]:
+            left_over += 1
+        touching = left_over
+        while touching < runs.shape[0] and runs[touching, 0] < top[run, 1]:
+            _join(parent, table, runs[touching, 2], offset + top[run, 2])
+            touching += 1
+    moved = bottom.copy()
+    moved[:, 2] += offset
+    ended, _, last, left = _settled(table, parent, moved[:0], moved)
+    return ended, last, left
+
+
+@compiled
+def _settled(table: Ints, parent: Ints, top: Ints, bottom: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+    """Part the table into what ended and what has runs in the first or the last row, whose numbers then are new."""
     number = np.full(table.shape[0], -1, np.int64)
-    still = 0
-    for run in range(runs.shape[0]):
-        root = _root(parent, runs[run, 2])
-        if number[root] < 0:
-            number[root] = still
-            still += 1
-        runs[run, 2] = number[root]
+    still = _renumbered(parent, number, bottom, _renumbered(parent, number, top, 0))
     left = np.empty((still, _FACTS), np.int64)
     ended = np.empty((table.shape[0], _FACTS), np.int64)
     gone = 0
@@ -190,4 +270,15 @@ def _settled(table: Ints, parent: Ints, runs: Ints) -> tuple[Ints, Ints, Ints]:
         else:
             ended[gone] = table[part]
             gone += 1
-    return ended[:gone], runs.copy(), left
+    return ended[:gone].copy(), top, bottom, left
+
+
+@compiled
+def _renumbered(parent: Ints, number: Ints, runs: Ints, still: int) -> int:
+    for run in range(runs.shape[0]):
+        root = _root(parent, runs[run, 2])
+        if number[root] < 0:
+            number[root] = still
+            still += 1
+        runs[run, 2] = number[root]
+    return still

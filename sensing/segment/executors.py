@@ -49,6 +49,12 @@ def _attempt(run: Run, job: Job) -> Done | Exception:
         return error
 
 
+def all_done(hands: Hands, run: Run, jobs: Iterable[Job]) -> Iterator[tuple[Job, Done]]:
+    """As `Hands.map` for jobs of which none may be missing: what others could not do is tried here, and may raise."""
+    for job, answer in hands.map(run, jobs):
+        yield job, run(dict(job)) if isinstance(answer, Exception) else answer
+
+
 class Pool:
     """Workers of this machine. A worker that dies takes with it only the jobs that were being done."""
 

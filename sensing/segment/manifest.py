@@ -58,7 +58,8 @@ class Forgetful:
 class Manifest:
     """All bands of one pass, as jobs for `run_band`: what they share, and how the rows are parted.
 
-    `key` is the hash of everything that decides what is in the files of the bands.
+    `key` is the hash of everything that decides what is in the files of the bands, `sha256_of` the hash of those of
+    one band, None where they are not there.
     """
 
     key: str
@@ -66,6 +67,7 @@ class Manifest:
     rows: int
     band_px: int
     shared: Mapping[str, Any]
+    sha256_of: Callable[[Path], str | None]
 
     def __post_init__(self) -> None:
         if self.band_px <= 0 or self.band_px % BLOCK:
@@ -138,9 +140,8 @@ def _done(number: int, attempts: int, answer: Done) -> Outcome:
 
 
 def _is_there(manifest: Manifest, outcome: Outcome) -> bool:
-    path = manifest.path(outcome.number)
     known = outcome.sha256 is not None and 0 <= outcome.number < len(manifest)
-    return known and path.is_file() and file_sha256(path) == outcome.sha256
+    return known and manifest.sha256_of(manifest.path(outcome.number)) == outcome.sha256
 
 
 def file_sha256(path: Path) -> str:

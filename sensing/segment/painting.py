@@ -22,14 +22,19 @@ from shapely.strtree import STRtree
 
 from sensing.grid import BLOCK, WGS84, Grid, moved, windows
 
-Painter = Callable[[Window], NDArray[np.uint8]]
+Painter = Callable[[Window], NDArray[np.uint8] | None]
 
 
 def paint(path: Path, grid: Grid, bands: int, painter: Painter, *, tile_px: int) -> Iterator[float]:
-    """Write a raster of `bands` planes of bytes from windows of `tile_px`; yields the share done."""
-    with rasterio.open(path, "w", count=bands, **profile(grid)) as target:
+    """Write a raster of `bands` planes of bytes from windows of `tile_px`; yields the share done.
+
+    Where the painter has nothing, nothing is written, and zeros are read.
+    """
+    with rasterio.open(path, "w", count=bands, sparse_ok=True, **profile(grid)) as target:
         for window, done in windows(grid, 0, tile=tile_px):
-            target.write(painter(window), window=window)
+            planes = painter(window)
+            if planes is not None:
+                target.write(planes, window=window)
             yield done
 
 
@@ -40,16 +45,18 @@ def paint_shapes(path: Path, grid: Grid, layers: Sequence[Sequence[tuple[BaseGeo
     """
     trees = [STRtree([shape for shape, _ in layer]) for layer in layers]
 
-    def painter(window: Window) -> NDArray[np.uint8]:
-        out = np.zeros((len(layers), int(window.height), int(window.width)), dtype=np.uint8)
+    def painter(window: Window) -> NDArray[np.uint8] | None:
         place = grid.transform @ Affine.translation(window.col_off, window.row_off)
         corners = [place @ c for c in ((0, 0), (window.width, 0), (window.width, window.height), (0, window.height))]
         xs, ys = zip(*corners, strict=True)
         here = box(min(xs), min(ys), max(xs), max(ys))
-        for plane, layer, tree in zip(out, layers, trees, strict=True):
-            near = [layer[i] for i in sorted(tree.query(here))]
-            if near:
-                rasterize(near, out=plane, transform=place)
+        near = [[layer[i] for i in sorted(tree.query(here))] for layer, tree in zip(layers, trees, strict=True)]
+        if not any(near):
+            return None
+        out = np.zeros((len(layers), int(window.height), int(window.width)), dtype=np.uint8)
+        for plane, shapes in zip(out, near, strict=True):
+            if shapes:
+                rasterize(shapes, out=plane, transform=place)
         return out
 
     for _ in paint(path, grid, len(layers), painter, tile_px=BLOCK):
@@ -87,7 +94,7 @@ def content_sha256(path: Path) -> str:
 
 
 def profile(grid: Grid) -> dict[str, Any]:
-    """How a raster of bytes is written: tiled, lightly compressed."""
+    """How a raster of bytes that we work with is written: tiled, quickly compressed."""
     return {
         "driver": "GTiff",
         "width": grid.width,
@@ -98,7 +105,7 @@ def profile(grid: Grid) -> dict[str, Any]:
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
-        "compress": "deflate",
-        "zlevel": 1,
+        "compress": "zstd",
+        "zstd_level": 1,
         "interleave": "band",
     }

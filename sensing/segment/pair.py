@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensing.bands import Role
-from sensing.features import Floats, box_sum, brightness, greenness, majority, saturation, wetness
+from sensing.features import Floats, brightness, greenness, inside, majority, near, saturation, wetness
 from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment import surfaces
@@ -65,8 +65,7 @@ def burnt(view: View, numbers: Numbers) -> Planes:
     sure = member & lost & (kept < numbers["sure_nir_kept"]) & (plain < numbers["sure_neutral"])
     # Half-burnt rims and islands between the ashes are dull too, but on their own they could be anything.
     rim = dull & (kept < numbers["rim_nir_kept"]) & (plain < numbers["rim_neutral"])
-    near = box_sum(majority(member, 1).astype(np.int64), numbers["rim_px"]) > 0
-    return Planes(member | (rim & near), sure)
+    return Planes(member | (rim & near(majority(member, 1), numbers["rim_px"])), sure)
 
 
 def cleared(view: View, numbers: Numbers) -> Planes:
@@ -90,5 +89,5 @@ def plume(view: View, numbers: Numbers) -> Planes:
     away = water_change(view)
     here = view.within(WATER) & view.valid
     # Pixels on a bank are part land, whose changes are none of the water's.
-    open_water = surfaces.inside(here, view.px(numbers["bank_m"]))
+    open_water = inside(here, view.px(numbers["bank_m"]))
     return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
@@ -20,9 +21,10 @@ from sensing.change import align, middle, shift_between
 from sensing.coverage import Codes, Cover, hidden
 from sensing.grid import BLOCK
 from sensing.mask import ZoneBurner
-from sensing.picture import Picture, Tile, open_again, open_picture
+from sensing.picture import Picture, Sample, Tile, open_again, open_picture
 from sensing.segment import surfaces
 from sensing.segment.detectors import PAIR, SINGLE, Facts, way_of
+from sensing.segment.executors import all_done
 from sensing.segment.looks import LAYERS, View
 from sensing.segment.manifest import file_sha256
 from sensing.segment.model import Job
@@ -32,6 +34,8 @@ from sensing.segment.survey import Survey, survey
 _MOST_FEATURES = 254
 _LEAST_SHIFT_PX = 0.25
 _SHIFT_ROLES = (Role.NIR, Role.GREEN, Role.RED)
+# A row of blocks of the widest scene in its raw bytes fits several times; every worker has a cache of its own.
+CACHE_BYTES = 256 << 20
 BEFORE, LAYERS_FILE, SAID, _SETTING = "before.tif", "layers.tif", "said.tif", "setting.json"
 
 
@@ -39,13 +43,14 @@ BEFORE, LAYERS_FILE, SAID, _SETTING = "before.tif", "layers.tif", "said.tif", "s
 class Scene:
     """Everything open that a pass needs: both dates on one grid, the layers on it, the yardsticks.
 
-    `said` holds what is known of pixels beforehand, as codes of `sensing.coverage`.
+    `said` holds what is known of pixels beforehand, as codes of `sensing.coverage` that are kept so that where nothing
+    was written (ANALYSED) there is nothing in the file; without it nothing is known.
     """
 
     after: Picture
     before: Picture | None
     layers: DatasetReader
-    said: DatasetReader
+    said: DatasetReader | None
     facts: Facts
 
     @property
@@ -55,7 +60,9 @@ class Scene:
 
     def codes(self, window: Window, halo: int) -> Codes:
         """What is known of a window's pixels beforehand."""
-        return read(self.said, 1, window, halo)
+        if self.said is None:
+            return np.full((int(window.height) + 2 * halo, int(window.width) + 2 * halo), Cover.ANALYSED, np.uint8)
+        return read(self.said, 1, window, halo) ^ np.uint8(Cover.ANALYSED)
 
     def view(self, window: Window, halo: int) -> View:
         """A window with `halo` pixels around it, both dates in one tone, or a single one without its tint."""
@@ -69,6 +76,8 @@ class Scene:
         return View(after, before, layers, self.survey, self.after.gsd_m)
 
     def _seen(self, tile: Tile, halo: int) -> Tile:
+        if self.said is None:
+            return tile
         hiding = hidden(self.codes(tile.window, halo))
         return replace(tile, valid=tile.valid & ~hiding) if hiding.any() else tile
 
@@ -88,23 +97,59 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
             shift_px = _aligned(job, job.before)
             before = stack.enter_context(open_picture(job.workdir / BEFORE, job.before.roles))
         _draw_layers(job)
-        _draw_said(job)
-        layers = stack.enter_context(rasterio.open(job.workdir / LAYERS_FILE, driver="GTiff"))
+        if job.zones:
+            _draw_said(job)
+        seen = {
+            "after": job.after.dump(),
+            "before": before.dump() if before else None,
+            "layers": str(job.workdir / LAYERS_FILE),
+        }
         facts = Facts(
             roles=frozenset(job.after.roles),
             way=way,
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if job.context.has(name)),
-            survey=survey(job.after, before, layers, colours[way]),
+            survey=survey(_sampled(job, seen), colours[way]),
         )
-        return {
-            "after": job.after.dump(),
-            "before": before.dump() if before else None,
-            "layers": str(job.workdir / LAYERS_FILE),
-            "said": str(job.workdir / SAID),
-            "facts": facts.dump(),
-            "shift_px": shift_px,
-        }
+        said = str(job.workdir / SAID) if job.zones else None
+        return {**seen, "said": said, "facts": facts.dump(), "shift_px": shift_px}
+
+
+def _sampled(job: Job, seen: Setting) -> Sample:
+    """The sample of the whole scene, taken by whoever does the work: for it, every block is decoded once."""
+    rows, high = job.after.grid.height, job.band_px
+    asked = [
+        {**seen, "span": [top, min(top + high, rows)], "output": str(job.workdir / f"sample_{top}.npy")}
+        for top in range(0, rows, high)
+    ]
+    done = {one["span"][0]: one["output"] for one, _ in all_done(job.hands, sample_span, asked)}
+    found = np.concatenate([np.load(done[top], allow_pickle=False) for top in sorted(done)], axis=1)
+    after, found = _planes(job.after.roles, found)
+    before = None
+    if job.before is not None and seen["before"]:
+        before, found = _planes(job.before.roles, found)
+    return Sample(after, before, found[0].astype(np.uint8))
+
+
+def _planes(roles_of_bands: Sequence[Role], rows: NDArray[np.int32]) -> tuple[Tile, NDArray[np.int32]]:
+    roles = [role for role in roles_of_bands if role is not Role.OTHER]
+    bands: dict[Role, NDArray[np.int32]] = {role: rows[number] for number, role in enumerate(roles)}
+    count = rows.shape[1]
+    return Tile(Window(0, 0, count, 1), bands, np.ones(count, dtype=np.bool_)), rows[len(roles) :]
+
+
+def sample_span(job: dict[str, Any]) -> dict[str, Any]:
+    """Write the sample of some rows of a scene: bands of the later date, of the earlier one, numbers of water."""
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ExitStack() as stack:
+        after = stack.enter_context(open_again(job["after"]))
+        before = stack.enter_context(open_again(job["before"])) if job["before"] else None
+        layers = stack.enter_context(rasterio.open(job["layers"], driver="GTiff", sharing=False))
+        first, end = job["span"]
+        seen = after.sample(before, layers, (first, end))
+        tiles = [tile for tile in (seen.after, seen.before) if tile is not None]
+        planes = [plane for tile in tiles for plane in tile.bands.values()]
+        np.save(job["output"], np.stack([*planes, seen.numbers.astype(np.int32)]))
+    return {"output": job["output"]}
 
 
 def remember(folder: Path, key: str, setting: Setting) -> None:
@@ -133,7 +178,7 @@ def opened(setting: Setting) -> Iterator[Scene]:
         after = stack.enter_context(open_again(setting["after"]))
         before = stack.enter_context(open_again(setting["before"])) if setting["before"] else None
         layers, said = (
-            stack.enter_context(rasterio.open(setting[name], driver="GTiff", sharing=False))
+            stack.enter_context(rasterio.open(setting[name], driver="GTiff", sharing=False)) if setting[name] else None
             for name in ("layers", "said")
         )
         yield Scene(after, before, layers, said, Facts.load(setting["facts"]))
@@ -168,9 +213,9 @@ def _draw_said(job: Job) -> None:
     grid = job.after.grid
     zones = ZoneBurner(job.zones, CRS.from_wkt(grid.crs_wkt), grid.transform)
 
-    def painter(window: Window) -> Codes:
-        codes: Codes = np.where(zones.burn(window), np.uint8(Cover.PRIVACY), np.uint8(Cover.ANALYSED))
-        return codes[None]
+    def painter(window: Window) -> Codes | None:
+        burnt = zones.burn(window)
+        return burnt[None] * np.uint8(Cover.PRIVACY ^ Cover.ANALYSED) if burnt.any() else None
 
     for _ in paint(job.workdir / SAID, grid, 1, painter, tile_px=BLOCK):
         pass

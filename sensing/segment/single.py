@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sensing.features import Floats, box_sum, brightness, excess_green, saturation, warmth
+from sensing.features import Floats, brightness, excess_green, inside, majority, near, saturation, warmth
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.looks import WATER, Numbers, Planes, View
@@ -22,10 +22,8 @@ def dug(view: View, numbers: Numbers) -> Planes:
 def _slopes(view: View, dim: Mask, sure: Mask, numbers: Numbers) -> Mask:
     """Dim soil close to bright soil, unless all the ground around is such soil: then it is the field."""
     reach = view.px(numbers["slope_m"])
-    near = box_sum(sure.astype(np.int64), reach) > 0
-    around = view.px(numbers["field_m"])
-    field = box_sum(dim.astype(np.int64), around) * 2 > (2 * around + 1) ** 2
-    return dim & near & ~field
+    field = majority(dim, view.px(numbers["field_m"]))
+    return dim & near(sure, reach) & ~field
 
 
 def built(view: View, numbers: Numbers) -> Planes:
@@ -55,5 +53,5 @@ def plume(view: View, numbers: Numbers) -> Planes:
     away = water_colour(view)
     leaves = excess_green(view.after) > numbers["leaves"]
     here = view.within(WATER) & view.valid & ~leaves
-    open_water = surfaces.inside(here, view.px(numbers["bank_m"]))
+    open_water = inside(here, view.px(numbers["bank_m"]))
     return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))

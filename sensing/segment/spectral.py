@@ -16,7 +16,7 @@ from typing import Any
 import rfc8785
 import yaml
 
-from sensing.segment.bands_run import run_band
+from sensing.segment.bands_run import band_sha256, run_band
 from sensing.segment.detectors import PAIR, SINGLE, choose
 from sensing.segment.finds import candidate, finds, join
 from sensing.segment.manifest import Manifest, work_through
@@ -70,15 +70,16 @@ class Spectral:
             rows=job.after.grid.height,
             band_px=job.band_px,
             shared={"setting": setting, "parameters": dict(self.parameters.values), "tile_px": job.tile_px},
+            sha256_of=band_sha256,
         )
         outcomes = work_through(manifest, run_band, job.hands, job.memory, lambda done: progress(done * _BANDS_SHARE))
         with opened(setting) as scene:
             detectors, refused = choose(scene.facts, self.parameters.values)
             joined = join(manifest, outcomes, scene, detectors, job.workdir)
-            found = finds(joined, scene, detectors)
+            found = finds(joined, manifest, outcomes, job.hands)
             numbers = {detector.kind: number for number, detector in enumerate(detectors, start=1)}
             labels = job.workdir / "labels.tif"
-            paint_shapes(labels, scene.after.grid, [[(one.rim, numbers[one.find.kind]) for one in found]])
+            paint_shapes(labels, scene.after.grid, [[(one.rim, numbers[one.kind]) for one in found]])
             progress(1.0)
             return Segmentation(
                 candidates=tuple(candidate(one, scene) for one in found),

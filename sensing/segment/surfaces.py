@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sensing import features
 from sensing.bands import Role
-from sensing.features import Floats, box_sum, brightness, excess_green, greenness, local_mean, saturation, warmth
+from sensing.features import Floats, brightness, excess_green, greenness, saturation, warmth
 from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment.looks import WATER, Numbers, View
@@ -15,17 +16,8 @@ from sensing.segment.looks import WATER, Numbers, View
 
 def smooth(tile: Tile, radius: int) -> Tile:
     """A tile without grain: the mean over valid neighbours, in whole numbers."""
-    bands = {
-        role: np.rint(local_mean(plane, tile.valid, radius)).astype(np.int32) for role, plane in tile.bands.items()
-    }
+    bands = {role: features.smooth(plane, tile.valid, radius) for role, plane in tile.bands.items()}
     return Tile(tile.window, bands, tile.valid)
-
-
-def inside(mask: Mask, radius: int) -> Mask:
-    """The pixels of a mask that are further than `radius` pixels from its rim."""
-    full = (2 * radius + 1) ** 2
-    deep: Mask = box_sum(mask.astype(np.int64), radius) == full
-    return deep
 
 
 def soil(view: View, numbers: Numbers) -> Mask:

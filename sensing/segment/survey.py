@@ -8,12 +8,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 
 from sensing.bands import Role
 from sensing.change import Tones, common_tone
 from sensing.features import Floats, brightness, excess_green, greenness, warmth
-from sensing.picture import Picture, Tile
+from sensing.picture import Sample, Tile
 from sensing.tint import white_balance
 
 _BINS = 128
@@ -105,9 +104,9 @@ class Survey:
         return self.waters.get(number) or self.waters.get(0)
 
 
-def survey(after: Picture, before: Picture | None, water: DatasetReader | None, numbers: Mapping[str, Any]) -> Survey:
-    """The facts of a scene; `before` is on the grid of `after`, and so is `water`, a raster of body numbers."""
-    sample, earlier, bodies = after.sample(before, water)
+def survey(seen: Sample, numbers: Mapping[str, Any]) -> Survey:
+    """The facts of a scene from a sample of its pixels, whose numbers are those of bodies of water."""
+    sample, earlier, bodies = seen
     if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
         return Survey(int(bodies.size), 0.0, 0.0, 0.0, 0.0, {})
     if earlier is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from sensing.coverage import Cover
 from sensing.segment import spectral
 from sensing.segment.bands_run import run_band
 from sensing.segment.executors import SERIAL, THREADS, hands
-from sensing.segment.manifest import MOST_ATTEMPTS, Manifest, Outcome
+from sensing.segment.manifest import MOST_ATTEMPTS, Manifest, Outcome, file_sha256
 from tests import banded
 from tests.banded import BAND, BANDS, exactly, look, write_pair
 
@@ -166,12 +165,12 @@ def test_progress__goes_from_nothing_to_all(pair, tmp_path):
 @pytest.mark.parametrize("band_px", [0, 100, 513])
 def test_manifest__bands_are_whole_blocks(band_px, tmp_path):
     with pytest.raises(ValueError, match="whole blocks"):
-        Manifest(KEY, tmp_path, 1000, band_px, {})
+        Manifest(KEY, tmp_path, 1000, band_px, {}, file_sha256)
 
 
 def test_manifest__every_row_is_in_one_band(tmp_path):
     for rows in (1, 511, 512, 513, 5000):
-        manifest = replace(Manifest(KEY, tmp_path, rows, 1024, {}))
+        manifest = Manifest(KEY, tmp_path, rows, 1024, {}, file_sha256)
         spans = [manifest.span(number) for number in range(len(manifest))]
         covered = np.concatenate([np.arange(top, top + height) for top, height in spans])
         assert np.array_equal(covered, np.arange(rows))
