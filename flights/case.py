@@ -164,13 +164,17 @@ class Case:
         """
         found = []
         shapely.prepare(shape)
-        for track in self.path:
-            line = track.line
-            if shape.intersects(line):
-                there = shapely.points(shapely.get_coordinates(shape.intersection(line)))
-                run = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(track.lons), np.diff(track.lats)))])
-                found.append(np.interp(shapely.line_locate_point(line, there), run, track.alt_agl_m))
+        for number in np.flatnonzero(shapely.intersects(shape, self._lines)):
+            track, line = self.path[number], self._lines[number]
+            there = shapely.points(shapely.get_coordinates(shape.intersection(line)))
+            run = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(track.lons), np.diff(track.lats)))])
+            found.append(np.interp(shapely.line_locate_point(line, there), run, track.alt_agl_m))
         return np.concatenate(found) if found else np.empty(0)
+
+    @cached_property
+    def _lines(self) -> NDArray[np.object_]:
+        """The legs as lines of EPSG:4326, by their numbers."""
+        return np.array([track.line for track in self.path], dtype=object)
 
     @cached_property
     def zone_numbers(self) -> Mapping[UUID, int]:

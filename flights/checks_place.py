@@ -12,6 +12,7 @@ from shapely.geometry import MultiPoint, MultiPolygon, Polygon
 from flights.case import Case, farthest_m, inside_of, metres, outside_of, place_of
 from flights.situation import PublishedArea, Residential
 from flights.walk import listed
+from flights.ways import Fan, Samples
 from geo import crs
 from geo.sight import GroundUnknown
 from schemas.refusals import Refusal, refuse
@@ -132,12 +133,13 @@ def high_over_homes(case: Case) -> Iterator[Refusal]:
 
 def _ways_low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:
     for fan, samples in zip(case.ways, case.way_samples, strict=True):
-        over = shapely.intersects_xy(home.geom, samples.lons, samples.lats)
-        low, lowest_m = over & (samples.alt_agl_m < least_m), least_m
+        low, lowest_m = samples.alt_agl_m < least_m, least_m
+        if not low.any():
+            continue
+        low[low] = shapely.intersects_xy(home.geom, samples.lons[low], samples.lats[low])
         if low.any():
             lowest_m = float(samples.alt_agl_m[low].min())
-        elif not over.any() and fan.met(np.array([crs.to_metric(home.geom, fan.epsg)], dtype=object), np.zeros(1)):
-            # No sample falls on a home so small, though a way leads over it: the heights around it count.
+        elif _leads_between(fan, samples, home):
             lowest_m = case.way_heights(fan, home.geom)[0]
         if lowest_m < least_m:
             where = MultiPoint(np.column_stack([samples.lons[low], samples.lats[low]])) if low.any() else home.geom
@@ -150,6 +152,13 @@ def _ways_low_over(case: Case, home: Residential, least_m: float) -> Iterator[Re
                 required=metres(case.pack["uav.residential_min_agl_m"]),
                 place=place_of(where.convex_hull),
             )
+
+
+def _leads_between(fan: Fan, samples: Samples, home: Residential) -> bool:
+    """Whether ways lead over a home so small that no sample of them falls on it: the heights around it count then."""
+    if not fan.met(np.array([crs.to_metric(home.geom, fan.epsg)], dtype=object), np.zeros(1)):
+        return False
+    return not shapely.intersects_xy(home.geom, samples.lons, samples.lats).any()
 
 
 def _low_over(case: Case, home: Residential, least_m: float) -> Iterator[Refusal]:
