@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,8 @@ from schemas.tables import Flight
 from schemas.tables.verdicts import FlightVerdict
 
 BEFORE_LANDING = ("cleared", "uploaded", "airborne")
+# A record whose last position is higher was cut off in the air; terrain and barometer differ by less (our choice).
+LANDED_BELOW_M = 15.0
 NEVER_FLOWN = ("filed", "precheck_failed", "precheck_passed", "airspace_pending", "cancelled")
 
 
@@ -92,13 +94,22 @@ def judge_log(flight: Flight, pack: RulePack, path: Path, ground: Ground) -> Log
     report = report_on(case.judge, len(fixes), judged)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    body = report.render() | _about(logged, flight.mission_digest)
+    about = _about(logged, flight.mission_digest)
+    failed = [*report.failed, *_failed(judged, about)]
+    body = report.render() | about | {"as_published": not failed, "failed": failed}
     if logged.source is Source.TLOG:
         registered = Registered(flight.drone.registration_no, flight.drone.device.serial_no)
         body |= {"remote_id": notes_in(path, flight.drone.mavlink_system_id, registered)}
-    if body["mission"]["is_published"] is False:
-        body |= {"as_published": False, "failed": [*body["failed"], "mission"]}
     return LogJudged(logged, judged, report, body, digest, path.name)
+
+
+def _failed(judged: Judged, about: Mapping[str, Any]) -> Iterator[str]:
+    """What speaks against a log beyond the positions in it: it ends in the air, or its mission is another one."""
+    heights_m = judged.fixes.alt_agl_m
+    if len(heights_m) and heights_m[-1] > LANDED_BELOW_M:
+        yield "to_the_ground"
+    if about["mission"]["is_published"] is False:
+        yield "mission"
 
 
 def _about(logged: Logged, published: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from web.cli.flight import flight as flight_group
 
 UTC0 = START.timestamp() + 120
 END_LON, LON, LAT = 113.285, 113.255, 23.125
+DESCENT_S = 10
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def run(services, level):
     return call
 
 
-def along_r1(services, number, *, off_m=0.0, hz=5.0, share=1.0, speed=10.0, start_s=60.0):
+def along_r1(services, number, *, off_m=0.0, hz=5.0, share=1.0, speed=10.0, start_s=60.0, lands=True):
     """A flight of R1 from end to end, `off_m` beside it in its middle third."""
     with services.session() as session:
         flight = find(session, t.Flight, number)
@@ -65,9 +66,15 @@ def along_r1(services, number, *, off_m=0.0, hz=5.0, share=1.0, speed=10.0, star
     lon = LON + s * speed / 3070.4 * (END_LON - LON)
     third = (s > seconds / 3) & (s < 2 * seconds / 3)
     lat = LAT + np.where(third, off_m / 110_760, 0.0)
-    ones = np.ones(len(s))
     shots = tuple(float(one) for one in (start_s + s)[:: round(5 * hz)])
-    track = Track(start_s + s, lon, lat, 100 * ones, speed * ones, 90 * ones, np.full(len(s), span.after + 1), shots)
+    item, alt = np.full(len(s), span.after + 1), np.full(len(s), 100.0)
+    if lands:
+        down = np.arange(0, DESCENT_S, 1 / hz)
+        lon, lat = (np.append(degrees, np.full(len(down), degrees[-1])) for degrees in (lon, lat))
+        s = np.append(s, s[-1] + 1 / hz + down)
+        item, alt = np.append(item, np.full(len(down), span.last + 1)), np.append(alt, 100 * (1 - down / DESCENT_S))
+    ones = np.ones(len(s))
+    track = Track(start_s + s, lon, lat, alt, speed * ones, 90 * ones, item, shots)
     return track, items
 
 
@@ -110,7 +117,9 @@ def test_DC_1__flight_without_a_link__declared_flown_and_judged_from_its_log(dec
     flight = find(session, t.Flight, number)
     assert flight.state == "landed"
     assert abs(flight.airborne_at.timestamp() - UTC0) < 1
-    assert flight.landed_at - flight.airborne_at == pytest.approx(timedelta(seconds=307), abs=timedelta(seconds=1))
+    assert flight.landed_at - flight.airborne_at == pytest.approx(
+        timedelta(seconds=307 + DESCENT_S), abs=timedelta(seconds=1)
+    )
     assert flight.flown_track is not None
 
 
@@ -135,6 +144,14 @@ def test_DC_1__log_with_another_mission__not_as_published(work, run, log):
     assert body["mission"]["is_published"] is False
     assert not body["as_published"]
     assert body["failed"] == ["mission"]
+
+
+def test_DC_1__log_that_ends_in_the_air__not_as_published(work, run, log):
+    number = cleared(work)
+    result = run("judge", log(number, lands=False), "--flight", number, "--declare-flown", "--as", "F1", "--json")
+    body = json.loads(result.output)
+    assert not body["as_published"]
+    assert body["failed"] == ["to_the_ground"]
 
 
 def test_flight_deviation__middle_third_80_m_off__states_excursion_and_place_are_told(work, run, log):

@@ -20,6 +20,12 @@ LOGS = "logs"
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "verdict": {True: "Flown as published.", False: "NOT flown as published: {failed}."},
+        "failed": {
+            "recorded": "nothing was recorded", "stayed_inside": "it left its area",
+            "share_conforming": "too little of it conforms", "longest_excursion": "an excursion lasts too long",
+            "excursions": "too many excursions", "recoverable": "it did not come back to its route",
+            "to_the_ground": "the log ends in the air", "mission": "the mission is another one",
+        },
         "head": "Flight {flight}, {source} {name} ({sha256:.12}), engine {engine}",
         "clock": "clock {source}, UTC = boot + {utc_at_boot_s:.3f} s (± {spread_s:.3f} s)",
         "no_clock": "the log knows no UTC; hours were not judged",
@@ -51,6 +57,11 @@ WORDS: dict[str, dict[str, Any]] = {
     },
     "zh": {
         "verdict": {True: "按公布航线飞行。", False: "未按公布航线飞行：{failed}。"},
+        "failed": {
+            "recorded": "没有记录", "stayed_inside": "离开区域", "share_conforming": "符合比例不足",
+            "longest_excursion": "单次偏离过久", "excursions": "偏离次数过多", "recoverable": "未能回到航线",
+            "to_the_ground": "记录在空中中断", "mission": "任务并非公布的任务",
+        },
         "head": "飞行 {flight}，{source} {name}（{sha256:.12}），引擎 {engine}",
         "clock": "时钟 {source}，UTC = 开机时间 + {utc_at_boot_s:.3f} 秒（± {spread_s:.3f} 秒）",
         "no_clock": "记录不含 UTC，未判断时段",
@@ -156,7 +167,8 @@ def _tell(body: dict[str, Any], words: dict[str, Any], *, declared: bool) -> Non
     click.echo(words["thresholds"])
     for one in body["thresholds"]:
         click.echo(words["threshold"].format(**one))
-    click.secho(words["verdict"][body["as_published"]].format(failed=", ".join(body["failed"])), bold=True)
+    failed = "; ".join(words["failed"][name] for name in body["failed"])
+    click.secho(words["verdict"][body["as_published"]].format(failed=failed), bold=True)
     if declared:
         click.echo(words["declared"].format(**body))
 
