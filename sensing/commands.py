@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ from sensing import rows
 from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
 from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
-from sensing.mask import Zone, grown, within_reach
+from sensing.mask import Zone, grown, within_reach, zone_version
 from sensing.places import authority_at, item_for
-from sensing.quarantine import Progress, Quarantine, quarantine
+from sensing.quarantine import Progress, Written, quarantine
 from sensing.segment.model import Candidate, Segmentation
 from sensing.violations import Verdict
 
@@ -60,13 +60,15 @@ class Ingested:
     """The outcome of taking a scene in.
 
     `known` says that the same bytes were there before: nothing was written and nothing is to be committed.
-    `quarantined` holds the refusals for which the scene is kept but never used.
+    `quarantined` holds the refusals for which the scene is kept but never used, `left_out` those of photos of a set
+    that have no place.
     """
 
     scene: Scene
     derivative: Derivative | None
     known: bool
     quarantined: tuple[Refusal, ...] = ()
+    left_out: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
 
 
 def ingest_scene(
@@ -88,27 +90,59 @@ def ingest_scene(
     flight = work.get(Flight, flight_id) if flight_id else None
     if flight is not None and told.hfov_deg is None:
         told = replace(told, hfov_deg=flight.drone.camera_hfov_deg)
+    drawn: tuple[str, Written, int] | None = None
+    _let_go(work)
     with quarantine(shelf.quarantine) as room:
         placed = receive(room, files, told)
-        # Whoever hands in the same bytes at the same moment waits here, and then finds the scene.
-        work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(placed.sha256, 0))))
-        known = work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
-        if known is not None and not _bands_corrected(work, known, placed, told):
-            return _known(work, known)
-        if known is not None:
-            return Ingested(known, _masked(work, shelf, room, (placed, known), progress), known=False)
-        if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
-            raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
-        against = tuple(_unlawful(work, placed, flight)) if flight else ()
-        authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
-        scene = rows.scene(placed, flight.id if flight else None, authority_id, [r.rule for r in against])
-        if against:
-            _keep_originals(shelf, placed)
-            work.session.add(scene)
-            _record(work, scene, {"quarantined": sorted({refusal.rule for refusal in against})})
-            return Ingested(scene, None, known=False, quarantined=against)
-        derivative = _masked(work, shelf, room, (placed, scene), progress)
-    return Ingested(scene, derivative, known=False)
+        left_out = placed.left_out
+        while True:
+            known = _found_alone(work, placed)
+            if known is not None and not _bands_corrected(work, known, placed, told):
+                return replace(_known(work, known), left_out=left_out)
+            if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
+                raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
+            against = tuple(_unlawful(work, placed, flight)) if flight else ()
+            if against and known is None:
+                return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
+            zones = _zones(work, placed)
+            if drawn is not None and drawn[0] == zone_version(zones):
+                scene = known or _new_scene(work, placed, flight)
+                copy = _masked(work, shelf, (placed, scene), zones, drawn[1:])
+                return Ingested(scene, copy, known=False, left_out=left_out)
+            # Everything is asked again afterwards: a zone may have come, or another may have been faster.
+            _let_go(work)
+            shapes = [grown(zone, placed.position_error_m) for zone in zones]
+            drawn = (zone_version(zones), *placed.written(room, shapes, progress))
+
+
+def _let_go(work: Work) -> None:
+    """End the transaction, in which nothing was written yet, before pixels are worked on for minutes.
+
+    What idles in a transaction is cut off, and holds up the seal of the ledger meanwhile.
+    """
+    work.session.rollback()
+
+
+def _found_alone(work: Work, placed: Placed) -> Scene | None:
+    """The scene of the same bytes, if there is one; whoever hands them in at the same moment waits here."""
+    work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(placed.sha256, 0))))
+    return work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
+
+
+def _new_scene(work: Work, placed: Placed, flight: Flight | None, against: Sequence[Refusal] = ()) -> Scene:
+    authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
+    return rows.scene(placed, flight.id if flight else None, authority_id, [refusal.rule for refusal in against])
+
+
+def _quarantined(
+    work: Work, shelf: Shelf, placed: Placed, flight: Flight | None, against: tuple[Refusal, ...]
+) -> Ingested:
+    """The scene kept as it came, without a copy: never shown and never used (GD-36.1)."""
+    scene = _new_scene(work, placed, flight, against)
+    _keep_originals(shelf, placed)
+    work.session.add(scene)
+    _record(work, scene, {"quarantined": sorted({refusal.rule for refusal in against})})
+    return Ingested(scene, None, known=False, quarantined=against)
 
 
 def _bands_corrected(work: Work, scene: Scene, placed: Placed, told: Told) -> bool:
@@ -135,11 +169,15 @@ def _keep_originals(shelf: Shelf, placed: Placed) -> None:
 
 
 def _masked(
-    work: Work, shelf: Shelf, room: Quarantine, placed_scene: tuple[Placed, Scene], progress: Progress
+    work: Work,
+    shelf: Shelf,
+    about: tuple[Placed, Scene],
+    zones: Sequence[Zone],
+    drawn: tuple[Written, int],
 ) -> Derivative:
-    placed, scene = placed_scene
-    zones = _zones(work, placed)
-    copy, surviving = placed.written(room, [grown(zone, placed.position_error_m) for zone in zones], progress)
+    """The rows of a masked copy that was drawn with these zones, and its file."""
+    placed, scene = about
+    copy, surviving = drawn
     if surviving:
         raise conflict("GD-43", "scene.masking", measured=surviving)
     if copy.valid == 0:

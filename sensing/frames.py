@@ -33,6 +33,7 @@ _MIN_AGL_M = 5.0
 _MAX_AGL_M = 10_000.0
 _MAX_LATITUDE_DEG = 84.0  # where UTM ends
 _FINEST_RELIEF_M = 0.5
+_BULGE_SHARE = 0.05
 _FULL_FRAME_WIDTH_MM = 36.0
 # Wider lenses do not draw straight lines straight.
 _WIDEST_DEG = 150.0
@@ -290,25 +291,39 @@ def draw(
     """
     rows, columns = int(window.height), int(window.width)
     across, down = np.arange(columns) + window.col_off + 0.5, np.arange(rows) + window.row_off + 0.5
-    x, y = np.meshgrid(transform.c + transform.a * across, transform.f + transform.e * down)
     known_m = relief.at(transform, across, down) if relief else np.full((rows, columns), np.nan)
-    area = shapely.box(x[0, 0] + transform.e, y[-1, 0] + transform.e, x[0, -1] + transform.a, y[0, 0] - transform.e)
     steepest = np.full((rows, columns), np.inf)
     picture = np.zeros((3, rows, columns), dtype=np.uint8)
     for index, placement in enumerate(placements):
-        if not placement.outline.intersects(area):
+        part = _part(placement.outline, transform, window)
+        if part is None:
             continue
-        heights_m = np.where(np.isfinite(known_m), known_m, placement.ground_m)
+        x, y = np.meshgrid(transform.c + transform.a * across[part[1]], transform.f + transform.e * down[part[0]])
+        heights_m = np.where(np.isfinite(known_m[part]), known_m[part], placement.ground_m)
         aside = np.hypot(x - placement.east_m, y - placement.north_m) / np.maximum(placement.alt_m - heights_m, 0.1)
         column, row = placement.pixels(x, y, heights_m)
         with np.errstate(invalid="ignore"):
             inside = (column >= 0) & (column < placement.width) & (row >= 0) & (row < placement.height)
-        better = inside & (aside < steepest)
+        better = inside & (aside < steepest[part])
         if better.any():
             taken = photo(index)[:, row[better].astype(np.int64), column[better].astype(np.int64)]
             # Pure black is what a camera stores where it has nothing to store.
             shown = taken.any(axis=0)
             better[better] = shown
-            picture[:, better] = taken[:, shown]
-            steepest[better] = aside[better]
+            picture[:, *part][:, better] = taken[:, shown]
+            steepest[part][better] = aside[better]
     return picture, np.isfinite(steepest)
+
+
+def _part(outline: shapely.Polygon, transform: Affine, window: Window) -> tuple[slice, slice] | None:
+    """The rows and columns of a window in which a photo may show anything; None where it shows nothing of it."""
+    west, south, east, north = outline.bounds
+    # The outline is drawn through some points of the rim only; between them the ground may bulge.
+    margin = _BULGE_SHARE * max(east - west, north - south)
+    left = math.floor((west - margin - transform.c) / transform.a - window.col_off)
+    right = math.ceil((east + margin - transform.c) / transform.a - window.col_off)
+    upper = math.floor((north + margin - transform.f) / transform.e - window.row_off)
+    lower = math.ceil((south - margin - transform.f) / transform.e - window.row_off)
+    left, upper = max(left, 0), max(upper, 0)
+    right, lower = min(right, int(window.width)), min(lower, int(window.height))
+    return (slice(upper, lower), slice(left, right)) if left < right and upper < lower else None

@@ -14,11 +14,11 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.photo_ground import Ground
 from schemas.limits import limit
-from schemas.refusals import invalid, unsupported
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, unsupported
 from sensing.bands import Role, roles_of
 from sensing.derivative import surviving_pixels
 from sensing.elevation import Heights, judge_heights, place
-from sensing.frames import MosaicPlan, plan_mosaic, pose_of
+from sensing.frames import MosaicPlan, Pose, plan_mosaic, pose_of
 from sensing.georeference import Georeference, locate, usual_resolution_m
 from sensing.grid import Grid
 from sensing.header import HeaderReport, finite, judge
@@ -83,13 +83,16 @@ class Told:
         return found or usual(kind)
 
 
+Photo = tuple[Guest, HeaderReport, Pose]
+
+
 @dataclass(frozen=True)
 class Placed:
     """An image, a product of several or a set of photos whose place on the ground is known.
 
     `sha256` identifies the scene: of the file, or of the sorted list of the hashes of all that belongs to it. `shown`
     is what it shows in EPSG:4326, which for photos is less than the rectangle of the grid. `attached` are texts that
-    belong to it, `about` is what a product says of itself.
+    belong to it, `about` is what a product says of itself, `left_out` are photos of the set that have no place.
     """
 
     guests: tuple[Guest, ...]
@@ -109,6 +112,7 @@ class Placed:
     layers: tuple[Layer, ...] = ()
     attached: tuple[Arrival, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
 
     @property
     def position_error_m(self) -> float:
@@ -136,22 +140,52 @@ def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
     """Admit files into quarantine, inspect, judge and place them.
 
     One georeferenced image with or without its sensor model beside it, one satellite product, or any number of photos
-    with poses. Raises RuleViolation with every reason.
+    with poses, of which those without one are left out. Raises RuleViolation with every reason.
     """
     if not files:
         raise invalid("file.reference", "file.none")
     if len(files) == 1 and is_product(files[0]):
         return _from_product(room, files[0], told)
-    guests = [room.admit(path) for path in files]
-    reports = room.inspect(guests)
-    for report in reports:
-        judge(report, most_pixels=told.most_pixels)
-    photos = sum(is_photo(report) for report in reports)
-    if len(guests) > 1 and photos < len(guests):
-        raise invalid("frame.mixed", "frame.mixed", measured=photos, required=len(guests))
-    if photos:
-        return _from_photos(guests, reports, told)
-    return _from_image(room, files[0], (guests[0], reports[0]), told)
+    if len(files) > 1:
+        return _from_photos(*_good_photos(room, files, told), told)
+    guest = room.admit(files[0])
+    (report,) = room.inspect([guest])
+    judge(report, most_pixels=told.most_pixels)
+    if is_photo(report):
+        return _from_photos([(guest, report, _pose(guest, report, told))], {}, told)
+    return _from_image(room, files[0], (guest, report), told)
+
+
+def _good_photos(
+    room: Quarantine, files: Sequence[Path], told: Told
+) -> tuple[list[Photo], dict[str, tuple[Refusal, ...]]]:
+    """The photos that have a place, and why the others have none. Raises RuleViolation where all are the same way."""
+    guests, left_out = list[Guest](), dict[str, tuple[Refusal, ...]]()
+    for file in files:
+        try:
+            guests.append(room.admit(file))
+        except RuleViolation as refused:
+            left_out[readable(file.name)] = refused.refusals
+    good, others = list[Photo](), 0
+    for guest, report in zip(guests, room.inspect_each(guests), strict=True):
+        try:
+            if isinstance(report, RuleViolation):
+                raise report
+            judge(report, most_pixels=told.most_pixels)
+            others += not is_photo(report)
+            if is_photo(report):
+                good.append((guest, report, _pose(guest, report, told)))
+        except RuleViolation as refused:
+            left_out[guest.name] = refused.refusals
+    if others:
+        raise invalid("frame.mixed", "frame.mixed", measured=len(files) - others, required=len(files))
+    if not good:
+        raise RuleViolation(Kind.INVALID, [refusal for refusals in left_out.values() for refusal in refusals])
+    return good, left_out
+
+
+def _pose(guest: Guest, report: HeaderReport, told: Told) -> Pose:
+    return pose_of(report, guest.name, hfov_deg=told.hfov_deg, utc_offset=told.utc_offset, ground=told.terrain)
 
 
 def receive_elevation(room: Quarantine, file: Path) -> tuple[Guest, Path, Heights]:
@@ -270,17 +304,14 @@ def _identity(files: Sequence[Arrival]) -> str:
     return hashlib.sha256("\n".join(sorted(file.sha256 for file in files)).encode()).hexdigest()
 
 
-def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told: Told) -> Placed:
-    poses = [
-        pose_of(report, guest.name, hfov_deg=told.hfov_deg, utc_offset=told.utc_offset, ground=told.terrain)
-        for report, guest in zip(reports, guests, strict=True)
-    ]
+def _from_photos(photos: Sequence[Photo], left_out: Mapping[str, tuple[Refusal, ...]], told: Told) -> Placed:
+    guests, reports, poses = (tuple(column) for column in zip(*photos, strict=True))
     plan = plan_mosaic(reports, poses, ground=told.terrain, most_pixels=told.most_pixels)
     return Placed(
-        guests=tuple(guests),
-        reports=tuple(reports),
+        guests=guests,
+        reports=reports,
         sha256=_identity(guests),
-        name=f"{len(guests)} photos from {guests[0].name}",
+        name=guests[0].name if len(guests) == 1 else f"{len(guests)} photos from {guests[0].name}",
         grid=plan.grid,
         roles=roles_of(reports[0].model_copy(update={"bands": 3, "colours": ()}), told.bands),
         sensor=told.sensor or UAV,
@@ -290,6 +321,7 @@ def _from_photos(guests: Sequence[Guest], reports: Sequence[HeaderReport], told:
         captured_until=plan.captured_until,
         position=told.position(Position(plan.position_error_m, Basis.RECKONED, _POSE), UAV),
         plan=plan,
+        left_out=left_out,
     )
 
 

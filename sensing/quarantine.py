@@ -162,15 +162,36 @@ class Quarantine:
 
     def inspect(self, guests: Sequence[Guest]) -> list[HeaderReport]:
         """The headers of files, in their order. Raises RuleViolation `raster.corrupt` naming the first bad one."""
-        job = {"task": "inspect", "files": _files(guests)}
-        lines = _converse(job, guests, wall_s=_INSPECT_S + len(guests), written_bytes=0)
-        try:
-            reports = [HeaderReport.model_validate(line["report"]) for line in lines if "report" in line]
-        except ValidationError as error:
-            raise invalid("raster.corrupt", "raster.corrupt", name=guests[0].name) from error
-        if len(reports) != len(guests):
-            raise invalid("raster.corrupt", "raster.corrupt", name=guests[len(reports)].name)
+        reports, failed = self._reports(guests)
+        if failed is not None:
+            raise failed
         return reports
+
+    def inspect_each(self, guests: Sequence[Guest]) -> list[HeaderReport | RuleViolation]:
+        """The header of every file that has one, and for the others what `inspect` would raise."""
+        found: list[HeaderReport | RuleViolation] = []
+        while len(found) < len(guests):
+            reports, failed = self._reports(guests[len(found) :])
+            found += reports
+            if failed is not None:
+                found.append(failed)
+        return found
+
+    def _reports(self, guests: Sequence[Guest]) -> tuple[list[HeaderReport], RuleViolation | None]:
+        """The headers up to the first file that has none, and what is wrong with that one."""
+        job = {"task": "inspect", "files": _files(guests)}
+        reports: list[HeaderReport] = []
+        try:
+            for line in _converse(job, guests, wall_s=_INSPECT_S + len(guests), written_bytes=0):
+                if "report" in line:
+                    reports.append(HeaderReport.model_validate(line["report"]))
+        except RuleViolation as failed:
+            return reports[: len(guests) - 1], failed
+        except ValidationError:
+            pass
+        if len(reports) == len(guests):
+            return reports, None
+        return reports, invalid("raster.corrupt", "raster.corrupt", name=guests[len(reports)].name)
 
     def transcode(
         self,
