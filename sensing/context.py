@@ -24,6 +24,7 @@ class Place:
     geom: BaseGeometry
     kind: str | None = None
     number: str | None = None
+    holder: str | None = None
     valid_from: date | None = None
     valid_to: date | None = None
 

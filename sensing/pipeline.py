@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +29,11 @@ from sensing.picture import Picture, open_picture
 from sensing.places import context_near
 from sensing.quarantine import Progress
 from sensing.runs import cog, rasters, workplace
+from sensing.segment.detectors import KINDS
 from sensing.segment.executors import Hands, Serial
 from sensing.segment.manifest import Forgetful, Memory
-from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
-from sensing.violations import Verdict, judge, rules_sha256
+from sensing.segment.model import Job, Segmentation, Segmenter
+from sensing.violations import Seen, Verdict, judge, rules_sha256, unjudged
 from sensing.words import say
 
 _NO_RULES = "0" * 64
@@ -106,6 +106,8 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
         job = Job(later, earlier, context, on, folder, key, after.zones, hands=bench.hands, memory=bench.memory)
         found = bench.engine.segment(job, progress)
+        if pack is not None:
+            found = replace(found, refused=unjudged(pack, _seen(later, earlier, found), KINDS))
         kept = {name: _stored(bench, path) for name, path in (("labels", found.labels), ("coverage", found.coverage))}
     return Analysis(
         derivative=after.derivative,
@@ -113,7 +115,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         engine=bench.engine.name,
         engine_version=bench.engine.version,
         segmentation=found,
-        verdicts=tuple(_verdicts(found.candidates, pack, context, on)),
+        verdicts=tuple(_verdicts(found, pack, context, on)),
         rules_sha256=rules_sha256(pack) if pack else _NO_RULES,
         runtime_s=time.monotonic() - started,
         coverage=_coverage(found),
@@ -154,11 +156,15 @@ def _rules(bench: Bench, scene: Scene) -> tuple[RulePack | None, date]:
     return pack, pack.local_date(at)
 
 
-def _verdicts(candidates: Sequence[Candidate], pack: RulePack | None, context: Context, on: date) -> list[Verdict]:
+def _seen(later: Picture, earlier: Picture | None, found: Segmentation) -> Seen:
+    return Seen(frozenset(later.roles), frozenset(earlier.roles) if earlier else None, later.gsd_m, found.refused)
+
+
+def _verdicts(found: Segmentation, pack: RulePack | None, context: Context, on: date) -> list[Verdict]:
     if pack is not None:
-        return judge(candidates, pack, context, on)
+        return judge(found.candidates, pack, context, on, found.refused)
     sentence = say("law.no_pack", day=on.isoformat())
-    return [Verdict(one, None, False, (*one.trace, sentence)) for one in candidates]
+    return [Verdict(one, None, False, (*one.trace, sentence)) for one in found.candidates]
 
 
 def _coverage(found: Segmentation) -> dict[str, float]:

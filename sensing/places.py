@@ -36,6 +36,7 @@ def context_near(session: Session, area: BaseGeometry) -> Context:
             geom=to_shape(row.geom),
             kind=row.kind,
             number=row.number,
+            holder=row.holder,
             valid_from=row.valid_from,
             valid_to=row.valid_to,
         )

@@ -11,8 +11,9 @@ from typing import Any
 
 from schemas.refusals import LANGUAGES
 
-# Parameters whose values are kinds, layers and kinds of permits, and not what somebody called a place.
-_NAMED = ("kind", "layer", "layers")
+# Parameters whose values are kinds, layers, kinds of permits and bands, and not what somebody called a place. A value
+# that is itself a text in every language stands for the one of the reader.
+_NAMED = ("kind", "kinds", "layer", "layers", "bands")
 _BETWEEN = {"en": " and ", "zh": "、"}
 
 
@@ -44,7 +45,7 @@ class Sentence:
         return {"key": self.key, "params": dict(self.params)}
 
 
-def say(key: str, **params: str | float | list[str]) -> Sentence:
+def say(key: str, **params: str | float | list[str] | dict[str, str]) -> Sentence:
     """A sentence; raises KeyError when there is no such text, or when the text asks for another parameter."""
     sentence = Sentence(key, params)
     for lang in LANGUAGES:
@@ -61,6 +62,8 @@ def in_words(plain: object) -> dict[str, str]:
 
 
 def _told(key: str, value: Any, lang: str) -> Any:  # noqa: ANN401 - whatever a sentence holds
+    if isinstance(value, dict):
+        return value[lang]
     if key not in _NAMED:
         return value
     words = value if isinstance(value, list) else [value]

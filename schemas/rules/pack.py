@@ -17,9 +17,8 @@ from shapely.prepared import PreparedGeometry, prep
 
 from schemas.rules.calendar import WorkCalendar
 from schemas.rules.values import KEYS, Names, Strict, Values
+from schemas.rules.violations import Code, Text, ViolationType, Words, contradictions
 
-Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Words = Annotated[str, Field(min_length=1)]
 Position = tuple[
     Annotated[float, Field(ge=-180, le=180)],
     Annotated[float, Field(ge=-90, le=90)],
@@ -34,13 +33,6 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError) as error:
         raise ValueError(f"unknown time zone {name!r}") from error
     return name
-
-
-class Text(Strict):
-    """A text in the two languages of the house."""
-
-    en: Words
-    zh: Words
 
 
 class LegalAct(Strict):
@@ -99,19 +91,6 @@ class AirspaceLayer(Strict):
     code: Code
     title: Text
     clearance: Literal["filing", "approval"]
-
-
-class ViolationType(Strict):
-    """A violation that imagery may suggest: its segment classes, and when the law looks away (G-35)."""
-
-    code: Code
-    title: Text
-    kinds: Names
-    legal_basis: Words
-    min_area_m2: Annotated[float, Field(gt=0)]
-    corroboration_required: bool
-    only_within: Names = ()
-    unless_permitted: Names = ()
 
 
 class Override(Strict):
@@ -223,10 +202,8 @@ def _problems(pack: RulePack) -> list[str]:
     need, official = pack["publication.min_channels"], sum(c.official for c in pack.channels.values())
     if official < need.official or len(pack.channels) - official < need.further:
         problems.append("publication.min_channels asks for more channels than the pack has")
-    kinds = [kind for violation in pack.violation_catalogue for kind in violation.kinds]
-    if len(set(kinds)) != len(kinds):
-        problems.append("a segment class belongs to two violation types")
-    return problems
+    reviewed = "violation_catalogue" not in pack.needs_legal_review
+    return problems + contradictions(pack.violation_catalogue, reviewed)
 
 
 REVIEWABLE = frozenset({"calendar", "channels", "standards", "airspace_layers", "violation_catalogue"})

@@ -58,7 +58,14 @@ def test_segment__run__says_what_was_looked_at_and_what_could_not_be_judged(foun
     covered = found.run.coverage
     assert covered["analysed"] + covered["privacy"] == pytest.approx(160 * 150 * 1e-4, rel=0.02)
     assert covered["privacy"] == pytest.approx(0.0256, rel=0.1)
-    assert set(found.run.refused_kinds) == {"building", "discoloured_water", "vegetation_loss"}
+    unseen = {kind: reason["key"] for kind, reason in found.run.refused_kinds.items()}
+    assert {kind for kind, key in unseen.items() if key == "cannot.no_layer"} == {
+        *("building", "discoloured_water", "vegetation_loss")
+    }
+    # What no detector looks for is told by name for every scene, never left out in silence.
+    assert {kind for kind, key in unseen.items() if key == "cannot.no_detector"} == {
+        *("land_conversion", "solid_waste", "algal_bloom", "black_water", "bare_soil")
+    }
 
 
 def test_segment__one_ledger_event_for_the_run_and_one_for_each_detection(found, session):
@@ -103,6 +110,7 @@ def test_segment__permit_in_force__no_detection(services, pair, item, database):
     outcome = scenes.segment(services, pair[1], before=pair[0])
     assert outcome.detections == ()
     assert "P-1" in outcome.verdicts[0].trace[-1].render("zh")
+    assert [permit.place.number for permit in outcome.verdicts[0].permits] == ["P-1"]
 
 
 def test_segment__later_scene_as_before__refused(services, pair):

@@ -33,7 +33,9 @@ def test_names__kinds_layers_and_permits_of_all_packs__in_every_language():
     used = {*KINDS, *LAYERS}
     for pack in ("cn-gd-2025", "demo-neutral"):
         for entry in Rulebook.load()[pack].violation_catalogue:
-            used |= {*entry.kinds, *entry.only_within, *entry.unless_permitted}
+            used |= {*entry.kinds, *entry.only_within, *entry.never_within}
+            used |= {*entry.unless_permitted, *entry.only_permitted}
+            used |= {band for way in entry.observed for band in way.bands}
     assert used <= set(FILE["names"])
     assert all(set(FILE["names"][word]) == set(LANGUAGES) for word in used)
 
