@@ -34,7 +34,6 @@ from flights.gateway.brief import Brief
 from flights.gateway.nearby import Nearby
 from flights.gateway.store import Store
 from flights.gateway.track import Track
-from flights.gateway_orders import RouteSpan, orders_of
 from flights.ground import TERRAIN_FILE, open_ground
 from flights.link.connection import Connection
 from flights.link.recorder import Recorder, stamps_of
@@ -42,7 +41,8 @@ from flights.link.signing import Signature
 from flights.link.vehicle import VehicleLink
 from flights.mission import RouteSpec, compile_route
 from flights.model import Fence
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.vehicle_orders import RouteSpan, orders_of
 from geo.types import LonLat
 from schemas.clock import FixedClock, SystemClock
 from schemas.store.engine import Database

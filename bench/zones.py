@@ -34,12 +34,12 @@ from bench import places
 from bench.environments import PeerMissing, Worker, worker
 from bench.measure import Result, compare, middle, not_measured, seconds
 from bench.scratch import scratch_database
-from flights import surroundings
+from flights.check import surroundings
+from flights.check.precheck import Verdict, check_plan
+from flights.check.situation import Options
 from flights.ground import TERRAIN_FILE, open_ground
 from flights.model import Command, Frame, Home, Plan, PlanItem
-from flights.precheck import Verdict, check_plan
-from flights.profile import Ground
-from flights.situation import Options
+from flights.path.profile import Ground
 from geo.footprint import Camera, swept_footprint
 from geo.queries import zones_near
 from geo.types import LonLat

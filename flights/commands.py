@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql import Range
 
-from flights import air, approval
+from flights.air import held as air
+from flights.check.precheck import plan_digest
 from flights.formats import read_plan
 from flights.ordering import order_flight as order_flight
-from flights.precheck import plan_digest
-from flights.profile import Ground
+from flights.papers import approval
+from flights.path.profile import Ground
 from schemas.ids import public_id
 from schemas.refusals import Refusal
 from schemas.store.work import Work

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flights.profile import Floats, Ground
+from flights.path.profile import Floats, Ground
 from geo.terrain import Terrain
 
 TERRAIN_FILE = "terrain.tif"

@@ -12,12 +12,14 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from flights import papers, queries, traffic
+from flights import queries
+from flights.air import traffic
 from flights.canonical import fence_digest
-from flights.checks_air import air_refusals
-from flights.checks_aircraft import mark_refusals
-from flights.filing_sheet import APPROVAL, first_day
-from flights.precheck import Verdict
+from flights.check.air import air_refusals
+from flights.check.aircraft import mark_refusals
+from flights.check.precheck import Verdict
+from flights.papers import queries as papers
+from flights.papers.filing_sheet import APPROVAL, first_day
 from geo.periods import months_after
 from schemas.machine import Context, Guard, label
 from schemas.refusals import Refusal, refuse

@@ -25,7 +25,7 @@ from flights.model import (
     PlanItem,
     to_e7,
 )
-from flights.profile import STEP_M, Floats, Ground
+from flights.path.profile import STEP_M, Floats, Ground
 from geo import measure
 from geo.types import LonLat
 from schemas.limits import limit

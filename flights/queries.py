@@ -11,16 +11,16 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flights.canonical import items_of
+from flights.check.precheck import Verdict, check_plan
+from flights.check.situation import Options
+from flights.check.surroundings import LICENCE as LICENCE
+from flights.check.surroundings import PUBLIC_STATES, Asked, places_of, situation_of
+from flights.check.surroundings import marked_on as marked_on
 from flights.formats import read_plan
 from flights.link.fence import BuiltFence, FlownPath, build_fence
 from flights.mission import Mission
 from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
-from flights.precheck import Verdict, check_plan
-from flights.profile import Ground
-from flights.situation import Options
-from flights.surroundings import LICENCE as LICENCE
-from flights.surroundings import PUBLIC_STATES, Asked, places_of, situation_of
-from flights.surroundings import marked_on as marked_on
+from flights.path.profile import Ground
 from geo import shapes
 from geo.queries import zones_near
 from geo.types import LonLat

@@ -17,15 +17,15 @@ from sqlalchemy.orm import Session
 from flights import queries
 from flights.conformance import ENGINE, Fixes, Judge, Judged, Report, RouteShape, Thread
 from flights.conformance.report import report_on
-from flights.gateway_orders import RouteSpan
-from flights.identification import Registered
 from flights.logs.compare import Comparison, TrackLine, all_pairs
 from flights.logs.open import read_log
 from flights.logs.record import Bools, Ints, Logged, Source
 from flights.logs.remote import notes_in
 from flights.mission import Mission
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.remote_id.register import Registered
 from flights.tracks import StoredTrack, line_of, track_of
+from flights.vehicle_orders import RouteSpan
 from geo import shapes
 from schemas.machine import label
 from schemas.refusals import conflict, invalid

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from shapely.geometry import LineString, Point, Polygon
 
+from flights.check.precheck import check_plan
+from flights.check.situation import Aircraft, Notice, Options, PublishedArea, PublishedRoute, Situation
 from flights.model import Command, Frame, Plan, PlanItem
-from flights.precheck import check_plan
-from flights.situation import Aircraft, Notice, Options, PublishedArea, PublishedRoute, Situation
 from geo.types import LonLat
 from geo.zones import Zone
 from schemas.rules import Rulebook

@@ -211,7 +211,7 @@ LINES: Mapping[str, str] = {
     "implausible": N_("Places that cannot be, not used: %(n)s"),
     "clock": N_("Its clock is not believed: %(n)s s off"),
 }
-# How what an aircraft says of itself stands to what the register and its telemetry say (flights/identification.py).
+# How what an aircraft says of itself stands to what the register and its telemetry say (flights/remote_id/register.py).
 REMOTE_ID_STATES: Mapping[str, str] = {
     "absent": N_("Nothing heard"),
     "unknown": N_("Heard, nothing to compare it with"),

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.formats import fields
 from flights.formats.fields import Faults
 from flights.formats.line import FRAMES, Line

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.formats import fields, markup
 from flights.formats.fields import Faults
 from flights.formats.line import Line

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from flights.assumed import Assumed
 from flights.canonical import mission_document
+from flights.check.assumed import Assumed
 from flights.formats.line import FRAMES, rounded
 from flights.formats.losses import Loss, beside_the_line, counted
 from flights.model import Command, Frame, Home, Plan, PlanItem, Reference

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.formats import fields, kml, markup, wpml_actions
 from flights.formats.markup import Element, child, children, text
 from flights.formats.wayline import Finish, Wayline, Waypoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.formats import fields
 from flights.formats.markup import Element, child, children, text
 from flights.formats.wayline import Action, Do, Waypoint, triggered

@@ -13,11 +13,11 @@ from flights import commands, queries
 from flights.canonical import fence_digest
 from flights.conformance import Judge
 from flights.gateway.nearby import Nearby
-from flights.gateway_orders import RouteSpan, orders_of
-from flights.gateway_record import House
-from flights.identification import Registered
 from flights.link.sequence import Orders
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.record import House
+from flights.remote_id.register import Registered
+from flights.vehicle_orders import RouteSpan, orders_of
 from flights.verdicts import case_of
 from geo.queries import zones_near
 from geo.types import LonLat

@@ -22,8 +22,8 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from flights.gateway.told import plain
-from flights.gateway_record import House
 from flights.ordering import ORDERS, OrderKind
+from flights.record import House
 from schemas.refusals import Refusal, conflict, refuse
 from schemas.tables.gateway import ORDER_CHANNEL
 

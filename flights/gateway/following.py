@@ -20,9 +20,9 @@ from flights.gateway.sortie import Sortie
 from flights.gateway.told import Ending, EventKind, LetGo, Outcome, Step, Superseded, Why
 from flights.gateway.track import IMPLAUSIBLE
 from flights.gateway.watch import LineWatch
-from flights.gateway_orders import way_home_pct
 from flights.link import sequence
 from flights.link.telemetry import Sample
+from flights.vehicle_orders import way_home_pct
 from geo import measure
 from geo.types import LonLat
 

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from flights import remote_id
 from flights.gateway.store import Store
 from flights.gateway.told import EventKind, Step, Tell
-from flights.identification import Identification, Registered, State, notes_of
 from flights.link.connection import REMOTE_ID
 from flights.link.vehicle import VehicleLink
+from flights.remote_id import messages as remote_id
+from flights.remote_id.register import Identification, Registered, State, notes_of
 from geo.types import LonLat
 from schemas.clock import Clock
 from schemas.refusals import RuleViolation

@@ -22,7 +22,6 @@ from flights.gateway.settling import settle
 from flights.gateway.sortie import Sortie
 from flights.gateway.store import Store
 from flights.gateway.told import Ending, EventKind, Flown, Outcome, Step, Stop, Tell, Why, harmless, rules_of
-from flights.gateway_record import House, record_folder
 from flights.ground import open_ground
 from flights.link import sequence
 from flights.link.errors import LinkLost, VehicleRefused
@@ -30,7 +29,8 @@ from flights.link.keys import signature_for
 from flights.link.recorder import Recorder, stamps_of
 from flights.link.resume import start_at
 from flights.link.vehicle import VehicleLink
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.record import House, record_folder
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation
 from schemas.tables import Drone

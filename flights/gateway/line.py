@@ -6,9 +6,9 @@ import contextlib
 import uuid
 from collections.abc import Callable, Iterator
 
-from flights.gateway_record import House
 from flights.link.errors import VehicleRefused
 from flights.link.transport import RELAY, Pipe, open_pipe, parse_url
+from flights.record import House
 from flights.relay.credentials import listen
 
 OpenLine = Callable[[], Pipe]

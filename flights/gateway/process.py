@@ -20,8 +20,8 @@ from flights.gateway.brief import airborne_flight
 from flights.gateway.desk import Desk, Order
 from flights.gateway.leading import Lead
 from flights.gateway.told import Flown, LetGo, Step, Superseded, rules_of
-from flights.gateway_record import House
 from flights.ordering import OrderKind
+from flights.record import House
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation, conflict
 from schemas.tables import Flight

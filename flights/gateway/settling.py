@@ -15,7 +15,7 @@ from flights.gateway.brief import RESUME
 from flights.gateway.identity import identity_notes
 from flights.gateway.sortie import Sortie
 from flights.gateway.told import Ending, EventKind, Flown, Outcome, Step, plain
-from flights.gateway_record import parts_of
+from flights.record import parts_of
 from flights.verdicts import live_verdict
 from schemas.actors import SYSTEM
 from schemas.store.work import Work

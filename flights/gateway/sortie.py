@@ -15,14 +15,14 @@ from flights.gateway.identity import IdentityWatch
 from flights.gateway.store import Store
 from flights.gateway.told import EventKind, LetGo, Step, Stop, Superseded, Tell
 from flights.gateway.track import Track
-from flights.gateway_record import House
 from flights.link import gate, sequence
 from flights.link.errors import CalledOff, LinkLost, VehicleRefused
 from flights.link.items import ListKind
 from flights.link.recorder import Recorder
 from flights.link.sequence import Prepared
 from flights.link.vehicle import VehicleLink
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.record import House
 from schemas.actors import Actor
 from schemas.tables import Flight
 

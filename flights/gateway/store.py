@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from flights.gateway.told import EventKind, Why, plain
-from flights.gateway_record import House
 from flights.link.recorder import Recorder
+from flights.record import House
 from schemas.tables import FlightEvent, TelemetryPoint
 
 # At most a second is lost when the process dies: half of it is for waiting, half for storing.

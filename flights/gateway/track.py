@@ -14,10 +14,10 @@ from flights.gateway.brief import Brief
 from flights.gateway.store import Store
 from flights.gateway.timeline import Timeline
 from flights.gateway.told import Why
-from flights.gateway_orders import Fixes
-from flights.gateway_record import House, line_of
 from flights.link.telemetry import Sample
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.record import House, line_of
+from flights.vehicle_orders import Fixes
 from geo import shapes
 from schemas.tables import TelemetryPoint
 from schemas.tables.base import Shape

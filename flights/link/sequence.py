@@ -22,7 +22,7 @@ from flights.link.mission import ReadBack
 from flights.link.resume import set_current
 from flights.link.vehicle import VehicleLink
 from flights.model import Frame, WireItem
-from flights.ways import RTL_ALT_M
+from flights.path.ways import RTL_ALT_M
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 

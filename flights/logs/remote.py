@@ -13,14 +13,14 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights import remote_id
-from flights.identification import Identification, Registered, notes_of
 from flights.link.clocks import utc_of
 from flights.link.connection import REMOTE_ID, REMOTE_ID_MODULES
 from flights.logs.open import mapped
 from flights.logs.record import Found
 from flights.logs.tlog import AUTOPILOT, MAGIC_1, MAGIC_2, Frame, frames
-from flights.remote_id import Message
+from flights.remote_id import messages as remote_id
+from flights.remote_id.messages import Message
+from flights.remote_id.register import Identification, Registered, notes_of
 from geo.types import LonLat
 from schemas.refusals import Refusal, RuleViolation
 

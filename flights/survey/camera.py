@@ -16,7 +16,7 @@ CM = 100.0
 _SQUAREST = 3 / 4
 _ROUNDING = 1e-9
 MAX_ANGLE_DEG = 150.0
-"""No check takes a wider camera (flights/precheck.py)."""
+"""No check takes a wider camera (flights/check/precheck.py)."""
 
 
 @dataclass(frozen=True)

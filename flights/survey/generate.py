@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiLineString, Point
 from shapely.geometry.base import BaseGeometry
 
-from flights.case import farthest_m, outside_of, place_of
+from flights.check.case import farthest_m, outside_of, place_of
 from flights.mission import MIN_TAKEOFF_M, ground_at, over_terrain, rounded
 from flights.model import Command, Frame, Home, Plan, PlanItem
-from flights.profile import CLIMB_MPS, LegKind, Profile, Track, profile
+from flights.path.profile import CLIMB_MPS, LegKind, Profile, Track, profile
+from flights.path.ways import fans
 from flights.survey.camera import refuse_fast
 from flights.survey.connect import NoWay, Ways, in_order, joined
 from flights.survey.corridor import passes_along
 from flights.survey.pattern import Strip, cells, lines_over, with_turnaround
 from flights.survey.room import Plane, Room, room_for
 from flights.survey.spec import Around, Stats, Survey, SurveySpec, refuse_large
-from flights.ways import fans
 from geo import crs
 from geo.footprint import Camera
 from geo.sight import GroundUnknown
@@ -189,7 +189,7 @@ def _corners(layout: _Layout) -> tuple[list[Floats], dict[int, bool]]:
 
 
 def _fault(spec: SurveySpec, around: Around, path: Profile) -> RuleViolation | None:
-    """What stands against the flight by the functions of the check (flights/checks_zones.py, ways.py), or None."""
+    """What stands against the flight by the functions of the check (flights/check/zones.py, ways.py), or None."""
     camera = spec.camera.view(spec.roll_margin_deg)
     reach_m = 2 * camera.corner_m(_drop_m(path.tracks)) + around.buffer_m
     homeward = fans(path, ())

@@ -13,8 +13,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from flights.profile import Ground
-from flights.surroundings import PUBLIC_STATES
+from flights.check.surroundings import PUBLIC_STATES
+from flights.path.profile import Ground
 from flights.survey.camera import CameraModel
 from flights.survey.spec import Around, SurveySpec, refuse_large
 from geo import shapes

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from flights.check.precheck import check_plan
+from flights.check.situation import Options
 from flights.formats import read_plan
 from flights.model import RallyPoint
-from flights.precheck import check_plan
-from flights.situation import Options
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import RuleViolation

@@ -22,9 +22,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from flights import commands, queries
+from flights.check.situation import Options
 from flights.formats import write_plan
 from flights.queries import Asked
-from flights.situation import Options
 from geo import measure
 from geo.queries import zones_near
 from geo.types import LonLat

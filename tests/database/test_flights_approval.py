@@ -12,7 +12,8 @@ import rfc8785
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from flights import approval, commands
+from flights import commands
+from flights.papers import approval
 from schemas.machine import state_tables
 from schemas.refusals import RuleViolation
 from schemas.store.ledger import export

@@ -6,8 +6,8 @@ import pytest
 from shapely.geometry import box
 
 from flights import queries
+from flights.check.situation import Options
 from flights.formats import read_plan, write_plan
-from flights.situation import Options
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.work import find

@@ -11,7 +11,9 @@ from PIL.TiffImagePlugin import IFDRational
 from shapely.geometry import Point, box
 from sqlalchemy import select
 
-from flights import commands, gateway_frames, gateway_record
+from flights import commands
+from flights import record as gateway_record
+from flights.photos import intake as gateway_frames
 from geo import shapes
 from schemas import tables as t
 from schemas.refusals import RuleViolation

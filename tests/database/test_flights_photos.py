@@ -11,8 +11,8 @@ from pyproj import Geod
 from shapely import box
 from sqlalchemy import select
 
-from flights import gateway_frames
-from flights.photos_files import read_photo
+from flights.photos import intake as gateway_frames
+from flights.photos.files import read_photo
 from geo import shapes
 from schemas import tables as t
 from schemas.refusals import RuleViolation

@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from flights import commands, queries, verdicts
 from flights.conformance import STATES
-from flights.gateway_orders import RouteSpan
 from flights.ground import TERRAIN_FILE
 from flights.tracks import track_of
+from flights.vehicle_orders import RouteSpan
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.work import find

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from flights import commands
-from flights.air import traffic_near
+from flights.air.held import traffic_near
 from geo import shapes
 from schemas import tables as t
 from schemas.refusals import RuleViolation

@@ -11,7 +11,7 @@ from shapely.geometry import LineString, box, mapping
 
 from flights.formats import read_plan
 from flights.ground import TERRAIN_FILE
-from flights.profile import profile
+from flights.path.profile import profile
 from flights.survey.camera import camera_named
 from geo.zones import distance_m
 from tests.missions import FlatGround

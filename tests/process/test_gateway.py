@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 
 from flights import gateway
 from flights.gateway import Outcome, Step
-from flights.gateway_frames import ingest, read_folder
 from flights.link.errors import VehicleRefused
+from flights.photos.intake import ingest, read_folder
 from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults
 from schemas import tables as t

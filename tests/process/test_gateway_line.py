@@ -86,7 +86,7 @@ def test_link_loss__connection_cut__reopened_and_followed_to_the_ground(living, 
 def test_link_loss__for_longer_than_the_flight_may_last__a_person_is_asked_and_nothing_counts_as_landed(
     under_clock, cleared, quick_loss, monkeypatch
 ):
-    monkeypatch.setattr("flights.gateway_orders.SETTLING_S", -400.0)
+    monkeypatch.setattr("flights.vehicle_orders.SETTLING_S", -400.0)
     living = under_clock(ScaledClock(TEN_ON_THE_FIRST_FLYING_DAY, 2 * SPEED))
     with in_the_air(living, cleared, speed_up=2 * SPEED) as (running, line, flying):
         line.silent = True

@@ -6,10 +6,10 @@ import pytest
 from click.testing import CliRunner
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights import remote_id
 from flights.link.signing import Signature
 from flights.link.vehicle import VehicleLink
-from flights.remote_id import BasicId, Location, Module, OperatorId, SelfId, System
+from flights.remote_id import messages as remote_id
+from flights.remote_id.messages import BasicId, Location, Module, OperatorId, SelfId, System
 from flights.simulator.identity import COMPONENT, WRONG_SERIAL
 from flights.simulator.options import Faults, Identity
 from geo import measure

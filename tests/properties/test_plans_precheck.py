@@ -9,8 +9,8 @@ from pyproj import Geod
 from shapely.geometry import MultiPoint, Point
 from shapely.ops import nearest_points, unary_union
 
-from flights.precheck import check_plan
-from flights.situation import Options
+from flights.check.precheck import check_plan
+from flights.check.situation import Options
 from tests.situations import PA1, Z1, drawn, local, situation
 
 GEOD = Geod(ellps="WGS84")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shapely.geometry import LineString, MultiPoint, Point, Polygon, box
 
 from flights.formats import write_plan
-from flights.profile import profile
+from flights.path.profile import profile
 from flights.survey.camera import CameraModel
 from flights.survey.generate import generate
 from flights.survey.pattern import FIXED_ANGLES, lines_over

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from flights.formats import read_plan
-from flights.profile import profile
+from flights.path.profile import profile
 from flights.survey.queries import camera_of
 from geo.zones import distance_m
 from tests.missions import FlatGround

@@ -154,7 +154,7 @@ def abort(services: Services, flight_id: str, reason: str, person: str | None) -
 
     What was recorded until then becomes part of it. It sends nothing: an aircraft in the air is its pilot's.
     """
-    from flights import gateway_record
+    from flights import record as gateway_record
 
     number = gateway_record.abandon(services, flight_id, reason, actor=actor_for(services, person))
     _say("done", flight=number, state="aborted")
@@ -270,7 +270,7 @@ def close(services: Services, flight_id: str, note: str | None, person: str | No
 
 
 def _ingest(services: Services, flight_id: str, frames: Path | None, actor: Actor) -> int:
-    from flights import gateway_frames
+    from flights.photos import intake as gateway_frames
 
     return gateway_frames.ingest(services, flight_id, frames, actor=actor)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from flights import approval as approvals
-from flights import papers
-from flights.filing_sheet import Sheet
 from flights.ground import open_ground
+from flights.papers import approval as approvals
+from flights.papers import queries as papers
+from flights.papers.filing_sheet import Sheet
 from geo import shapes
 from schemas.store.work import find
 from schemas.tables import Flight

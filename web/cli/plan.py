@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 import click
 
 from flights import queries
+from flights.check.margins import Margin, nearest
+from flights.check.precheck import Verdict
+from flights.check.situation import Options
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan, write_plan
 from flights.ground import open_ground
-from flights.margins import Margin, nearest
 from flights.model import Plan
-from flights.precheck import Verdict
-from flights.situation import Options
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from schemas.store.work import find

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from flights.assumed import Assumed
 from flights.canonical import mission_digest
+from flights.check.assumed import Assumed
 from flights.formats import FORMATS, convert, format_of, read_plan
 from flights.model import Plan
 from geo import geozones

@@ -11,10 +11,10 @@ from unicodedata import east_asian_width
 
 import click
 
-from flights.broadcast import heard_in
 from flights.logs.record import Found
 from flights.logs.remote import is_tlog, remote_ids_in
-from flights.remote_id import (
+from flights.remote_id.broadcast import heard_in
+from flights.remote_id.messages import (
     Authentication,
     BasicId,
     Location,

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from flights import commands, gateway, gateway_frames, queries
+from flights import commands, gateway, queries
+from flights.check.situation import Options
 from flights.filing import Filed, FilingRequest, file_and_judge
 from flights.formats import read_plan
 from flights.ground import open_ground
-from flights.situation import Options
+from flights.photos import intake as gateway_frames
 from geo import shapes
 from schemas.clock import FixedClock, ScaledClock
 from schemas.store.work import find

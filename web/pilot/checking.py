@@ -11,14 +11,14 @@ from flask import request
 from shapely.geometry import LineString, mapping
 from sqlalchemy.orm import Session
 
+from flights.check.precheck import Verdict
+from flights.check.situation import Options
+from flights.check.surroundings import Asked
 from flights.formats import read_plan
 from flights.ground import open_ground
 from flights.model import Plan
-from flights.precheck import Verdict
-from flights.profile import Ground, profile
+from flights.path.profile import Ground, profile
 from flights.queries import drone_named, judge, rules_for
-from flights.situation import Options
-from flights.surroundings import Asked
 from geo.footprint import Camera
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid

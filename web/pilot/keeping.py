@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flights.margins import Margin, nearest
+from flights.check.margins import Margin, nearest
 from schemas.words import Coded
 from web.i18n import current_language
 from web.words import N_

@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response, render_template
 from sqlalchemy.orm import Session
 
-from flights import package as packages
 from flights.model import FencePolygon
-from flights.package import Package
+from flights.papers import package as packages
+from flights.papers.package import Package
 from geo import shapes
 from geo.types import LonLat
 from schemas.tables import Flight

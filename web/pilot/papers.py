@@ -10,9 +10,10 @@ from typing import Any
 from flask import Response, json, make_response, render_template
 from sqlalchemy.orm import Session
 
-from flights import approval, papers
-from flights.filing_sheet import APPROVAL, Deadline, Sheet, SheetLeg
 from flights.ground import open_ground
+from flights.papers import approval
+from flights.papers import queries as papers
+from flights.papers.filing_sheet import APPROVAL, Deadline, Sheet, SheetLeg
 from geo import shapes
 from schemas.tables import Flight
 from web.i18n import current_language, gettext

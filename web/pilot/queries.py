@@ -12,8 +12,8 @@ from shapely.geometry import mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flights.check.surroundings import PUBLIC_STATES
 from flights.queries import window
-from flights.surroundings import PUBLIC_STATES
 from schemas.actors import Actor
 from schemas.refusals import not_found
 from schemas.tables import Device, Drone, Flight, InspectionPlan, PatrolRoute

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights.broadcast import heard_in
-from flights.remote_id import BasicId, Location, OperatorId
+from flights.remote_id.broadcast import heard_in
+from flights.remote_id.messages import BasicId, Location, OperatorId
 from tests.unit.flights.test_remote_id import BASIC, LOCATION, OPERATOR, SELF, SYSTEM
 
 PACK = bytes([0xF2, 25, 3]) + BASIC + LOCATION + OPERATOR

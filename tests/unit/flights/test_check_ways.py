@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, MultiPoint, Point, box, shape
 
+from flights.check.situation import AirspaceArea, Clearance, Options, PublishedArea, PublishedRoute, Residential
 from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem, RallyPoint
-from flights.profile import profile
-from flights.situation import AirspaceArea, Clearance, Options, PublishedArea, PublishedRoute, Residential
-from flights.ways import RALLY_LIMIT_M, RTL_ALT_M, fans, sampled
+from flights.path.profile import profile
+from flights.path.ways import RALLY_LIMIT_M, RTL_ALT_M, fans, sampled
 from geo import crs, measure
 from tests.missions import FlatGround
 from tests.situations import AREA, PA1, R1, ROUTE, Z1, ZONE, drawn, judged, local, situation

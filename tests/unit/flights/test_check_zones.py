@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, Point, box
 
+from flights.check.situation import AirspaceArea, Options, Pilot, Residential, Situation, Volume
 from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem
-from flights.profile import profile
-from flights.situation import AirspaceArea, Options, Pilot, Residential, Situation, Volume
+from flights.path.profile import profile
 from geo import hours, measure
 from geo.footprint import Camera
 from geo.sight import BeyondSight

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from shapely.geometry import LineString, box
 
-from flights.filing_sheet import Sheet, deadlines_of, emergency_of, first_day, legs_of
+from flights.check.situation import AirspaceArea
 from flights.ground import UnknownGround
 from flights.mission import RouteSpec, compile_route
-from flights.profile import profile
-from flights.situation import AirspaceArea
+from flights.papers.filing_sheet import Sheet, deadlines_of, emergency_of, first_day, legs_of
+from flights.path.profile import profile
 from geo.types import LonLat
 from schemas.rules import Rulebook
 from tests.missions import SPEED_M_S, TRIGGER_M, FlatGround

@@ -8,8 +8,8 @@ from pymavlink.dialects.v20 import common
 from flights.canonical import mission_document
 from flights.formats import convert, read_plan
 from flights.model import MISSION_COMMANDS, Command, Frame, LonLat, Reference
+from flights.path.walk import walk
 from flights.simulator.storage import ItemRefused, store_mission_item
-from flights.walk import walk
 from schemas.refusals import RuleViolation
 from tests.unit.flights.test_formats import HOME, qgc, qgc_item, wpl
 

@@ -11,11 +11,11 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from shapely.geometry import LineString
 
 from flights.gateway.told import Step, harmless
-from flights.gateway_orders import Fixes, RouteSpan, orders_of, way_home_pct
 from flights.link.telemetry import Sample, Telemetry
 from flights.mission import Mission, RouteSpec, compile_route
 from flights.model import Command, Fence, FencePolygon
-from flights.ways import RTL_ALT_M
+from flights.path.ways import RTL_ALT_M
+from flights.vehicle_orders import Fixes, RouteSpan, orders_of, way_home_pct
 from geo.types import LonLat
 from schemas.clock import FixedClock
 from tests.missions import FlatGround

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights.identification import APART_TIMES, FIRST_ROUND, SILENT_AFTER_S, Identification, Registered, State, notes_of
 from flights.link.connection import mavlink
-from flights.remote_id import BasicId, Location, Module, OperatorId, System, from_mavlink
+from flights.remote_id.messages import BasicId, Location, Module, OperatorId, System, from_mavlink
+from flights.remote_id.register import (
+    APART_TIMES,
+    FIRST_ROUND,
+    SILENT_AFTER_S,
+    Identification,
+    Registered,
+    State,
+    notes_of,
+)
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 

@@ -8,7 +8,7 @@ from pyproj import Geod
 from shapely import Point
 
 from flights.logs.open import read_log
-from flights.photos import Trail, offset_of, pose_at
+from flights.photos.joining import Trail, offset_of, pose_at
 from geo.photo_ground import Camera, Doubt, Look, seen_by
 from geo.types import LonLat
 from tests.flightlogs import BOOT_UTC_S, bin_of, straight, tlog_of

@@ -11,12 +11,10 @@ import pytest
 import structlog
 from shapely.geometry import LineString, box, shape
 
-from flights.assumed import Assumed
 from flights.canonical import items_of
-from flights.formats import read_plan, write_plan
-from flights.model import Command, Fence, FencePolygon, Frame, Home, LonLat, Plan, PlanItem
-from flights.precheck import check_plan
-from flights.situation import (
+from flights.check.assumed import Assumed
+from flights.check.precheck import check_plan
+from flights.check.situation import (
     AirspaceArea,
     Clearance,
     Inspection,
@@ -26,6 +24,8 @@ from flights.situation import (
     PublishedRoute,
     Residential,
 )
+from flights.formats import read_plan, write_plan
+from flights.model import Command, Fence, FencePolygon, Frame, Home, LonLat, Plan, PlanItem
 from tests.situations import (
     AREA,
     DIGEST,

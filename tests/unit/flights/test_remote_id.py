@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flights import remote_id
 from flights.link.connection import mavlink
-from flights.remote_id import BasicId, Location, Module, OperatorId, SelfId, System
+from flights.remote_id import messages as remote_id
+from flights.remote_id.messages import BasicId, Location, Module, OperatorId, SelfId, System
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 

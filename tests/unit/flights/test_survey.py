@@ -10,12 +10,12 @@ import pytest
 import shapely
 from shapely.geometry import LineString, Polygon, box
 
+from flights.check.precheck import check_plan
+from flights.check.situation import Options
 from flights.formats import read_plan, write_plan
 from flights.ground import UnknownGround
 from flights.model import Command
-from flights.precheck import check_plan
-from flights.profile import LegKind, profile
-from flights.situation import Options
+from flights.path.profile import LegKind, profile
 from flights.survey.camera import CameraModel, camera_named, cameras
 from flights.survey.generate import generate
 from flights.survey.spec import Around, SurveySpec

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from shapely.affinity import translate
 from shapely.geometry import LineString, Point, box
 
+from flights.air.volumes import COLUMN, Spacing, duration, meet, occupied, overlaps
 from flights.mission import RouteSpec, compile_route
-from flights.profile import profile
-from flights.volumes import COLUMN, Spacing, duration, meet, occupied, overlaps
+from flights.path.profile import profile
 from geo import crs, measure
 from geo.types import LonLat
 from schemas.refusals import RuleViolation

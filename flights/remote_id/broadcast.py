@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flights import remote_id
-from flights.remote_id import MESSAGE_BYTES, PACK, Message
+from flights.remote_id import messages as remote_id
+from flights.remote_id.messages import MESSAGE_BYTES, PACK, Message
 from schemas.refusals import Refusal, RuleViolation
 
 APPLICATION = 0x0D

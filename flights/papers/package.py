@@ -20,12 +20,13 @@ from zoneinfo import ZoneInfo
 from shapely.geometry import Polygon, mapping
 from sqlalchemy.orm import Session
 
-from flights import approval, queries
+from flights import queries
 from flights.canonical import CANON, fence_digest
 from flights.formats import convert
-from flights.gateway_orders import orders_of
 from flights.link.fence import BuiltFence
 from flights.model import Fence, Plan
+from flights.papers import approval
+from flights.vehicle_orders import orders_of
 from schemas.refusals import conflict
 from schemas.tables import Flight
 

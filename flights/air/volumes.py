@@ -18,8 +18,8 @@ import shapely
 from shapely.geometry import LineString, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
-from flights.profile import CLIMB_MPS, Floats, Profile, Track
-from flights.situation import Volume
+from flights.check.situation import Volume
+from flights.path.profile import CLIMB_MPS, Floats, Profile, Track
 from geo import crs, measure
 from schemas.refusals import conflict
 from schemas.rules import RulePack

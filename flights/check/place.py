@@ -9,10 +9,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import MultiPoint, MultiPolygon, Polygon
 
-from flights.case import Case, farthest_m, inside_of, metres, outside_of, place_of
-from flights.situation import PublishedArea, Residential
-from flights.walk import listed
-from flights.ways import Fan, Samples
+from flights.check.case import Case, farthest_m, inside_of, metres, outside_of, place_of
+from flights.check.situation import PublishedArea, Residential
+from flights.path.walk import listed
+from flights.path.ways import Fan, Samples
 from geo import crs
 from geo.sight import GroundUnknown
 from schemas.refusals import Refusal, refuse

@@ -14,15 +14,19 @@ from typing import Any
 import structlog
 from shapely.geometry import MultiPoint
 
-from flights import checks_air, checks_aircraft, checks_place, checks_publication, checks_zones
-from flights.assumed import Assumed
 from flights.canonical import mission_digest
-from flights.case import SLOWEST_MPS, Case, place_of
-from flights.margins import Margin, margins
+from flights.check import air as checks_air
+from flights.check import aircraft as checks_aircraft
+from flights.check import place as checks_place
+from flights.check import publication as checks_publication
+from flights.check import zones as checks_zones
+from flights.check.assumed import Assumed
+from flights.check.case import SLOWEST_MPS, Case, place_of
+from flights.check.margins import Margin, margins
+from flights.check.situation import Aircraft, Options, Situation
 from flights.model import Frame, Plan, PlanItem
-from flights.profile import CLIMB_MPS, Profile, profile
-from flights.situation import Aircraft, Options, Situation
-from flights.ways import RTL_ALT_M
+from flights.path.profile import CLIMB_MPS, Profile, profile
+from flights.path.ways import RTL_ALT_M
 from geo.footprint import Camera
 from schemas.refusals import Refusal, RuleViolation, invalid, refuse
 from schemas.words import found

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, mapping
 from shapely.geometry.base import BaseGeometry
 
-from flights import seen
+from flights.check.situation import Options, PublishedArea, PublishedRoute, Situation
 from flights.model import Plan
-from flights.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track, lines_of
-from flights.situation import Options, PublishedArea, PublishedRoute, Situation
-from flights.ways import WAY_STEP_M, Fan, Samples, fans, sampled
+from flights.path import seen
+from flights.path.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track, lines_of
+from flights.path.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
 from geo.footprint import Camera
 from geo.sight import BeyondSight, GroundUnknown

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from flights.checks_air import CONTROLLED_HEIGHT
-from flights.profile import Profile, Track
-from flights.situation import AirspaceArea
+from flights.check.air import CONTROLLED_HEIGHT
+from flights.check.situation import AirspaceArea
+from flights.path.profile import Profile, Track
 from geo import measure
 from geo.types import LonLat
 from schemas.rules import RulePack

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flights.case import Case, metres, place_of
-from flights.profile import lines_of
-from flights.situation import Notice, PublishedRoute
+from flights.check.case import Case, metres, place_of
+from flights.check.situation import Notice, PublishedRoute
+from flights.path.profile import lines_of
 from schemas.refusals import Refusal, refuse
 from schemas.words import Coded, found
 

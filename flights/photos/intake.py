@@ -14,14 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from flights import commands, queries
-from flights.gateway_record import House, record_folder
 from flights.ground import open_ground
 from flights.logs.open import read_log
 from flights.logs.record import Logged
-from flights.photos import Trail
-from flights.photos_files import Photo, read_folder, read_photo
-from flights.photos_placing import Placed, Scenery, place
-from flights.profile import Ground
+from flights.path.profile import Ground
+from flights.photos.files import Photo, read_folder, read_photo
+from flights.photos.joining import Trail
+from flights.photos.placing import Placed, Scenery, place
+from flights.record import House, record_folder
 from flights.tracks import track_of
 from geo import shapes
 from geo.queries import zones_near

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from flights.photos import Offset, Pose, Trail, offset_of, pose_at
-from flights.photos_files import Photo
-from flights.profile import Floats, Ground
+from flights.path.profile import Floats, Ground
+from flights.photos.files import Photo
+from flights.photos.joining import Offset, Pose, Trail, offset_of, pose_at
 from geo import measure
 from geo.photo_ground import GPS_SIGMA_M, Camera, Doubt, Look, Seen, seen_by
 from geo.types import LonLat

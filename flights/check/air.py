@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
-from flights.case import Case, inside_of, metres, place_of
-from flights.situation import AirspaceArea, Clearance
-from flights.volumes import Overlap, Spacing, occupied, overlaps
+from flights.air.volumes import Overlap, Spacing, occupied, overlaps
+from flights.check.case import Case, inside_of, metres, place_of
+from flights.check.situation import AirspaceArea, Clearance
 from geo import crs
 from schemas.refusals import Refusal, refuse
 from schemas.rules import QuietHours, RulePack
@@ -141,7 +141,7 @@ def _is_held(case: Case, clearance: Clearance, needs: str) -> bool:
 
 
 def air_is_free(case: Case) -> Iterator[Refusal]:
-    """DC-2: no other flight holds any of the air that this one needs, in space, height and time (flights/volumes.py).
+    """DC-2: no other flight holds any of the air that this one needs, in space, height and time (`volumes`).
 
     The ways home are not held by anybody: who breaks off has the way of those who fly as planned.
     """

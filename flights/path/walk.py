@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.model import Command, Home, Plan, PlanItem, Reference
 from geo.types import LonLat
 from schemas.refusals import RuleViolation, invalid

@@ -15,9 +15,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from flights.case import Case
-from flights.profile import STEP_M
-from flights.situation import AirspaceArea, Residential
+from flights.check.case import Case
+from flights.check.situation import AirspaceArea, Residential
+from flights.path.profile import STEP_M
 from geo import crs
 from geo.zones import distances_m
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from flights import queries
-from flights.filing_sheet import Sheet, deadlines_of, emergency_of, legs_of
-from flights.profile import Ground, profile
-from flights.situation import Options
-from flights.surroundings import Asked, situation_of
+from flights.check.situation import Options
+from flights.check.surroundings import Asked, situation_of
+from flights.papers.filing_sheet import Sheet, deadlines_of, emergency_of, legs_of
+from flights.path.profile import Ground, profile
 from geo import shapes
 from schemas.rules import RulePack
 from schemas.tables import Flight

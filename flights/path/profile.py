@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiLineString
 from shapely.geometry.base import BaseGeometry
 
-from flights import seen, spline
-from flights.assumed import Assumed
+from flights.check.assumed import Assumed
 from flights.conformance import MAX_SPEED_M_S
 from flights.model import Command, Home, Plan, Reference
-from flights.walk import Stop, Walk, walk
+from flights.path import seen, spline
+from flights.path.walk import Stop, Walk, walk
 from geo import crs, measure
 from geo.footprint import Camera
 from geo.types import LonLat

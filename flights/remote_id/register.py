@@ -18,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flights.remote_id import BasicId, Location, Message, Module, OperatorId, SelfId, System
+from flights.remote_id.messages import BasicId, Location, Message, Module, OperatorId, SelfId, System
 from geo import measure
 from geo.types import LonLat
 

@@ -18,11 +18,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from flights.air import traffic_near
-from flights.model import Plan
-from flights.precheck import LONGEST_FLIGHT
-from flights.profile import Ground, Profile, profile
-from flights.situation import (
+from flights.air.held import traffic_near
+from flights.check.precheck import LONGEST_FLIGHT
+from flights.check.situation import (
     Aircraft,
     AirspaceArea,
     Clearance,
@@ -34,7 +32,9 @@ from flights.situation import (
     Residential,
     Situation,
 )
-from flights.ways import fans
+from flights.model import Plan
+from flights.path.profile import Ground, Profile, profile
+from flights.path.ways import fans
 from geo import notices, shapes
 from geo.queries import zones_near
 from geo.types import LonLat
@@ -58,7 +58,7 @@ PUBLIC_STATES = ("published", "effective", "suspended")
 LICENCE = "uas_licence"
 
 _NEIGHBOURHOOD_M = 1_000.0  # zones this near belong to the proof even when nothing reaches them
-_STEEPEST = math.tan(math.radians(75.0))  # of the widest camera that is checked, flights/precheck.py
+_STEEPEST = math.tan(math.radians(75.0))  # of the widest camera that is checked, flights/check/precheck.py
 _HULLS = 8  # boxes around the ways home
 
 

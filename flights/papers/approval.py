@@ -18,12 +18,14 @@ from shapely.geometry import mapping
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from flights import papers, queries, traffic
-from flights.assumed import Assumed
+from flights import queries
+from flights.air import traffic
+from flights.air.volumes import Held, Spacing
 from flights.canonical import fence_digest
-from flights.profile import Ground
-from flights.situation import Volume
-from flights.volumes import Held, Spacing
+from flights.check.assumed import Assumed
+from flights.check.situation import Volume
+from flights.papers import queries as papers
+from flights.path.profile import Ground
 from geo.zones import distance_m
 from schemas.actors import Actor
 from schemas.refusals import LANGUAGES, RuleViolation, conflict

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from flights.situation import Volume
-from flights.volumes import Held
+from flights.air.volumes import Held
+from flights.check.situation import Volume
 from geo import shapes
 from schemas.tables import SRID, Flight, FlightVolume
 

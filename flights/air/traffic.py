@@ -8,11 +8,11 @@ from datetime import timedelta
 from shapely.geometry import GeometryCollection
 from sqlalchemy.orm import Session
 
-from flights.air import traffic_near
-from flights.profile import Ground, Profile, profile
+from flights.air.held import traffic_near
+from flights.air.volumes import Held, Overlap, Spacing, duration, occupied, overlaps
+from flights.check.situation import Volume
+from flights.path.profile import Ground, Profile, profile
 from flights.queries import mission_of, window
-from flights.situation import Volume
-from flights.volumes import Held, Overlap, Spacing, duration, occupied, overlaps
 from schemas.rules import RulePack
 from schemas.tables import Flight
 

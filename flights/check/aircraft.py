@@ -8,10 +8,10 @@ from datetime import date
 
 import numpy as np
 
-from flights.case import Case, place_of
+from flights.check.case import Case, place_of
 from flights.model import Command
-from flights.profile import lines_of
-from flights.seen import LEVEL_DEG, tilt_deg
+from flights.path.profile import lines_of
+from flights.path.seen import LEVEL_DEG, tilt_deg
 from geo import measure
 from geo.periods import months_after
 from geo.sight import BeyondSight

@@ -15,9 +15,9 @@ from uuid import UUID
 import numpy as np
 import shapely
 
-from flights.case import Case, metres, place_of
-from flights.profile import STEP_M
-from flights.ways import Fan
+from flights.check.case import Case, metres, place_of
+from flights.path.profile import STEP_M
+from flights.path.ways import Fan
 from geo import hours
 from geo.zones import Zone, ZoneHit, hits
 from schemas.refusals import Refusal, refuse

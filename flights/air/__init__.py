@@ -1,0 +1,1 @@
+"""The air that flights hold, in four dimensions."""

@@ -1,0 +1,1 @@
+"""The papers of a flight: filing sheet, approval file, flight package."""

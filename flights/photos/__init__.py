@@ -1,0 +1,1 @@
+"""Photos of a flight: joined to its track, cast onto the terrain, handed in or quarantined."""

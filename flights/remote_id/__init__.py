@@ -1,0 +1,1 @@
+"""Remote identification: decoded from the line or from broadcasts, and held against the register."""
