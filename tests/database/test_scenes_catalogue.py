@@ -1,0 +1,244 @@
+"""Folders taken in by the command, and the static catalogue of what was: read back by another library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from click.testing import CliRunner
+from pystac.validation import validate_dict
+from rio_cogeo.cogeo import cog_validate
+from sqlalchemy import select
+
+from schemas import tables as t
+from sensing.intake import Shelf, Told
+from sensing.relief import Level
+from sensing.stac import About, entries, write_catalogue
+from tests.unit.sensing.pictures import (
+    noise,
+    north_up,
+    rpb_of,
+    sensor_model,
+    write_photo,
+    write_safe,
+    write_tif,
+)
+from tests.world import Z1
+from web.cli.common import State
+from web.cli.scene import scene as scene_group
+
+ABOUT = About(datetime(2025, 7, 2, tzinfo=UTC), is_sample=True)
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def to_utm(lon, lat):
+    from geo.crs import transformer
+
+    return transformer(4326, 32649).transform(lon, lat)
+
+
+@pytest.fixture
+def shelf(services):
+    return Shelf(services.data_dir)
+
+
+@pytest.fixture
+def cli(services):
+    def run(*arguments: object):
+        state = State("en")
+        state._services = services
+        return CliRunner().invoke(scene_group, [str(one) for one in arguments], obj=state)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    root = tmp_path / "delivery"
+    (root / "flight").mkdir(parents=True)
+    corner = to_utm(113.265, 23.135)
+    write_tif(root / "sat.tif", noise(4, 120, 130), transform=north_up(10.0, corner), nodata=0)
+    write_tif(root / "nowhere.tif", noise(3, 20, 20), crs=None, transform=None)
+    (root / "readme.txt").write_text("hello")
+    for number in range(2):
+        pixels = np.full((150, 200, 3), 100 + number, np.uint8)
+        write_photo(root / "flight" / f"{number}.jpg", pixels, lon=113.27 + number * 0.0005)
+    write_photo(root / "flight" / "no_pose.jpg", np.full((150, 200, 3), 7, np.uint8), lon=None)
+    return root
+
+
+def test_ingest__folder__one_bad_file_does_not_stop_the_others(cli, folder, session):
+    done = cli("ingest", folder, "--hfov-deg", "70")
+    assert done.exit_code == 1
+    assert "nowhere.tif is not taken in" in done.output
+    assert "GPSLatitude" in done.output
+    assert f"skipped {folder / 'readme.txt'}" in done.output
+    assert "2 taken in, 0 known, 0 in quarantine, 1 refused, 1 skipped" in done.output
+    kept = session.scalars(select(t.Scene).order_by(t.Scene.sensor)).all()
+    assert [(one.sensor, len(one.frame_hashes)) for one in kept] == [("satellite", 0), ("uav", 2)]
+    again = cli("ingest", folder, "--hfov-deg", "70")
+    assert "0 taken in, 2 known, 0 in quarantine, 1 refused, 1 skipped" in again.output
+
+
+def test_ingest__json_of_a_folder__every_scene_with_its_reasons(cli, folder):
+    told = json.loads(cli("ingest", folder, "--hfov-deg", "70", "--json").output)
+    assert told["ok"] is False
+    assert [one["name"] for one in told["scenes"]] == ["0.jpg + 2", "nowhere.tif", "sat.tif"]
+    assert told["scenes"][1]["refusals"][0]["rule"] == "raster.crs"
+    assert list(told["scenes"][0]["left_out"]) == ["no_pose.jpg"]
+    assert [Path(one["name"]).name for one in told["skipped"]] == ["readme.txt"]
+
+
+def test_ingest__position_error_as_stated__goes_before_what_is_usual(cli, folder, session):
+    assert cli("ingest", folder / "sat.tif", "--position-error-m", "2.5").exit_code == 0
+    kept = session.scalars(select(t.Scene)).one()
+    assert kept.position_error_m == 2.5
+    assert kept.header["position"]["basis"] == "stated"
+
+
+def test_ingest__no_word_on_the_position__the_usual_error_with_its_source(cli, folder, session):
+    cli("ingest", folder / "sat.tif")
+    kept = session.scalars(select(t.Scene)).one()
+    assert kept.position_error_m == 12.5
+    assert kept.header["position"]["basis"] == "usual"
+    assert "Sentinel-2" in kept.header["position"]["source"]
+
+
+def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder, cli, monkeypatch, session):
+    from web import scenes
+
+    usual, calls = scenes.ingest, []
+
+    def until_the_second(*arguments, **named):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return usual(*arguments, **named)
+
+    (folder / "nowhere.tif").unlink()
+    monkeypatch.setattr(scenes, "ingest", until_the_second)
+    done = cli("ingest", folder, "--hfov-deg", "70")
+    assert done.exit_code == 130
+    assert "1 taken in" in done.output
+    assert "Stopped" in done.output
+    monkeypatch.undo()
+    assert "1 taken in, 1 known" in cli("ingest", folder, "--hfov-deg", "70").output
+    assert not list((services.data_dir / "quarantine").iterdir())
+
+
+def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, tmp_path, session):
+    from sensing.commands import ingest_scene
+
+    write_tif(tmp_path / "GF2.tif", noise(4, 300, 400), crs=None, transform=None)
+    (tmp_path / "GF2.rpb").write_text(rpb_of(sensor_model(400, 300)))
+    for file in (write_safe(tmp_path, pixels=12), tmp_path / "GF2.tif"):
+        with work("SYSTEM") as unit:
+            ingest_scene(unit, shelf, [file], told=Told(terrain=Level(20.0)))
+            unit.commit()
+    product, model = session.scalars(select(t.Scene).order_by(t.Scene.recorded_at)).all()
+    assert product.header["about"]["level"] == "L2A"
+    assert len(product.frame_hashes) == 14
+    assert all(shelf.originals.verify(one) for one in [*product.frame_hashes, *model.frame_hashes])
+    assert (model.position_error_m > 50, len(model.frame_hashes)) == (True, 2)
+
+
+@pytest.fixture
+def catalogue(cli, folder, tmp_path) -> Path:
+    cli("ingest", folder, "--hfov-deg", "70")
+    out = tmp_path / "catalogue"
+    done = cli("catalogue", out)
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_catalogue__moved_elsewhere__is_read_back_whole(catalogue, tmp_path, session, shelf):
+    moved = catalogue.rename(tmp_path / "moved")
+    read = pystac.Catalog.from_file(str(moved / "catalog.json"))
+    items = list(read.get_items(recursive=True))
+    assert sorted(item.collection_id for item in items) == ["satellite", "uav"]
+    assert {item.id for item in items} == set(session.scalars(select(t.Scene.public_id)))
+    for item in items:
+        image = item.assets["image"]
+        path = Path(image.get_absolute_href())
+        assert path.is_relative_to(moved)
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == image.extra_fields["file:checksum"].removeprefix("1220")
+        assert path.stat().st_size == image.extra_fields["file:size"]
+        assert cog_validate(path, strict=True)[0]
+        with rasterio.open(path) as stored:
+            assert item.properties["proj:code"] == "EPSG:32649"
+            assert item.properties["proj:shape"] == [stored.height, stored.width]
+            assert item.properties["proj:transform"] == pytest.approx(list(stored.transform)[:6])
+            assert [band["data_type"] for band in image.extra_fields["raster:bands"]] == list(stored.dtypes)
+        assert Path(item.assets["thumbnail"].get_absolute_href()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_catalogue__every_document__obeys_the_schema_of_stac(catalogue):
+    documents = [json.loads(path.read_text()) for path in catalogue.rglob("*.json")]
+    assert len(documents) == 5
+    for document in documents:
+        assert document["stac_version"] == "1.1.0"
+        # The schemas of the extensions lie on the network; those of the core come with the library.
+        validate_dict(document, extensions=[])
+        with pytest.raises(pystac.errors.STACValidationError):
+            validate_dict(document | {"links": "none"}, extensions=[])
+        assert all(not link["href"].startswith(("/", "http", "file")) for link in document["links"])
+
+
+def test_catalogue__bands_mask_and_position__are_told(catalogue):
+    (item,) = pystac.Collection.from_file(str(catalogue / "satellite" / "collection.json")).get_items()
+    told = item.properties
+    names = [band["common_name"] for band in item.assets["image"].extra_fields["eo:bands"]]
+    assert names == ["red", "green", "blue", "nir"]
+    assert (told["skywarden:masked_pixels"] > 100, told["skywarden:surviving_pixels"]) == (True, 0)
+    assert len(told["skywarden:zone_version"]) == 64
+    assert told["skywarden:position_error_m"] == 12.5
+    assert told["skywarden:captured_known"] is False
+    assert item.datetime is None
+    assert told["start_datetime"] < told["end_datetime"]
+
+
+def test_GD_43__catalogue__holds_no_pixel_of_a_zone_and_no_original(catalogue, session):
+    originals = set(session.scalars(select(t.Scene.sha256)))
+    for path in catalogue.rglob("*"):
+        if path.is_file():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() not in originals
+    (image,) = (catalogue / "satellite").rglob("*.tif")
+    with rasterio.open(image) as stored:
+        x, y = to_utm(*Z1.centroid.coords[0])
+        assert next(stored.sample([(x, y)])).tolist() == [0, 0, 0, 0]
+
+
+def test_catalogue__quarantined_scene__is_not_in_it(services, cli, folder, tmp_path, database):
+    from sqlalchemy.orm import Session
+
+    cli("ingest", folder / "sat.tif")
+    engine = database.admin_engine()
+    with Session(engine) as admin:
+        admin.scalars(select(t.Scene)).one().quarantine = ["GD-36.1"]
+        admin.commit()
+    engine.dispose()
+    with services.session() as session:
+        assert entries(session) == []
+
+
+def test_catalogue__folder_that_is_there__409_and_nothing_is_changed(cli, catalogue, shelf):
+    from schemas.refusals import RuleViolation
+
+    before = sorted(catalogue.rglob("*"))
+    with pytest.raises(RuleViolation) as caught:
+        write_catalogue(catalogue, [], shelf.derivatives, ABOUT)
+    assert (caught.value.status, caught.value.refusals[0].rule) == (409, "catalogue.exists")
+    assert sorted(catalogue.rglob("*")) == before
+
+
+def test_catalogue__no_scene__is_an_empty_catalogue(tmp_path, shelf):
+    write_catalogue(tmp_path / "out", [], shelf.derivatives, ABOUT)
+    read = pystac.Catalog.from_file(str(tmp_path / "out" / "catalog.json"))
+    assert list(read.get_items(recursive=True)) == []
+    assert "Invented sample data" in read.description
