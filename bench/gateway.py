@@ -41,7 +41,7 @@ from flights.link.signing import Signature
 from flights.link.vehicle import VehicleLink
 from flights.mission import RouteSpec, compile_route
 from flights.model import Fence
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.vehicle_orders import RouteSpan, orders_of
 from geo.types import LonLat
 from schemas.clock import FixedClock, SystemClock

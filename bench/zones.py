@@ -39,7 +39,7 @@ from flights.check.precheck import Verdict, check_plan
 from flights.check.situation import Options
 from flights.ground import TERRAIN_FILE, open_ground
 from flights.model import Command, Frame, Home, Plan, PlanItem
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from geo.footprint import Camera, swept_footprint
 from geo.queries import zones_near
 from geo.types import LonLat

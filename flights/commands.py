@@ -18,7 +18,7 @@ from flights.check.precheck import plan_digest
 from flights.formats import read_plan
 from flights.ordering import order_flight as order_flight
 from flights.papers import approval
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from schemas.ids import public_id
 from schemas.refusals import Refusal
 from schemas.store.work import Work

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from flights import commands, queries
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from schemas.actors import SYSTEM, Actor
 from schemas.refusals import Refusal, RuleViolation, invalid
 from schemas.store.work import Work, WorkFactory

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flights.path.profile import Floats, Ground
+from flights.path.track import Floats, Ground
 from geo.terrain import Terrain
 
 TERRAIN_FILE = "terrain.tif"

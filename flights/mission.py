@@ -25,7 +25,8 @@ from flights.model import (
     PlanItem,
     to_e7,
 )
-from flights.path.profile import STEP_M, Floats, Ground
+from flights.path.profile import STEP_M
+from flights.path.track import Floats, Ground
 from geo import measure
 from geo.types import LonLat
 from schemas.limits import limit

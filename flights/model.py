@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from flights.check.assumed import Assumed
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 
 E7 = 10_000_000

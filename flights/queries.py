@@ -20,7 +20,7 @@ from flights.formats import read_plan
 from flights.link.fence import BuiltFence, FlownPath, build_fence
 from flights.mission import Mission
 from flights.model import Command, Fence, Frame, Home, Plan, PlanItem
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from geo import shapes
 from geo.queries import zones_near
 from geo.types import LonLat

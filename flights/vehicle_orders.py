@@ -14,7 +14,7 @@ from flights.link.sequence import Orders
 from flights.link.telemetry import Sample
 from flights.mission import Mission
 from flights.model import Command, Fence, PlanItem
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from geo import measure
 from geo.types import LonLat
 

@@ -22,7 +22,7 @@ from flights.logs.open import read_log
 from flights.logs.record import Bools, Ints, Logged, Source
 from flights.logs.remote import notes_in
 from flights.mission import Mission
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.remote_id.register import Registered
 from flights.tracks import StoredTrack, line_of, track_of
 from flights.vehicle_orders import RouteSpan

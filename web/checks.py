@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from flights import queries
-from flights.check.assumed import Assumed
+from flights.path.assumed import Assumed
 from flights.check.precheck import Verdict
 from flights.check.situation import Options
 from flights.check.surroundings import Asked

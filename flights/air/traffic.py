@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from flights.air.held import traffic_near
 from flights.air.volumes import Held, Overlap, Spacing, duration, occupied, overlaps
 from flights.check.situation import Volume
-from flights.path.profile import Ground, Profile, profile
+from flights.path.profile import profile
+from flights.path.track import Ground, Profile
 from flights.queries import mission_of, window
 from schemas.rules import RulePack
 from schemas.tables import Flight

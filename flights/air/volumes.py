@@ -19,7 +19,8 @@ from shapely.geometry import LineString, Polygon, mapping
 from shapely.geometry.base import BaseGeometry
 
 from flights.check.situation import Volume
-from flights.path.profile import CLIMB_MPS, Floats, Profile, Track
+from flights.path.profile import CLIMB_MPS
+from flights.path.track import Floats, Profile, Track
 from geo import crs, measure
 from schemas.refusals import conflict
 from schemas.rules import RulePack

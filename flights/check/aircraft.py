@@ -10,8 +10,8 @@ import numpy as np
 
 from flights.check.case import Case, place_of
 from flights.model import Command
-from flights.path.profile import lines_of
 from flights.path.seen import LEVEL_DEG, tilt_deg
+from flights.path.track import lines_of
 from geo import measure
 from geo.periods import months_after
 from geo.sight import BeyondSight

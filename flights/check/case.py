@@ -18,7 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from flights.check.situation import Options, PublishedArea, PublishedRoute, Situation
 from flights.model import Plan
 from flights.path import seen
-from flights.path.profile import CLIMB_MPS, STEP_M, LegKind, Profile, Track, lines_of
+from flights.path.profile import CLIMB_MPS, STEP_M
+from flights.path.track import LegKind, Profile, Track, lines_of
 from flights.path.ways import WAY_STEP_M, Fan, Samples, fans, sampled
 from geo import crs, measure
 from geo.footprint import Camera

@@ -20,12 +20,13 @@ from flights.check import aircraft as checks_aircraft
 from flights.check import place as checks_place
 from flights.check import publication as checks_publication
 from flights.check import zones as checks_zones
-from flights.check.assumed import Assumed
 from flights.check.case import SLOWEST_MPS, Case, place_of
 from flights.check.margins import Margin, margins
 from flights.check.situation import Aircraft, Options, Situation
 from flights.model import Frame, Plan, PlanItem
-from flights.path.profile import CLIMB_MPS, Profile, profile
+from flights.path.assumed import Assumed
+from flights.path.profile import CLIMB_MPS, profile
+from flights.path.track import Profile
 from flights.path.ways import RTL_ALT_M
 from geo.footprint import Camera
 from schemas.refusals import Refusal, RuleViolation, invalid, refuse

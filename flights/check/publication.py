@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from flights.check.case import Case, metres, place_of
 from flights.check.situation import Notice, PublishedRoute
-from flights.path.profile import lines_of
+from flights.path.track import lines_of
 from schemas.refusals import Refusal, refuse
 from schemas.words import Coded, found
 

@@ -13,7 +13,7 @@ from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
 from flights.model import Plan
-from flights.path.profile import Ground, Profile
+from flights.path.track import Ground, Profile
 from geo.footprint import Camera
 from geo.zones import Zone
 from schemas.rules import RulePack

@@ -33,7 +33,8 @@ from flights.check.situation import (
     Situation,
 )
 from flights.model import Plan
-from flights.path.profile import Ground, Profile, profile
+from flights.path.profile import profile
+from flights.path.track import Ground, Profile
 from flights.path.ways import fans
 from geo import notices, shapes
 from geo.queries import zones_near

@@ -12,11 +12,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flights.check.assumed import Assumed
 from flights.formats import fields
 from flights.formats.fields import Faults
 from flights.formats.line import FRAMES, Line
 from flights.model import Command, Frame, Home, Plan, PlanItem, Reference
+from flights.path.assumed import Assumed
 from geo.geojson import parse_geometry, refuse_foreign_crs
 from geo.types import LonLat
 from schemas.refusals import invalid

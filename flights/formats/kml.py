@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from flights.check.assumed import Assumed
 from flights.formats import fields, markup
 from flights.formats.fields import Faults
 from flights.formats.line import Line
 from flights.formats.markup import Element
 from flights.model import Home, Plan, Reference
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import invalid

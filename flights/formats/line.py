@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from flights.check.assumed import Assumed
 from flights.formats.losses import Loss, beside_the_line, counted
 from flights.model import E7, Command, Frame, Home, Plan, PlanItem, Reference, to_e7
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 from schemas.refusals import invalid
 

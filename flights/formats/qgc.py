@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from flights.check.assumed import Assumed
 from flights.formats import commands, fields
 from flights.formats.fields import Faults
 from flights.model import (
@@ -27,6 +26,7 @@ from flights.model import (
     PlanItem,
     RallyPoint,
 )
+from flights.path.assumed import Assumed
 from flights.path.walk import listed
 from geo.types import LonLat
 from schemas.refusals import invalid

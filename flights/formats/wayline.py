@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from flights.canonical import mission_document
-from flights.check.assumed import Assumed
 from flights.formats.line import FRAMES, rounded
 from flights.formats.losses import Loss, beside_the_line, counted
 from flights.model import Command, Frame, Home, Plan, PlanItem, Reference
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 from schemas.refusals import invalid
 

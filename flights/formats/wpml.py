@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flights.check.assumed import Assumed
 from flights.formats import fields, kml, markup, wpml_actions
 from flights.formats.markup import Element, child, children, text
 from flights.formats.wayline import Finish, Wayline, Waypoint
 from flights.model import Home, Plan, Reference
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 from schemas.refusals import invalid
 

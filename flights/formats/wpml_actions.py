@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flights.check.assumed import Assumed
 from flights.formats import fields
 from flights.formats.markup import Element, child, children, text
 from flights.formats.wayline import Action, Do, Waypoint, triggered
+from flights.path.assumed import Assumed
 from schemas.refusals import invalid
 
 _AT_POINT = "reachPoint"

@@ -14,7 +14,7 @@ from flights.canonical import fence_digest
 from flights.conformance import Judge
 from flights.gateway.nearby import Nearby
 from flights.link.sequence import Orders
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.record import House
 from flights.remote_id.register import Registered
 from flights.vehicle_orders import RouteSpan, orders_of

@@ -29,7 +29,7 @@ from flights.link.keys import signature_for
 from flights.link.recorder import Recorder, stamps_of
 from flights.link.resume import start_at
 from flights.link.vehicle import VehicleLink
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.record import House, record_folder
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation

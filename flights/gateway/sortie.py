@@ -21,7 +21,7 @@ from flights.link.items import ListKind
 from flights.link.recorder import Recorder
 from flights.link.sequence import Prepared
 from flights.link.vehicle import VehicleLink
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.record import House
 from schemas.actors import Actor
 from schemas.tables import Flight

@@ -15,7 +15,7 @@ from flights.gateway.store import Store
 from flights.gateway.timeline import Timeline
 from flights.gateway.told import Why
 from flights.link.telemetry import Sample
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.record import House, line_of
 from flights.vehicle_orders import Fixes
 from geo import shapes

@@ -24,7 +24,8 @@ from shapely.geometry.base import BaseGeometry
 from flights.canonical import fence_digest
 from flights.link.fence_shape import ROUNDING_M, Growing, Plane, coarse, fit, grown, ring_of
 from flights.model import Fence, FencePolygon, Plan
-from flights.path.profile import Floats, profile
+from flights.path.profile import profile
+from flights.path.track import Floats
 from geo.types import LonLat
 from geo.zones import Zone
 from schemas.limits import limit

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flights.conformance import Fixes
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from geo.types import LonLat
 
 Floats = NDArray[np.float64]

@@ -22,10 +22,10 @@ from flights import queries
 from flights.air import traffic
 from flights.air.volumes import Held, Spacing
 from flights.canonical import fence_digest
-from flights.check.assumed import Assumed
 from flights.check.situation import Volume
 from flights.papers import queries as papers
-from flights.path.profile import Ground
+from flights.path.assumed import Assumed
+from flights.path.track import Ground
 from geo.zones import distance_m
 from schemas.actors import Actor
 from schemas.refusals import LANGUAGES, RuleViolation, conflict

@@ -16,7 +16,7 @@ import numpy as np
 
 from flights.check.air import CONTROLLED_HEIGHT
 from flights.check.situation import AirspaceArea
-from flights.path.profile import Profile, Track
+from flights.path.track import Profile, Track
 from geo import measure
 from geo.types import LonLat
 from schemas.rules import RulePack

@@ -10,7 +10,8 @@ from flights import queries
 from flights.check.situation import Options
 from flights.check.surroundings import Asked, situation_of
 from flights.papers.filing_sheet import Sheet, deadlines_of, emergency_of, legs_of
-from flights.path.profile import Ground, profile
+from flights.path.profile import profile
+from flights.path.track import Ground
 from geo import shapes
 from schemas.rules import RulePack
 from schemas.tables import Flight

@@ -17,7 +17,7 @@ from geo.footprint import Camera, swept_footprint
 from geo.sight import Aim, HeightsOf, heights_over_lowest_m, seen_footprint
 
 if TYPE_CHECKING:
-    from flights.path.profile import Track
+    from flights.path.track import Track
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from flights.check.assumed import Assumed
 from flights.model import Command, Home, Plan, PlanItem, Reference
+from flights.path.assumed import Assumed
 from geo.types import LonLat
 from schemas.refusals import RuleViolation, invalid
 from schemas.words import found

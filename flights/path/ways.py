@@ -24,7 +24,7 @@ from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
 
 from flights.model import RallyPoint
-from flights.path.profile import Profile, Track
+from flights.path.track import Profile, Track
 from geo import crs, measure
 from geo.types import LonLat
 from schemas.words import Coded

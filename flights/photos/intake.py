@@ -17,7 +17,7 @@ from flights import commands, queries
 from flights.ground import open_ground
 from flights.logs.open import read_log
 from flights.logs.record import Logged
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.photos.files import Photo, read_folder, read_photo
 from flights.photos.joining import Trail
 from flights.photos.placing import Placed, Scenery, place

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from flights.path.profile import Floats, Ground
+from flights.path.track import Floats, Ground
 from flights.photos.files import Photo
 from flights.photos.joining import Offset, Pose, Trail, offset_of, pose_at
 from geo import measure

@@ -18,7 +18,8 @@ from shapely.geometry.base import BaseGeometry
 from flights.check.case import farthest_m, outside_of, place_of
 from flights.mission import MIN_TAKEOFF_M, ground_at, over_terrain, rounded
 from flights.model import Command, Frame, Home, Plan, PlanItem
-from flights.path.profile import CLIMB_MPS, LegKind, Profile, Track, profile
+from flights.path.profile import CLIMB_MPS, profile
+from flights.path.track import LegKind, Profile, Track
 from flights.path.ways import fans
 from flights.survey.camera import refuse_fast
 from flights.survey.connect import NoWay, Ways, in_order, joined

@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from flights.check.surroundings import PUBLIC_STATES
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.survey.camera import CameraModel
 from flights.survey.spec import Around, SurveySpec, refuse_large
 from geo import shapes

@@ -12,7 +12,7 @@ from shapely.geometry import LineString, MultiPolygon, Polygon
 from shapely.geometry.base import BaseGeometry
 
 from flights.model import Plan
-from flights.path.profile import Ground
+from flights.path.track import Ground
 from flights.survey.camera import CameraModel
 from geo import measure
 from geo.types import LonLat

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from flights.canonical import mission_digest
-from flights.check.assumed import Assumed
 from flights.formats import FORMATS, convert, format_of, read_plan
 from flights.model import Plan
+from flights.path.assumed import Assumed
 from geo import geozones
 from geo.geojson import parse_document
 from schemas.limits import limit

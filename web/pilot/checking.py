@@ -17,7 +17,8 @@ from flights.check.surroundings import Asked
 from flights.formats import read_plan
 from flights.ground import open_ground
 from flights.model import Plan
-from flights.path.profile import Ground, profile
+from flights.path.profile import profile
+from flights.path.track import Ground
 from flights.queries import drone_named, judge, rules_for
 from geo.footprint import Camera
 from schemas.limits import limit

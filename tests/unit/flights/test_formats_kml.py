@@ -6,7 +6,8 @@ import pytest
 
 from flights.formats import convert, read_plan
 from flights.model import Command, Home, LonLat, Reference
-from flights.path.profile import Look, profile
+from flights.path.profile import profile
+from flights.path.track import Look
 from schemas.refusals import RuleViolation
 from tests.files_kml import (
     action,

@@ -7,7 +7,8 @@ from shapely.geometry import LineString
 from flights.canonical import document_digest, items_of
 from flights.mission import AGL_TOLERANCE_M, RouteSpec, compile_route
 from flights.model import Command, Reference
-from flights.path.profile import LegKind, profile
+from flights.path.profile import profile
+from flights.path.track import LegKind
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 from tests.missions import FlatGround

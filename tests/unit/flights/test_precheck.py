@@ -12,7 +12,6 @@ import structlog
 from shapely.geometry import LineString, box, shape
 
 from flights.canonical import items_of
-from flights.check.assumed import Assumed
 from flights.check.precheck import check_plan
 from flights.check.situation import (
     AirspaceArea,
@@ -26,6 +25,7 @@ from flights.check.situation import (
 )
 from flights.formats import read_plan, write_plan
 from flights.model import Command, Fence, FencePolygon, Frame, Home, LonLat, Plan, PlanItem
+from flights.path.assumed import Assumed
 from tests.situations import (
     AREA,
     DIGEST,

@@ -5,8 +5,9 @@ import pytest
 from shapely.geometry import Point
 
 from flights.model import Command, Frame, Home, LonLat, Plan, PlanItem
-from flights.path.profile import STEP_M, LegKind, profile
+from flights.path.profile import STEP_M, profile
 from flights.path.spline import curve
+from flights.path.track import LegKind
 from flights.path.walk import walk
 from geo import measure
 from geo.footprint import Camera

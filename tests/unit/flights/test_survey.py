@@ -15,7 +15,8 @@ from flights.check.situation import Options
 from flights.formats import read_plan, write_plan
 from flights.ground import UnknownGround
 from flights.model import Command
-from flights.path.profile import LegKind, profile
+from flights.path.profile import profile
+from flights.path.track import LegKind
 from flights.survey.camera import CameraModel, camera_named, cameras
 from flights.survey.generate import generate
 from flights.survey.spec import Around, SurveySpec
