@@ -71,9 +71,8 @@ def place(report: HeaderReport, name: str) -> Grid:
     found = list(_misfits(report, name))
     grid = None
     if report.crs_wkt and report.has_affine:
-        flat = report.model_copy(update={"crs_wkt": _horizontal(report.crs_wkt)})
         try:
-            grid = locate(flat).grid
+            grid = locate(report).grid
         except RuleViolation as nowhere:
             found += nowhere.refusals
     if found or grid is None:
@@ -86,11 +85,6 @@ def _misfits(report: HeaderReport, name: str) -> Iterator[Refusal]:
         yield refuse("raster.bands", "terrain.bands", name=name, measured=report.bands, required=1)
     if not report.has_affine:
         yield refuse("raster.crs", "terrain.unplaced", name=name)
-
-
-def _horizontal(crs_wkt: str) -> str:
-    crs = CRS.from_wkt(crs_wkt)
-    return str((crs.sub_crs_list[0] if crs.is_compound else crs.to_2d()).to_wkt())
 
 
 def judge_heights(heights: Heights, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,8 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.transformer import TransformerGroup
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS as RasterCRS
 from rasterio.errors import RasterioError
@@ -23,9 +26,9 @@ from geo.photo_ground import DEM_SIGMA_M, Ground
 from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, invalid
-from sensing.grid import Grid
+from sensing.grid import Grid, horizontal
 from sensing.header import GroundPoint, HeaderReport, finite, too_many_pixels
-from sensing.positions import Basis, Position, usual
+from sensing.positions import Basis, Position, same_as_wgs84_m, usual
 from sensing.relief import Relief
 from sensing.rpc import Rpc
 
@@ -50,7 +53,8 @@ Floats = NDArray[np.float64]
 class Georeference:
     """Where an image lies: its target grid, how that was found, and how wrong a place can be.
 
-    `position` is None where the file says nothing about it. `relief` is the ground under what a sensor model places.
+    `position` is None where the file says nothing about it, `datum_error_m` where nobody knows how the datum of the
+    CRS lies to WGS 84. `relief` is the ground under what a sensor model places.
     `footprint` is in EPSG:4326, `gsd_m` is the
     ground size of a pixel at the centre (the root of its area).
     """
@@ -61,6 +65,7 @@ class Georeference:
     footprint: shapely.Polygon
     position: Position | None = None
     relief: Relief | None = None
+    datum_error_m: float | None = 0.0
 
     @property
     def position_error_m(self) -> float | None:
@@ -76,7 +81,7 @@ def locate(
     Raises RuleViolation `raster.crs`, `raster.transform` or `raster.rpc` when there is none, or when it makes no sense.
     """
     if report.crs_wkt and report.transform:
-        return _affine(report, report.crs_wkt, Affine(*report.transform))
+        return _affine(report, horizontal(report.crs_wkt), Affine(*report.transform))
     if report.gcps and report.gcp_crs_wkt:
         return _control_points(report, report.gcp_crs_wkt, most_pixels)
     if report.rpc:
@@ -92,7 +97,8 @@ def _affine(report: HeaderReport, crs_wkt: str, transform: Affine) -> Georeferen
         raise invalid("raster.transform", "raster.transform", measured=str(numbers))
     grid = Grid(crs_wkt, transform, report.width, report.height)
     footprint = outline(grid)
-    return Georeference("affine", grid, usual_resolution_m(grid), footprint)
+    gsd_m = usual_resolution_m(grid)
+    return Georeference("affine", grid, gsd_m, footprint, datum_error_m=_datum_error_m(crs_wkt, footprint))
 
 
 def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Georeference:
@@ -124,7 +130,23 @@ def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Geo
     if not error_m <= _WORST_GCP_ERROR_PX * _rough_pixel_m(points, np.asarray(lons), np.asarray(lats)):
         raise invalid("raster.transform", "raster.gcp_error", measured=f"{error_m:.0f} m")
     position = Position(round(error_m, 2), Basis.RESIDUAL, f"{len(points)} control points")
-    return Georeference("gcp", grid, gsd_m, outline(grid), position)
+    shown = outline(grid)
+    return Georeference("gcp", grid, gsd_m, shown, position, datum_error_m=_datum_error_m(crs_wkt, shown))
+
+
+def _datum_error_m(crs_wkt: str, shown: shapely.Polygon) -> float | None:
+    """What taking a CRS to WGS 84 adds to the error of a place; None where nobody has published how."""
+    crs = CRS.from_wkt(crs_wkt)
+    with warnings.catch_warnings():
+        # It warns that a finer way would need a grid of corrections; the error of the way that is there is told.
+        warnings.simplefilter("ignore")
+        around = AreaOfInterest(*shown.bounds)
+        # The stub names a class of the same name in a module of its own.
+        ways = TransformerGroup(crs, 4326, always_xy=True, area_of_interest=around)  # type: ignore[arg-type, unused-ignore]
+    best = ways.transformers[0].accuracy if ways.transformers else -1.0
+    if best >= 0:
+        return float(best)
+    return same_as_wgs84_m(crs.geodetic_crs.datum.name) if crs.geodetic_crs and crs.geodetic_crs.datum else None
 
 
 def _sensor_model(report: HeaderReport, rpc: Rpc, ground: Ground | None, most_pixels: int) -> Georeference:

@@ -63,6 +63,14 @@ def crs_name(crs_wkt: str) -> str:
     return ":".join(authority) if authority else crs.name
 
 
+def horizontal(crs_wkt: str) -> str:
+    """A CRS without its heights: an image lies on the ground, whatever its file says of the vertical."""
+    crs = CRS.from_wkt(crs_wkt)
+    if crs.is_compound:
+        return str(crs.sub_crs_list[0].to_wkt())
+    return str(crs.to_2d().to_wkt()) if len(crs.axis_info) > 2 else crs_wkt
+
+
 def moved(shape: G, source: CRS | str, target: CRS | str) -> G:
     """A shape of one CRS in another, easting or longitude first; what cannot be placed becomes infinite."""
     change = Transformer.from_crs(source, target, always_xy=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from sensing.derivative import surviving_pixels
 from sensing.elevation import Heights, judge_heights, place
 from sensing.frames import MosaicPlan, Pose, plan_mosaic, pose_of
 from sensing.georeference import Georeference, locate, usual_resolution_m
-from sensing.grid import Grid
+from sensing.grid import Grid, crs_name
 from sensing.header import HeaderReport, finite, judge
 from sensing.mask import ZoneBurner
 from sensing.originals import ContentStore
@@ -76,11 +77,22 @@ class Told:
     terrain: Ground | None = field(default=None, compare=False)
     most_pixels: int = limit("raster.pixels")
 
-    def position(self, found: Position | None, kind: str) -> Position:
-        """The position error: as told, else as found in the image, else what is usual for its kind."""
-        if self.position_error_m is not None:
-            return Position(self.position_error_m, Basis.STATED, "")
-        return found or usual(kind)
+    @property
+    def stated(self) -> Position | None:
+        """The position error that whoever hands the image in states."""
+        return Position(self.position_error_m, Basis.STATED, "") if self.position_error_m is not None else None
+
+    def position(self, place: Georeference, kind: str) -> Position:
+        """The position error: as told, else as found in the image, else what is usual for its kind.
+
+        Raises RuleViolation where nobody knows it: then the image stays out.
+        """
+        if self.stated is not None:
+            return self.stated
+        if place.datum_error_m is None:
+            raise invalid("raster.datum", "raster.datum", measured=crs_name(place.grid.crs_wkt))
+        own = place.position or usual(kind, place.gsd_m)
+        return replace(own, error_m=round(math.hypot(own.error_m, place.datum_error_m), 2))
 
 
 Photo = tuple[Guest, HeaderReport, Pose]
@@ -229,7 +241,7 @@ def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderRepor
         shown=place.footprint,
         captured_at=captured_at,
         captured_until=captured_at,
-        position=told.position(place.position, sensor),
+        position=told.position(place, sensor),
         relief=place.relief,
         attached=attached,
     )
@@ -276,7 +288,7 @@ def _from_product(room: Quarantine, path: Path, told: Told) -> Placed:
         shown=place.footprint,
         captured_at=captured_at,
         captured_until=captured_at,
-        position=told.position(None, SATELLITE),
+        position=told.position(place, SATELLITE),
         layers=tuple(Layer(band.scale, band.offset) for band in product.bands),
         attached=tuple(documents),
         about=product.about,
@@ -319,7 +331,7 @@ def _from_photos(photos: Sequence[Photo], left_out: Mapping[str, tuple[Refusal, 
         shown=plan.footprint,
         captured_at=plan.captured_at,
         captured_until=plan.captured_until,
-        position=told.position(Position(plan.position_error_m, Basis.RECKONED, _POSE), UAV),
+        position=told.stated or Position(plan.position_error_m, Basis.RECKONED, _POSE),
         plan=plan,
         left_out=left_out,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -32,15 +32,26 @@ class Position:
 
 
 @cache
-def _usual() -> dict[str, Position]:
+def _rules() -> dict[str, dict[str, Position]]:
     text = resources.files("sensing").joinpath("rules", "positions.yaml").read_text(encoding="utf-8")
-    kinds = yaml.safe_load(text)
-    return {kind: Position(float(told["error_m"]), Basis.USUAL, told["source"]) for kind, told in kinds.items()}
+    return {
+        group: {name: Position(float(told["error_m"]), Basis.USUAL, told["source"]) for name, told in entries.items()}
+        for group, entries in yaml.safe_load(text).items()
+    }
 
 
-def usual(kind: str) -> Position:
-    """What images of a kind are good for. Raises RuleViolation `raster.position` where nobody has said."""
-    found = _usual().get(kind)
+def usual(kind: str, pixel_m: float = 0.0) -> Position:
+    """What images of a kind are good for, and never better than half a pixel.
+
+    Raises RuleViolation `raster.position` where nobody has said.
+    """
+    found = _rules()["usual"].get(kind)
     if found is None:
         raise invalid("raster.position", "raster.position", measured=kind)
-    return found
+    return replace(found, error_m=max(found.error_m, round(pixel_m / 2, 2)))
+
+
+def same_as_wgs84_m(datum: str) -> float | None:
+    """How far a datum of this name lies from WGS 84, metres; None for one that is not known to be the same."""
+    found = _rules()["same_as_wgs84"].get(datum)
+    return found.error_m if found else None

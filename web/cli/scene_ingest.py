@@ -33,9 +33,9 @@ from web.wiring import Services
 
 WORDS = {
     "en": {
-        "known": "known already as {id}: the same bytes are one scene",
-        "taken": "{id}: {sensor}, {crs}, pixels of {gsd:.2f} m within {error:.1f} m of their place, taken {at}; "
-        "{masked} pixels of privacy zones masked",
+        "known": "{name} is known already as {id}: the same bytes are one scene",
+        "taken": "{id}: {name}: {sensor}, {crs}, pixels of {gsd:.2f} m within {error:.1f} m of their place, "
+        "taken {at}; {masked} pixels of privacy zones masked",
         "quarantined": "{id} is kept but never used:",
         "unused": "it is in quarantine ({rules}) and never used",
         "unknown_time": "at an unknown time",
@@ -47,8 +47,8 @@ WORDS = {
         "nothing": "no image among what was named",
     },
     "zh": {
-        "known": "已有该影像，编号 {id}：相同内容只算一景",
-        "taken": "{id}：{sensor}，{crs}，像素 {gsd:.2f} 米，定位误差 {error:.1f} 米以内，拍摄于 {at}；"
+        "known": "{name} 已有，编号 {id}：相同内容只算一景",
+        "taken": "{id}：{name}：{sensor}，{crs}，像素 {gsd:.2f} 米，定位误差 {error:.1f} 米以内，拍摄于 {at}；"
         "已遮蔽隐私排除区像素 {masked} 个",
         "quarantined": "{id} 已留存但不予使用：",
         "unused": "该影像处于隔离状态（{rules}），不予使用",
@@ -235,7 +235,7 @@ def _tell_one(outcome: Outcome) -> None:
         return
     row = taken.scene
     if taken.known:
-        click.echo(words["known"].format(id=row.public_id))
+        click.echo(words["known"].format(name=outcome.lot.name, id=row.public_id))
         if row.quarantine:
             click.echo("  " + words["unused"].format(rules=", ".join(row.quarantine)))
     elif taken.quarantined:
@@ -243,7 +243,14 @@ def _tell_one(outcome: Outcome) -> None:
         echo_refusals(taken.quarantined, lang())
     else:
         masked = taken.derivative.masked_pixels if taken.derivative else 0
-        about = {"id": row.public_id, "sensor": row.sensor, "crs": row.crs, "gsd": row.gsd_m, "masked": f"{masked:,}"}
+        about = {
+            "id": row.public_id,
+            "name": outcome.lot.name,
+            "sensor": row.sensor,
+            "crs": row.crs,
+            "gsd": row.gsd_m,
+            "masked": f"{masked:,}",
+        }
         click.echo(words["taken"].format(**about, error=row.position_error_m or 0.0, at=time_of(row.captured_at)))
     if taken.left_out:
         click.echo("  " + words["left_out"])

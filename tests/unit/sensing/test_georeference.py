@@ -9,8 +9,10 @@ from rasterio.control import GroundControlPoint
 
 from schemas.refusals import RuleViolation
 from sensing.georeference import ground_resolution_m, locate
-from sensing.grid import Grid
+from sensing.grid import Grid, crs_name
 from sensing.header import GroundPoint, HeaderReport, judge
+from sensing.intake import Told, receive
+from sensing.positions import Basis
 from sensing.quarantine import quarantine
 from tests.unit.sensing.pictures import CORNER, noise, north_up, sensor_model, write_tif
 
@@ -170,3 +172,74 @@ def test_transcode__void_pixels__marked_and_zeroed(tmp_path):
             assert (written.valid, written.void) == (600 * 700 - 5001, 5001)
             assert (stored.dataset_mask() > 0).sum() == written.valid
             assert stored.overviews(1)
+
+
+# -- what a place is worth ------------------------------------------------------------------------
+
+
+def position_of(path, tmp_path, **told):
+    with quarantine(tmp_path / "q") as room:
+        return receive(room, [path], Told(**told)).position
+
+
+@pytest.mark.parametrize(
+    ("crs", "corner", "error_m"),
+    [
+        ("EPSG:32649", CORNER, 12.5),
+        ("EPSG:4526", (38_530_000.0, 2_560_000.0), 12.54),
+        ("EPSG:26914", (600_000.0, 5_200_000.0), 13.12),
+    ],
+)
+def test_position__usual_error__grows_by_what_the_datum_adds(tmp_path, crs, corner, error_m):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=crs, transform=north_up(10.0, corner))
+    found = position_of(path, tmp_path)
+    assert (found.basis, found.error_m) == (Basis.USUAL, error_m)
+
+
+def test_position__coarse_pixels__at_least_half_of_one(tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), transform=north_up(250.0))
+    assert position_of(path, tmp_path).error_m == pytest.approx(125, rel=0.01)
+
+
+KRASSOWSKY = (
+    'PROJCS["Our town",GEOGCS["x",DATUM["d",SPHEROID["Krassowsky",6378245,298.3]],PRIMEM["Greenwich",0],'
+    'UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["latitude_of_origin",0],'
+    'PARAMETER["central_meridian",113],PARAMETER["scale_factor",1],PARAMETER["false_easting",500000],'
+    'PARAMETER["false_northing",0],UNIT["metre",1]]'
+)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:2334", KRASSOWSKY])
+def test_position__datum_of_unknown_lie__refused_unless_stated(tmp_path, crs):
+    corner = (20_530_000.0 if crs == "EPSG:2334" else 530_000.0, 2_560_000.0)
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=crs, transform=north_up(10.0, corner))
+    with pytest.raises(RuleViolation) as caught:
+        position_of(path, tmp_path)
+    assert (caught.value.status, caught.value.refusals[0].rule) == (422, "raster.datum")
+    assert position_of(path, tmp_path, position_error_m=150.0).basis == Basis.STATED
+
+
+def test_position__kind_that_nobody_has_judged__refused(tmp_path):
+    with pytest.raises(RuleViolation) as caught:
+        position_of(write_tif(tmp_path / "a.tif", noise(3, 20, 20)), tmp_path, sensor="balloon")
+    assert caught.value.refusals[0].rule == "raster.position"
+
+
+def test_locate__crs_with_heights__lies_on_the_ground_alone():
+    compound = rasterio.crs.CRS.from_string("EPSG:32649+5773").to_wkt()
+    place = locate(header(crs_wkt=compound, transform=tuple(north_up(10.0))[:6]))
+    assert crs_name(place.grid.crs_wkt) == "EPSG:32649"
+
+
+def test_receive__orthomosaic__is_of_an_unmanned_aircraft_by_who_made_it(tmp_path):
+    tags = {"TIFFTAG_SOFTWARE": "ODM 3.5.4", "TIFFTAG_DATETIME": "2025:06:20 03:00:00"}
+    pixels = noise(4, 60, 60, high=255, dtype="uint8")
+    pixels[3] = 255
+    pixels[3, :20] = 0
+    path = write_tif(tmp_path / "a.tif", pixels, transform=north_up(0.05), tags=tags, photometric="rgb", alpha="YES")
+    with quarantine(tmp_path / "q") as room:
+        placed = receive(room, [path], Told())
+        copy, _ = placed.written(room, [], lambda _: None)
+    assert (placed.sensor, placed.position_error_m) == ("uav", 5.0)
+    assert f"{placed.captured_at:%Y-%m-%d %H}" == "2025-06-20 03"
+    assert (copy.valid, copy.void, len(placed.roles)) == (2400, 1200, 3)
