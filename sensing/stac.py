@@ -30,7 +30,6 @@ from sqlalchemy.orm import Session
 from schemas.refusals import conflict
 from schemas.tables import Derivative, Scene
 from sensing.bands import Role
-from sensing.copies import may_be_shown
 from sensing.derivative import open_derivative
 from sensing.originals import ContentStore, flush_directory
 from sensing.preview import Box, render
@@ -76,7 +75,6 @@ def entries(session: Session) -> list[Entry]:
     rows = session.execute(
         select(Scene, Derivative)
         .join(Derivative, Derivative.scene_id == Scene.id)
-        .where(may_be_shown())
         .where(Scene.footprint.is_not(None))
         .order_by(Scene.public_id, Derivative.recorded_at)
     )
