@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -169,7 +170,7 @@ class Drawn:
 
 def draw(
     shelf: Shelf,
-    sources: Mapping[object, Source],
+    sources: Mapping[uuid.UUID, Source],
     labels: Sequence[Label],
     *,
     progress: Progress = lambda _: None,
@@ -179,10 +180,10 @@ def draw(
     `sources` are the scenes by their id. Raises RuleViolation `model.bands` for a scene without colour.
     """
     taught = lessons(labels)
-    names = _shared_names([sources[label.scene_id] for label in labels])
+    names = shared_names([sources[label.scene_id] for label in labels])
     classes = tuple(sorted({lesson.of_class for lesson in taught}))
     districts = tuple(sorted({label.authority.code for label in labels}))
-    by_scene: dict[object, list[int]] = defaultdict(list)
+    by_scene: dict[uuid.UUID, list[int]] = defaultdict(list)
     for number, lesson in enumerate(taught):
         by_scene[labels[lesson.label].scene_id].append(number)
     parts: list[Singles] = []
@@ -214,7 +215,7 @@ def draw(
     return Drawn(samples, unseen=len(labels) - len(np.unique(of_label[owner])))
 
 
-def _shared_names(sources: Sequence[Source]) -> tuple[str, ...]:
+def shared_names(sources: Sequence[Source]) -> tuple[str, ...]:
     """The features that the bands of all scenes allow, in their usual order."""
     shared = [looks.names(source.roles) for source in sources]
     return tuple(name for name in max(shared, key=len) if all(name in one for one in shared))

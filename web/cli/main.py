@@ -46,6 +46,7 @@ COMMANDS = {
     "item": "web.cli.item",
     "layer": "web.cli.layer",
     "ledger": "web.cli.ledger",
+    "model": "web.cli.model",
     "person": "web.cli.person",
     "plan": "web.cli.plan",
     "relay": "web.cli.relay",
