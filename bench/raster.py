@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.enums import Resampling
 from rasterio.transform import from_origin
-from scipy import ndimage
+from rasterio.windows import Window
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
@@ -29,7 +30,9 @@ NOISE = 60
 RIVER = slice(1800, 2000)
 ROOFS, PITS, FIRES = 200, 20, 10
 
-Scene = NDArray[np.int32]
+_KNOTS = 33
+
+Thing = tuple[slice, slice, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,15 @@ class Layers:
     protected: BaseGeometry
 
 
-def write_scene(path: Path) -> Layers:
-    """A GeoTIFF of 4096 x 4096 pixels of 0.5 m, four bands of uint16, ZSTD with predictor 2, blocks of 512."""
+def write_scene(path: Path, side_px: int = SIDE_PX) -> Layers:
+    """A GeoTIFF of so many pixels of 0.5 m a side, four bands of uint16, ZSTD with predictor 2, blocks of 512.
+
+    It has overviews, as every analysis copy has. Written strip by strip, so its size costs no memory.
+    """
     profile = {
         "driver": "GTiff",
-        "width": SIDE_PX,
-        "height": SIDE_PX,
+        "width": side_px,
+        "height": side_px,
         "count": 4,
         "dtype": "uint16",
         "crs": f"EPSG:{EPSG}",
@@ -57,40 +63,62 @@ def write_scene(path: Path) -> Layers:
         "compress": "zstd",
         "predictor": 2,
         "interleave": "band",
+        "bigtiff": "if_safer",
     }
-    with rasterio.open(path, "w", **profile) as target:
-        target.write(_pixels())
-    side_m = SIDE_PX * PIXEL_M
+    ground = _Ground(side_px)
+    with rasterio.open(path, "w+", **profile) as target:
+        for top in range(0, side_px, BLOCK):
+            rows = min(BLOCK, side_px - top)
+            target.write(ground.strip(top, rows), window=Window(0, top, side_px, rows))
+        target.build_overviews([2**n for n in range(1, 6)], Resampling.nearest)
+    side_m = side_px * PIXEL_M
     river = box(LEFT, TOP - RIVER.stop * PIXEL_M, LEFT + side_m, TOP - RIVER.start * PIXEL_M)
     return Layers(to_wgs84(river, EPSG), to_wgs84(box(LEFT, TOP - side_m, LEFT + side_m, TOP), EPSG))
 
 
-def _pixels() -> NDArray[np.uint16]:
-    rng = np.random.default_rng(SEED)
-    cover = ndimage.zoom(rng.normal(size=(33, 33)), SIDE_PX / 33, order=1)
-    scene = np.empty((4, SIDE_PX, SIDE_PX), dtype=np.int32)
-    kinds = np.digitize(cover, (-0.4, 0.3))
-    for band in range(4):
-        scene[band] = np.array([WOOD[band], CROP[band], SOIL[band]])[kinds]
-    _scatter(scene, rng, ROOF, ROOFS, (20, 60))
-    _scatter(scene, rng, PIT, PITS, (60, 160))
-    _scatter(scene, rng, CHAR, FIRES, (80, 200))
-    _fill(scene, (RIVER, slice(None)), WATER)
-    _fill(scene, (slice(RIVER.start, RIVER.start + 80), slice(1000, 1300)), PLUME)
-    noise = rng.normal(0.0, NOISE, (4, SIDE_PX, SIDE_PX)).astype(np.int32)
-    pixels: NDArray[np.uint16] = np.clip(scene + noise, 1, 10_000).astype(np.uint16)
-    return pixels
+class _Ground:
+    """What lies where: the cover, things of one colour on it, the river with its plume, and a sensor's noise."""
+
+    def __init__(self, side_px: int) -> None:
+        rng = np.random.default_rng(SEED)
+        self._side_px = side_px
+        self._cover = rng.normal(size=(_KNOTS, _KNOTS))
+        self._things = [
+            *_scattered(rng, side_px, ROOF, ROOFS, (20, 60)),
+            *_scattered(rng, side_px, PIT, PITS, (60, 160)),
+            *_scattered(rng, side_px, CHAR, FIRES, (80, 200)),
+            (RIVER, slice(0, side_px), WATER),
+            (slice(RIVER.start, RIVER.start + 80), slice(1000, 1300), PLUME),
+        ]
+
+    def strip(self, top: int, rows: int) -> NDArray[np.uint16]:
+        """Some rows, all bands."""
+        across = _weights(np.arange(self._side_px), self._side_px)
+        cover = _weights(np.arange(top, top + rows), self._side_px) @ self._cover @ across.T
+        kinds = np.digitize(cover, (-0.4, 0.3))
+        scene = np.stack([np.array([WOOD[n], CROP[n], SOIL[n]], np.int32)[kinds] for n in range(4)])
+        for down, along, colour in self._things:
+            here = slice(max(down.start - top, 0), max(min(down.stop - top, rows), 0))
+            scene[:, here, along] = np.array(colour)[:, None, None]
+        rng = np.random.default_rng((SEED, top))
+        noise = (rng.standard_normal(scene.shape, np.float32) * NOISE).astype(np.int32)
+        pixels: NDArray[np.uint16] = np.clip(scene + noise, 1, 10_000).astype(np.uint16)
+        return pixels
 
 
-def _scatter(
-    scene: Scene, rng: np.random.Generator, colour: tuple[int, ...], count: int, side_px: tuple[int, int]
-) -> None:
+def _weights(places: NDArray[np.intp], side_px: int) -> NDArray[np.float64]:
+    """What each knot of the cover counts at pixels along one side: linear between the nearest two."""
+    away = np.abs(places[:, None] * (_KNOTS - 1) / max(side_px - 1, 1) - np.arange(_KNOTS)[None])
+    return np.maximum(1.0 - away, 0.0)
+
+
+def _scattered(
+    rng: np.random.Generator, side_px: int, colour: tuple[int, ...], count: int, sides_px: tuple[int, int]
+) -> list[Thing]:
     """Rectangles of one colour at random places."""
-    tops, lefts = rng.integers(0, SIDE_PX - side_px[1], (2, count))
-    heights, widths = rng.integers(*side_px, (2, count))
-    for top, left, height, width in zip(tops, lefts, heights, widths, strict=True):
-        _fill(scene, (slice(top, top + height), slice(left, left + width)), colour)
-
-
-def _fill(scene: Scene, where: tuple[slice, slice], colour: tuple[int, ...]) -> None:
-    scene[:, *where] = np.array(colour)[:, None, None]
+    tops, lefts = rng.integers(0, side_px - sides_px[1], (2, count)).tolist()
+    heights, widths = rng.integers(*sides_px, (2, count)).tolist()
+    return [
+        (slice(top, top + height), slice(left, left + width), colour)
+        for top, left, height, width in zip(tops, lefts, heights, widths, strict=True)
+    ]

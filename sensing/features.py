@@ -25,7 +25,7 @@ VISIBLE = (Role.RED, Role.GREEN, Role.BLUE)
 
 def contrast(one: Ints, other: Ints) -> Floats:
     """The normalised difference (one - other) / (one + other) in [-1, 1]; 0 where both are dark."""
-    return _plane(_contrasts(_row(one), _row(other)), one)
+    return _plane(_contrasts(row(one), row(other)), one)
 
 
 def greenness(tile: Tile) -> Floats:
@@ -40,12 +40,12 @@ def wetness(tile: Tile) -> Floats:
 
 def brightness(tile: Tile) -> Ints:
     """The mean of red, green and blue, in ten-thousandths."""
-    return tile.once("brightness", lambda: _plane(_brightnesses(*_visible(tile)), tile[Role.RED]))
+    return tile.once("brightness", lambda: _plane(_brightnesses(*visible(tile)), tile[Role.RED]))
 
 
 def excess_green(tile: Tile) -> Floats:
     """(2G - R - B) / (R + G + B): plants in plain colour pictures; greys are 0."""
-    return tile.once("excess_green", lambda: _plane(_greens(*_visible(tile)), tile[Role.RED]))
+    return tile.once("excess_green", lambda: _plane(_greens(*visible(tile)), tile[Role.RED]))
 
 
 def warmth(tile: Tile) -> Floats:
@@ -55,7 +55,7 @@ def warmth(tile: Tile) -> Floats:
 
 def saturation(tile: Tile) -> Floats:
     """(max - min) / max of red, green and blue, in [0, 1]."""
-    return tile.once("saturation", lambda: _plane(_saturations(*_visible(tile)), tile[Role.RED]))
+    return tile.once("saturation", lambda: _plane(_saturations(*visible(tile)), tile[Role.RED]))
 
 
 def box_sum(plane: NDArray[np.integer], radius: int) -> Wide:
@@ -102,17 +102,19 @@ def _bytes(mask: Mask) -> NDArray[np.uint8]:
     return np.ascontiguousarray(mask).view(np.uint8)
 
 
-def _visible(tile: Tile) -> tuple[Ints, Ints, Ints]:
-    red, green, blue = (_row(tile[role]) for role in VISIBLE)
+def visible(tile: Tile) -> tuple[Ints, Ints, Ints]:
+    """Red, green and blue, each as one row of pixels."""
+    red, green, blue = (row(tile[role]) for role in VISIBLE)
     return red, green, blue
 
 
-def _row(plane: NDArray[N]) -> NDArray[N]:
+def row(plane: NDArray[N]) -> NDArray[N]:
+    """A plane as one row of pixels."""
     return np.ascontiguousarray(plane).reshape(-1)
 
 
-def _plane(row: NDArray[N], like: NDArray[Any]) -> NDArray[N]:
-    return row.reshape(like.shape)
+def _plane(pixels: NDArray[N], like: NDArray[Any]) -> NDArray[N]:
+    return pixels.reshape(like.shape)
 
 
 @compiled

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 
 from sensing.bands import Role
 from sensing.georeference import ground_resolution_m
-from sensing.grid import Grid
+from sensing.grid import BLOCK, Grid
 from sensing.kernels import scale
 from sensing.mask import Mask
 
@@ -32,6 +32,8 @@ UNIT = 10_000
 _FINEST_M = 0.4
 _THUMB_PX = 512
 _SAMPLE_PX = 250_000
+# So many columns of a row of blocks are read at a time.
+_STRIPE_PX = 8192
 # Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
 # 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
 _INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
@@ -109,19 +111,40 @@ class Picture:
         """
         step = max(1, math.isqrt(self.grid.width * self.grid.height // _SAMPLE_PX))
         first, end = span or (0, self.grid.height)
-        mine, others, marks = _Rows(), _Rows(), [np.zeros(0, np.uint8)]
-        for row in range(step // 2, self.grid.height, step):
-            if not first <= row < end:
-                continue
-            window = Window(0, row, self.grid.width, 1)
-            line, twin = self.tile(window), other.tile(window) if other else None
-            kept = (line.valid & twin.valid if twin else line.valid)[0, ::step]
-            mine.add(line, kept, step)
-            if twin:
-                others.add(twin, kept, step)
-            found = numbers.read(1, window=window)[0, ::step] if numbers else np.zeros(kept.size, np.uint8)
-            marks.append(found[kept])
+        mine, others, marks = _Gathered(), _Gathered(), [np.zeros(0, np.uint8)]
+        for window, at in _stripes(self.grid, step, (first, end)):
+            here, kept = self._picked(window, at)
+            there, shown = other._picked(window, at) if other else ({}, kept)
+            mine.add(here, kept & shown)
+            others.add(there, kept & shown)
+            found = numbers.read(1, window=window)[at] if numbers else np.zeros(kept.shape, np.uint8)
+            marks.append(found[kept & shown])
         return Sample(mine.tile(), others.tile() if other else None, np.concatenate(marks))
+
+    def _picked(self, window: Window, at: tuple[slice, slice]) -> tuple[dict[Role, Ints], Mask]:
+        """Some pixels of a window inside the scene: as `tile`, but only those are made numbers of."""
+        known = [(index, role) for index, role in enumerate(self.roles, start=1) if role is not Role.OTHER]
+        valid = (self.dataset.dataset_mask(window=window) > 0)[at]
+        raw = self.dataset.read([index for index, _ in known], window=window) if known else ()
+        bands: dict[Role, Ints] = {role: np.zeros(valid.shape, dtype=np.int32) for _, role in known}
+        for plane, values in zip(bands.values(), raw, strict=True):
+            scale(np.ascontiguousarray(values[at]), UNIT / self.full_scale, 10 * UNIT, plane)
+        return bands, valid
+
+
+def _stripes(grid: Grid, step: int, span: tuple[int, int]) -> Iterator[tuple[Window, tuple[slice, slice]]]:
+    """Windows of a row of blocks, and which rows and columns of each are looked at: the same ones for any span.
+
+    A row of blocks is read at once, because each of its blocks is decoded as a whole for any of its rows.
+    """
+    wide = step * max(_STRIPE_PX // step, 1)
+    first, end = span
+    for top in range(first - first % BLOCK, end, BLOCK):
+        rows = range(max(top, first), min(top + BLOCK, end))
+        offset = (step // 2 - rows.start) % step
+        for left in range(0, grid.width, wide) if offset < len(rows) else ():
+            window = Window(left, rows.start, min(wide, grid.width - left), len(rows))
+            yield window, (slice(offset, None, step), slice(None, None, step))
 
 
 class Sample(NamedTuple):
@@ -132,15 +155,15 @@ class Sample(NamedTuple):
     numbers: NDArray[np.uint8]
 
 
-class _Rows:
-    """Pixels gathered row by row."""
+class _Gathered:
+    """Pixels gathered window by window."""
 
     def __init__(self) -> None:
         self._parts: dict[Role, list[Ints]] = {}
 
-    def add(self, line: Tile, kept: Mask, step: int) -> None:
-        for role, plane in line.bands.items():
-            self._parts.setdefault(role, []).append(plane[0, ::step][kept])
+    def add(self, bands: Mapping[Role, Ints], kept: Mask) -> None:
+        for role, plane in bands.items():
+            self._parts.setdefault(role, []).append(plane[kept])
 
     def tile(self) -> Tile:
         bands = {role: np.concatenate(parts) for role, parts in self._parts.items()}

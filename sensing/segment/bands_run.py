@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,12 @@ from rasterio.windows import Window
 from sensing.coverage import Cover, Tally, cover, tally
 from sensing.grid import BLOCK, Grid
 from sensing.originals import flush_directory
-from sensing.segment.components import Border, Large, Sweeper
+from sensing.segment.closer import CONFIDENCE, COVERAGE, LABELS, PLANES, Drawn, Marks, large, look_closer
+from sensing.segment.components import Border, Sweeper, parts_of
 from sensing.segment.detectors import Detector, choose
 from sensing.segment.manifest import file_sha256
 from sensing.segment.painting import profile
 from sensing.segment.scenery import CACHE_BYTES, Scene, opened
-
-# The planes of a band's file. Bit n of a label says that a pixel may show the n-th kind that is looked for, the same
-# bit of its confidence that it surely does.
-LABELS, CONFIDENCE, COVERAGE = 1, 2, 3
-PLANES = 3
 
 
 def run_band(job: dict[str, Any]) -> dict[str, Any]:
@@ -36,39 +33,59 @@ def run_band(job: dict[str, Any]) -> dict[str, Any]:
         target = Path(job["output"])
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         _look(part, scene, detectors, job)
-        counted, borders = _read_over(part, scene, detectors, job)
-        with parts_path(part).open("wb") as file:
-            np.save(file, np.concatenate([np.zeros(0, np.int64), *(border.dump() for border in borders)]))
-        for written, name in ((parts_path(part), parts_path(target)), (part, target)):
+        counted, swept = _read_over(part, scene, detectors, job)
+        _keep_borders(part, swept)
+        _keep_finds(part, _within(part, scene, detectors, (job, swept)))
+        for written, name in zip(_files(part), _files(target), strict=True):
             _settle(written, name)
     return {"number": job["number"], "sha256": band_sha256(target), "counters": counted.dump()}
 
 
-def parts_path(band: Path) -> Path:
-    """Where the connected parts of a band lie, beside its planes."""
-    return band.with_suffix(".npy")
+def _files(band: Path) -> tuple[Path, Path, Path]:
+    """What belongs to a band: parts that touch its borders, what was found between them, and its planes."""
+    return band.with_suffix(".npy"), band.with_suffix(".json"), band
 
 
 def band_sha256(band: Path) -> str | None:
-    """SHA-256 over the hashes of both files of a band; None where one is missing."""
-    files = (band, parts_path(band))
-    if not all(file.is_file() for file in files):
+    """SHA-256 over the hashes of the files of a band; None where one is missing."""
+    if not all(file.is_file() for file in _files(band)):
         return None
-    return hashlib.sha256("".join(map(file_sha256, files)).encode()).hexdigest()
+    return hashlib.sha256("".join(map(file_sha256, _files(band))).encode()).hexdigest()
 
 
 def borders(band: Path) -> Iterator[Border]:
-    """The connected parts of a band, for one detector after the other."""
-    flat = np.load(parts_path(band), allow_pickle=False)
+    """What a band leaves to its neighbours, for one detector after the other."""
+    flat = np.load(_files(band)[0], allow_pickle=False)
     while flat.size:
         border, flat = Border.load(flat)
         yield border
 
 
-def large(detector: Detector, gsd_m: float) -> Large:
-    """How large an area must be that a detector looks at."""
-    pixel_m2 = gsd_m**2
-    return Large(detector.numbers["min_m2"] / pixel_m2, max(detector.numbers["min_sure_m2"] / pixel_m2, 1))
+def _keep_borders(band: Path, swept: Sequence[Border]) -> None:
+    left = [border._replace(ended=border.ended[:0]).dump() for border in swept]
+    with _files(band)[0].open("wb") as file:
+        np.save(file, np.concatenate([np.zeros(0, np.int64), *left]))
+
+
+def drawn_within(band: Path) -> list[Drawn]:
+    """What was found within a band."""
+    return [Drawn.load(plain) for plain in json.loads(_files(band)[1].read_text(encoding="utf-8"))]
+
+
+def _keep_finds(band: Path, found: Sequence[Drawn]) -> None:
+    _files(band)[1].write_text(json.dumps([one.dump() for one in found]), encoding="utf-8")
+
+
+def _within(
+    band: Path, scene: Scene, detectors: list[Detector], work: tuple[dict[str, Any], Sequence[Border]]
+) -> list[Drawn]:
+    """What the parts that touch no border of the band turn out to be; the pixels around them are still at hand."""
+    job, swept = work
+    asked = [(number, part) for number, border in enumerate(swept) for part in parts_of(border.ended)]
+    asked.sort(key=lambda one: one[1].seed)
+    here = job["top"] // job["band_px"]
+    with Marks([*[None] * here, band], job["band_px"]) as marks:
+        return look_closer(asked, marks, scene, detectors)
 
 
 def _look(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> None:

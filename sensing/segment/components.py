@@ -57,6 +57,11 @@ class Border(NamedTuple):
         return cls(*found), flat[at:]
 
 
+def parts_of(table: Ints) -> list[Part]:
+    """The rows of a table of parts."""
+    return [Part(a, b, c, d, n, sure, (y, x)) for a, b, c, d, n, sure, y, x in table.tolist()]
+
+
 @dataclass(frozen=True)
 class Large:
     """How large a part must be: its pixels, and how many of them are sure."""
@@ -117,7 +122,7 @@ class Stitcher:
         self.skip()
         table = np.concatenate(self._ended)
         order = np.lexsort((table[:, _SEED_COLUMN], table[:, _SEED_ROW]))
-        return [Part(a, b, c, d, n, sure, (y, x)) for a, b, c, d, n, sure, y, x in table[order].tolist()]
+        return parts_of(table[order])
 
 
 @compiled

@@ -6,45 +6,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import rasterio
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geo.measure import area_m2
 from sensing.coverage import Cover, Tally, tally
 from sensing.grid import BLOCK, WGS84, Grid, moved
-from sensing.segment.areas import close_up, surroundings
-from sensing.segment.bands_run import COVERAGE, LABELS, borders, large
+from sensing.segment.bands_run import borders, drawn_within
+from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer
 from sensing.segment.components import Part, Stitcher
 from sensing.segment.detectors import BUILDING, EXCAVATION, VEGETATION_LOSS, Detector, choose
-from sensing.segment.examine import outline, to_ground
 from sensing.segment.executors import Hands, all_done
-from sensing.segment.looks import Closer, Find
 from sensing.segment.manifest import Manifest, Outcome
 from sensing.segment.model import Candidate
 from sensing.segment.painting import profile
 from sensing.segment.scenery import CACHE_BYTES, Scene, opened
-from sensing.words import Sentence
 
-_SIMPLIFY_PX = 0.8
 # Enough parts that opening everything does not count, few enough that all hands have some.
 _PARTS_PER_JOB = 24
 # A find that lies mostly inside another one of a stronger kind is a part of it.
 _PART = 0.5
-# Cleaning an outline may take this share of the smallest area.
-_SHRINKS = 0.5
 
 
 @dataclass(frozen=True)
 class Joined:
-    """The coverage of the whole scene, what it adds up to, and the large enough parts that each detector saw."""
+    """The coverage of the whole scene, what it adds up to, and the large enough parts across borders of bands."""
 
     coverage: Path
     tally: Tally
@@ -85,112 +77,35 @@ def _covered(band: Path | None, grid: Grid, height: int) -> Iterator[tuple[int, 
             yield row, planes.read(COVERAGE, window=window) if planes else np.full(shape, Cover.FAILED, np.uint8)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A find with its outline on the scene's grid."""
-
-    kind: str
-    score: float
-    measures: Mapping[str, float]
-    words: tuple[Sentence, ...]
-    rim: shapely.Polygon
-
-    def dump(self) -> dict[str, Any]:
-        """As plain JSON; floats keep every digit."""
-        rings = [shapely.get_coordinates(ring).tolist() for ring in (self.rim.exterior, *self.rim.interiors)]
-        words = [sentence.dump() for sentence in self.words]
-        return {"kind": self.kind, "score": self.score, "measures": dict(self.measures), "words": words, "rim": rings}
-
-    @classmethod
-    def load(cls, plain: Mapping[str, Any]) -> Self:
-        """From what `dump` gave."""
-        words = tuple(Sentence(one["key"], one["params"]) for one in plain["words"])
-        rim = shapely.Polygon(plain["rim"][0], plain["rim"][1:])
-        return cls(plain["kind"], plain["score"], plain["measures"], words, rim)
-
-
 def finds(joined: Joined, manifest: Manifest, outcomes: Mapping[int, Outcome], hands: Hands) -> list[Drawn]:
-    """What the connected areas of the joined bands turn out to be, in the order of detectors and first pixels."""
+    """What the connected areas turned out to be, in the order of detectors and first pixels.
+
+    What lies within a band was looked at there; what goes across borders is looked at now.
+    """
+    done = [manifest.path(n) if outcomes[n].sha256 else None for n in range(len(manifest))]
     asked = [(number, part) for number, parts in enumerate(joined.parts) for part in parts]
-    bands = [manifest.path(n).name if outcomes[n].sha256 else None for n in range(len(manifest))]
+    shared = {"bands": [str(path) if path else None for path in done], "band_px": manifest.band_px}
     jobs = [
-        {**manifest.shared, "order": first, "parts": asked[first : first + _PARTS_PER_JOB], "bands": bands}
-        | {"folder": str(manifest.folder), "band_px": manifest.band_px}
+        {**manifest.shared, **shared, "parts": asked[first : first + _PARTS_PER_JOB]}
         for first in range(0, len(asked), _PARTS_PER_JOB)
     ]
-    answers = {job["order"]: answer["finds"] for job, answer in all_done(hands, examine_parts, jobs)}
-    return _without_parts([Drawn.load(plain) for order in sorted(answers) for plain in answers[order]])
+    found = [Drawn.load(plain) for _, answer in all_done(hands, examine_parts, jobs) for plain in answer["finds"]]
+    for path in done:
+        found += drawn_within(path) if path else []
+    return _without_parts(sorted(found, key=lambda one: one.order))
 
 
 def examine_parts(job: dict[str, Any]) -> dict[str, Any]:
     """Look closer at some parts of a scene; plain JSON in, plain JSON out, one entry for each find."""
-    found = []
+    paths = [Path(path) if path else None for path in job["bands"]]
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
         opened(job["setting"]) as scene,
-        Marks(job, scene.after.grid) as marks,
+        Marks(paths, job["band_px"]) as marks,
     ):
         detectors, _ = choose(scene.facts, job["parameters"])
-        # Outlines are in units of the grid, which may be degrees.
-        cell = abs(scene.after.grid.transform.determinant)
-        for number, part in job["parts"]:
-            detector = detectors[number]
-            drawn = _looked_closer(Part(*part), 1 << number, marks, scene, detector)
-            smallest = large(detector, scene.after.gsd_m).fewest_px * _SHRINKS * cell
-            if drawn is not None and drawn.rim.area >= smallest:
-                found.append(drawn.dump())
-    return {"finds": found}
-
-
-class Marks:
-    """The labels of all bands as one plane; zeros where a band failed."""
-
-    def __init__(self, job: Mapping[str, Any], grid: Grid) -> None:
-        self.height, self.width = grid.height, grid.width
-        self._folder, self._names, self._band_px = Path(job["folder"]), job["bands"], job["band_px"]
-        self._open: dict[int, DatasetReader] = {}
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        self._stack.close()
-
-    def read(self, window: Window) -> NDArray[np.uint8]:
-        """One window."""
-        top, bottom = int(window.row_off), int(window.row_off + window.height)
-        out = np.zeros((bottom - top, int(window.width)), np.uint8)
-        for number in range(top // self._band_px, (bottom - 1) // self._band_px + 1):
-            band = self._band(number)
-            if band is not None:
-                first = number * self._band_px
-                rows = slice(max(top, first), min(bottom, first + band.height))
-                inner = Window(window.col_off, rows.start - first, window.width, rows.stop - rows.start)
-                out[rows.start - top : rows.stop - top] = band.read(LABELS, window=inner)
-        return out
-
-    def _band(self, number: int) -> DatasetReader | None:
-        name = self._names[number]
-        if name is not None and number not in self._open:
-            opened_band = rasterio.open(self._folder / name, driver="GTiff", sharing=False)
-            self._open[number] = self._stack.enter_context(opened_band)
-        return self._open.get(number)
-
-
-def _looked_closer(part: Part, bit: int, marks: Marks, scene: Scene, detector: Detector) -> Drawn | None:
-    window = surroundings(part, (marks.height, marks.width))
-    if window is None:
-        return None
-    area = close_up(part, marks.read(window) & np.uint8(bit), window)
-    find = detector.examine(Closer(scene.view(area.window, 0), area), detector.numbers)
-    return _drawn(find, area.window, scene) if find else None
-
-
-def _drawn(find: Find, window: Window, scene: Scene) -> Drawn | None:
-    rim = outline(find.mask, _SIMPLIFY_PX)
-    place = scene.after.grid.transform @ Affine.translation(window.col_off, window.row_off)
-    return Drawn(find.kind, find.score, find.measures, find.words, to_ground(rim, place)) if rim else None
+        asked = [(number, Part(*part)) for number, part in job["parts"]]
+        return {"finds": [one.dump() for one in look_closer(asked, marks, scene, detectors)]}
 
 
 def _without_parts(found: list[Drawn]) -> list[Drawn]:

@@ -93,6 +93,7 @@ class Manifest:
             "number": number,
             "top": top,
             "height": height,
+            "band_px": self.band_px,
             "output": str(self.path(number)),
         }
 

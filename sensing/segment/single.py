@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-from sensing.features import Floats, brightness, excess_green, inside, majority, near, saturation, warmth
+import numpy as np
+from numpy.typing import NDArray
+
+from sensing import kernels
+from sensing.features import Floats, excess_green, inside, majority, near, visible
+from sensing.kernels import Ints, compiled
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.looks import WATER, Numbers, Planes, View
@@ -34,17 +39,53 @@ def built(view: View, numbers: Numbers) -> Planes:
 
 def burnt(view: View, numbers: Numbers) -> Planes:
     """Dark ground without colour, neither blue as open shade nor green as shade on plants: char."""
-    light, plain, warm = brightness(view.after), saturation(view.after), warmth(view.after)
-    low, high = numbers["warmth"]
-    colour = (warm > low) & (warm < high) & (excess_green(view.after) < numbers["green"])
-    land = ~view.within(WATER) & view.valid & colour
-    member = land & (light < numbers["light"] * view.survey.light) & (plain < numbers["neutral"])
-    sure = member & (light < numbers["sure_light"] * view.survey.light) & (plain < numbers["sure_neutral"])
-    return Planes(member, sure)
+    light, (low, high) = view.survey.light, numbers["warmth"]
+    cut = Char(
+        light=numbers["light"] * light,
+        sure_light=numbers["sure_light"] * light,
+        neutral=numbers["neutral"],
+        sure_neutral=numbers["sure_neutral"],
+        green=numbers["green"],
+        coolest=low,
+        warmest=high,
+    )
+    red, green, blue = visible(view.after)
+    told = _charred(red, green, blue, cut).reshape(view.valid.shape)
+    land = ~view.within(WATER) & view.valid
+    return Planes(land & (told > 0), land & (told > 1))
+
+
+class Char(NamedTuple):
+    """What parts char from what is dark otherwise."""
+
+    light: float
+    sure_light: float
+    neutral: float
+    sure_neutral: float
+    green: float
+    coolest: float
+    warmest: float
+
+
+@compiled
+def _charred(red: Ints, green: Ints, blue: Ints, cut: Char) -> NDArray[np.uint8]:
+    """0 for what is no char, 1 for what may be, 2 for what surely is."""
+    out = np.zeros(red.size, np.uint8)
+    for i in range(red.size):
+        r, g, b = red[i], green[i], blue[i]
+        light = (r + g + b) // 3
+        if not light < cut.light:
+            continue
+        plain, warm = kernels.saturation(r, g, b), kernels.contrast(r, b)
+        if plain < cut.neutral and cut.coolest < warm < cut.warmest and kernels.excess_green(r, g, b) < cut.green:
+            out[i] = 2 if light < cut.sure_light and plain < cut.sure_neutral else 1
+    return out
 
 
 def water_colour(view: View) -> Floats:
     """How far each water pixel's colour is from that of its body of water, in deviations."""
+    if not view.within(WATER).any():
+        return np.zeros(view.valid.shape)
     return surfaces.away_from_water(view, {role: plane.astype(np.float64) for role, plane in view.after.bands.items()})
 
 

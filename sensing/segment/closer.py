@@ -1,0 +1,133 @@
+"""Touches the disk: areas that were marked in bands, looked at closely, and drawn where they are something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from sensing.segment.areas import close_up, surroundings
+from sensing.segment.components import Large, Part
+from sensing.segment.detectors import Detector
+from sensing.segment.examine import outline, to_ground
+from sensing.segment.looks import Closer
+from sensing.segment.scenery import Scene
+from sensing.words import Sentence
+
+# The planes of a band's file. Bit n of a label says that a pixel may show the n-th kind that is looked for, the same
+# bit of its confidence that it surely does.
+LABELS, CONFIDENCE, COVERAGE = 1, 2, 3
+PLANES = 3
+_SIMPLIFY_PX = 0.8
+# Cleaning an outline may take this share of the smallest area.
+_SHRINKS = 0.5
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A find with its outline on the scene's grid; `order` is its detector and its first pixel, which no other has."""
+
+    order: tuple[int, int, int]
+    kind: str
+    score: float
+    measures: Mapping[str, float]
+    words: tuple[Sentence, ...]
+    rim: shapely.Polygon
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; floats keep every digit."""
+        rings = [shapely.get_coordinates(ring).tolist() for ring in (self.rim.exterior, *self.rim.interiors)]
+        words = [sentence.dump() for sentence in self.words]
+        return {
+            "order": list(self.order),
+            "kind": self.kind,
+            "score": self.score,
+            "measures": dict(self.measures),
+            "words": words,
+            "rim": rings,
+        }
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        words = tuple(Sentence(one["key"], one["params"]) for one in plain["words"])
+        rim = shapely.Polygon(plain["rim"][0], plain["rim"][1:])
+        return cls(tuple(plain["order"]), plain["kind"], plain["score"], plain["measures"], words, rim)
+
+
+class Marks:
+    """The labels of all bands as one plane; zeros where a band failed."""
+
+    def __init__(self, paths: Sequence[Path | None], band_px: int) -> None:
+        """`paths` are the files of the bands from the top; None for one that failed, or is not asked for."""
+        self._paths, self._band_px = paths, band_px
+        self._open: dict[int, DatasetReader] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stack.close()
+
+    def read(self, window: Window) -> NDArray[np.uint8]:
+        """One window."""
+        top, bottom = int(window.row_off), int(window.row_off + window.height)
+        out = np.zeros((bottom - top, int(window.width)), np.uint8)
+        for number in range(top // self._band_px, (bottom - 1) // self._band_px + 1):
+            band = self._band(number)
+            if band is not None:
+                first = number * self._band_px
+                rows = slice(max(top, first), min(bottom, first + band.height))
+                inner = Window(window.col_off, rows.start - first, window.width, rows.stop - rows.start)
+                out[rows.start - top : rows.stop - top] = band.read(LABELS, window=inner)
+        return out
+
+    def _band(self, number: int) -> DatasetReader | None:
+        path = self._paths[number] if number < len(self._paths) else None
+        if path is not None and number not in self._open:
+            self._open[number] = self._stack.enter_context(rasterio.open(path, driver="GTiff", sharing=False))
+        return self._open.get(number)
+
+
+def large(detector: Detector, gsd_m: float) -> Large:
+    """How large an area must be that a detector looks at."""
+    pixel_m2 = gsd_m**2
+    return Large(detector.numbers["min_m2"] / pixel_m2, max(detector.numbers["min_sure_m2"] / pixel_m2, 1))
+
+
+def look_closer(
+    asked: Sequence[tuple[int, Part]], marks: Marks, scene: Scene, detectors: Sequence[Detector]
+) -> list[Drawn]:
+    """What parts, each with the number of its detector, turn out to be."""
+    found = (_looked_closer(part, number, (marks, scene), detectors[number]) for number, part in asked)
+    return [one for one in found if one is not None]
+
+
+def _looked_closer(part: Part, number: int, where: tuple[Marks, Scene], detector: Detector) -> Drawn | None:
+    marks, scene = where
+    grid = scene.after.grid
+    window = surroundings(part, (grid.height, grid.width))
+    if window is None:
+        return None
+    area = close_up(part, marks.read(window) & np.uint8(1 << number), window)
+    find = detector.examine(Closer(scene.view(window, 0), area), detector.numbers)
+    rim = outline(find.mask, _SIMPLIFY_PX) if find else None
+    if find is None or rim is None:
+        return None
+    ground = to_ground(rim, grid.transform @ Affine.translation(window.col_off, window.row_off))
+    # Outlines are in units of the grid, which may be degrees.
+    smallest = large(detector, scene.after.gsd_m).fewest_px * _SHRINKS * abs(grid.transform.determinant)
+    if ground.area < smallest:
+        return None
+    return Drawn((number, *part.seed), find.kind, find.score, find.measures, find.words, ground)
