@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from schemas.tables import (
     SegmentationRun,
 )
 from sensing import rows
+from sensing.copies import current_copy, in_force, refuse_overdue
 from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
 from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
@@ -104,10 +105,11 @@ def ingest_scene(
             against = tuple(_unlawful(work, placed, flight)) if flight else ()
             if against and known is None:
                 return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
-            zones = _zones(work, placed)
+            earlier = _newest_copy(work, known) if known else None
+            zones = _zones(work, placed, earlier.zone_ids if earlier else ())
             if drawn is not None and drawn[0] == zone_version(zones):
                 scene = known or _new_scene(work, placed, flight)
-                copy = _masked(work, shelf, (placed, scene), zones, drawn[1:])
+                copy = _masked(work, shelf, (placed, scene, earlier), zones, drawn[1:])
                 return Ingested(scene, copy, known=False, left_out=left_out)
             # Everything is asked again afterwards: a zone may have come, or another may have been faster.
             _let_go(work)
@@ -152,8 +154,7 @@ def _bands_corrected(work: Work, scene: Scene, placed: Placed, told: Told) -> bo
 
 
 def _newest_copy(work: Work, scene: Scene) -> Derivative | None:
-    newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
-    return work.session.scalars(newest.limit(1)).one_or_none()
+    return current_copy(work.session, scene.id)
 
 
 def _known(work: Work, scene: Scene) -> Ingested:
@@ -171,12 +172,12 @@ def _keep_originals(shelf: Shelf, placed: Placed) -> None:
 def _masked(
     work: Work,
     shelf: Shelf,
-    about: tuple[Placed, Scene],
+    about: tuple[Placed, Scene, Derivative | None],
     zones: Sequence[Zone],
     drawn: tuple[Written, int],
 ) -> Derivative:
-    """The rows of a masked copy that was drawn with these zones, and its file."""
-    placed, scene = about
+    """The rows of a masked copy that was drawn with these zones, and its file; `about` ends with the copy before it."""
+    placed, scene, earlier = about
     copy, surviving = drawn
     if surviving:
         raise conflict("GD-43", "scene.masking", measured=surviving)
@@ -185,6 +186,7 @@ def _masked(
     # Files first, rows after: what is interrupted in between leaves a file that nobody refers to.
     _keep_originals(shelf, placed)
     derivative = rows.derivative(placed, scene, zones, (copy, surviving, shelf.derivatives.put(copy.path)))
+    derivative.supersedes_id = earlier.id if earlier else None
     work.session.add(scene)
     work.session.flush()
     work.session.add(derivative)
@@ -201,24 +203,20 @@ def _masked(
     return derivative
 
 
-def _zones(work: Work, placed: Placed) -> list[Zone]:
-    """The privacy zones that may reach into the image and were in force at capture, or are in force now.
+def _zones(work: Work, placed: Placed, held: Sequence[str] = ()) -> list[Zone]:
+    """The privacy zones that may reach into the image and were in force at capture, or are in force now; and `held`.
 
     Now as well, because whoever is protected today may not be shown today, whatever time an image claims; and all
-    of them, past and future, where its time is unknown.
+    of them, past and future, where its time is unknown. Held are those of an earlier copy: what was hidden stays so.
     """
     near = within_reach(placed.shown, MOST_BUFFER_M + placed.position_error_m)
-    query = select(PrivacyZone).where(func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID)))
+    reached: ColumnElement[bool] = func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID))
     if placed.captured_at is not None:
         times = ((placed.captured_at, placed.captured_until or placed.captured_at), (work.now, work.now))
-        query = query.where(or_(*(_in_force(start, end) for start, end in times)))
+        reached = and_(reached, or_(*(in_force(start, end) for start, end in times)))
+    query = select(PrivacyZone).where(or_(reached, PrivacyZone.public_id.in_(held)))
     found = work.session.scalars(query.order_by(PrivacyZone.public_id))
     return [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in found]
-
-
-def _in_force(start: datetime, end: datetime) -> ColumnElement[bool]:
-    """Whether a zone is in force at any moment of a period."""
-    return and_(PrivacyZone.valid_from <= end, or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > start))
 
 
 def _unlawful(work: Work, placed: Placed, flight: Flight) -> Iterable[Refusal]:
@@ -282,7 +280,11 @@ class Analysis:
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
-    """Write down one pass of an engine, found something or not: `nothing found` differs from `not looked at`."""
+    """Write down one pass of an engine, found something or not: `nothing found` differs from `not looked at`.
+
+    Raises RuleViolation GD-43 where a privacy zone came while the engine worked.
+    """
+    refuse_overdue(work.session, [copy for copy in (analysis.derivative, analysis.before) if copy], work.now)
     run = rows.run(analysis)
     work.session.add(run)
     work.session.flush()

@@ -16,7 +16,10 @@ _ARRIVING = "arriving-"
 
 
 class ContentStore:
-    """Files by SHA-256. A file appears whole or not at all, is never changed and never removed."""
+    """Files by SHA-256. A file appears whole or not at all and is never changed.
+
+    Only what shows a place that has become private since is ever removed; an original never is.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -58,6 +61,15 @@ class ContentStore:
         if not found.is_file():
             raise invalid("GD-20.2", "original.missing", measured=sha256[:12])
         return found
+
+    def remove(self, sha256: str) -> bool:
+        """Take a file out for good; whether it was there."""
+        gone = self.path(sha256)
+        if not gone.is_file():
+            return False
+        gone.unlink()
+        flush_directory(gone.parent)
+        return True
 
     def verify(self, sha256: str) -> bool:
         """Whether a stored file still is what its name says."""

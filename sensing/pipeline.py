@@ -23,6 +23,7 @@ from schemas.tables import Derivative, PrivacyZone, Scene
 from sensing.bands import Role
 from sensing.commands import Analysis
 from sensing.context import Context
+from sensing.copies import is_current, refuse_overdue
 from sensing.intake import Shelf
 from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
@@ -55,15 +56,18 @@ class Source:
         return tuple(Role(name) for name in self.derivative.band_roles)
 
 
-def source_of(session: Session, scene_id: str) -> Source:
-    """The newest masked copy of a scene. Raises RuleViolation GD-36.1 for a quarantined scene."""
+def source_of(session: Session, scene_id: str, at: datetime | None = None) -> Source:
+    """The masked copy of a scene; by the database's clock unless an instant is told.
+
+    Raises RuleViolation GD-36.1 for a quarantined scene, GD-43 while the copy shows what a privacy zone hides.
+    """
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
         raise not_found("scene.unknown", measured=scene_id)
     if scene.quarantine:
         raise conflict("GD-36.1", "detection.quarantined", measured=", ".join(scene.quarantine))
-    newest = select(Derivative).where(Derivative.scene_id == scene.id).order_by(Derivative.recorded_at.desc())
-    derivative = session.scalars(newest.limit(1)).one()
+    derivative = session.scalars(select(Derivative).where(Derivative.scene_id == scene.id, is_current())).one()
+    refuse_overdue(session, [derivative], at)
     # A zone never changes its shape: another shape is another zone.
     burnt = select(PrivacyZone).where(PrivacyZone.public_id.in_(derivative.zone_ids)).order_by(PrivacyZone.public_id)
     zones = [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in session.scalars(burnt)]
@@ -101,7 +105,8 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
     key = _key(bench, context, (after, before), on)
-    with workplace(bench.shelf.root, key) as folder, ExitStack() as stack:
+    copies = [one.derivative.sha256 for one in (after, before) if one]
+    with workplace(bench.shelf.root, key, copies) as folder, ExitStack() as stack:
         later = stack.enter_context(_picture(bench.shelf, after))
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
         job = Job(later, earlier, context, on, folder, key, after.zones, hands=bench.hands, memory=bench.memory)
@@ -134,7 +139,8 @@ def _key(bench: Bench, context: Context, sources: tuple[Source, Source | None], 
     ]
     engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256]
     layers: list[Any] = [[place.layer, place.public_id, shapely.to_wkt(place.geom, 9)] for place in context.places]
-    plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": layers, "on": on.isoformat()}
+    plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": layers}
+    plain |= {"on": on.isoformat()}
     return hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
 
 

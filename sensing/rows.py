@@ -62,6 +62,7 @@ def derivative(
         sha256=sha256,
         zone_hash=zone_version(zones),
         zone_ids=[zone.public_id for zone in zones],
+        zone_versions={zone.public_id: zone.version for zone in zones},
         masked_pixels=copy.private,
         surviving_pixels=surviving,
         width=placed.grid.width,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sensing.grid import BLOCK
 from sensing.originals import ContentStore
 from sensing.scratch import sweep
 
-_LOCK = "lock"
+_LOCK, _SOURCES = "lock", "sources"
 # Whoever means to go on with a run does so within a month; a file of a band is younger than its run.
 _KEPT_S = 30 * 86_400.0
 
@@ -26,8 +26,10 @@ def rasters(root: Path) -> ContentStore:
 
 
 @contextmanager
-def workplace(root: Path, key: str) -> Iterator[Path]:
+def workplace(root: Path, key: str, sources: Collection[str] = ()) -> Iterator[Path]:
     """The directory (mode 0700) of the run with a key, with whatever an earlier attempt left in it.
+
+    `sources` are the hashes of the masked copies that it works on.
 
     Raises RuleViolation `segment.busy` while another process works there.
     """
@@ -40,6 +42,7 @@ def workplace(root: Path, key: str) -> Iterator[Path]:
         except BlockingIOError as taken:
             raise conflict("segment.busy", "segment.busy") from taken
         folder.touch()
+        (folder / _SOURCES).write_text("\n".join(sources), encoding="ascii")
         sweep(folder.parent, "", folder, stale_s=_KEPT_S)
         yield folder
 
@@ -49,8 +52,27 @@ def clear(root: Path, key: str) -> None:
     shutil.rmtree(_folder(root, key), ignore_errors=True)
 
 
+def clear_made_from(root: Path, sources: Collection[str]) -> int:
+    """Remove what unfinished runs made from masked copies that are no more; how many went. Nobody is disturbed."""
+    gone = 0
+    for folder in _running(root).glob("*"):
+        try:
+            with (folder / _LOCK).open("r") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if set((folder / _SOURCES).read_text(encoding="ascii").split()) & set(sources):
+                    shutil.rmtree(folder)
+                    gone += 1
+        except (BlockingIOError, FileNotFoundError):
+            continue
+    return gone
+
+
+def _running(root: Path) -> Path:
+    return root / "running"
+
+
 def _folder(root: Path, key: str) -> Path:
-    return root / "running" / key[:32]
+    return _running(root) / key[:32]
 
 
 def cog(source: Path, target: Path) -> Path:

@@ -22,6 +22,8 @@ from sensing.commands import Ingested, ingest_scene, propose, record_run, same_f
 from sensing.intake import Shelf, Told
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
+from sensing.remask import House, Overdue, Remasked, find_overdue
+from sensing.remask import remask as mask_again
 from sensing.runs import clear
 from sensing.segment.engines import engine
 from sensing.segment.executors import Hands, Serial
@@ -86,7 +88,7 @@ class Segmented:
 def is_large(services: Services, scene: str) -> bool:
     """Whether a scene is worth more than one pair of hands: starting them costs as much as a few bands."""
     with services.session() as session:
-        copy = source_of(session, scene).derivative
+        copy = source_of(session, scene, services.clock.now()).derivative
     return copy.width * copy.height > _LARGE_PX
 
 
@@ -106,8 +108,9 @@ def segment(
     settings = services.settings
     chosen = engine(settings.sam_checkpoint, settings.sam_checkpoint_sha256)
     with services.session() as session:
-        later = source_of(session, scene)
-        earlier = source_of(session, before) if before else None
+        at = services.clock.now()
+        later = source_of(session, scene, at)
+        earlier = source_of(session, before, at) if before else None
         context = surroundings(session, later)
     shelf, memory = shelf_of(services), BandMemory(services.housekeeping, later.derivative.id)
     bench = Bench(shelf, services.rulebook, chosen, services.clock.now(), hands or Serial(), memory)
@@ -134,6 +137,18 @@ def segment(
         except RuleViolation as refused:
             refusals += refused.refusals
     return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals))
+
+
+def overdue(services: Services) -> list[Overdue]:
+    """The masked copies that show what a privacy zone of a later day hides; nobody may look at them."""
+    with services.session() as session:
+        return find_overdue(session, services.clock.now())
+
+
+def remask(services: Services, *, actor: Actor = SYSTEM, progress: Progress = lambda _: None) -> Iterator[Remasked]:
+    """Masks anew every copy that is overdue, one after the other, and removes what it was made from."""
+    house = House(shelf_of(services), services.session, lambda: services.work(actor), services.clock.now)
+    return mask_again(house, progress)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry
@@ -41,13 +42,19 @@ class Scene(Identified, Recorded, Base):
 
 
 class Derivative(Identified, Recorded, Base):
-    """A masked copy for analysis and display: zones are burnt in before it exists (GD-43, P14)."""
+    """A masked copy for analysis and display: zones are burnt in before it exists (GD-43, P14).
+
+    `zone_versions` holds the version of every zone that is burnt in, by its public id. A copy that hides more takes
+    the place of another one (`supersedes_id`), whose file is then removed and whose row stays.
+    """
 
     __tablename__ = "derivative"
     scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True)
     sha256: Mapped[str]
     zone_hash: Mapped[str]
     zone_ids: Mapped[list[str]] = mapped_column(default=list)
+    zone_versions: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    supersedes_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.derivative.id"), unique=True)
     masked_pixels: Mapped[int] = mapped_column(BigInteger)
     surviving_pixels: Mapped[int] = mapped_column(BigInteger)  # always 0; a CHECK refuses anything else
     width: Mapped[int]
@@ -62,6 +69,8 @@ class SegmentationRun(Identified, Recorded, Base):
     """One pass of the engine over a derivative, with everything that decides its outcome.
 
     `coverage` is in square kilometres by code; the rasters of coverage and labels lie in the store under their hashes.
+    `coregistration` says how well the earlier date lay on the later one, `clouds` how they were looked for and how many
+    there were, `jurisdictions` how much of whose ground was looked at, by the code of the authority.
     """
 
     __tablename__ = "segmentation_run"
@@ -79,6 +88,9 @@ class SegmentationRun(Identified, Recorded, Base):
     bands: Mapped[int] = mapped_column(default=1)
     bands_failed: Mapped[int] = mapped_column(default=0)
     refused_kinds: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    coregistration: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    clouds: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    jurisdictions: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     runtime_s: Mapped[float]
     # Models that were applied; the database takes approved ones alone.
     pixel_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))

@@ -1,9 +1,13 @@
-"""`skywarden worker`: seals the ledger, and lets publications and privacy zones take effect on their day."""
+"""`skywarden worker`: seals the ledger, and lets publications and privacy zones take effect on their day.
+
+A zone takes effect in stored imagery too: masked copies that show what it hides are masked anew.
+"""
 
 from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -12,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_private, take_effect_where_due
 from schemas.store.sealer import seal_pending
-from web.cli.common import pass_services
+from web import scenes
+from web.cli.common import echo_refusals, lang, pass_services
 from web.wiring import Services
 
 SEAL_EVERY_S = 1.0
@@ -21,27 +26,55 @@ AWAY_S = 5.0
 log = structlog.get_logger(__name__)
 
 
+class _Stopped(Exception):
+    """The worker was told to stop while it masked an image; the next one begins that image again."""
+
+
+class _Rounds:
+    """What the worker does again and again, until it is told to stop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sealed_at = self._due_at = -DUE_EVERY_S
+        self.stopping = False
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal."""
+        self.stopping = True
+
+    def once(self) -> None:
+        """Seal, and do what is due."""
+        self._seal()
+        if time.monotonic() >= self._due_at + DUE_EVERY_S:
+            _do_what_is_due(self._services, self._go_on)
+            self._due_at = time.monotonic()
+
+    def _seal(self) -> None:
+        _seal(self._services)
+        self._sealed_at = time.monotonic()
+
+    def _go_on(self, _share: float) -> None:
+        """Between the windows of a large image: the ledger is sealed on, and a stop is a stop."""
+        if self.stopping:
+            raise _Stopped
+        if time.monotonic() >= self._sealed_at + SEAL_EVERY_S:
+            self._seal()
+
+
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 @pass_services
 def worker(services: Services, once: bool) -> None:
     """Seals the ledger every second; on their day, makes what is published effective and blocks what zones reach."""
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    due_at = 0.0
-    while not stopping:
+    rounds = _Rounds(services)
+    signal.signal(signal.SIGTERM, rounds.stop)
+    signal.signal(signal.SIGINT, rounds.stop)
+    while not rounds.stopping:
         wait_s = SEAL_EVERY_S
         try:
-            _seal(services)
-            if time.monotonic() >= due_at:
-                _do_what_is_due(services)
-                due_at = time.monotonic() + DUE_EVERY_S
+            rounds.once()
+        except _Stopped:
+            return
         except OperationalError as error:
             if once:
                 raise
@@ -59,8 +92,14 @@ def _seal(services: Services) -> None:
         click.echo(f"sealed {sealed} events")
 
 
-def _do_what_is_due(services: Services) -> None:
+def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
     for subject in take_effect_where_due(services.work, services.engine):
         click.echo(f"{subject} took effect")
     for device in block_where_private(services.work):
         click.echo(f"{device} is blocked: a privacy zone reaches it")
+    for done in scenes.remask(services, progress=go_on):
+        if done.refused:
+            click.echo(f"{done.overdue.copy} of {done.overdue.scene} cannot be masked anew:")
+            echo_refusals(done.refused.refusals, lang())
+        else:
+            click.echo(f"{done.overdue.scene} is masked anew as {done.copy}: {', '.join(done.overdue.zones)}")

@@ -10,7 +10,6 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry import Polygon, shape
 
-from schemas.refusals import not_found
 from sensing import preview
 from sensing.bands import Role
 from sensing.intake import Shelf
@@ -60,15 +59,7 @@ def outline(finding: Finding) -> str:
     )
 
 
-def png(data_dir: Path, finding: Finding, name: str) -> bytes:
-    """One side as PNG, from its masked copy; raises RuleViolation 404 when there is no such side."""
-    side = _side(finding, name)
+def png(data_dir: Path, finding: Finding, side: Side) -> bytes:
+    """One side as PNG, from its masked copy."""
     path = Shelf(data_dir).derivatives.get(side.sha256)
     return preview.render(path, tuple(Role(role) for role in side.roles), box(finding), (SIZE_PX, SIZE_PX))
-
-
-def _side(finding: Finding, name: str) -> Side:
-    side = finding.before if name == "before" else finding.after
-    if side is None:
-        raise not_found("picture.unknown", "web.object_unknown", measured=f"{finding.public_id}/{name}")
-    return side

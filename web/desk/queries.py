@@ -28,6 +28,7 @@ from schemas.tables import (
     SegmentationRun,
     SupervisionItem,
 )
+from sensing.copies import current_copy, refuse_overdue
 from sensing.coverage import account
 from sensing.words import in_words
 
@@ -57,6 +58,7 @@ class Side:
     """One of the two images: which masked copy, when it was taken, by what."""
 
     name: str
+    copy_id: uuid.UUID
     sha256: str
     roles: tuple[str, ...]
     taken: datetime | None
@@ -200,6 +202,29 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
 
 
 def _side(db: Session, name: str, derivative_id: uuid.UUID) -> Side:
-    derivative = db.get_one(Derivative, derivative_id)
-    scene = db.get_one(Scene, derivative.scene_id)
-    return Side(name, derivative.sha256, tuple(derivative.band_roles), scene.captured_at, scene.sensor, scene.gsd_m)
+    """One image of a run, from the copy that counts now: the one that the run looked at may show too much today."""
+    scene = db.get_one(Scene, db.get_one(Derivative, derivative_id).scene_id)
+    derivative = current_copy(db, scene.id)
+    if derivative is None:
+        raise not_found("scene.unknown", measured=scene.public_id)
+    return Side(
+        name=name,
+        copy_id=derivative.id,
+        sha256=derivative.sha256,
+        roles=tuple(derivative.band_roles),
+        taken=scene.captured_at,
+        sensor=scene.sensor,
+        gsd_m=scene.gsd_m,
+    )
+
+
+def side_of(db: Session, found: Finding, name: str, at: datetime) -> Side:
+    """One image of a finding, to be shown.
+
+    Raises RuleViolation 404 where there is no such image, GD-43 while it shows what a privacy zone hides.
+    """
+    side = found.before if name == "before" else found.after
+    if side is None:
+        raise not_found("picture.unknown", "web.object_unknown", measured=f"{found.public_id}/{name}")
+    refuse_overdue(db, [db.get_one(Derivative, side.copy_id)], at)
+    return side

@@ -78,8 +78,13 @@ def picture(public_id: str, side: str) -> Response:
     house = services()
     with house.session() as db:
         found = queries.finding(db, current_actor(), public_id)
-    response = Response(pictures.png(house.data_dir, found, side), mimetype="image/png")
-    response.headers["Cache-Control"] = "private, max-age=600"
+        shown = queries.side_of(db, found, side, house.clock.now())
+    content, response = f"{shown.sha256}-{found.version}", Response(status=304)
+    if not request.if_none_match.contains(content):
+        response = Response(pictures.png(house.data_dir, found, shown), mimetype="image/png")
+    # What is private from today is asked for anew today, whatever a browser kept.
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.set_etag(content)
     return response
 
 
