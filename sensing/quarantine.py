@@ -52,11 +52,13 @@ _DRIVERS = ("GTiff", "JPEG", "PNG", "JP2OpenJPEG", "MEM")
 _INSPECT_S = 20
 # A masked copy with its overviews, should nothing in it be compressible.
 _COPY_SHARE = 1.4
+# The copy, the draft that it is made from, and the flat picture of what has to be projected, all at once.
+_WORK_SHARE = 3 * _COPY_SHARE
 _MIB = 1 << 20
 # All bands of the widest type, and the mask.
 _WIDEST_PIXEL_BYTES = 4 * limit("raster.bands") + 1
 _SPARE_BYTES = 4 * _MIB
-_SECONDS_PER_MEGAPIXEL = 3
+_SECONDS_PER_MEGAPIXEL, _USUAL_BANDS = 3, 4
 _ANSWER_BYTES = 64 << 20
 
 
@@ -211,7 +213,7 @@ class Quarantine:
         job: dict[str, Any] = {"task": "transcode", "report": report.model_dump(), "by": by}
         job |= {"zones": [mapping(zone) for zone in zones], "relief": self._kept(relief)}
         pixel_bytes = report.unpacked_bytes / (report.width * report.height)
-        _expect_space(self._directory, grid.width * grid.height * pixel_bytes * _COPY_SHARE)
+        _expect_space(self._directory, grid.width * grid.height * pixel_bytes * _WORK_SHARE)
         return _masked(*self._write(job, [guest], grid, progress))
 
     def stack(
@@ -228,7 +230,7 @@ class Quarantine:
             "layers": [asdict(layer) for layer in layers],
             "zones": [mapping(zone) for zone in zones],
         }
-        _expect_space(self._directory, grid.width * grid.height * 2 * len(guests) * _COPY_SHARE)
+        _expect_space(self._directory, grid.width * grid.height * 2 * len(guests) * _WORK_SHARE)
         return _masked(*self._write(job, guests, grid, progress))
 
     def mosaic(
@@ -242,7 +244,7 @@ class Quarantine:
         grid = plan.grid
         job: dict[str, Any] = {"task": "mosaic", "placements": [placement.dump() for placement in plan.placements]}
         job |= {"zones": [mapping(zone) for zone in zones], "relief": self._kept(plan.relief)}
-        _expect_space(self._directory, grid.width * grid.height * 3 * _COPY_SHARE)
+        _expect_space(self._directory, grid.width * grid.height * 3 * _WORK_SHARE)
         return _masked(*self._write(job, guests, grid, progress))
 
     def _kept(self, relief: Relief | None) -> dict[str, Any] | None:
@@ -268,7 +270,8 @@ class Quarantine:
         """The file that the child wrote for `job`, and what it says about it."""
         output = Path(tempfile.mkdtemp(dir=self._directory)) / "copy.tif"
         job |= {"files": _files(guests), "grid": grid.dump(), "output": str(output)}
-        megapixels = grid.width * grid.height / 1e6 + 2.0 * len(guests)
+        planes = max(len(job.get("layers", ())) / _USUAL_BANDS, 1.0)
+        megapixels = planes * grid.width * grid.height / 1e6 + 2.0 * len(guests)
         wall_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
         written: dict[str, Any] = {}
         written_bytes = max(grid.width * grid.height * _WIDEST_PIXEL_BYTES, _GIB)

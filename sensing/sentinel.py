@@ -27,7 +27,7 @@ from sensing.bands import Role
 _PRODUCT_XML = re.compile(r"(?:^|/)MTD_MSI(L1C|L2A)\.xml$")
 _TILE_XML = re.compile(r"(?:^|/)GRANULE/([^/]+)/MTD_TL\.xml$")
 _BAND_FILE = re.compile(r"(?:^|/)GRANULE/([^/]+)/IMG_DATA/(?:R\d\dm/)?[^/]+_(B\d\d|B8A)(?:_(\d\d)m)?\.jp2$")
-_XML_BYTES = 16 << 20
+_XML_BYTES = 8 << 20
 # In the order in which the metadata numbers them.
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _ROLES = {
@@ -175,6 +175,9 @@ def _parsed(member: Member, name: str) -> Element:
             data = reader.read(_XML_BYTES + 1)
         if len(data) > _XML_BYTES:
             raise too_large("xml.size", "product.xml", name=name, measured=member.name)
+        # Every element opens and most close: what holds far more of them costs memory before it says anything.
+        if data.count(b"<") > 2 * limit("xml.elements"):
+            raise too_large("xml.elements", "product.xml", name=name, measured=member.name)
         root: Element = fromstring(data, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, OSError, zipfile.BadZipFile, RecursionError) as error:
         raise invalid("product.xml", "product.xml", name=name, measured=member.name) from error

@@ -119,6 +119,7 @@ def test_product__description_missing__422(safe, tmp_path):
     [
         '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
         "<a><b></a>",
+        "<a>" * 10_000,
         "<a/>",
         "",
         "<a><BOA_QUANTIFICATION_VALUE>0</BOA_QUANTIFICATION_VALUE></a>",
@@ -128,6 +129,11 @@ def test_product__description_missing__422(safe, tmp_path):
 def test_product__hostile_or_empty_description__422(safe, tmp_path, text):
     path = spoilt(safe, tmp_path, lambda root: (root / "MTD_MSIL2A.xml").write_text(text))
     assert refused(path, tmp_path) == (422, "product.xml")
+
+
+def test_product__description_of_a_million_elements__413_before_it_is_parsed(safe, tmp_path):
+    path = spoilt(safe, tmp_path, lambda root: (root / "MTD_MSIL2A.xml").write_text("<a>" * 1_000_000))
+    assert refused(path, tmp_path) == (413, "product.xml")
 
 
 def test_product__band_of_another_place__422(safe, tmp_path):
