@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session
 from schemas.refusals import conflict
 from schemas.tables import Derivative, Scene
 from sensing.bands import Role
+from sensing.copies import is_current, refuse_overdue
 from sensing.derivative import open_derivative
 from sensing.originals import ContentStore, flush_directory
 from sensing.preview import Box, render
@@ -70,16 +71,20 @@ class About:
     is_sample: bool
 
 
-def entries(session: Session) -> list[Entry]:
-    """Every scene that may be shown, with its newest masked copy, in the order of their ids."""
+def entries(session: Session, at: datetime | None = None) -> list[Entry]:
+    """Every scene that may be shown, with the masked copy that counts, in the order of their ids.
+
+    Raises RuleViolation GD-43 where a copy does not hide every privacy zone yet.
+    """
     rows = session.execute(
         select(Scene, Derivative)
         .join(Derivative, Derivative.scene_id == Scene.id)
-        .where(Scene.footprint.is_not(None))
-        .order_by(Scene.public_id, Derivative.recorded_at)
+        .where(is_current(), Scene.footprint.is_not(None))
+        .order_by(Scene.public_id)
     )
-    newest = {scene.id: Entry(scene, copy) for scene, copy in rows if not scene.quarantine}
-    return list(newest.values())
+    found = [Entry(scene, copy) for scene, copy in rows if not scene.quarantine]
+    refuse_overdue(session, [entry.copy for entry in found], at)
+    return found
 
 
 def write_catalogue(

@@ -227,6 +227,36 @@ def test_catalogue__quarantined_scene__is_not_in_it(services, cli, folder, tmp_p
         assert entries(session) == []
 
 
+def test_GD_43__zone_that_came_later__no_catalogue_before_it_is_masked(cli, folder, tmp_path, database):
+    from geoalchemy2.shape import from_shape
+    from shapely.geometry import box
+    from sqlalchemy.orm import Session
+
+    from schemas.refusals import RuleViolation
+
+    cli("ingest", folder / "sat.tif")
+    engine = database.admin_engine()
+    with Session(engine) as admin:
+        admin.add(
+            t.PrivacyZone(
+                public_id="PZ-LATER",
+                kind="toilet",
+                name_en="Later (fictional)",
+                name_zh="后来（虚构）",
+                geom=from_shape(box(113.268, 23.127, 113.269, 23.128), srid=4326),
+                buffer_m=0.0,
+                source="survey",
+                valid_from=datetime(2025, 5, 1, tzinfo=UTC),
+            )
+        )
+        admin.commit()
+    engine.dispose()
+    refused = cli("catalogue", tmp_path / "out").exception
+    assert isinstance(refused, RuleViolation)
+    assert refused.refusals[0].text == "scene.remask_due"
+    assert not (tmp_path / "out").exists()
+
+
 def test_catalogue__folder_that_is_there__409_and_nothing_is_changed(cli, catalogue, shelf):
     from schemas.refusals import RuleViolation
 

@@ -30,7 +30,7 @@ def catalogue(services: Services, out: Path, as_json: bool) -> None:
     """
     about = About(made_at=services.clock.now(), is_sample=services.holds_sample_data)
     with services.session() as session:
-        found = entries(session)
+        found = entries(session, about.made_at)
     with progress_bar(as_json) as progress:
         write_catalogue(out, found, scenes.shelf_of(services).derivatives, about, progress)
     if as_json:
