@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 
 from flights import queries
-from flights.path.assumed import Assumed
 from flights.check.precheck import Verdict
 from flights.check.situation import Options
 from flights.check.surroundings import Asked
 from flights.ground import open_ground
 from flights.model import Plan
+from flights.path.assumed import Assumed
 from schemas.refusals import invalid
 from web.wiring import Services
 
