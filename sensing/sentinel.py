@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -116,9 +117,10 @@ def read_product(path: Path, name: str) -> Product:
 
 
 def _folder(path: Path) -> Iterator[Member]:
-    for count, found in enumerate(sorted(path.rglob("*")), 1):
-        if count > limit("product.entries"):
-            raise too_large("archive.entries", "product.entries", name=path.name, required=limit("product.entries"))
+    inside = list(islice(path.rglob("*"), limit("product.entries") + 1))
+    if len(inside) > limit("product.entries"):
+        raise too_large("archive.entries", "product.entries", name=path.name, required=limit("product.entries"))
+    for found in sorted(inside):
         # A link may lead out of the product: it is no part of it.
         if found.is_file() and not found.is_symlink():
             yield Member(found.relative_to(path).as_posix(), found.stat().st_size, _opener(found))

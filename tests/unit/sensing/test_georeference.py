@@ -116,6 +116,12 @@ def test_judge__several_faults__all_named():
     assert caught.value.status == 413
 
 
+def test_judge__crs_of_five_megabytes__refused_before_it_is_parsed():
+    with pytest.raises(RuleViolation) as caught:
+        judge(header(crs_wkt="x" * (5 << 20)))
+    assert (caught.value.status, caught.value.refusals[0].rule) == (422, "raster.crs")
+
+
 def test_judge__complex_numbers__refused():
     with pytest.raises(RuleViolation) as caught:
         judge(header(dtypes=("complex64",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import zipfile
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from schemas import limits
 from schemas.refusals import RuleViolation
 from sensing.intake import SATELLITE, Told, receive
 from sensing.quarantine import quarantine
@@ -37,6 +39,13 @@ def refused(path: Path, at: Path) -> tuple[int, str]:
     with quarantine(at / "q") as room, pytest.raises(RuleViolation) as caught:
         receive(room, [path], Told())
     return caught.value.status, caught.value.refusals[0].text
+
+
+def spoilt(safe: Path, at: Path, how) -> Path:
+    copy = at / SAFE
+    shutil.copytree(safe, copy)
+    how(copy)
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -87,19 +96,35 @@ def test_product__before_baseline_4__no_offset(tmp_path):
         assert np.array_equal(data[2], green.read(1))
 
 
+def test_product__level_1c__is_read_from_its_own_layout(safe, tmp_path):
+    def to_1c(root: Path) -> None:
+        text = (root / "MTD_MSIL2A.xml").read_text()
+        (root / "MTD_MSIL2A.xml").unlink()
+        text = text.replace("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET").replace("BOA_QUANTIFICATION", "QUANTIFICATION")
+        (root / "MTD_MSIL1C.xml").write_text(text.replace("10000</QUANT", "5000</QUANT"))
+        images = next(root.rglob("IMG_DATA"))
+        for folder in sorted(images.iterdir(), reverse=True):
+            for band in folder.iterdir():
+                band.rename(images / re.sub(r"_\d\dm\.jp2$", ".jp2", band.name))
+
+    placed, data, valid = taken(spoilt(safe, tmp_path, to_1c), tmp_path)
+    assert placed.about["level"] == "L1C"
+    with rasterio.open(next((tmp_path / SAFE).rglob("*_B03.jp2"))) as green:
+        # Five thousand mean a reflectance of one, ten thousand do with us.
+        assert np.array_equal(data[2][valid], 2 * (green.read(1).astype(int) - 1000)[valid])
+
+
+def test_product__folder_of_too_many_files__413(safe, tmp_path, monkeypatch):
+    monkeypatch.setitem(limits.LIMITS, "product.entries", limits.Limit(10, "files", "", ""))
+    assert refused(safe, tmp_path) == (413, "product.entries")
+
+
 def test_product__changed_description__is_another_scene(safe, tmp_path):
     copy = tmp_path / SAFE
     shutil.copytree(safe, copy)
     xml = copy / "MTD_MSIL2A.xml"
     xml.write_text(xml.read_text().replace("05.11", "05.12"))
     assert taken(copy, tmp_path)[0].sha256 != taken(safe, tmp_path)[0].sha256
-
-
-def spoilt(safe: Path, at: Path, how) -> Path:
-    copy = at / SAFE
-    shutil.copytree(safe, copy)
-    how(copy)
-    return copy
 
 
 def test_product__band_missing__422_named(safe, tmp_path):
