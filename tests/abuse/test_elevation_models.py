@@ -66,7 +66,7 @@ def test_bomb__413_before_a_cell_is_read(taken, tmp_path):
 
 def test_sparse_header__413(taken, tmp_path):
     path = tmp_path / "dem.tif"
-    path.write_bytes(sparse_tif(100_000, 100_000))
+    path.write_bytes(sparse_tif(200_000, 200_000))
     assert refused(taken, path) == (413, ["raster.pixels", "raster.ratio"])
 
 
