@@ -211,7 +211,7 @@ def _sensor_error(report: HeaderReport, rpc: Rpc, height_m: float) -> Position:
 
 
 def _residual_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> float:
-    """The root mean square distance of control points from the smooth surface through all of them."""
+    """The distance of control points from the smooth surface through all of them, one sigma."""
     col, row = np.array([[p.col, p.row] for p in points]).T
     col, row = col / max(float(col.max()), 1.0), row / max(float(row.max()), 1.0)
     terms = [np.ones_like(col), col, row]
@@ -220,7 +220,8 @@ def _residual_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> fl
     design = np.stack(terms, axis=1)
     fitted = design @ np.linalg.lstsq(design, np.stack([lons, lats], axis=1), rcond=None)[0]
     _, _, away_m = WGS84.inv(lons, lats, fitted[:, 0], np.clip(fitted[:, 1], -90, 90))
-    return float(np.sqrt(np.mean(np.square(away_m))))
+    # What the surface has bent itself to says nothing: only the points beyond its own terms do.
+    return float(np.sqrt(np.square(away_m).sum() / (len(points) - len(terms))))
 
 
 def _rough_pixel_m(points: Sequence[GroundPoint], lons: Floats, lats: Floats) -> float:

@@ -141,9 +141,14 @@ def driver_of(head: bytes, file_name: str) -> Driver:
     return found
 
 
-def judge(report: HeaderReport, *, most_pixels: int = limit("raster.pixels")) -> None:
-    """Raise RuleViolation with every reason for which this header is refused before a pixel is read."""
-    found = list(_size(report, most_pixels)) or list(_content(report))
+def judge(
+    report: HeaderReport, *, most_pixels: int = limit("raster.pixels"), harmless_bytes: int = _HARMLESS_BYTES
+) -> None:
+    """Raise RuleViolation with every reason for which this header is refused before a pixel is read.
+
+    Up to `harmless_bytes` an image may be as empty as it likes.
+    """
+    found = list(_size(report, most_pixels, harmless_bytes)) or list(_content(report))
     if found:
         kind = Kind.TOO_LARGE if found[0].rule in _SIZE_RULES else Kind.INVALID
         raise RuleViolation(kind, found)
@@ -154,13 +159,13 @@ _SIZE_RULES = ("raster.pixels", "raster.bands", "raster.ratio", "raster.block", 
 _WHOLE: tuple[Driver, ...] = ("JPEG", "PNG")
 
 
-def _size(report: HeaderReport, most_pixels: int) -> Iterator[Refusal]:
+def _size(report: HeaderReport, most_pixels: int, harmless_bytes: int) -> Iterator[Refusal]:
     most = min(most_pixels, limit("frame.pixels")) if report.driver in _WHOLE else most_pixels
     yield from too_many_pixels(report.width, report.height, most)
     if report.bands > limit("raster.bands"):
         yield refuse("raster.bands", "raster.bands", measured=report.bands, required=limit("raster.bands"))
     ratio = report.unpacked_bytes / max(report.file_bytes, 1)
-    if ratio > limit("raster.ratio") and report.unpacked_bytes > _HARMLESS_BYTES:
+    if ratio > limit("raster.ratio") and report.unpacked_bytes > harmless_bytes:
         yield refuse("raster.ratio", "raster.ratio", measured=round(ratio), required=limit("raster.ratio"))
     if report.block_bytes > limit("raster.block_bytes"):
         yield refuse(

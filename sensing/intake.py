@@ -29,7 +29,7 @@ from sensing.positions import Basis, Position, usual
 from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
 from sensing.relief import Relief
 from sensing.rpc import is_rpc_name, read_rpc
-from sensing.sentinel import is_product, read_product
+from sensing.sentinel import TILE_BYTES, is_product, read_product
 
 UAV, SATELLITE, AERIAL = "uav", "satellite", "aerial"
 # What writes its name into the orthomosaics that it makes of drone photos.
@@ -91,8 +91,9 @@ class Told:
             return self.stated
         if place.datum_error_m is None:
             raise invalid("raster.datum", "raster.datum", measured=crs_name(place.grid.crs_wkt))
-        own = place.position or usual(kind, place.gsd_m)
-        return replace(own, error_m=round(math.hypot(own.error_m, place.datum_error_m), 2))
+        own = place.position or usual(kind)
+        # No place is known better than to half a pixel.
+        return replace(own, error_m=round(max(math.hypot(own.error_m, place.datum_error_m), place.gsd_m / 2), 2))
 
 
 Photo = tuple[Guest, HeaderReport, Pose]
@@ -269,7 +270,7 @@ def _from_product(room: Quarantine, path: Path, told: Told) -> Placed:
     guests = [room.admit_member(band.member) for band in product.bands]
     reports = room.inspect(guests)
     for report in reports:
-        judge(report, most_pixels=told.most_pixels)
+        judge(report, most_pixels=told.most_pixels, harmless_bytes=TILE_BYTES)
     finest = max(reports, key=lambda report: report.width * report.height)
     place = locate(finest, most_pixels=told.most_pixels)
     pairs = zip(product.bands, reports, strict=True)

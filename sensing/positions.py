@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
@@ -40,15 +40,12 @@ def _rules() -> dict[str, dict[str, Position]]:
     }
 
 
-def usual(kind: str, pixel_m: float = 0.0) -> Position:
-    """What images of a kind are good for, and never better than half a pixel.
-
-    Raises RuleViolation `raster.position` where nobody has said.
-    """
+def usual(kind: str) -> Position:
+    """What images of a kind are good for. Raises RuleViolation `raster.position` where nobody has said."""
     found = _rules()["usual"].get(kind)
     if found is None:
         raise invalid("raster.position", "raster.position", measured=kind)
-    return replace(found, error_m=max(found.error_m, round(pixel_m / 2, 2)))
+    return found
 
 
 def same_as_wgs84_m(datum: str) -> float | None:

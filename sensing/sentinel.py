@@ -29,6 +29,8 @@ _PRODUCT_XML = re.compile(r"(?:^|/)MTD_MSI(L1C|L2A)\.xml$")
 _TILE_XML = re.compile(r"(?:^|/)GRANULE/([^/]+)/MTD_TL\.xml$")
 _BAND_FILE = re.compile(r"(?:^|/)GRANULE/([^/]+)/IMG_DATA/(?:R\d\dm/)?[^/]+_(B\d\d|B8A)(?:_(\d\d)m)?\.jp2$")
 _XML_BYTES = 8 << 20
+# One band of a tile of 110 km at 10 m. At the rim of an orbit nearly all of it is empty, and packed to nothing.
+TILE_BYTES = 2 * 10_980**2
 # In the order in which the metadata numbers them.
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
 _ROLES = {

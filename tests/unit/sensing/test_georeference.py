@@ -83,6 +83,23 @@ def test_locate__contradicting_points__refused():
     assert refused(gcps=points(12, wrong=0.5), gcp_crs_wkt=wkt(4326)) == "raster.gcp_error"
 
 
+@pytest.mark.parametrize("count", [4, 9, 10, 40])
+def test_locate__points_measured_to_20_m__that_is_what_is_stated_however_few_there_are(count):
+    rng, found = np.random.default_rng(count), []
+    for _ in range(40):
+        exact = points(count)
+        off = rng.normal(0, 20 / 1.414, (count, 2))
+        moved = [
+            p.model_copy(update={"x": p.x + dx / 102_400, "y": p.y + dy / 110_800})
+            for p, (dx, dy) in zip(exact, off, strict=True)
+        ]
+        try:
+            found.append(locate(header(gcps=tuple(moved), gcp_crs_wkt=wkt(4326))).position_error_m)
+        except RuleViolation:
+            continue
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(20, rel=0.35)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_locate__too_few_points__refused(count):
     assert refused(gcps=points(count), gcp_crs_wkt=wkt(4326)) == "raster.gcps"
