@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from geo.zones import MOST_BUFFER_M
 from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid, refuse
+from schemas.rules import RulePack
 from schemas.store.work import Work
 from schemas.tables import (
     SRID,
@@ -28,6 +29,7 @@ from schemas.tables import (
     Flight,
     FlightFrame,
     Label,
+    ModelVersion,
     Person,
     PrivacyZone,
     Scene,
@@ -277,6 +279,8 @@ class Analysis:
     manifest_sha256: str
     labels_file_sha256: str
     coverage_sha256: str
+    features_sha256: str
+    pack: RulePack | None = None
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
@@ -320,7 +324,8 @@ def propose(work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int) ->
     authority_id = authority_at(work.session, verdict.candidate.geom.centroid) or scene.authority_id
     if authority_id is None:
         raise conflict("GD-02.2", "detection.no_authority", measured=verdict.candidate.kind)
-    detection = rows.detection(run, verdict, ordinal, provenance(run, (derivative, scene, flight)))
+    chain = provenance(run, (derivative, scene, flight)) | _looked_with(work, run, verdict.candidate)
+    detection = rows.detection(run, verdict, ordinal, chain)
     detection.authority_id = authority_id
     detection.scene_id = scene.id
     detection.item_id = item_for(work.session, verdict, flight)
@@ -343,6 +348,9 @@ def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | N
         "parameters_sha256": run.parameters_sha256,
         "rules_sha256": run.rules_sha256,
         "labels_sha256": run.labels_sha256,
+        "inputs_sha256": run.manifest_sha256,
+        "stretch_sha256": run.stretch_sha256,
+        "features_sha256": run.features_sha256,
         "position_error_m": scene.position_error_m,
     }
     if flight is not None:
@@ -353,6 +361,13 @@ def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | N
             "mission_digest": flight.mission_digest,
         }
     return chain
+
+
+def _looked_with(work: Work, run: SegmentationRun, candidate: Candidate) -> dict[str, Any]:
+    """Where in the masked copy a finding lies (column, row, width, height), and the models that were applied."""
+    held = {"pixel": run.pixel_model_id, "object": run.object_model_id}
+    models = {name: work.session.get_one(ModelVersion, model_id).sha256 for name, model_id in held.items() if model_id}
+    return {"window": candidate.window, "models": models}
 
 
 def same_finding(work: Work, scene_id: uuid.UUID, candidate: Candidate) -> Detection | None:

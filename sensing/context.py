@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 import shapely
@@ -32,6 +33,23 @@ class Place:
         """Whether the feature is in force on a local date."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON; coordinates keep every digit."""
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        days = {name: value.isoformat() if (value := getattr(self, name)) else None for name in _DAYS}
+        return texts | days | {"geom": shapely.geometry.mapping(self.geom)}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave: `Place.load(place.dump()) == place`."""
+        values: dict[str, Any] = {name: plain[name] for name in _TEXTS}
+        values |= {name: date.fromisoformat(plain[name]) if plain[name] else None for name in _DAYS}
+        return cls(**values, geom=shapely.geometry.shape(plain["geom"]))
+
+
+_TEXTS = ("layer", "public_id", "name", "kind", "number", "holder")
+_DAYS = ("valid_from", "valid_to")
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -46,6 +64,15 @@ class Context:
 
     def __init__(self, places: Iterable[Place]) -> None:
         self.places = tuple(places)
+
+    def dump(self) -> list[dict[str, Any]]:
+        """All places as plain JSON."""
+        return [place.dump() for place in self.places]
+
+    @classmethod
+    def load(cls, plain: Iterable[Mapping[str, Any]]) -> Self:
+        """From what `dump` gave."""
+        return cls(Place.load(one) for one in plain)
 
     @cached_property
     def _by_layer(self) -> Mapping[str, tuple[list[Place], shapely.STRtree]]:

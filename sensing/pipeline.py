@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any
 import rfc8785
 import shapely
 from geoalchemy2.shape import to_shape
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,22 +26,25 @@ from sensing.bands import Role
 from sensing.commands import Analysis
 from sensing.context import Context
 from sensing.copies import is_current, refuse_overdue
+from sensing.grid import WGS84, Grid, moved
 from sensing.intake import Shelf
 from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
 from sensing.places import context_near
 from sensing.quarantine import Progress
 from sensing.runs import cog, rasters, workplace
+from sensing.segment.code import code_sha256
 from sensing.segment.detectors import KINDS
 from sensing.segment.executors import Hands, Serial
 from sensing.segment.manifest import Forgetful, Memory
-from sensing.segment.model import Job, Segmentation, Segmenter
+from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
 from sensing.violations import Seen, Verdict, judge, rules_sha256, unjudged
 from sensing.words import say
 
 _NO_RULES = "0" * 64
+_INPUTS = "inputs.json"
 # Raised whenever the same inputs would make other files of bands.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,11 @@ def source_of(session: Session, scene_id: str, at: datetime | None = None) -> So
         raise conflict("GD-36.1", "detection.quarantined", measured=", ".join(scene.quarantine))
     derivative = session.scalars(select(Derivative).where(Derivative.scene_id == scene.id, is_current())).one()
     refuse_overdue(session, [derivative], at)
+    return source_from(session, scene, derivative)
+
+
+def source_from(session: Session, scene: Scene, derivative: Derivative) -> Source:
+    """A scene with one of its masked copies and the zones of that copy; nothing is asked of it."""
     # A zone never changes its shape: another shape is another zone.
     burnt = select(PrivacyZone).where(PrivacyZone.public_id.in_(derivative.zone_ids)).order_by(PrivacyZone.public_id)
     zones = [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in session.scalars(burnt)]
@@ -104,15 +114,20 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
-    key = _key(bench, context, (after, before), on)
+    inputs = _inputs(bench, context, (after, before), on)
+    key = hashlib.sha256(inputs).hexdigest()
     copies = [one.derivative.sha256 for one in (after, before) if one]
     with workplace(bench.shelf.root, key, copies) as folder, ExitStack() as stack:
         later = stack.enter_context(_picture(bench.shelf, after))
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
-        job = Job(later, earlier, context, on, folder, key, after.zones, hands=bench.hands, memory=bench.memory)
+        job = job_of((after, before), (later, earlier), context, on, folder)
+        job = replace(job, key=key, hands=bench.hands, memory=bench.memory)
         found = bench.engine.segment(job, progress)
         if pack is not None:
             found = replace(found, refused=unjudged(pack, _seen(later, earlier, found), KINDS))
+        found = replace(found, candidates=tuple(_windowed(one, later.grid) for one in found.candidates))
+        (folder / _INPUTS).write_bytes(inputs)
+        rasters(bench.shelf.root).put(folder / _INPUTS)
         kept = {name: _stored(bench, path) for name, path in (("labels", found.labels), ("coverage", found.coverage))}
     return Analysis(
         derivative=after.derivative,
@@ -127,21 +142,37 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         manifest_sha256=key,
         labels_file_sha256=kept["labels"],
         coverage_sha256=kept["coverage"],
+        features_sha256=code_sha256(),
+        pack=pack,
     )
 
 
-def _key(bench: Bench, context: Context, sources: tuple[Source, Source | None], on: date) -> str:
-    """SHA-256 of everything that decides what an engine sees: files, zones, layers, engine, numbers, models."""
+def job_of(
+    sources: tuple[Source, Source | None],
+    pictures: tuple[Picture, Picture | None],
+    context: Context,
+    on: date,
+    folder: Path,
+) -> Job:
+    """What an engine is asked about a scene, perhaps with an earlier one; who does the work is left open."""
+    (after, _), (later, earlier) = sources, pictures
+    return Job(later, earlier, context, on, folder, zones=after.zones)
+
+
+def _inputs(bench: Bench, context: Context, sources: tuple[Source, Source | None], on: date) -> bytes:
+    """Everything that decides what an engine sees, as canonical JSON: files, zones, layers, engine, numbers, models.
+
+    It is kept with the run under its SHA-256, so that the run can be made again when the layers are others.
+    """
     seen: list[Any] = [
         [one.scene.sha256, one.derivative.sha256, one.derivative.zone_hash, one.derivative.band_roles]
         for one in sources
         if one is not None
     ]
-    engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256]
-    layers: list[Any] = [[place.layer, place.public_id, shapely.to_wkt(place.geom, 9)] for place in context.places]
-    plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": layers}
+    engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256, code_sha256()]
+    plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": context.dump()}
     plain |= {"on": on.isoformat()}
-    return hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
+    return rfc8785.dumps(plain)
 
 
 def _stored(bench: Bench, raster: Path) -> str:
@@ -160,6 +191,16 @@ def _rules(bench: Bench, scene: Scene) -> tuple[RulePack | None, date]:
     except RuleViolation:
         return None, at.date()
     return pack, pack.local_date(at)
+
+
+def _windowed(one: Candidate, grid: Grid) -> Candidate:
+    """A candidate with the window of the masked copy that holds it."""
+    placed = moved(one.geom, WGS84, CRS.from_wkt(grid.crs_wkt))
+    corners = [~grid.transform @ (x, y) for x, y in shapely.get_coordinates(placed)]
+    columns, rows = zip(*corners, strict=True)
+    left, top = max(math.floor(min(columns)), 0), max(math.floor(min(rows)), 0)
+    right, bottom = min(math.ceil(max(columns)), grid.width), min(math.ceil(max(rows)), grid.height)
+    return replace(one, window=(left, top, right - left, bottom - top))
 
 
 def _seen(later: Picture, earlier: Picture | None, found: Segmentation) -> Seen:

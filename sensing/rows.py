@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from schemas import tables
 from schemas.ids import public_id
 from schemas.tables import SRID
+from sensing.context import Overlap
 from sensing.grid import crs_name
 from sensing.intake import Placed
 from sensing.mask import Zone, zone_version
@@ -92,6 +93,8 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         bands=found.bands,
         bands_failed=len(found.failed),
         refused_kinds={kind: reason.dump() for kind, reason in found.refused.items()},
+        stretch_sha256=found.stretch_sha256,
+        features_sha256=analysis.features_sha256,
         runtime_s=round(analysis.runtime_s, 3),
     )
 
@@ -118,9 +121,19 @@ def detection(
                 {"layer": one.place.layer, "id": one.place.public_id, "share": round(one.share, 3)}
                 for one in verdict.places
             ],
+            "permits": [_permit(one) for one in verdict.permits],
         },
         provenance=provenance,
     )
+
+
+def _permit(one: Overlap) -> dict[str, Any]:
+    """A permit that reaches into a find: number, what it allows, the holder where the layer names one, until when."""
+    place = one.place
+    days = {"from": place.valid_from, "until": place.valid_to}
+    plain = {"id": place.public_id, "number": place.number, "allows": place.kind, "holder": place.holder}
+    told = {name: day.isoformat() if day else None for name, day in days.items()}
+    return plain | told | {"share": round(one.share, 3)}
 
 
 def _one_polygon(shape: BaseGeometry) -> BaseGeometry:

@@ -24,9 +24,10 @@ from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
 from sensing.remask import House, Overdue, Remasked, find_overdue
 from sensing.remask import remask as mask_again
-from sensing.runs import clear
+from sensing.runs import clear, rasters
 from sensing.segment.engines import engine
 from sensing.segment.executors import Hands, Serial
+from sensing.sightings import recognise, write_down, write_sighting
 from sensing.violations import Verdict
 from web.wiring import Services
 
@@ -116,24 +117,29 @@ def segment(
     bench = Bench(shelf, services.rulebook, chosen, services.clock.now(), hands or Serial(), memory)
     # No transaction stays open while the engine works: that would delay the sealing of the ledger.
     analysis = analyse(bench, context, later, earlier, progress)
+    coverage = rasters(shelf.root).get(analysis.coverage_sha256)
     with services.work() as work:
         run = record_run(work, analysis)
+        recognised = recognise(work.session, analysis, coverage)
+        write_down(work.session, run, analysis, recognised)
         work.commit()
     if not run.bands_failed:
         clear(shelf.root, analysis.manifest_sha256)
     proposed: list[str] = []
     known: list[str] = []
     refusals: list[Refusal] = []
-    leads = (verdict for verdict in analysis.verdicts if verdict.is_lead)
-    for ordinal, verdict in enumerate(leads, 1):
+    leads = ((position, verdict) for position, verdict in enumerate(analysis.verdicts) if verdict.is_lead)
+    for ordinal, (position, verdict) in enumerate(leads, 1):
         try:
             with services.work() as work:
                 again = same_finding(work, later.scene.id, verdict.candidate)
                 if again is not None:
                     known.append(again.public_id)
                     continue
-                proposed.append(propose(work, run, verdict, ordinal).public_id)
+                detection = propose(work, run, verdict, ordinal)
+                write_sighting(work.session, run, detection, recognised=recognised, position=position)
                 work.commit()
+                proposed.append(detection.public_id)
         except RuleViolation as refused:
             refusals += refused.refusals
     return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals))

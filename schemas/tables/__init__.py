@@ -2,6 +2,7 @@
 
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
 from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
+from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
@@ -34,6 +35,7 @@ __all__ = [
     "Authority",
     "Base",
     "BaseFeature",
+    "CandidateRecord",
     "ContextFeature",
     "Derivative",
     "Detection",
@@ -67,6 +69,7 @@ __all__ = [
     "Scene",
     "SegmentationBand",
     "SegmentationRun",
+    "Sighting",
     "Signage",
     "SitingPlan",
     "Stated",

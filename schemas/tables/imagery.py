@@ -91,6 +91,8 @@ class SegmentationRun(Identified, Recorded, Base):
     coregistration: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     clouds: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jurisdictions: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    stretch_sha256: Mapped[str | None]
+    features_sha256: Mapped[str | None]
     runtime_s: Mapped[float]
     # Models that were applied; the database takes approved ones alone.
     pixel_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))

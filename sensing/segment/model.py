@@ -49,7 +49,7 @@ class Candidate:
     """An area of the ground that looks like `kind`; EPSG:4326.
 
     `measures` are the numbers that decided, `trace` says in words what was seen, `alternative` is another
-    engine's outline of the same thing.
+    engine's outline of the same thing, `window` where it lies in the masked copy (column, row, width, height).
     """
 
     kind: str
@@ -59,6 +59,7 @@ class Candidate:
     measures: Mapping[str, float]
     trace: tuple[Sentence, ...]
     alternative: shapely.Polygon | None = None
+    window: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Segmentation:
     `labels` is a raster of the numbers of kinds on the scene's analysis grid, `coverage` one of the codes of what was
     looked at, and `tally` adds these up; `refused` names the kinds that could not be judged, each with the reason;
     `failed` are the bands that nobody got done, with what kept them; `shift_px` is how far (columns, rows) the earlier
-    scene had to be moved.
+    scene had to be moved; `stretch_sha256` is the hash of the scene's yardsticks, by which its tones were levelled.
     """
 
     candidates: tuple[Candidate, ...]
@@ -81,6 +82,7 @@ class Segmentation:
     bands: int
     failed: Mapping[int, str]
     shift_px: tuple[float, float] = (0.0, 0.0)
+    stretch_sha256: str | None = None
 
     @property
     def analysed_px(self) -> int:

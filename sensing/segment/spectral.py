@@ -7,6 +7,7 @@ window nor who does the work changes anything; connected areas are examined one 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,6 +46,10 @@ class Parameters:
     def sha256(self) -> str:
         """SHA-256 of the numbers in canonical JSON."""
         return hashlib.sha256(rfc8785.dumps(dict(self.values))).hexdigest()
+
+
+def _sha256(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 class Spectral:
@@ -92,6 +97,7 @@ class Spectral:
                 bands=len(manifest),
                 failed={one.number: one.reason for one in outcomes.values() if one.reason is not None},
                 shift_px=tuple(setting["shift_px"]),
+                stretch_sha256=_sha256(setting["facts"]["survey"]),
             )
 
     def _setting(self, job: Job) -> dict[str, Any]:

@@ -51,6 +51,7 @@ COMMANDS = {
     "plan": "web.cli.plan",
     "relay": "web.cli.relay",
     "remote-id": "web.cli.remote_id",
+    "rules": "web.cli.scene_replay",
     "sample": "web.cli.sample",
     "scene": "web.cli.scene",
     "serve": "web.cli.serve",

@@ -15,6 +15,7 @@ from web.cli.scene_catalogue import catalogue
 from web.cli.scene_evaluate import evaluate_scene
 from web.cli.scene_ingest import ingest, time_of
 from web.cli.scene_remask import remask
+from web.cli.scene_reproduce import reproduce_finding
 from web.cli.scene_segment import segment
 from web.wiring import Services
 
@@ -53,5 +54,6 @@ def list_scenes(services: Services, as_json: bool) -> None:
 scene.add_command(ingest)
 scene.add_command(catalogue)
 scene.add_command(segment)
+scene.add_command(reproduce_finding)
 scene.add_command(remask)
 scene.add_command(evaluate_scene)

@@ -1,0 +1,226 @@
+"""Touches the disk: a finding made once more from exactly what was recorded, and compared with it bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+import shapely
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from schemas.refusals import RuleViolation, not_found
+from schemas.rules import Rulebook
+from schemas.tables import Derivative, Detection, PrivacyZone, Scene, SegmentationRun
+from sensing.context import Context
+from sensing.intake import Shelf
+from sensing.mask import Zone, zone_version
+from sensing.picture import open_picture
+from sensing.pipeline import Source, job_of, source_from
+from sensing.quarantine import Progress
+from sensing.runs import rasters
+from sensing.scratch import private_directory
+from sensing.segment.code import code_sha256
+from sensing.segment.model import Segmentation, Segmenter
+from sensing.violations import rules_sha256
+
+_PREFIX = "reproducing-"
+GONE = "–"
+
+
+class What(StrEnum):
+    """What a finding was made from, and what was made."""
+
+    ORIGINAL = "original"
+    COPY = "copy"
+    ZONES = "zones"
+    INPUTS = "inputs"
+    ENGINE = "engine"
+    PARAMETERS = "parameters"
+    CODE = "code"
+    RULES = "rules"
+    STRETCH = "stretch"
+    LABELS = "labels"
+    POLYGON = "polygon"
+
+
+# Without these the engine would look at something else; another engine, or under other rules, may look all the same.
+_NEEDED = (What.COPY, What.ZONES, What.INPUTS)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing as it was recorded and as it is now; `now` is a dash where it is no more."""
+
+    what: What
+    recorded: str
+    now: str
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing changed."""
+        return self.recorded == self.now
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finding with everything that it was made from, as the database has it."""
+
+    detection_id: str
+    run_id: str
+    polygon: BaseGeometry
+    kind: str
+    run: SegmentationRun
+    after: Source
+    before: Source | None
+    zones_now: dict[str, str]
+    rules_now: str
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """What was compared; the engine was not asked where what it would look at is not what it looked at."""
+
+    detection_id: str
+    run_id: str
+    checks: tuple[Check, ...]
+    polygon: BaseGeometry | None
+
+    @property
+    def same(self) -> bool:
+        """Whether the finding was made again, and nothing differs."""
+        return self.polygon is not None and all(check.same for check in self.checks)
+
+
+def recorded(session: Session, rulebook: Rulebook, detection_id: str) -> Recorded:
+    """A finding with what it was made from. Raises RuleViolation 404 when there is none of that id."""
+    found = session.scalars(select(Detection).where(Detection.public_id == detection_id)).one_or_none()
+    if found is None:
+        raise not_found("finding.unknown", "web.object_unknown", measured=detection_id[:40])
+    run = session.get_one(SegmentationRun, found.run_id)
+    after = _source(session, session.get_one(Derivative, run.derivative_id))
+    before = (
+        _source(session, session.get_one(Derivative, run.before_derivative_id)) if run.before_derivative_id else None
+    )
+    return Recorded(
+        detection_id=found.public_id,
+        run_id=run.public_id,
+        polygon=to_shape(found.geom),
+        kind=found.kind,
+        run=run,
+        after=after,
+        before=before,
+        zones_now={one.derivative.public_id: _zones(session, one.derivative) for one in (after, before) if one},
+        rules_now=_rules(rulebook, after.scene),
+    )
+
+
+def _source(session: Session, copy: Derivative) -> Source:
+    return source_from(session, session.get_one(Scene, copy.scene_id), copy)
+
+
+def _zones(session: Session, copy: Derivative) -> str:
+    rows = session.scalars(select(PrivacyZone).where(PrivacyZone.public_id.in_(copy.zone_ids)))
+    return zone_version([Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in rows])
+
+
+def _rules(rulebook: Rulebook, scene: Scene) -> str:
+    """The rules that hold there and then, as the files of packs are now."""
+    at: datetime | None = scene.captured_at
+    if at is None or scene.footprint is None:
+        return GONE
+    try:
+        return rules_sha256(rulebook.at_place(to_shape(scene.footprint), at))
+    except RuleViolation:
+        return GONE
+
+
+def reproduce(about: Recorded, shelf: Shelf, engine: Segmenter, progress: Progress) -> Reproduced:
+    """Verify every hash, look at the same pixels once more, and compare the labels and the outline bit for bit."""
+    inputs = _inputs(about, shelf)
+    checks = [*_files(about, shelf), *_house(about, engine, inputs)]
+    if inputs is None or any(not check.same for check in checks if check.what in _NEEDED):
+        return Reproduced(about.detection_id, about.run_id, tuple(checks), None)
+    found = _look_again(about, shelf, engine, inputs, progress=progress)
+    run = about.run
+    checks += [
+        Check(What.STRETCH, run.stretch_sha256 or GONE, found.stretch_sha256 or GONE),
+        Check(What.LABELS, run.labels_sha256, found.labels_sha256),
+    ]
+    again = _same_or_closest(about, found)
+    checks.append(Check(What.POLYGON, _bytes(about.polygon), _bytes(again) if again is not None else GONE))
+    return Reproduced(about.detection_id, about.run_id, tuple(checks), again)
+
+
+def _inputs(about: Recorded, shelf: Shelf) -> dict[str, Any] | None:
+    """The document of everything that decided what the engine saw, where it still is what its name says."""
+    key = about.run.manifest_sha256
+    if key is None or not rasters(shelf.root).path(key).is_file() or not rasters(shelf.root).verify(key):
+        return None
+    document: dict[str, Any] = json.loads(rasters(shelf.root).get(key).read_bytes())
+    return document
+
+
+def _files(about: Recorded, shelf: Shelf) -> Iterator[Check]:
+    for source in (about.after, about.before):
+        if source is None:
+            continue
+        for sha256 in [file["sha256"] for file in source.scene.header.get("files", [])] or [source.scene.sha256]:
+            yield Check(What.ORIGINAL, sha256, _kept(shelf.originals, sha256))
+        copy = source.derivative
+        yield Check(What.COPY, copy.sha256, _kept(shelf.derivatives, copy.sha256))
+        yield Check(What.ZONES, copy.zone_hash, about.zones_now[copy.public_id])
+
+
+def _kept(store: Any, sha256: str) -> str:  # noqa: ANN401 - a ContentStore of either kind
+    """The hash of a stored file: its name where it is whole, else what became of it."""
+    if not store.path(sha256).is_file():
+        return GONE
+    return sha256 if store.verify(sha256) else "changed"
+
+
+def _house(about: Recorded, engine: Segmenter, inputs: dict[str, Any] | None) -> Iterator[Check]:
+    run = about.run
+    yield Check(What.INPUTS, run.manifest_sha256 or GONE, (run.manifest_sha256 or GONE) if inputs else GONE + GONE)
+    yield Check(What.ENGINE, f"{run.engine} {run.engine_version}", f"{engine.name} {engine.version}")
+    yield Check(What.PARAMETERS, run.parameters_sha256, engine.parameters_sha256)
+    yield Check(What.CODE, run.features_sha256 or GONE, code_sha256())
+    yield Check(What.RULES, run.rules_sha256, about.rules_now)
+
+
+def _look_again(
+    about: Recorded, shelf: Shelf, engine: Segmenter, inputs: dict[str, Any], *, progress: Progress
+) -> Segmentation:
+    context, on = Context.load(inputs["layers"]), date.fromisoformat(inputs["on"])
+    with private_directory(shelf.root, _PREFIX) as folder, ExitStack() as stack:
+        after, before = (
+            stack.enter_context(open_picture(shelf.derivatives.get(one.derivative.sha256), one.roles)) if one else None
+            for one in (about.after, about.before)
+        )
+        if after is None:
+            raise ValueError("a run has looked at something")
+        job = job_of((about.after, about.before), (after, before), context, on, folder)
+        return engine.segment(job, progress)
+
+
+def _same_or_closest(about: Recorded, found: Segmentation) -> BaseGeometry | None:
+    """The outline that is the recorded one bit for bit, else the one of its kind that overlaps it most."""
+    wanted = _bytes(about.polygon)
+    shapes = [one.geom for one in found.candidates if one.kind == about.kind]
+    exact = next((shape for shape in shapes if _bytes(shape) == wanted), None)
+    if exact is not None or not shapes:
+        return exact
+    closest = max(shapes, key=lambda shape: shapely.intersection(shape, about.polygon).area)
+    return closest if shapely.intersects(closest, about.polygon) else None
+
+
+def _bytes(shape: BaseGeometry) -> str:
+    """An outline as the hexadecimal form of every bit of it."""
+    return str(shapely.to_wkb(shape, hex=True, include_srid=False))

@@ -1,0 +1,25 @@
+"""Touches the disk: which code looks at pixels, as a hash; the same files give the same finds."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_SENSING = Path(__file__).parent.parent
+# Everything between a masked copy and an outline: tones, shifts, features, detectors, connected areas.
+_FILES = (
+    *("bands.py", "change.py", "cloud.py", "coregister.py", "features.py", "grid.py", "kernels.py", "mask.py"),
+    *("picture.py", "tint.py"),
+)
+
+
+@cache
+def code_sha256() -> str:
+    """SHA-256 of the source of features and detectors, file by file with their names."""
+    files = [_SENSING / name for name in _FILES] + sorted((_SENSING / "segment").glob("*.py"))
+    digest = hashlib.sha256()
+    for path in files:
+        if path.is_file():
+            digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,125 @@
+"""Other rules over stored scenes: what would become a lead, what would stop being one, and nothing written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from sqlalchemy import func, select, text
+
+from schemas import tables as t
+from tests.database.digging import add_item, ingest_pair
+from web import scenes
+from web.cli.common import State
+from web.cli.scene_replay import rules
+
+PACK = Path("schemas/rules/packs/cn-gd-2025.yaml")
+
+
+@pytest.fixture
+def looked_at(services, database, tmp_path):
+    """The public id of a scene in which a pit was found."""
+    add_item(database)
+    before, after = ingest_pair(services, tmp_path)
+    assert scenes.segment(services, after, before=before).detections
+    return after
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """Writes the pack of the house with the entry for excavations changed; its path."""
+
+    def write(**changes: object) -> str:
+        document = yaml.safe_load(PACK.read_text(encoding="utf-8"))
+        document["violation_catalogue"][0] |= changes
+        path = tmp_path / "other.yaml"
+        path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def cli(services):
+    def run(*arguments: str, lang: str = "en"):
+        state = State(lang)
+        state._services = services
+        return CliRunner().invoke(rules, ["replay", *arguments], obj=state, catch_exceptions=False)
+
+    return run
+
+
+def counted(session) -> dict[str, int]:
+    tables = (t.Detection, t.SegmentationRun, t.CandidateRecord, t.Sighting)
+    rows = {table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in tables}
+    return rows | {"event": session.scalar(text("SELECT count(*) FROM ledger.event"))}
+
+
+def test_same_rules__nothing_changes(cli, looked_at):
+    told = cli(str(PACK))
+    assert told.exit_code == 0
+    assert "illegal_excavation, A1: 0 would become a lead, 0 would stop being one, 1 stay" in told.output
+    assert "no candidate would be judged otherwise" in told.output
+
+
+def test_larger_smallest_area__lead_stops__told_by_type_and_authority__nothing_written(cli, looked_at, packed, session):
+    before = counted(session)
+    answer = json.loads(cli(packed(min_area_m2=1_000_000), "--json").output)
+    (change,) = answer["changes"]
+    assert (change["scene"], change["change"]) == (looked_at, "stops_being_a_lead")
+    assert "below the 1000000 m²" in change["trace_en"][-1]
+    assert answer["counts"] == [{"type": "illegal_excavation", "authority": "A1", "stops_being_a_lead": 1}]
+    session.rollback()
+    assert counted(session) == before
+
+
+def test_map_of_changes__is_geojson_with_the_outline(cli, looked_at, packed, tmp_path):
+    target = tmp_path / "changes.geojson"
+    told = cli(packed(only_within=["protected"]), "--geojson", str(target), lang="zh")
+    assert "不再是线索 1 处" in told.output
+    (feature,) = json.loads(target.read_text(encoding="utf-8"))["features"]
+    assert feature["geometry"]["type"] == "Polygon"
+    assert feature["properties"]["change"] == "stops_being_a_lead"
+    assert "保护区" in feature["properties"]["trace_zh"][-1]
+
+
+def test_rule_that_needs_other_bands__kind_refused__lead_stops(cli, looked_at, packed):
+    observed = [{"dates": 1, "bands": ["swir2"], "coarsest_m": 31}]
+    answer = json.loads(cli(packed(observed=observed), "--json").output)
+    assert answer["changes"][0]["change"] == "stops_being_a_lead"
+    assert "shortwave infrared 2" in answer["refused_kinds"][looked_at]["excavation"]
+
+
+def test_rules_of_another_place__not_applied__and_told(cli, looked_at):
+    told = cli("schemas/rules/packs/demo-neutral.yaml")
+    assert f"the rules do not apply to {looked_at}" in told.output
+
+
+def test_one_scene_named__only_that__and_an_unknown_one_is_refused(cli, looked_at):
+    assert json.loads(cli(str(PACK), "--scenes", looked_at, "--json").output)["scenes"] == 1
+    from schemas.refusals import RuleViolation
+
+    with pytest.raises(RuleViolation) as caught:
+        cli(str(PACK), "--scenes", "SC-NONE")
+    assert caught.value.status == 404
+
+
+@pytest.mark.parametrize("content", [b"id: x", b"\xff\xfe", b"a: [", b"[]"])
+def test_file_that_is_no_rule_pack__refused_in_a_line(cli, tmp_path, content):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    told = cli(str(path))
+    assert told.exit_code == 1
+    assert "is not a rule pack" in told.output
+
+
+def test_run_that_kept_no_inputs__told(cli, looked_at, database):
+    engine = database.admin_engine()
+    with engine.begin() as admin:
+        admin.execute(text("SET LOCAL session_replication_role = replica"))
+        admin.execute(text("UPDATE core.segmentation_run SET manifest_sha256 = NULL"))
+    engine.dispose()
+    assert f"nothing was kept of the last run over {looked_at}" in cli(str(PACK)).output
