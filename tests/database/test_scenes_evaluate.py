@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import geopandas
 import pytest
+import rasterio
 import shapely
 from click.testing import CliRunner
 from shapely.affinity import translate
+from sqlalchemy import select, text
 
 from schemas.refusals import RuleViolation
+from schemas.tables import SegmentationRun
+from sensing.coverage import Cover
+from sensing.runs import rasters
 from tests.database.digging import PIT, add_item, ground, ingest_pair
 from web import scenes
 from web.cli.main import skywarden
@@ -20,7 +26,8 @@ FAR = translate(PIT, 40, 40)
 
 @pytest.fixture
 def cli(services, monkeypatch):
-    monkeypatch.setattr("web.cli.common.build", lambda: services)
+    # A command closes the connections of its services; those of the test stay open.
+    monkeypatch.setattr("web.cli.common.build", lambda: replace(services))
     return lambda *words: CliRunner().invoke(skywarden, words, catch_exceptions=False)
 
 
@@ -77,6 +84,26 @@ def test_evaluate__truth_in_a_privacy_zone__does_not_count(cli, analysed, servic
     assert found["coverage"]["truth_left_out"] == 1
     assert found["coverage"]["truth_not_looked_at_km2"] > 0
     assert found["misses"] == []
+
+
+def test_evaluate__bands_that_failed__were_not_looked_at(cli, analysed, services, session, database, tmp_path):
+    shelf, run = scenes.shelf_of(services), session.scalars(select(SegmentationRun)).one()
+    with rasterio.open(rasters(shelf.root).get(run.coverage_sha256)) as cover:
+        codes, profile = cover.read(), cover.profile | {"driver": "GTiff"}
+    codes[:, 75:] = Cover.FAILED
+    with rasterio.open(tmp_path / "failed.tif", "w", **profile) as target:
+        target.write(codes)
+    engine = database.admin_engine()
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        change = text("UPDATE core.segmentation_run SET coverage_sha256 = :sha256")
+        connection.execute(change, {"sha256": rasters(shelf.root).put(tmp_path / "failed.tif")})
+    engine.dispose()
+    far = truth(tmp_path / "far.gpkg", PIT, translate(PIT, 0, 60))
+    told = json.loads(cli("scene", "evaluate", analysed, "--truth", far, "--map", "DIG=excavation", "--json").output)
+    assert told["coverage"]["looked_at_km2"] == pytest.approx(75 * 160 * 1e-4, rel=0.03)
+    assert told["coverage"]["truth_left_out"] == 1
+    assert told["misses"] == []
 
 
 def test_evaluate__scene_that_nobody_looked_at__refused(cli, pair, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ WORDS = {
         "unmeasured": "not measured on other areas: label each class in several places before it can be approved",
         "none": "no models",
         "state": "{id} is {state}",
+        "kind": "kind",
+        "authority": "authority",
+        "purpose": "purpose",
+        "classes": "classes",
+        "sha256": "SHA-256",
+        "trained_at": "trained",
+        "approved_at": "approved",
+        "labels": "labels",
+        "scenes": "scenes",
+        "licence": "licence",
         "card": "{out}: card of {id}",
         "nothing": "nothing is in doubt",
         "question": "{number:>3}  {lon:.6f} {lat:.6f}  {pixels:>6} px  doubt {score:>9.1f}  {guess} ({confidence:.0%})",
@@ -53,6 +64,16 @@ WORDS = {
         "unmeasured": "未能在其他区域测量：须先在多处标注各类别才能报批",
         "none": "没有模型",
         "state": "{id}：{state}",
+        "kind": "类型",
+        "authority": "机关",
+        "purpose": "用途",
+        "classes": "类别",
+        "sha256": "SHA-256",
+        "trained_at": "训练时间",
+        "approved_at": "批准时间",
+        "labels": "标注数",
+        "scenes": "影像",
+        "licence": "数据许可",
         "card": "{out}：{id} 的说明卡",
         "nothing": "没有需要询问的地点",
         "question": "{number:>3}  {lon:.6f} {lat:.6f}  {pixels:>6} 像元  疑问 {score:>7.1f}  {guess} {confidence:.0%}",
@@ -134,12 +155,16 @@ def _tell_trained(row: ModelVersion) -> None:
     says, metrics = WORDS[lang()], row.metrics
     about = {"labels": len(row.label_ids), "scenes": len(row.scene_ids), "seconds": metrics["seconds"]}
     click.echo(says["trained"].format(id=row.public_id, kind=row.kind, **about))
-    held = metrics["held_out"]
+    _tell_held(metrics, row.kind)
+
+
+def _tell_held(metrics: Mapping[str, Any], kind: str) -> None:
+    says, held = WORDS[lang()], metrics["held_out"]
     if not held["count"]:
         click.echo("  " + says["unmeasured"])
         return
     ece = metrics["calibration"]["after"]["ece"]
-    text, share = ("right", held["balanced_accuracy"]) if row.kind == PIXEL else ("pairs", held["auc"] or 0.0)
+    text, share = ("right", held["balanced_accuracy"]) if kind == PIXEL else ("pairs", held["auc"] or 0.0)
     click.echo("  " + says["held"].format(right=says[text].format(share=share, ece=ece), **held))
 
 
@@ -172,15 +197,14 @@ def show(services: Services, model_id: str, as_json: bool) -> None:
     if as_json:
         echo_json(card)
         return
-    says = words()["state"][card["state"]][lang()]
-    click.echo(WORDS[lang()]["state"].format(id=model_id, state=says))
-    for name in ("kind", "authority", "purpose", "classes", "banned_uses", "sha256", "trained_at", "approved_at"):
-        value = card[name]
-        click.echo(f"  {name:<12} {', '.join(value) if isinstance(value, list) else value or '—'}")
-    data = card["training_data"]
-    click.echo(f"  {'trained on':<12} {data['labels']} / {', '.join(one['scene'] for one in data['sources'])}")
-    click.echo(f"  {'licence':<12} {data['licence']}")
-    click.echo(f"  {'held out':<12} {json.dumps(card['metrics'].get('held_out'), ensure_ascii=False)}")
+    says, data = WORDS[lang()], card["training_data"]
+    click.echo(says["state"].format(id=model_id, state=words()["state"][card["state"]][lang()]))
+    facts = {name: card[name] for name in ("kind", "authority", "purpose", "sha256", "trained_at", "approved_at")}
+    facts["classes"] = ", ".join(class_word(name, lang()) for name in card["classes"])
+    facts |= {"labels": data["labels"], "scenes": ", ".join(one["scene"] for one in data["sources"])}
+    for name, value in (facts | {"licence": data["licence"]}).items():
+        click.echo(f"  {says[name]}: {value or '—'}")
+    _tell_held(card["metrics"], card["kind"])
 
 
 @model.command("card")

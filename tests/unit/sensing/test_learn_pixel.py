@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import warnings
 import zipfile
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,6 +214,49 @@ def test_predict__other_than_it_was_trained_on__refused(fitted):
         fitted.model.predict(np.zeros((3, 10), np.float32))
     with pytest.raises(ValueError, match="float32"):
         fitted.model.predict(np.zeros((17, 10)))
+
+
+ELSEWHERE = """
+import hashlib, sys
+import numpy as np
+from rasterio.windows import Window
+from sensing.bands import Role
+from sensing.learn import features
+from sensing.learn.pixel import PixelModel
+from sensing.picture import Tile
+
+model = PixelModel.from_bytes(bytes.fromhex(sys.stdin.read()))
+rng = np.random.default_rng(1)
+roles = (Role.RED, Role.GREEN, Role.BLUE, Role.NIR)
+bands = {role: rng.integers(0, 9000, (300, 200)).astype(np.int32) for role in roles}
+made = features.stack(Tile(Window(0, 0, 200, 300), bands, rng.random((300, 200)) > 0.1), model.features)
+flat = made.reshape(len(made), -1)
+print(hashlib.sha256(b"".join(part.tobytes() for part in (made, *model.predict(flat), model.doubt(flat)))).hexdigest())
+"""
+
+
+def processors() -> list[dict[str, str]]:
+    """This one; one whose kernels are of 2008; and one of 2013 with threads, on which numpy knows nothing wide."""
+    wide = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    narrow = {"NPY_DISABLE_CPU_FEATURES": " ".join(wide)} if wide else {}
+    threads = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "3"}
+    return [{}, {"OPENBLAS_CORETYPE": "Nehalem"}, threads | narrow]
+
+
+def test_predict__on_other_processors__the_same_bytes(fitted):
+    answers = set()
+    for environment in processors():
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE],
+            input=fitted.model.to_bytes().hex(),
+            env={"PYTHONPATH": str(Path(__file__).parents[3]), **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answers.add(done.stdout)
+    assert len(answers) == 1
+    assert len(answers.pop().strip()) == 64
 
 
 # -- files ----------------------------------------------------------------------------------------
