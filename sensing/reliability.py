@@ -71,4 +71,6 @@ def interval(hits: int, count: int) -> tuple[float, float]:
     middle = share + z * z / (2 * count)
     reach = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
-    return (max(0.0, float((middle - reach) / scale)), min(1.0, float((middle + reach) / scale)))
+    # Rounding may put an end a last digit on the wrong side of the share itself.
+    low, high = float((middle - reach) / scale), float((middle + reach) / scale)
+    return (max(0.0, min(low, share)), min(1.0, max(high, share)))

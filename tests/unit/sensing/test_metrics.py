@@ -152,7 +152,7 @@ def test_metrics__are_bounded_and_do_not_care_who_is_called_true(data):
     one, other = things("one"), things("other")
     ahead, back = (count(Field(GRID, all_of), a, b, tolerance_m=30) for a, b in ((one, other), (other, one)))
     mine, its = ahead.covers["pit"], back.covers["pit"]
-    assert mine.iou == its.iou
+    assert mine.iou == pytest.approx(its.iou)
     assert mine.boundary_f1 == pytest.approx(its.boundary_f1)
     for value in (mine.iou, mine.boundary_f1, mine.precision):
         assert value is None or 0 <= value <= 1 + 1e-12
