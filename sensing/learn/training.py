@@ -71,8 +71,13 @@ def authority_for(session: Session, actor: Actor, code: str | None) -> uuid.UUID
     return held.pop()
 
 
-def taught(session: Session, authority_id: uuid.UUID, scenes: Sequence[str] = ()) -> Taught:
-    """The labels of an authority and of those below it, in the order in which they were given."""
+def taught(
+    session: Session, authority_id: uuid.UUID, scenes: Sequence[str] = (), *, without: Sequence[str] = ()
+) -> Taught:
+    """The labels of an authority and of those below it, in the order in which they were given.
+
+    `without` leaves out labels that were a mistake; they stay on record. Raises RuleViolation 404 for one not found.
+    """
     wanted = (
         select(Label)
         .where(Label.authority_id.in_(_with_those_below(session, authority_id)))
@@ -82,6 +87,11 @@ def taught(session: Session, authority_id: uuid.UUID, scenes: Sequence[str] = ()
     only = {source_of(session, name).scene.id for name in scenes}
     usable = (label for label in session.scalars(wanted) if not label.scene.quarantine)
     labels = [label for label in usable if not only or label.scene_id in only]
+    unknown = set(without) - {label.public_id for label in labels}
+    if unknown:
+        named = Coded("subject", ["label"])
+        raise not_found("store.unknown", "store.not_found", subject=named, measured=", ".join(sorted(unknown)))
+    labels = [label for label in labels if label.public_id not in without]
     of_scene = {label.scene_id: label.scene.public_id for label in labels}
     return Taught(labels, {scene_id: source_of(session, name) for scene_id, name in of_scene.items()})
 

@@ -221,6 +221,13 @@ def test_train__one_ledger_event_and_what_GD_05_2_asks_for(cli, session):
     assert actions[-1] == "model.register"
 
 
+def test_train__without_a_label_that_was_a_mistake(cli, session):
+    mistake, *rest = session.scalars(select(t.Label.public_id).order_by(t.Label.recorded_at)).all()
+    trained(cli, "--without", mistake)
+    assert session.scalars(select(t.ModelVersion.label_ids)).one() == sorted(rest)
+    assert refused(cli, "model", "train", *TRAIN, "--without", "TL-NONE", "--as", "O1")[0] == 404
+
+
 @pytest.mark.parametrize("person", ["F1", "X1", "H1"])
 def test_train__by_somebody_who_may_not__refused(cli, person):
     assert refused(cli, "model", "train", *TRAIN, "--as", person)[0] == 403

@@ -116,6 +116,7 @@ def label(services: Services, scene_id: str, file: Path, person: str | None, as_
 @click.option("--licence", required=True, help="Under which terms the training data may be used for this.")
 @click.option("--authority", help="Whose model it is; needed by whoever acts for several.")
 @click.option("--scene", "scenes", multiple=True, help="Learn from the labels of these scenes alone.")
+@click.option("--without", multiple=True, metavar="LABEL", help="Leave out a label that was a mistake.")
 @click.option("--large", is_flag=True, help="A larger network (32, 16) instead of (24), for many labels.")
 @as_person
 @as_json
@@ -126,7 +127,7 @@ def train_model(
     as_json: bool,
     kind: str,
     authority: str | None,
-    **wished: Any,  # noqa: ANN401 - purpose, licence, scenes, large
+    **wished: Any,  # noqa: ANN401 - purpose, licence, scenes, without, large
 ) -> None:
     """Trains a model from the labels of an authority, measures it on areas held out, and registers it."""
     actor = actor_for(services, person)
@@ -138,7 +139,7 @@ def train_model(
             scenes=wished["scenes"],
             hidden=LARGE if wished["large"] else SMALL,
         )
-        known = taught(session, wish.authority_id, wish.scenes)
+        known = taught(session, wish.authority_id, wish.scenes, without=wished["without"])
     # No transaction stays open while the model is fitted: that would delay the sealing of the ledger.
     with progress_bar(as_json) as progress:
         trained = (train_pixels if kind == PIXEL else train_objects)(shelf_of(services), known, wish, progress)
