@@ -29,6 +29,7 @@ from sensing.grid import WGS84, moved
 from sensing.identity import Find, Look, Match, Relation, is_remedied, match, same_places, would_show
 from sensing.segment.detectors import PAIR, way_of
 from sensing.violations import Verdict
+from sensing.words import Sentence, say
 
 # What an officer called a false alarm was never there, so that it cannot be put right.
 _NEVER_THERE = "false_alarm"
@@ -216,7 +217,18 @@ class Moment:
     area_m2: float | None
     iou: float | None
     area_ratio: float | None
-    state: str | None
+    authority_id: uuid.UUID
+
+    def said(self) -> Sentence:
+        """What it was, as a sentence."""
+        if self.relation is Relation.REMEDIED or self.area_m2 is None:
+            return say("history.remedied")
+        if self.relation is Relation.NEW:
+            return say("history.new" if self.iou is None else "history.again", area_m2=self.area_m2)
+        ratio, iou = self.area_ratio or 1.0, self.iou or 0.0
+        if self.relation is Relation.GROWN:
+            return say("history.grown", area_m2=self.area_m2, ratio=ratio, iou=iou)
+        return say("history.persists", area_m2=self.area_m2, iou=iou)
 
 
 def history(session: Session, detection: Detection) -> list[Moment]:
@@ -255,7 +267,7 @@ def _moment(session: Session, detection: Detection, link: Sighting | None) -> Mo
     taken = session.get_one(Scene, detection.scene_id).captured_at
     relation = Relation(link.relation) if link else Relation.NEW
     iou, ratio = (link.iou, link.area_ratio) if link else (None, None)
-    return Moment(detection.public_id, relation, taken, detection.area_m2, iou, ratio, detection.state)
+    return Moment(detection.public_id, relation, taken, detection.area_m2, iou, ratio, detection.authority_id)
 
 
 def _gone(session: Session, detection: Detection) -> list[Moment]:
@@ -269,4 +281,5 @@ def _gone(session: Session, detection: Detection) -> list[Moment]:
         .where(Sighting.earlier_id == detection.id, Sighting.relation == Relation.REMEDIED.value)
         .order_by(Scene.captured_at)
     )
-    return [Moment(None, Relation.REMEDIED, taken, None, None, None, None) for taken in times]
+    owner = detection.authority_id
+    return [Moment(None, Relation.REMEDIED, taken, None, None, None, owner) for taken in times]

@@ -62,6 +62,11 @@ def lives(session, public_id: str) -> list[Relation]:
     return [moment.relation for moment in history(session, row)]
 
 
+def told(session, public_id: str) -> list[str]:
+    row = session.scalars(select(t.Detection).where(t.Detection.public_id == public_id)).one()
+    return [moment.said().render("en") for moment in history(session, row)]
+
+
 def test_first_look__new__and_every_candidate_is_kept(services, dug, session):
     assert relations(session) == ["new"]
     rows = session.scalars(select(t.CandidateRecord)).all()
@@ -76,6 +81,7 @@ def test_larger_pit__grown__with_the_figures_of_the_overlap(services, taken, dug
     assert sighting.earlier_share > 0.9
     assert 0.2 < sighting.iou < 0.7
     assert lives(session, later) == lives(session, dug[1]) == [Relation.NEW, Relation.GROWN]
+    assert told(session, later)[1].startswith("grown to ")
 
 
 def test_same_pit__persists__and_the_next_date_follows_the_last_one(services, taken, dug, session):
@@ -92,12 +98,14 @@ def test_filled_pit__remedied__once_and_only_once(services, taken, dug, session)
     gone = session.scalars(select(t.Sighting).where(t.Sighting.relation == "remedied")).one()
     assert gone.analysed_share == 1
     assert lives(session, dug[1]) == [Relation.NEW, Relation.REMEDIED]
+    assert "nothing found any more" in told(session, dug[1])[1]
 
 
 def test_pit_again_after_it_was_filled__new__and_its_history_says_so(services, taken, dug, session):
     scenes.segment(services, taken(9, None), before=dug[0])
     (again,) = scenes.segment(services, taken(13, SMALL), before=dug[0]).detections
     assert lives(session, again) == [Relation.NEW, Relation.REMEDIED, Relation.NEW]
+    assert told(session, again)[2].startswith("found again")
 
 
 def test_pit_that_stood_at_both_dates__no_change__not_remedied(services, taken, dug, session):

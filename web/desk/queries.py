@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from schemas.tables import (
 )
 from sensing.copies import current_copy, refuse_overdue
 from sensing.coverage import account
+from sensing.sightings import history
 from sensing.words import in_words
 
 OPEN_STATES = ("new", "assigned")
@@ -67,6 +68,15 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Dated:
+    """One date in the life of the thing that a finding is of; `finding` is named where the actor may open it."""
+
+    taken: datetime | None
+    said: Mapping[str, str]
+    finding: str | None
+
+
+@dataclass(frozen=True)
 class Finding:
     """One finding as an officer sees it; shapes are GeoJSON in EPSG:4326."""
 
@@ -90,6 +100,7 @@ class Finding:
     track: Mapping[str, Any] | None
     engine: str
     looked: tuple[dict[str, str], ...]
+    history: tuple[Dated, ...]
     before: Side | None
     after: Side
 
@@ -196,9 +207,17 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
         engine=f"{run.engine} {run.engine_version}",
         looked=tuple(in_words(sentence.dump()) for sentence in account(run.coverage)) if run.coverage else (),
+        history=tuple(_dates(db, actor, row)),
         before=_side(db, "before", run.before_derivative_id) if run.before_derivative_id else None,
         after=_side(db, "after", run.derivative_id),
     )
+
+
+def _dates(db: Session, actor: Actor, row: Detection) -> Iterator[Dated]:
+    """The dates of the thing, the oldest first; a finding of another authority is no more than a date."""
+    for one in history(db, row):
+        open_to = one.public_id != row.public_id and one.authority_id in authorities_of(actor)
+        yield Dated(one.taken, in_words(one.said().dump()), one.public_id if open_to else None)
 
 
 def _side(db: Session, name: str, derivative_id: uuid.UUID) -> Side:
