@@ -24,6 +24,7 @@ from sensing.georeference import Georeference, locate, usual_resolution_m
 from sensing.grid import Grid, crs_name
 from sensing.header import HeaderReport, finite, judge
 from sensing.mask import ZoneBurner
+from sensing.odm import is_odm, measured_error
 from sensing.originals import ContentStore
 from sensing.positions import Basis, Position, usual
 from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
@@ -228,8 +229,9 @@ def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderRepor
         report = report.model_copy(update={"rpc": read_rpc(text.path.read_bytes(), text.name)})
         attached = (text,)
     place = locate(report, ground=told.terrain, most_pixels=told.most_pixels)
+    place = replace(place, position=place.position or measured_error(file))
     captured_at = told.captured_at or _tagged_time(report)
-    sensor = told.sensor or _sensor(report, place)
+    sensor = told.sensor or (UAV if is_odm(file) else _sensor(report, place))
     return Placed(
         guests=(guest,),
         reports=(report,),

@@ -266,3 +266,38 @@ def test_receive__orthomosaic__is_of_an_unmanned_aircraft_by_who_made_it(tmp_pat
     assert (placed.sensor, placed.position_error_m) == ("uav", 5.0)
     assert f"{placed.captured_at:%Y-%m-%d %H}" == "2025-06-20 03"
     assert (copy.valid, copy.void, len(placed.roles)) == (2400, 1200, 3)
+
+
+def odm_project(root, stats: str):
+    (root / "odm_orthophoto").mkdir(parents=True)
+    (root / "odm_report").mkdir()
+    (root / "odm_report" / "stats.json").write_text(stats)
+    pixels = noise(3, 60, 60, high=255, dtype="uint8")
+    return write_tif(root / "odm_orthophoto" / "odm_orthophoto.tif", pixels, transform=north_up(0.05))
+
+
+GCP_STATS = (
+    '{"reconstruction_statistics": {"has_gcp": true}, "gcp_errors": {"error": {"x": 0.03, "y": 0.04, "z": 0.2}}}'
+)
+
+
+def test_position__orthomosaic_with_control_points__what_its_own_report_measured(tmp_path):
+    found = position_of(odm_project(tmp_path / "project", GCP_STATS), tmp_path)
+    assert (found.basis, found.error_m) == (Basis.RESIDUAL, 0.05)
+
+
+@pytest.mark.parametrize(
+    "stats",
+    [
+        "",
+        "[" * 100_000,
+        "[]",
+        GCP_STATS.replace("true", "false"),
+        GCP_STATS.replace("0.03", "NaN"),
+        GCP_STATS.replace("0.03", '"3"'),
+        GCP_STATS.replace("0.03", "-1"),
+    ],
+)
+def test_position__orthomosaic_whose_report_says_nothing__the_usual_error(tmp_path, stats):
+    found = position_of(odm_project(tmp_path / "project", stats), tmp_path)
+    assert (found.basis, found.error_m) == (Basis.USUAL, 5.0)
