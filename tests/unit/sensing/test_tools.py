@@ -8,7 +8,6 @@ from datetime import date
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
 from scipy import ndimage
 
@@ -20,8 +19,6 @@ from sensing.evaluate import Outline, evaluate, iou
 from sensing.features import box_sum, contrast, local_deviation, local_mean, majority
 from sensing.header import HeaderReport
 from sensing.originals import ContentStore
-from sensing.vectorize import outlines, without_small_holes
-from tests.unit.sensing.pictures import write_tif
 
 RGB = (Role.RED, Role.GREEN, Role.BLUE)
 
@@ -89,43 +86,6 @@ def test_majority__lone_pixels_go_and_small_gaps_close():
 def test_contrast__darkness__is_nothing():
     assert contrast(np.array([3], np.int32), np.array([1], np.int32)).tolist() == [0.0]
     assert contrast(np.array([3000], np.int32), np.array([1000], np.int32)).tolist() == [0.5]
-
-
-def labels(tmp_path, plane: np.ndarray):
-    return rasterio.open(write_tif(tmp_path / "labels.tif", plane[None].astype(np.uint8)))
-
-
-def test_outlines__areas_touching_at_a_corner__are_two_valid_polygons(tmp_path):
-    plane = np.zeros((20, 20))
-    plane[2:8, 2:8] = 1
-    plane[8:14, 8:14] = 1
-    with labels(tmp_path, plane) as dataset:
-        found = outlines(dataset)
-    assert len(found) == 2
-    assert all(polygon.is_valid for polygon in found)
-    assert sum(polygon.area for polygon in found) == 72 * 100
-
-
-def test_outlines__simplified__valid_few_vertices_shared_borders_stay_shared(tmp_path):
-    row, column = np.mgrid[:120, :120]
-    plane = ((row - 60) ** 2 + (column - 60) ** 2 < 50**2) * np.where(column > 60, 2, 1)
-    with labels(tmp_path, plane) as dataset:
-        rough, smooth = outlines(dataset), outlines(dataset, simplify_px=1.5)
-    assert all(polygon.is_valid for polygon in smooth)
-    assert sum(len(p.exterior.coords) for p in smooth) < 0.5 * sum(len(p.exterior.coords) for p in rough)
-    assert shapely.intersection(smooth[0], smooth[1]).area == 0
-    assert shapely.union(smooth[0], smooth[1]).geom_type == "Polygon"
-
-
-def test_outlines__nothing_labelled__nothing(tmp_path):
-    with labels(tmp_path, np.zeros((5, 5))) as dataset:
-        assert outlines(dataset, simplify_px=1) == []
-
-
-def test_without_small_holes__fills_the_small_one_only():
-    ring = shapely.box(0, 0, 10, 10).exterior
-    small, large = shapely.box(1, 1, 2, 2).exterior, shapely.box(4, 4, 8, 8).exterior
-    assert without_small_holes(shapely.Polygon(ring, [small, large]), 5.0).area == 100 - 16
 
 
 SQUARE = shapely.box(113.0, 23.0, 113.01, 23.01)
