@@ -25,7 +25,7 @@ from schemas.refusals import Kind, Refusal, RuleViolation, invalid, too_large
 from sensing.evaluate import Outline
 from sensing.georeference import locate
 from sensing.grid import WGS84, moved
-from sensing.header import HeaderReport, judge
+from sensing.header import judge
 from sensing.quarantine import quarantine
 
 # What a name is mapped to when places of it must stay silent, or are to be left out.
@@ -184,7 +184,9 @@ def _raster(path: Path, rooms: Path) -> Iterator[Named]:
         judge(report)
         if any(not np.issubdtype(np.dtype(kind), np.integer) for kind in report.dtypes):
             raise invalid("truth.unreadable", "truth.not_classes", name=guest.name, measured=", ".join(report.dtypes))
-        copy = room.transcode(guest, _unpainted(report), locate(report).grid, [], lambda _: None)
+        # A class is its number, whatever colour a table shows it in.
+        plain = report.model_copy(update={"palette": False})
+        copy = room.transcode(guest, plain, locate(report).grid, [], lambda _: None)
         with rasterio.open(copy.path, driver="GTiff", sharing=False) as plane:
             crs = CRS.from_wkt(plane.crs.to_wkt())
             # Void pixels are zero in our own copies.
@@ -193,12 +195,6 @@ def _raster(path: Path, rooms: Path) -> Iterator[Named]:
                     raise too_large("layer.rows", measured=f"> {number}", required=limit("layer.rows"))
                 if value:
                     yield _word(float(value)), Outline("", moved(shape(geometry), crs, WGS84)), False
-
-
-def _unpainted(report: HeaderReport) -> HeaderReport:
-    """The header without its colour table: a class is its number, whatever colour it is shown in."""
-    shown = {"palette": False} if "palette" in HeaderReport.model_fields else {}
-    return report.model_copy(update=shown)
 
 
 def _sha256(path: Path) -> str:
