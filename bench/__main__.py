@@ -1,6 +1,6 @@
 """`./run bench [NAME] [--json]`: runs the rows and prints them; exit 0 all met, 1 missed, 2 not measured.
 
-Without a name, and with that of a group (flights), the figures go into docs/bench.md.
+Without a name, and with that of a group (flights, sensing), the figures go into docs/bench.md.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ ROWS = {
     "zones": "bench.zones",
     "tiles": "bench.tiles",
     "segmentation": "bench.segmentation",
+    "vectorize": "bench.vectorize",
     "ledger": "bench.ledger",
     "gateway": "bench.gateway",
 }
-GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger")}
+GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger"), "sensing": ("segmentation", "vectorize")}
 
 
 def main() -> int:

@@ -46,7 +46,7 @@ class Layers:
 def write_scene(path: Path, side_px: int = SIDE_PX) -> Layers:
     """A GeoTIFF of so many pixels of 0.5 m a side, four bands of uint16, ZSTD with predictor 2, blocks of 512.
 
-    It has overviews, as every analysis copy has. Written strip by strip, so its size costs no memory.
+    It has a mask and overviews, as every analysis copy has. Written strip by strip, so its size costs no memory.
     """
     profile = {
         "driver": "GTiff",
@@ -56,7 +56,6 @@ def write_scene(path: Path, side_px: int = SIDE_PX) -> Layers:
         "dtype": "uint16",
         "crs": f"EPSG:{EPSG}",
         "transform": from_origin(LEFT, TOP, PIXEL_M, PIXEL_M),
-        "nodata": 0,
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
@@ -66,10 +65,11 @@ def write_scene(path: Path, side_px: int = SIDE_PX) -> Layers:
         "bigtiff": "if_safer",
     }
     ground = _Ground(side_px)
-    with rasterio.open(path, "w+", **profile) as target:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w+", **profile) as target:
         for top in range(0, side_px, BLOCK):
-            rows = min(BLOCK, side_px - top)
-            target.write(ground.strip(top, rows), window=Window(0, top, side_px, rows))
+            rows = Window(0, top, side_px, min(BLOCK, side_px - top))
+            target.write(ground.strip(top, int(rows.height)), window=rows)
+            target.write_mask(np.ones((int(rows.height), side_px), np.bool_), window=rows)
         target.build_overviews([2**n for n in range(1, 6)], Resampling.nearest)
     side_m = side_px * PIXEL_M
     river = box(LEFT, TOP - RIVER.stop * PIXEL_M, LEFT + side_m, TOP - RIVER.start * PIXEL_M)
