@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from schemas.store.work import Work
 from schemas.tables import Flight, FlightFrame, SegmentationRun
 from sensing.band_memory import BandMemory
 from sensing.commands import Ingested, ingest_scene, propose, record_run, same_finding
+from sensing.identity import Relation
 from sensing.intake import Shelf, Told
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
@@ -77,6 +78,7 @@ class Segmented:
     """One pass over a scene: the run, the detections proposed, every verdict, and the leads that were refused.
 
     `known` are detections of earlier passes over the scene that this pass found again; they are not proposed twice.
+    `relations` says what each new detection is to the ones of earlier dates, `remedied` are those that are gone.
     """
 
     run: SegmentationRun
@@ -84,6 +86,8 @@ class Segmented:
     known: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
     refusals: tuple[Refusal, ...]
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    remedied: tuple[str, ...] = ()
 
 
 def is_large(services: Services, scene: str) -> bool:
@@ -126,6 +130,7 @@ def segment(
     if not run.bands_failed:
         clear(shelf.root, analysis.manifest_sha256)
     proposed: list[str] = []
+    relations: dict[str, Relation] = {}
     known: list[str] = []
     refusals: list[Refusal] = []
     leads = ((position, verdict) for position, verdict in enumerate(analysis.verdicts) if verdict.is_lead)
@@ -140,9 +145,11 @@ def segment(
                 write_sighting(work.session, run, detection, recognised=recognised, position=position)
                 work.commit()
                 proposed.append(detection.public_id)
+                relations[detection.public_id] = recognised.relation(position)
         except RuleViolation as refused:
             refusals += refused.refusals
-    return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals))
+    gone = tuple(one.public_id for one in recognised.remedied)
+    return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals), relations, gone)
 
 
 def overdue(services: Services) -> list[Overdue]:

@@ -7,17 +7,17 @@ from functools import cache
 from pathlib import Path
 
 _SENSING = Path(__file__).parent.parent
-# Everything between a masked copy and an outline: tones, shifts, features, detectors, connected areas.
-_FILES = (
-    *("bands.py", "change.py", "cloud.py", "coregister.py", "features.py", "grid.py", "kernels.py", "mask.py"),
-    *("picture.py", "tint.py"),
+# Everything between a masked copy and an outline: tones, shifts, clouds, features, detectors, connected areas.
+DECIDING = (
+    *("bands.py", "change.py", "cloud.py", "context.py", "coregister.py", "coverage.py", "features.py", "grid.py"),
+    *("jurisdiction.py", "kernels.py", "mask.py", "picture.py", "tint.py"),
 )
 
 
 @cache
 def code_sha256() -> str:
     """SHA-256 of the source of features and detectors, file by file with their names."""
-    files = [_SENSING / name for name in _FILES] + sorted((_SENSING / "segment").glob("*.py"))
+    files = [_SENSING / name for name in DECIDING] + sorted((_SENSING / "segment").glob("*.py"))
     digest = hashlib.sha256()
     for path in files:
         if path.is_file():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 import shapely
+from click.testing import CliRunner
 from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +19,8 @@ from sensing.sightings import history
 from tests.database.digging import add_item
 from tests.unit.sensing.ground import Ground, blob
 from web import scenes
+from web.cli.common import State
+from web.cli.scene import scene as scene_group
 
 # So little that the pit is in one piece on every day.
 NOISE = 0.0015
@@ -84,6 +87,15 @@ def test_larger_pit__grown__with_the_figures_of_the_overlap(services, taken, dug
     assert told(session, later)[1].startswith("grown to ")
 
 
+@pytest.mark.parametrize(("lang", "words"), [("en", "and grown since: "), ("zh", "且已扩大：")])
+def test_cli__larger_pit__told(services, taken, dug, lang, words):
+    state = State(lang)
+    state._services = services
+    arguments = ["segment", taken(9, LARGE), "--before", dug[0]]
+    told = CliRunner().invoke(scene_group, arguments, obj=state, catch_exceptions=False)
+    assert words in told.output
+
+
 def test_same_pit__persists__and_the_next_date_follows_the_last_one(services, taken, dug, session):
     (second,) = scenes.segment(services, taken(9, SMALL), before=dug[0]).detections
     (third,) = scenes.segment(services, taken(13, SMALL), before=dug[0]).detections
@@ -93,8 +105,8 @@ def test_same_pit__persists__and_the_next_date_follows_the_last_one(services, ta
 
 def test_filled_pit__remedied__once_and_only_once(services, taken, dug, session):
     later = taken(9, None)
-    scenes.segment(services, later, before=dug[0])
-    scenes.segment(services, later, before=dug[0])
+    assert scenes.segment(services, later, before=dug[0]).remedied == (dug[1],)
+    assert scenes.segment(services, later, before=dug[0]).remedied == ()
     gone = session.scalars(select(t.Sighting).where(t.Sighting.relation == "remedied")).one()
     assert gone.analysed_share == 1
     assert lives(session, dug[1]) == [Relation.NEW, Relation.REMEDIED]

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sensing.coverage import account, nothing_found
+from sensing.identity import Relation
 from sensing.segment.executors import DASK, NAMES, PROCESSES, SERIAL, hands
 from sensing.words import in_words, name
 from web import scenes
@@ -28,6 +29,10 @@ WORDS = {
         "silent": "{count} candidates are no finding",
         "proposed": "for review: {ids}",
         "again": "found before, not proposed again: {ids}",
+        "new": "not seen on an earlier date: {ids}",
+        "grown": "seen on an earlier date, and grown since: {ids}",
+        "persists": "seen on an earlier date: {ids}",
+        "remedied": "all of it looked at again, and nothing found any more: {ids}",
         "unproposed": "leads that may not become findings:",
         "stopped": "stopped; the bands that are done are kept, and the same command goes on from there",
     },
@@ -39,6 +44,10 @@ WORDS = {
         "silent": "另有 {count} 处疑似区域不构成线索",
         "proposed": "待审核：{ids}",
         "again": "此前已发现，不再重复提出：{ids}",
+        "new": "此前日期未见：{ids}",
+        "grown": "此前日期已见，且已扩大：{ids}",
+        "persists": "此前日期已见：{ids}",
+        "remedied": "已对全部范围再次分析，未再发现：{ids}",
         "unproposed": "不能成为线索的疑似区域：",
         "stopped": "已停止；已完成的条带予以保留，重复同一命令即可继续",
     },
@@ -101,11 +110,21 @@ def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
         click.echo("  " + words["silent"].format(count=silent))
     if outcome.detections:
         click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
+    _tell_over_time(outcome)
     if outcome.known:
         click.echo("  " + words["again"].format(ids=", ".join(outcome.known)))
     if outcome.refusals:
         click.echo("  " + words["unproposed"])
         echo_refusals(outcome.refusals, lang())
+
+
+def _tell_over_time(outcome: scenes.Segmented) -> None:
+    """What the findings are to those of earlier dates, and what of those is gone."""
+    for relation in Relation:
+        ids = [name for name, one in outcome.relations.items() if one is relation]
+        ids += outcome.remedied if relation is Relation.REMEDIED else ()
+        if ids:
+            click.echo("  " + WORDS[lang()][relation].format(ids=", ".join(ids)))
 
 
 def _json(outcome: scenes.Segmented) -> dict[str, Any]:
@@ -122,6 +141,8 @@ def _json(outcome: scenes.Segmented) -> dict[str, Any]:
         "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
         "detections": list(outcome.detections),
         "known": list(outcome.known),
+        "relations": {name: relation.value for name, relation in outcome.relations.items()},
+        "remedied": list(outcome.remedied),
         "candidates": [
             {
                 "kind": verdict.candidate.kind,
