@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
@@ -87,3 +88,28 @@ def findings(session: Session, scene_id: str) -> list[Outline]:
 
 def _shape(row: Detection) -> BaseGeometry:
     return to_shape(row.geom)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What the newest pass over a scene looked at: square kilometres by code, and the raster of the codes."""
+
+    public_id: str
+    coverage: dict[str, Any]
+    coverage_sha256: str
+
+
+def newest_run(session: Session, scene_id: str) -> Covered:
+    """The newest pass over a scene that kept its coverage. Raises RuleViolation 404 where there is none."""
+    scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
+    if scene is None:
+        raise not_found("scene.unknown", measured=scene_id)
+    runs = (
+        select(SegmentationRun)
+        .join(Derivative, Derivative.id == SegmentationRun.derivative_id)
+        .where(Derivative.scene_id == scene.id, SegmentationRun.coverage_sha256.is_not(None))
+    )
+    run = session.scalars(runs.order_by(SegmentationRun.recorded_at.desc()).limit(1)).one_or_none()
+    if run is None or run.coverage_sha256 is None:
+        raise not_found("scene.not_looked_at", measured=scene_id)
+    return Covered(run.public_id, run.coverage, run.coverage_sha256)

@@ -12,6 +12,7 @@ from web.cli.common import (
     pass_services,
 )
 from web.cli.scene_catalogue import catalogue
+from web.cli.scene_coverage import coverage
 from web.cli.scene_evaluate import evaluate_scene
 from web.cli.scene_ingest import ingest, time_of
 from web.cli.scene_remask import remask
@@ -54,6 +55,7 @@ def list_scenes(services: Services, as_json: bool) -> None:
 scene.add_command(ingest)
 scene.add_command(catalogue)
 scene.add_command(segment)
+scene.add_command(coverage)
 scene.add_command(reproduce_finding)
 scene.add_command(remask)
 scene.add_command(evaluate_scene)
