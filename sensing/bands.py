@@ -10,7 +10,7 @@ from sensing.header import HeaderReport
 
 
 class Role(StrEnum):
-    """What a band measures; `other` is kept but no rule uses it."""
+    """What a band measures; `other` is kept but no rule uses it, `scl` is Sentinel-2's own scene classification."""
 
     BLUE = "blue"
     GREEN = "green"
@@ -19,6 +19,7 @@ class Role(StrEnum):
     NIR = "nir"
     SWIR1 = "swir1"
     SWIR2 = "swir2"
+    CLASSES = "scl"
     OTHER = "other"
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS as RasterCRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
-from scipy import fft, ndimage
 
 from sensing.bands import Role
 from sensing.grid import BLOCK, Grid, windows
@@ -24,10 +23,6 @@ from sensing.picture import Picture, Tile
 
 Floats = NDArray[np.float64]
 
-# Looked at for the shift between two scenes: enough ground to be sure, little enough to be quick.
-_SHIFT_WINDOW_PX = 1024
-_MAX_SHIFT_PX = 5.0
-_CLEAR_PEAK = 8.0
 _TOLERANCE_PX = 0.01
 _ROUNDS = 12
 _FEWEST_PIXELS = 200
@@ -122,50 +117,6 @@ def align(before: Picture, grid: Grid, shift_px: tuple[float, float], target: Pa
 
 def _pixel(grid: Grid) -> float:
     return math.sqrt(abs(grid.transform.determinant))
-
-
-def shift_between(before: Tile, after: Tile, role: Role) -> tuple[float, float]:
-    """How far (columns, rows) the earlier tile must move to lie on the later one; (0, 0) where that is unclear.
-
-    Phase correlation of edges, which survive a change of tone; the peak is refined below one pixel.
-    """
-    both = before.valid & after.valid
-    if both.mean() < 0.5 or min(both.shape) < 64:
-        return (0.0, 0.0)
-    one, other = (_edges(tile[role], both) for tile in (before, after))
-    spectrum = fft.rfft2(other) * np.conj(fft.rfft2(one))
-    surface = fft.irfft2(spectrum / np.maximum(np.abs(spectrum), 1e-9), s=one.shape)
-    reach = int(_MAX_SHIFT_PX) + 1
-    near = np.roll(surface, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
-    row, column = np.unravel_index(int(near.argmax()), near.shape)
-    if near[row, column] < _CLEAR_PEAK * surface.std() or not 0 < row < 2 * reach or not 0 < column < 2 * reach:
-        return (0.0, 0.0)
-    return (
-        float(column - reach + _parabola(near[row, column - 1 : column + 2])),
-        float(row - reach + _parabola(near[row - 1 : row + 2, column])),
-    )
-
-
-def _edges(plane: NDArray[np.int32], valid: NDArray[np.bool_]) -> Floats:
-    level = np.median(plane[valid])
-    filled = np.where(valid, plane, level).astype(np.float64)
-    strength = np.hypot(ndimage.sobel(filled, 0), ndimage.sobel(filled, 1))
-    window = np.outer(np.hanning(plane.shape[0]), np.hanning(plane.shape[1]))
-    edges: Floats = np.minimum(strength, np.percentile(strength, 99)) * window
-    return edges
-
-
-def _parabola(three: Floats) -> float:
-    """Where, within a pixel of the middle, the parabola through three values has its top."""
-    bend = three[0] - 2 * three[1] + three[2]
-    return float(np.clip(0.5 * (three[0] - three[2]) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-
-
-def middle(picture: Picture) -> Tile:
-    """The middle of a scene, for `shift_between`."""
-    size = (min(_SHIFT_WINDOW_PX, picture.grid.height), min(_SHIFT_WINDOW_PX, picture.grid.width))
-    top, left = (picture.grid.height - size[0]) // 2, (picture.grid.width - size[1]) // 2
-    return picture.tile(rasterio.windows.Window(left, top, size[1], size[0]))
 
 
 def common_tone(before: dict[Role, Floats], after: dict[Role, Floats]) -> Tones:

@@ -279,6 +279,7 @@ class Analysis:
     manifest_sha256: str
     labels_file_sha256: str
     coverage_sha256: str
+    jurisdictions: Mapping[str, Any]
     features_sha256: str
     pack: RulePack | None = None
 
@@ -306,6 +307,8 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
             "labels_sha256": run.labels_sha256,
             "coverage_sha256": run.coverage_sha256,
             "coverage": run.coverage,
+            "coregistration": run.coregistration,
+            "jurisdictions": {code: one["analysed_percent"] for code, one in analysis.jurisdictions.items()},
             "bands": run.bands,
             "bands_failed": run.bands_failed,
             "leads": dict(sorted(kinds.items())),

@@ -28,9 +28,10 @@ from sensing.context import Context
 from sensing.copies import is_current, refuse_overdue
 from sensing.grid import WGS84, Grid, moved
 from sensing.intake import Shelf
+from sensing.jurisdiction import Jurisdiction, dump, shares
 from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
-from sensing.places import context_near
+from sensing.places import context_near, jurisdictions_of
 from sensing.quarantine import Progress
 from sensing.runs import cog, rasters, workplace
 from sensing.segment.code import code_sha256
@@ -54,11 +55,19 @@ class Source:
     scene: Scene
     derivative: Derivative
     zones: tuple[BaseGeometry, ...] = ()
+    jurisdictions: tuple[Jurisdiction, ...] = ()
 
     @property
     def roles(self) -> tuple[Role, ...]:
-        """What its bands measure."""
-        return tuple(Role(name) for name in self.derivative.band_roles)
+        """What its bands measure; a provider's classes measure nothing."""
+        named = (Role(name) for name in self.derivative.band_roles)
+        return tuple(Role.OTHER if role is Role.CLASSES else role for role in named)
+
+    @property
+    def classes_band(self) -> int | None:
+        """The band of the provider's own classes, if there is one."""
+        names = self.derivative.band_roles
+        return names.index(Role.CLASSES.value) + 1 if Role.CLASSES.value in names else None
 
 
 def source_of(session: Session, scene_id: str, at: datetime | None = None) -> Source:
@@ -81,7 +90,8 @@ def source_from(session: Session, scene: Scene, derivative: Derivative) -> Sourc
     # A zone never changes its shape: another shape is another zone.
     burnt = select(PrivacyZone).where(PrivacyZone.public_id.in_(derivative.zone_ids)).order_by(PrivacyZone.public_id)
     zones = [Zone(row.public_id, row.zone_version, to_shape(row.geom), row.buffer_m) for row in session.scalars(burnt)]
-    return Source(scene, derivative, tuple(grown(zone, scene.position_error_m or 0.0) for zone in zones))
+    shapes = tuple(grown(zone, scene.position_error_m or 0.0) for zone in zones)
+    return Source(scene, derivative, shapes, tuple(jurisdictions_of(session, scene)))
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         found = replace(found, candidates=tuple(_windowed(one, later.grid) for one in found.candidates))
         (folder / _INPUTS).write_bytes(inputs)
         rasters(bench.shelf.root).put(folder / _INPUTS)
+        looked = shares(found.coverage, after.jurisdictions)
         kept = {name: _stored(bench, path) for name, path in (("labels", found.labels), ("coverage", found.coverage))}
     return Analysis(
         derivative=after.derivative,
@@ -142,6 +153,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         manifest_sha256=key,
         labels_file_sha256=kept["labels"],
         coverage_sha256=kept["coverage"],
+        jurisdictions=looked,
         features_sha256=code_sha256(),
         pack=pack,
     )
@@ -155,8 +167,17 @@ def job_of(
     folder: Path,
 ) -> Job:
     """What an engine is asked about a scene, perhaps with an earlier one; who does the work is left open."""
-    (after, _), (later, earlier) = sources, pictures
-    return Job(later, earlier, context, on, folder, zones=after.zones)
+    (after, before), (later, earlier) = sources, pictures
+    return Job(
+        later,
+        earlier,
+        context,
+        on,
+        folder,
+        zones=after.zones,
+        jurisdiction=[one.geom for one in after.jurisdictions],
+        classes=(after.classes_band, before.classes_band if before else None),
+    )
 
 
 def _inputs(bench: Bench, context: Context, sources: tuple[Source, Source | None], on: date) -> bytes:
@@ -171,7 +192,7 @@ def _inputs(bench: Bench, context: Context, sources: tuple[Source, Source | None
     ]
     engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256, code_sha256()]
     plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": context.dump()}
-    plain |= {"on": on.isoformat()}
+    plain |= {"on": on.isoformat(), "jurisdictions": dump(sources[0].jurisdictions) if sources[0] else []}
     return rfc8785.dumps(plain)
 
 

@@ -9,8 +9,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from schemas.tables import SRID, Authority, ContextFeature, Flight, SupervisionItem
+from schemas.tables import SRID, Authority, ContextFeature, Flight, Scene, SupervisionItem
 from sensing.context import Context, Place
+from sensing.jurisdiction import Jurisdiction
 from sensing.violations import Verdict
 
 _LEVELS = ("township", "county", "city", "province")
@@ -49,3 +50,12 @@ def item_for(session: Session, verdict: Verdict, flight: Flight | None) -> uuid.
     code = verdict.violation.code if verdict.violation else None
     item_id = session.scalars(select(SupervisionItem.id).where(SupervisionItem.code == code)).one_or_none()
     return item_id or (flight.plan.item_id if flight else None)
+
+
+def jurisdictions_of(session: Session, scene: Scene) -> list[Jurisdiction]:
+    """Whose ground a scene shows; of a flight's scene, only its own authority's: others did not order it."""
+    query = select(Authority).where(Authority.level.in_(_LEVELS)).order_by(Authority.code)
+    if scene.flight_id is not None:
+        query = query.where(Authority.id == scene.authority_id)
+    found = session.scalars(query.where(func.ST_Intersects(Authority.jurisdiction, scene.footprint)))
+    return [Jurisdiction(row.code, to_shape(row.jurisdiction)) for row in found]

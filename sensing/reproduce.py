@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,7 @@ from schemas.rules import Rulebook
 from schemas.tables import Derivative, Detection, PrivacyZone, Scene, SegmentationRun
 from sensing.context import Context
 from sensing.intake import Shelf
+from sensing.jurisdiction import load
 from sensing.mask import Zone, zone_version
 from sensing.picture import open_picture
 from sensing.pipeline import Source, job_of, source_from
@@ -206,7 +207,9 @@ def _look_again(
         )
         if after is None:
             raise ValueError("a run has looked at something")
-        job = job_of((about.after, about.before), (after, before), context, on, folder)
+        # Whose ground it is may have changed since.
+        then = replace(about.after, jurisdictions=tuple(load(inputs["jurisdictions"])))
+        job = job_of((then, about.before), (after, before), context, on, folder)
         return engine.segment(job, progress)
 
 

@@ -80,18 +80,22 @@ def way_of(roles: Collection[Role], before_roles: Collection[Role] | None) -> st
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides which kinds a scene allows: its bands, the way of looking, pixel size, layers and survey."""
+    """What decides which kinds a scene allows: its bands, the way of looking, pixel size, layers and survey.
+
+    `apart` says that there is an earlier scene which does not lie on this one.
+    """
 
     roles: frozenset[Role]
     way: str
     gsd_m: float
     layers: frozenset[str]
     survey: Survey
+    apart: bool = False
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON."""
         sets = {"roles": sorted(self.roles), "layers": sorted(self.layers)}
-        return sets | {"way": self.way, "gsd_m": self.gsd_m, "survey": self.survey.dump()}
+        return sets | {"way": self.way, "gsd_m": self.gsd_m, "survey": self.survey.dump(), "apart": self.apart}
 
     @classmethod
     def load(cls, plain: Mapping[str, Any]) -> Self:
@@ -102,6 +106,7 @@ class Facts:
             gsd_m=plain["gsd_m"],
             layers=frozenset(plain["layers"]),
             survey=Survey.load(plain["survey"]),
+            apart=plain["apart"],
         )
 
 
@@ -128,8 +133,10 @@ def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence
     if facts.survey.green_excess > _GREENEST:
         return say("cannot.order")
     if kind not in _WAYS[facts.way]:
-        return say("cannot.one_date")
+        return say("cannot.apart" if facts.apart else "cannot.one_date")
     coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]
+    if facts.gsd_m > coarsest_m and facts.apart:
+        return say("cannot.apart")
     if facts.gsd_m > coarsest_m:
         key = "cannot.coarse" if facts.way == PAIR else "cannot.coarse_alone"
         return say(key, gsd_m=facts.gsd_m, coarsest_m=coarsest_m)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -27,8 +27,9 @@ class Job:
 
     `workdir` is the job's alone, and what lies there from an earlier attempt at the same job, whose hash is `key`,
     is used. `zones` are the privacy zones that were burnt into the later scene, EPSG:4326, with everything around
-    them. Nothing below changes a result: the size of a window, the height of a band (whole blocks), who does the
-    work, and what remembers what is done.
+    them; `jurisdiction` is the ground that may be looked at, all of it where it is None. `classes` are the bands of
+    both scenes that hold their provider's own classes. Nothing below changes a result: the size of a window, the
+    height of a band (whole blocks), who does the work, and what remembers what is done.
     """
 
     after: Picture
@@ -38,6 +39,8 @@ class Job:
     workdir: Path
     key: str = ""
     zones: Sequence[BaseGeometry] = ()
+    jurisdiction: Sequence[BaseGeometry] | None = None
+    classes: tuple[int | None, int | None] = (None, None)
     tile_px: int = 2048
     band_px: int = 1024
     hands: Hands = field(default_factory=Serial)
@@ -69,7 +72,8 @@ class Segmentation:
     `labels` is a raster of the numbers of kinds on the scene's analysis grid, `coverage` one of the codes of what was
     looked at, and `tally` adds these up; `refused` names the kinds that could not be judged, each with the reason;
     `failed` are the bands that nobody got done, with what kept them; `shift_px` is how far (columns, rows) the earlier
-    scene had to be moved; `stretch_sha256` is the hash of the scene's yardsticks, by which its tones were levelled.
+    scene had to be moved, `fit` how well it then lay, `clouds` how they were looked for; `stretch_sha256` is the
+    hash of the scene's yardsticks, by which its tones were levelled.
     """
 
     candidates: tuple[Candidate, ...]
@@ -82,6 +86,8 @@ class Segmentation:
     bands: int
     failed: Mapping[int, str]
     shift_px: tuple[float, float] = (0.0, 0.0)
+    fit: Mapping[str, Any] | None = None
+    clouds: Mapping[str, Any] | None = None
     stretch_sha256: str | None = None
 
     @property

@@ -12,28 +12,24 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from pyproj import CRS
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from sensing.bands import Role
-from sensing.change import align, middle, shift_between
+from sensing.change import align
+from sensing.coregister import Fit, coregister, still
 from sensing.coverage import Codes, Cover, hidden
-from sensing.grid import BLOCK
-from sensing.mask import ZoneBurner
 from sensing.picture import Picture, Sample, Tile, open_again, open_picture
-from sensing.segment import surfaces
+from sensing.segment import hiding, surfaces
 from sensing.segment.detectors import PAIR, SINGLE, Facts, way_of
 from sensing.segment.executors import all_done
 from sensing.segment.looks import LAYERS, View
 from sensing.segment.manifest import file_sha256
 from sensing.segment.model import Job
-from sensing.segment.painting import on_grid, paint, paint_shapes, read
+from sensing.segment.painting import on_grid, paint_shapes, read
 from sensing.segment.survey import Survey, survey
 
 _MOST_FEATURES = 254
-_LEAST_SHIFT_PX = 0.25
-_SHIFT_ROLES = (Role.NIR, Role.GREEN, Role.RED)
 # A row of blocks of the widest scene in its raw bytes fits several times; every worker has a cache of its own.
 CACHE_BYTES = 256 << 20
 BEFORE, LAYERS_FILE, SAID, _SETTING = "before.tif", "layers.tif", "said.tif", "setting.json"
@@ -92,17 +88,20 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
     """
     way = way_of(job.after.roles, job.before.roles if job.before else None)
     with ExitStack() as stack:
-        before, shift_px = None, (0.0, 0.0)
+        before, fit = None, None
         if job.before is not None and way == PAIR:
-            shift_px = _aligned(job, job.before)
+            fit = _aligned(job, job.before)
+        if job.before is not None and fit is not None and fit.holds:
             before = stack.enter_context(open_picture(job.workdir / BEFORE, job.before.roles))
+        else:
+            way = SINGLE
         _draw_layers(job)
-        if job.zones:
-            _draw_said(job)
+        drawn, sky = hiding.draw(job, fit, job.workdir / SAID)
         seen = {
             "after": job.after.dump(),
             "before": before.dump() if before else None,
             "layers": str(job.workdir / LAYERS_FILE),
+            "said": str(job.workdir / SAID) if drawn else None,
         }
         facts = Facts(
             roles=frozenset(job.after.roles),
@@ -110,9 +109,11 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if job.context.has(name)),
             survey=survey(_sampled(job, seen), colours[way]),
+            apart=fit is not None and not fit.holds,
         )
-        said = str(job.workdir / SAID) if job.zones else None
-        return {**seen, "said": said, "facts": facts.dump(), "shift_px": shift_px}
+        shift_px = fit.shift_px if before and fit else (0.0, 0.0)
+        told = {"fit": fit.dump() | {"gsd_m": job.after.gsd_m} if fit else None, "clouds": sky}
+        return {**seen, "facts": facts.dump(), "shift_px": shift_px, **told}
 
 
 def _sampled(job: Job, seen: Setting) -> Sample:
@@ -143,7 +144,8 @@ def sample_span(job: dict[str, Any]) -> dict[str, Any]:
     with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ExitStack() as stack:
         after = stack.enter_context(open_again(job["after"]))
         before = stack.enter_context(open_again(job["before"])) if job["before"] else None
-        layers = stack.enter_context(rasterio.open(job["layers"], driver="GTiff", sharing=False))
+        layers, said = _rasters(stack, job)
+        after = hiding.without_hidden(after, said)
         first, end = job["span"]
         seen = after.sample(before, layers, (first, end))
         tiles = [tile for tile in (seen.after, seen.before) if tile is not None]
@@ -177,26 +179,34 @@ def opened(setting: Setting) -> Iterator[Scene]:
     with ExitStack() as stack:
         after = stack.enter_context(open_again(setting["after"]))
         before = stack.enter_context(open_again(setting["before"])) if setting["before"] else None
-        layers, said = (
-            stack.enter_context(rasterio.open(setting[name], driver="GTiff", sharing=False)) if setting[name] else None
-            for name in ("layers", "said")
-        )
+        layers, said = _rasters(stack, setting)
         yield Scene(after, before, layers, said, Facts.load(setting["facts"]))
 
 
-def _aligned(job: Job, before: Picture) -> tuple[float, float]:
-    """Put the earlier scene on the later one's grid; how far it had to be moved beyond what the files say."""
+def _rasters(stack: ExitStack, setting: Setting) -> tuple[DatasetReader, DatasetReader | None]:
+    """The layers, and what is known of pixels beforehand where there is anything to know."""
+    layers, said = (
+        stack.enter_context(rasterio.open(setting[name], driver="GTiff", sharing=False)) if setting[name] else None
+        for name in ("layers", "said")
+    )
+    return layers, said
+
+
+def _aligned(job: Job, before: Picture) -> Fit:
+    """Put the earlier scene on the later one's grid, moved by what the files do not say; what then remains.
+
+    The residual is measured again after the move, on the very pixels that will be compared.
+    """
     grid, target = job.after.grid, job.workdir / BEFORE
     align(before, grid, (0.0, 0.0), target)
-    shared = [role for role in _SHIFT_ROLES if role in job.after.roles and role in before.roles]
-    if not shared:
-        return (0.0, 0.0)
     with open_picture(target, before.roles) as placed:
-        shift_px = shift_between(middle(placed), middle(job.after), shared[0])
-    if max(map(abs, shift_px)) < _LEAST_SHIFT_PX:
-        return (0.0, 0.0)
-    align(before, grid, shift_px, target)
-    return shift_px
+        fit = coregister(placed, job.after)
+    if not fit.holds or still(fit):
+        return fit
+    align(before, grid, fit.shift_px, target)
+    with open_picture(target, before.roles) as placed:
+        again = coregister(placed, job.after)
+    return replace(again, shift_px=fit.shift_px)
 
 
 def _draw_layers(job: Job) -> None:
@@ -206,16 +216,3 @@ def _draw_layers(job: Job) -> None:
         shapes = on_grid(job.context.shapes(name, job.on), job.after.grid)
         drawn.append([(shape, min(number, _MOST_FEATURES)) for number, shape in enumerate(shapes, start=1)])
     paint_shapes(job.workdir / LAYERS_FILE, job.after.grid, drawn)
-
-
-def _draw_said(job: Job) -> None:
-    """Draw what is known beforehand about which pixels can be looked at: privacy zones, as they were burnt in."""
-    grid = job.after.grid
-    zones = ZoneBurner(job.zones, CRS.from_wkt(grid.crs_wkt), grid.transform)
-
-    def painter(window: Window) -> Codes | None:
-        burnt = zones.burn(window)
-        return burnt[None] * np.uint8(Cover.PRIVACY ^ Cover.ANALYSED) if burnt.any() else None
-
-    for _ in paint(job.workdir / SAID, grid, 1, painter, tile_px=BLOCK):
-        pass

@@ -97,6 +97,8 @@ class Spectral:
                 bands=len(manifest),
                 failed={one.number: one.reason for one in outcomes.values() if one.reason is not None},
                 shift_px=tuple(setting["shift_px"]),
+                fit=setting["fit"],
+                clouds=setting["clouds"],
                 stretch_sha256=_sha256(setting["facts"]["survey"]),
             )
 

@@ -183,6 +183,8 @@ def _floats(tile: Tile) -> dict[Role, Floats]:
 
 def _spread(values: NDArray[np.generic]) -> float:
     """The robust standard deviation of values about their median."""
+    if not values.size:
+        return 0.0
     numbers = values.astype(np.float64)
     return float(1.4826 * np.median(np.abs(numbers - np.median(numbers))))
 

@@ -25,6 +25,7 @@ from sensing.header import judge
 from sensing.mask import Zone, ZoneBurner, grown
 from sensing.picture import open_picture
 from sensing.quarantine import quarantine
+from sensing.remask import masked_again
 from tests.unit.sensing.pictures import write_tif
 
 RGB = (Role.RED, Role.GREEN, Role.BLUE)
@@ -122,6 +123,24 @@ def test_GD_43__zones_of_every_shape_on_every_grid__no_touched_pixel_in_any_deri
     with open_picture(kept, RGB) as picture:
         read = picture.tile(rasterio.windows.Window(0, 0, picture.grid.width, picture.grid.height))
         assert max(plane.max() for plane in read.bands.values()) < ORDINARY / 255 * 10_000
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_GD_43__zones_that_come_later_on_every_grid__no_touched_pixel_in_the_copy_masked_anew(tmp_path, grid):
+    """Half of the zones are burnt in when the image arrives, the other half into that copy."""
+    crs, transform = GRIDS[grid]
+    image = write_tif(tmp_path / "a.tif", painted(list(ZONES.values())), crs=crs, transform=transform)
+    zones = [on_map(zone, crs, transform) for zone in ZONES.values()]
+    with quarantine(tmp_path / "quarantine") as room:
+        guest = room.admit(image)
+        (report,) = room.inspect([guest])
+        judge(report)
+        written = room.transcode(guest, report, locate(report).grid, zones[::2], lambda _: None)
+        _, hidden = masked_again(written.path, tmp_path / "again.tif", zones[1::2], lambda _: None)
+    assert hidden > 0
+    assert surviving_pixels(tmp_path / "again.tif", ZoneBurner(zones, CRS(crs), transform)) == 0
+    for pixels in levels(tmp_path / "again.tif"):
+        assert pixels.max() < ORDINARY
 
 
 def shown(png: bytes) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from sensing.coverage import account, nothing_found
+from sensing.coverage import nothing_found
 from sensing.identity import Relation
+from sensing.remarks import remarks
 from sensing.segment.executors import DASK, NAMES, PROCESSES, SERIAL, hands
 from sensing.words import in_words, name
 from web import scenes
@@ -94,7 +95,7 @@ def segment(  # noqa: PLR0913 - one argument for each option
 def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
     words, run = WORDS[lang()], outcome.run
     click.echo(words["looked"].format(id=scene_id, s=run.runtime_s))
-    for sentence in account(run.coverage):
+    for sentence in remarks(run):
         click.echo("  " + sentence.render(lang()))
     if run.bands_failed:
         click.echo("  " + words["failed"].format(failed=run.bands_failed, bands=run.bands))
@@ -134,6 +135,9 @@ def _json(outcome: scenes.Segmented) -> dict[str, Any]:
         "run": run.public_id,
         "runtime_s": run.runtime_s,
         "coverage": run.coverage,
+        "coregistration": run.coregistration,
+        "clouds": run.clouds,
+        "jurisdictions": run.jurisdictions,
         "coverage_sha256": run.coverage_sha256,
         "labels_file_sha256": run.labels_file_sha256,
         "bands": run.bands,

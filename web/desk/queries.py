@@ -29,7 +29,7 @@ from schemas.tables import (
     SupervisionItem,
 )
 from sensing.copies import current_copy, refuse_overdue
-from sensing.coverage import account
+from sensing.remarks import remarks
 from sensing.sightings import history
 from sensing.words import in_words
 
@@ -206,7 +206,7 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         route=f"{route.code} · {route.name_en}" if route else None,
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
         engine=f"{run.engine} {run.engine_version}",
-        looked=tuple(in_words(sentence.dump()) for sentence in account(run.coverage)) if run.coverage else (),
+        looked=tuple(in_words(sentence.dump()) for sentence in remarks(run)),
         history=tuple(_dates(db, actor, row)),
         before=_side(db, "before", run.before_derivative_id) if run.before_derivative_id else None,
         after=_side(db, "after", run.derivative_id),

@@ -6,47 +6,14 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.windows import Window
-from scipy import ndimage
 
 from sensing.bands import Role
-from sensing.change import align, common_tone, middle, shift_between, tone
+from sensing.change import align, common_tone, tone
 from sensing.grid import Grid
-from sensing.mask import Mask
-from sensing.picture import Tile, open_picture
-from tests.unit.sensing.ground import wobble
+from sensing.picture import open_picture
 from tests.unit.sensing.pictures import CORNER, north_up, write_tif
 
 RGBN = (Role.RED, Role.GREEN, Role.BLUE, Role.NIR)
-
-
-def tile(plane: np.ndarray, valid: Mask | None = None) -> Tile:
-    usable = np.ones(plane.shape, bool) if valid is None else valid
-    return Tile(Window(0, 0, *plane.shape[::-1]), {Role.GREEN: plane.astype(np.int32)}, usable)
-
-
-def scenery(size: int = 300) -> np.ndarray:
-    """Fields with edges, not only smooth noise."""
-    fields = np.kron(np.random.default_rng(4).integers(300, 2500, (size // 12, size // 12)), np.ones((12, 12)))
-    return fields + 80 * wobble(fields.shape, 2, 5)
-
-
-@pytest.mark.parametrize("moved", [(0.0, 0.0), (3.4, -2.6), (-0.6, 0.5), (1.0, 4.0)])
-def test_shift__known_move__found_within_a_third_of_a_pixel(moved):
-    ground = scenery()
-    earlier = ndimage.shift(ground, (-moved[1], -moved[0]), order=1, mode="nearest") * 0.8 + 100
-    found = shift_between(tile(earlier), tile(ground), Role.GREEN)
-    assert found == pytest.approx(moved, abs=0.35)
-
-
-def test_shift__two_pictures_of_nothing_in_common__none():
-    one, other = (np.random.default_rng(seed).integers(0, 4000, (200, 200)) for seed in (1, 2))
-    assert shift_between(tile(one), tile(other), Role.GREEN) == (0.0, 0.0)
-
-
-def test_shift__mostly_void__none():
-    ground, valid = scenery(), np.zeros((300, 300), bool)
-    valid[:60] = True
-    assert shift_between(tile(ground, valid), tile(ground), Role.GREEN) == (0.0, 0.0)
 
 
 def pixels(count: int = 5000) -> np.ndarray:
@@ -95,12 +62,6 @@ def test_align__masked_pixels__stay_void_and_lend_nothing(tmp_path):
         assert set(np.unique(aligned.read(1)[shown])) == {3000}
         assert not shown[120:160, 120:160].any()
         assert shown[:100, :100].all()
-
-
-def test_middle__small_scene__is_all_of_it(tmp_path):
-    path = write_tif(tmp_path / "a.tif", np.ones((1, 30, 40), np.uint8))
-    with open_picture(path, (Role.RED,)) as picture:
-        assert middle(picture).valid.shape == (30, 40)
 
 
 def test_picture__finer_than_needed__is_read_from_an_overview(tmp_path):
