@@ -17,7 +17,6 @@ from rasterio.windows import Window
 
 from sensing.coverage import Cover, Tally, cover, tally
 from sensing.grid import BLOCK, Grid
-from sensing.originals import flush_directory
 from sensing.segment.closer import CONFIDENCE, COVERAGE, LABELS, PLANES, Drawn, Marks, large, look_closer
 from sensing.segment.components import Border, Sweeper, parts_of
 from sensing.segment.detectors import Detector, choose
@@ -36,8 +35,9 @@ def run_band(job: dict[str, Any]) -> dict[str, Any]:
         counted, swept = _read_over(part, scene, detectors, job)
         _keep_borders(part, swept)
         _keep_finds(part, _within(part, scene, detectors, (job, swept)))
+        # Not flushed to the disk: what a loss of power tears does not have the hash that was remembered.
         for written, name in zip(_files(part), _files(target), strict=True):
-            _settle(written, name)
+            written.replace(name)
     return {"number": job["number"], "sha256": band_sha256(target), "counters": counted.dump()}
 
 
@@ -132,11 +132,3 @@ def _windows(grid: Grid, span: tuple[int, int], tile_px: int) -> Iterator[Window
     for row in range(top, top + height, tile_px):
         for column in range(0, grid.width, tile_px):
             yield Window(column, row, min(tile_px, grid.width - column), min(tile_px, top + height - row))
-
-
-def _settle(part: Path, target: Path) -> None:
-    """Give a finished file its name: it is there whole, and on the disk, or not at all."""
-    with part.open("rb") as handle:
-        os.fsync(handle.fileno())
-    part.replace(target)
-    flush_directory(target.parent)
