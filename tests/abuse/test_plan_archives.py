@@ -138,10 +138,11 @@ def no_network(monkeypatch):
 
 
 def duration_s(data, name):
-    began = time.perf_counter()
+    """Seconds of this process: how long it takes must not hang on what else the machine does."""
+    began = time.process_time()
     with pytest.raises(RuleViolation):
         read_plan(data, name)
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize("case", HOSTILE)

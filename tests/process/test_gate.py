@@ -261,7 +261,7 @@ def test_resume__battery_changed_half_way__the_rest_is_flown_on_the_same_digest(
     followed.verify(link, prepared)
     sequence.arm(link)
     sequence.start(link)
-    link.wait(lambda: 5 in link.telemetry.reached, 600, "link.not_ready")
+    link.wait(lambda: 5 in link.telemetry.reached and link.telemetry.mission_seq > 5, 600, "link.not_ready")
     left_at = link.telemetry.mission_seq
     set_down(running, link)
     pictures, uploads = running.pictures, running._mission.version

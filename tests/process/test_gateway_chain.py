@@ -118,8 +118,9 @@ def test_57__clock_ten_minutes_behind__told_and_not_used(living, cleared):
     with under_way(living, cleared, start_time=start) as (_, flying):
         flown = flying.end()
     assert flown.outcome is Outcome.LANDED
-    (said,) = [body for body in flying.events("link") if body["stage"] == "clock"]
-    assert said["doubts"] == ["behind"]
+    # On a busy machine the clock may be doubted for a second reason, and that is told as well.
+    said = next(body for body in flying.events("link") if body["stage"] == "clock")
+    assert "behind" in said["doubts"]
     assert said["offset_s"] == pytest.approx(-600, abs=30)
     flight = flying.flight()
     assert flight.airborne_at > TEN_ON_THE_FIRST_FLYING_DAY

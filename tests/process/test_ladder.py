@@ -40,7 +40,7 @@ def pilot_chooses(running, mode):
 
 
 def test_pause_and_go_on__within_the_mission(connected):
-    running, link = connected(speed_up=100.0)
+    running, link = connected(speed_up=20.0)
     airborne(link)
     ladder = Ladder(link)
     rung = ladder.pause()
@@ -55,7 +55,7 @@ def test_pause_and_go_on__within_the_mission(connected):
 
 
 def test_pause__firmware_cannot_within_the_mission__brakes_and_goes_on_in_auto(connected):
-    running, link = connected(speed_up=100.0)
+    running, link = connected(speed_up=20.0)
     airborne(link)
     del running._orders._orders[mavlink.MAV_CMD_DO_PAUSE_CONTINUE]
     ladder = Ladder(link)
@@ -67,7 +67,7 @@ def test_pause__firmware_cannot_within_the_mission__brakes_and_goes_on_in_auto(c
 
 def test_pause__said_yes_but_flies_on__brakes(connected):
     """An acknowledgement proves nothing: the aircraft has to stand."""
-    running, link = connected(speed_up=100.0)
+    running, link = connected(speed_up=20.0)
     airborne(link)
     running._orders._orders[mavlink.MAV_CMD_DO_PAUSE_CONTINUE] = lambda _params: mavlink.MAV_RESULT_ACCEPTED
     assert Ladder(link).pause().mode == "BRAKE"

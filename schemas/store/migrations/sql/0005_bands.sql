@@ -34,7 +34,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-CREATE TRIGGER stamp_band BEFORE INSERT OR UPDATE ON core.segmentation_band
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON core.segmentation_band
     FOR EACH ROW EXECUTE FUNCTION core.stamp_band();
 REVOKE ALL ON FUNCTION core.stamp_band() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.stamp_band() TO skywarden_app;
