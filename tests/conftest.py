@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy.orm import Session
 
 from schemas.actors import SYSTEM, Actor
@@ -21,6 +22,10 @@ from schemas.store.cluster import Cluster
 from schemas.store.engine import Database
 from schemas.store.work import Work
 from tests.world import build_world
+
+# How long one example takes says something of the machine, and at the first call of the compiler.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_CLUSTER = ROOT / ".local" / "tests"

@@ -153,7 +153,7 @@ def test_hostile_document__refused_by_its_rule_quickly_and_without_a_request(cas
     assert (caught.value.refusals[0].rule, caught.value.status) == (rule, status)
     assert len(caught.value.render("en")) == len(caught.value.render("zh")) <= 50
     if case in SLOW:
-        assert duration_s(data, "hostile.kmz") < 1.0
+        assert duration_s(data, "hostile.kmz") < 2.0
     else:
         # The best of a few: another process may have had the core.
         assert min(duration_s(data, "hostile.kmz") for _ in range(3)) < QUICK_S

@@ -97,6 +97,7 @@ def test_features__textures__are_those_of_the_engine():
     assert np.array_equal(made["stands_out"][valid], wanted[valid])
 
 
+@settings(deadline=None)  # The first call compiles.
 @given(st.integers(1, 4), st.integers(1, 19), st.integers(1, 23))
 def test_box_sums__are_the_plain_sums(radius, height, width):
     plane = np.random.default_rng(radius).integers(-900, 900, (height, width)).astype(np.int32)
