@@ -7,6 +7,7 @@ its row ended by another one sends nothing more.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,11 +124,8 @@ class Desk:
     def open(self) -> None:
         """Claims the aircraft and starts to beat; raises RuleViolation 409 while another gateway leads it."""
         line = self._connect()
-        try:
+        with _closed_on_failure(line):
             self._claim(line)
-        except BaseException:
-            line.close()
-            raise
         self._line = line
         self._thread.start()
 
@@ -229,8 +228,9 @@ class Desk:
 
     def _reconnect(self) -> psycopg.Connection[Any]:
         line = self._connect()
-        # Our own old connection may hold the lock for a while yet; the row is ours in any case.
-        line.execute(_LOCK, (LOCK_CLASS, self._drone))
+        with _closed_on_failure(line):
+            # Our own old connection may hold the lock for a while yet; the row is ours in any case.
+            line.execute(_LOCK, (LOCK_CLASS, self._drone))
         self._line, self._beat_due = line, 0.0
         return line
 
@@ -239,9 +239,10 @@ class Desk:
         pooled = self._house.engine.raw_connection()
         line: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
         pooled.detach()
-        line.rollback()
-        line.autocommit = True
-        line.execute(f"LISTEN {ORDER_CHANNEL}")
+        with _closed_on_failure(line):
+            line.rollback()
+            line.autocommit = True
+            line.execute(f"LISTEN {ORDER_CHANNEL}")
         return line
 
     def _drop_line(self) -> None:
@@ -261,3 +262,13 @@ class Desk:
     @staticmethod
     def _row(line: psycopg.Connection[Any], statement: str, values: tuple[object, ...]) -> Any:  # noqa: ANN401
         return line.execute(statement, values).fetchone()
+
+
+@contextlib.contextmanager
+def _closed_on_failure(line: psycopg.Connection[Any]) -> Iterator[None]:
+    """Closes a connection of our own that nobody will use."""
+    try:
+        yield
+    except BaseException:
+        line.close()
+        raise
