@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import numpy as np
 import psycopg
 import pytest
+import rasterio
+from affine import Affine
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from flights.ground import TERRAIN_FILE
 from schemas.store.engine import Database
 from tests.database.plain import Plain, connect, connect_admin, rule_of
 
@@ -30,6 +34,22 @@ def plain(blank: Database) -> Iterator[Plain]:
 def root(blank: Database) -> Iterator[psycopg.Connection]:
     with connect_admin(blank) as connection:
         yield connection
+
+
+@pytest.fixture
+def ground(services):
+    """A level elevation model of the district, 12 m above the sea."""
+    profile = {
+        "driver": "GTiff",
+        "width": 32,
+        "height": 28,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": Affine(0.005, 0, 113.20, 0, -0.005, 23.22),
+    }
+    with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
+        target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
 
 
 @pytest.fixture

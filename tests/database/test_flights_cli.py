@@ -4,37 +4,17 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rasterio
 from click.testing import CliRunner
-from rasterio import Affine
 
 from flights.canonical import mission_digest
 from flights.formats import read_plan, write_plan
-from flights.ground import TERRAIN_FILE
 from flights.model import Frame
 from tests.situations import R1, R2, R3, R4, drawn
 from web.cli.common import State
 from web.cli.plan import plan
 
 AT = "2025-07-02T10:00+08:00"
-
-
-@pytest.fixture
-def ground(services):
-    """A level elevation model of the district, 12 m above the sea."""
-    profile = {
-        "driver": "GTiff",
-        "width": 32,
-        "height": 28,
-        "count": 1,
-        "dtype": "float32",
-        "crs": "EPSG:4326",
-        "transform": Affine(0.005, 0, 113.20, 0, -0.005, 23.22),
-    }
-    with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
-        target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
 
 
 @pytest.fixture

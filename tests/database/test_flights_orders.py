@@ -115,7 +115,12 @@ def test_order__fly_without_a_gateway__refused_because_nobody_would_take_it(work
 
 
 def test_order__return_while_the_gateway_is_down__waits_for_the_next_one(work):
-    order(work, "F1", airborne(work), "return")
+    number = airborne(work)
+    order(work, "F1", number, "return")
+    with work("F1") as unit:
+        stored = unit.session.scalars(select(t.FlightOrder)).one()
+        assert (stored.kind, stored.taken_at, stored.done_at) == ("return", None, None)
+        assert stored.flight_id == unit.get(t.Flight, number).id
 
 
 def test_order__is_told_at_once(work, gateway, database):

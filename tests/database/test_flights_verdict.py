@@ -5,15 +5,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-import rasterio
 from click.testing import CliRunner
-from rasterio import Affine
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from flights import commands, queries, verdicts
 from flights.conformance import STATES
-from flights.ground import TERRAIN_FILE
 from flights.tracks import track_of
 from flights.vehicle_orders import RouteSpan
 from schemas import tables as t
@@ -30,22 +27,7 @@ DESCENT_S = 10
 
 
 @pytest.fixture
-def level(services):
-    profile = {
-        "driver": "GTiff",
-        "width": 32,
-        "height": 28,
-        "count": 1,
-        "dtype": "float32",
-        "crs": "EPSG:4326",
-        "transform": Affine(0.005, 0, 113.20, 0, -0.005, 23.22),
-    }
-    with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
-        target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
-
-
-@pytest.fixture
-def run(services, level):
+def run(services, ground):
     def call(*arguments, lang="en"):
         state = State(lang)
         state._services = services
@@ -231,7 +213,7 @@ def test_ledger__judging__one_event_with_the_hash(declared, admin):
     assert json.loads(rows[0][0])["log_sha256"] == body["log_sha256"]
 
 
-def test_case__judges_by_the_filed_window(work, services, level):
+def test_case__judges_by_the_filed_window(work, services, ground):
     number = cleared(work)
     with services.session() as session:
         flight = find(session, t.Flight, number)

@@ -2,15 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
-import rasterio
 from click.testing import CliRunner
-from rasterio import Affine
 from shapely.geometry import LineString, box, mapping
 
 from flights.formats import read_plan
-from flights.ground import TERRAIN_FILE
 from flights.path.profile import profile
 from flights.survey.camera import camera_named
 from geo.zones import distance_m
@@ -21,22 +17,6 @@ from web.cli.plan import plan
 
 AREA = box(113.262, 23.125, 113.274, 23.133)
 CAMERA = ("--camera", "dji-phantom-4-pro", "--alt-agl-m", 60, "--speed-m-s", 6)
-
-
-@pytest.fixture
-def ground(services):
-    """A level elevation model of the district, 12 m above the sea."""
-    profile = {
-        "driver": "GTiff",
-        "width": 32,
-        "height": 28,
-        "count": 1,
-        "dtype": "float32",
-        "crs": "EPSG:4326",
-        "transform": Affine(0.005, 0, 113.20, 0, -0.005, 23.22),
-    }
-    with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
-        target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
 
 
 @pytest.fixture
