@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pyproj import CRS
 from rasterio.features import shapes
 from shapely.geometry import shape
 
-from geo.intake.archive import TAKEN
+from geo.intake.archive import sha256_of
 from geo.intake.coordinates import placement, refuse_offset
 from geo.intake.importer import refuse_shape
 from geo.intake.table import Table, Value
@@ -71,7 +70,7 @@ def read_truth_file(path: Path, rooms: Path, kinds: Collection[str], reading: Re
     row that is unsound, and for names that are neither kinds nor mapped.
     """
     reading = reading or Reading()
-    sha256 = _sha256(path)
+    sha256 = sha256_of(path)
     with path.open("rb") as file:
         head = file.read(len(SQLITE_MAGIC))
     read = _raster(path, rooms) if head[:4] in _TIFF_MAGIC else _rows(_table(path, head, reading), reading)
@@ -195,20 +194,3 @@ def _raster(path: Path, rooms: Path) -> Iterator[Named]:
                     raise too_large("layer.rows", measured=f"> {number}", required=limit("layer.rows"))
                 if value:
                     yield _word(float(value)), Outline("", moved(shape(geometry), crs, WGS84)), False
-
-
-def _sha256(path: Path) -> str:
-    """SHA-256 of a file; of a loose shapefile, of all its parts in the order of their names."""
-    parts = [path]
-    if path.suffix.lower() == ".shp":
-        beside = (one for one in path.parent.iterdir() if one.stem == path.stem and one.suffix.lower() in TAKEN)
-        parts = sorted(beside, key=lambda one: one.suffix.lower())
-    size = sum(part.stat().st_size for part in parts)
-    if size > limit("layer.bytes"):
-        raise too_large("layer.bytes", measured=size, required=limit("layer.bytes"))
-    digest = hashlib.sha256()
-    for part in parts:
-        with part.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()

@@ -29,14 +29,12 @@ from geo.geozones.model import (
 )
 from geo.geozones.strict import ZoneLoss
 from schemas.limits import limit
-from schemas.refusals import Kind as RefusalKind
-from schemas.refusals import Refusal, RuleViolation, invalid, too_large
+from schemas.refusals import invalid
 
 _LISTS = ("features", "UASZoneList")
 _SHORT, _MESSAGE, _OTHER = 200, 1_000, 200
 _OUT = {"name": 200, "message": 200, "other": 30}
 _REASONS_OUT = tuple(reason for reason in REASONS if reason != "DAR")
-MOST_FAULTS = 50
 
 
 def is_one(document: Mapping[str, Any]) -> bool:
@@ -54,20 +52,7 @@ def read(document: Mapping[str, Any]) -> tuple[Geozone, ...]:
     """The zones; RuleViolation 422 with every faulty one, 50 faults at most."""
     name = next(name for name in _LISTS if isinstance(document.get(name), list))
     listed = document[name]
-    if len(listed) > limit("layer.rows"):
-        raise too_large("layer.rows", measured=len(listed), required=limit("layer.rows"))
-    zones: list[Geozone] = []
-    faults: list[Refusal] = []
-    for index, feature in enumerate(listed):
-        try:
-            zones.append(zone_of(feature, f"{name}[{index}]"))
-        except RuleViolation as violation:
-            faults.extend(violation.refusals)
-        if len(faults) >= MOST_FAULTS:
-            break
-    if faults:
-        raise RuleViolation(RefusalKind.INVALID, faults[:MOST_FAULTS])
-    return tuple(zones)
+    return strict.each(listed, name, zone_of)
 
 
 def zone_of(feature: object, path: str) -> Geozone:

@@ -30,14 +30,13 @@ from geo.geozones.model import (
 )
 from geo.geozones.strict import ZoneLoss
 from schemas.limits import limit
-from schemas.refusals import Kind, Refusal, RuleViolation, invalid, too_large
+from schemas.refusals import invalid
 
 _AUTHORISATION = {"REQ_AUTHORIZATION": "REQ_AUTHORISATION"}
 _TYPES = (*(name for name in RESTRICTIONS if name != "REQ_AUTHORISATION"), *_AUTHORISATION)
 _SHORT, _LONG, _LANGUAGE = 200, 1_000, 10
 _LANGUAGE_OUT = 5
 _UNSAID = "und"
-_MOST_FAULTS = 50
 # What is written where a zone has no lower or upper end, since a layer needs both.
 _LOWEST_M, _HIGHEST_M = 0.0, 20_000.0
 
@@ -55,20 +54,7 @@ def is_one(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> tuple[Geozone, ...]:
     """The zones; RuleViolation 422 with every faulty one, 50 faults at most."""
     features = strict.array(document.get("features"), "features", limit("layer.rows") + 1)
-    if len(features) > limit("layer.rows"):
-        raise too_large("layer.rows", measured=len(features), required=limit("layer.rows"))
-    zones: list[Geozone] = []
-    faults: list[Refusal] = []
-    for index, feature in enumerate(features):
-        try:
-            zones.append(zone_of(feature, f"features[{index}]"))
-        except RuleViolation as violation:
-            faults.extend(violation.refusals)
-        if len(faults) >= _MOST_FAULTS:
-            break
-    if faults:
-        raise RuleViolation(Kind.INVALID, faults[:_MOST_FAULTS])
-    return tuple(zones)
+    return strict.each(features, "features", zone_of)
 
 
 def zone_of(feature: object, path: str) -> Geozone:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any
+from typing import Any, TypeVar
 
 from shapely.geometry import Polygon
 
 from geo.geojson import parse_geometry, refuse_off_earth
 from geo.types import LonLat
-from schemas.refusals import invalid
+from schemas.limits import limit
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, too_large
+
+MOST_FAULTS = 50
+Read = TypeVar("Read")
 
 MOST_M = 100_000.0
 _SHOWN_ZONES = 3
@@ -220,3 +224,21 @@ def rings(shape: Polygon) -> list[list[list[float]]]:
     outer = shape.exterior.coords if shape.exterior.is_ccw else shape.exterior.coords[::-1]
     inner = [ring.coords[::-1] if ring.is_ccw else ring.coords for ring in shape.interiors]
     return [[[float(x), float(y)] for x, y, *_ in ring] for ring in (outer, *inner)]
+
+
+def each(listed: Sequence[object], path: str, read: Callable[[object, str], Read]) -> tuple[Read, ...]:
+    """Every entry of a list as `read` takes it; RuleViolation 422 with every faulty one, `MOST_FAULTS` at most."""
+    if len(listed) > limit("layer.rows"):
+        raise too_large("layer.rows", measured=len(listed), required=limit("layer.rows"))
+    found: list[Read] = []
+    faults: list[Refusal] = []
+    for index, entry in enumerate(listed):
+        try:
+            found.append(read(entry, f"{path}[{index}]"))
+        except RuleViolation as violation:
+            faults.extend(violation.refusals)
+        if len(faults) >= MOST_FAULTS:
+            break
+    if faults:
+        raise RuleViolation(Kind.INVALID, faults[:MOST_FAULTS])
+    return tuple(found)

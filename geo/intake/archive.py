@@ -6,6 +6,7 @@ it finds next to a file.
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import zipfile
 import zlib
@@ -129,3 +130,20 @@ def _copy(source: IO[bytes], target: Path, room: int) -> int:
 def _text(target: Path, part: str) -> str:
     path = target.with_suffix(part)
     return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 (hex) of a file; of a loose shapefile, of all its parts in the order of their names."""
+    parts = [path]
+    if path.suffix.lower() == ".shp":
+        beside = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() in TAKEN)
+        parts = sorted(beside, key=lambda p: p.suffix.lower())
+    size = sum(part.stat().st_size for part in parts)
+    if size > limit("layer.bytes"):
+        raise too_large("layer.bytes", measured=size, required=limit("layer.bytes"))
+    digest = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -6,7 +6,6 @@ row keeps all of them out.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -21,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.geozones import is_geozones
-from geo.intake.archive import TAKEN
+from geo.intake.archive import sha256_of
 from geo.intake.columns import Cells, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.geozones import ZoneOf, table_of
@@ -32,7 +31,7 @@ from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_sha
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
 from schemas.limits import limit
-from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, refuse, too_large
+from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, refuse
 from schemas.roles import Role
 from schemas.store import judge
 from schemas.store.work import Work
@@ -148,7 +147,7 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
     if layer is None:
         raise invalid("layer.unknown", measured=options.layer, required=", ".join(LAYERS))
     _refuse_actor(work, options.layer)
-    sha256 = _sha256(path)
+    sha256 = sha256_of(path)
     _refuse_twice(work, options.layer, sha256)
     table = read_table(path, layer, options, lambda geom: work.rulebook.at_place(geom, work.now).zone)
     if not table.rows:
@@ -219,23 +218,6 @@ def _refuse_actor(work: Work, layer: str) -> None:
     raise forbidden(
         "state.role", "machine.role", subject=layer, transition=Coded("step", ["import"]), required=Coded("role", roles)
     )
-
-
-def _sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file; of a loose shapefile, of all its parts in the order of their names."""
-    parts = [path]
-    if path.suffix.lower() == ".shp":
-        beside = (p for p in path.parent.iterdir() if p.stem == path.stem and p.suffix.lower() in TAKEN)
-        parts = sorted(beside, key=lambda p: p.suffix.lower())
-    size = sum(part.stat().st_size for part in parts)
-    if size > limit("layer.bytes"):
-        raise too_large("layer.bytes", measured=size, required=limit("layer.bytes"))
-    digest = hashlib.sha256()
-    for part in parts:
-        with part.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _refuse_twice(work: Work, layer: str, sha256: str) -> None:
