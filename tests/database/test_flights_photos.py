@@ -18,7 +18,7 @@ from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from tests.database.flying import cleared, new_zone
-from tests.database.test_flights_verdict import LAT, LON, UTC0, along_r1, level, log, run  # noqa: F401 - fixtures
+from tests.database.test_flights_verdict import LAT, LON, UTC0, along_r1, log, run  # noqa: F401 - fixtures
 from web import scenes
 
 GEOD = Geod(ellps="WGS84")
