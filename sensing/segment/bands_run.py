@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from sensing.coverage import Cover, Tally, cover, tally
 from sensing.grid import BLOCK, Grid
-from sensing.segment.closer import CONFIDENCE, COVERAGE, LABELS, PLANES, Drawn, Marks, large, look_closer
+from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer, place_of, planes_for
 from sensing.segment.components import Border, Sweeper, parts_of
 from sensing.segment.detectors import Detector, choose
 from sensing.segment.manifest import file_sha256
@@ -91,7 +91,7 @@ def _within(
 def _look(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> None:
     grid, top, height = scene.after.grid, job["top"], job["height"]
     strip = Grid(grid.crs_wkt, grid.transform @ Affine.translation(0, top), grid.width, height)
-    with rasterio.open(part, "w", count=PLANES, **profile(strip)) as out:
+    with rasterio.open(part, "w", count=planes_for(len(detectors)), **profile(strip)) as out:
         for window in _windows(grid, (top, height), job["tile_px"]):
             moved = Window(window.col_off, window.row_off - top, window.width, window.height)
             out.write(looked_at(scene, detectors, window), window=moved)
@@ -100,30 +100,32 @@ def _look(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, An
 def _read_over(part: Path, scene: Scene, detectors: list[Detector], job: dict[str, Any]) -> tuple[Tally, list[Border]]:
     """What the planes of a band add up to, and their connected parts."""
     grid, top, height = scene.after.grid, job["top"], job["height"]
-    sweepers = [Sweeper(1 << n, large(one, scene.after.gsd_m), top) for n, one in enumerate(detectors)]
+    places = [place_of(number) for number in range(len(detectors))]
+    wanted = [large(one, scene.after.gsd_m) for one in detectors]
+    sweepers = [Sweeper(place.bit, one, top) for place, one in zip(places, wanted, strict=True)]
     counted = Tally()
     with rasterio.open(part, driver="GTiff", sharing=False) as written:
         for row in range(0, height, BLOCK):
             planes = written.read(window=Window(0, row, grid.width, min(BLOCK, height - row)))
             counted += tally(grid, planes[COVERAGE - 1], top + row)
-            for sweeper in sweepers:
-                sweeper.take(planes[LABELS - 1], planes[CONFIDENCE - 1])
+            for sweeper, place in zip(sweepers, places, strict=True):
+                sweeper.take(planes[place.labels - 1], planes[place.confidence - 1])
     return counted, [sweeper.border() for sweeper in sweepers]
 
 
 def looked_at(scene: Scene, detectors: list[Detector], window: Window) -> NDArray[np.uint8]:
-    """The three planes of one window."""
+    """The planes of one window."""
     halo = max((one.halo_px(scene.after.gsd_m) for one in detectors), default=0)
-    out = np.zeros((PLANES, int(window.height), int(window.width)), np.uint8)
+    out = np.zeros((planes_for(len(detectors)), int(window.height), int(window.width)), np.uint8)
     inner = (slice(halo, halo + out.shape[1]), slice(halo, halo + out.shape[2]))
     said = scene.codes(window, 0)
     view = scene.view(window, halo)
     # Where no kind can be judged, nobody looks.
     out[COVERAGE - 1] = cover(view.valid[inner], said) if detectors else Cover.OUTSIDE
     for number, detector in enumerate(detectors):
-        planes = detector.planes(view)
-        out[LABELS - 1] |= planes.member[inner].astype(np.uint8) << number
-        out[CONFIDENCE - 1] |= planes.sure[inner].astype(np.uint8) << number
+        planes, place = detector.planes(view), place_of(number)
+        out[place.labels - 1] |= planes.member[inner].astype(np.uint8) * np.uint8(place.bit)
+        out[place.confidence - 1] |= planes.sure[inner].astype(np.uint8) * np.uint8(place.bit)
     return out
 
 

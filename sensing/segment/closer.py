@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import rasterio
@@ -24,13 +24,36 @@ from sensing.segment.looks import Closer
 from sensing.segment.scenery import Scene
 from sensing.words import Sentence
 
-# The planes of a band's file. Bit n of a label says that a pixel may show the n-th kind that is looked for, the same
-# bit of its confidence that it surely does.
+# The planes of a band's file: labels and confidences of the first eight detectors, coverage, then labels and
+# confidences of eight more, and so on.
 LABELS, CONFIDENCE, COVERAGE = 1, 2, 3
-PLANES = 3
+_PLANES, _BITS = 3, 8
 _SIMPLIFY_PX = 0.8
 # Cleaning an outline may take this share of the smallest area.
 _SHRINKS = 0.5
+
+
+class Place(NamedTuple):
+    """Where the marks of a detector lie in a band's file.
+
+    The bit of a label says that a pixel may show what is looked for, the same bit of a confidence that it surely does.
+    """
+
+    labels: int
+    confidence: int
+    bit: int
+
+
+def place_of(number: int) -> Place:
+    """Where the marks of the detector of that number lie."""
+    group, bit = divmod(number, _BITS)
+    first = LABELS if group == 0 else _PLANES + 2 * group - 1
+    return Place(first, first + 1, 1 << bit)
+
+
+def planes_for(detectors: int) -> int:
+    """How many planes the file of a band has for so many detectors."""
+    return max([_PLANES, *(place_of(number).confidence for number in range(detectors))])
 
 
 @dataclass(frozen=True)
@@ -80,8 +103,9 @@ class Marks:
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
 
-    def read(self, window: Window) -> NDArray[np.uint8]:
-        """One window."""
+    def read(self, window: Window, number: int) -> NDArray[np.uint8]:
+        """What the detector of that number marked in one window; zero for nothing."""
+        place = place_of(number)
         top, bottom = int(window.row_off), int(window.row_off + window.height)
         out = np.zeros((bottom - top, int(window.width)), np.uint8)
         for number in range(top // self._band_px, (bottom - 1) // self._band_px + 1):
@@ -90,8 +114,8 @@ class Marks:
                 first = number * self._band_px
                 rows = slice(max(top, first), min(bottom, first + band.height))
                 inner = Window(window.col_off, rows.start - first, window.width, rows.stop - rows.start)
-                out[rows.start - top : rows.stop - top] = band.read(LABELS, window=inner)
-        return out
+                out[rows.start - top : rows.stop - top] = band.read(place.labels, window=inner)
+        return out & np.uint8(place.bit)
 
     def _band(self, number: int) -> DatasetReader | None:
         path = self._paths[number] if number < len(self._paths) else None
@@ -120,7 +144,7 @@ def _looked_closer(part: Part, number: int, where: tuple[Marks, Scene], detector
     window = surroundings(part, (grid.height, grid.width))
     if window is None:
         return None
-    area = close_up(part, marks.read(window) & np.uint8(1 << number), window)
+    area = close_up(part, marks.read(window, number), window)
     find = detector.examine(Closer(scene.view(window, 0), area), detector.numbers)
     rim = outline(find.mask, _SIMPLIFY_PX) if find else None
     if find is None or rim is None:

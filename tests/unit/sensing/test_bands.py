@@ -10,6 +10,7 @@ import pytest
 from sensing.coverage import Cover
 from sensing.segment import spectral
 from sensing.segment.bands_run import run_band
+from sensing.segment.closer import COVERAGE, place_of, planes_for
 from sensing.segment.executors import SERIAL, THREADS, hands
 from sensing.segment.manifest import MOST_ATTEMPTS, Manifest, Outcome, file_sha256
 from tests import banded
@@ -174,3 +175,10 @@ def test_manifest__every_row_is_in_one_band(tmp_path):
         spans = [manifest.span(number) for number in range(len(manifest))]
         covered = np.concatenate([np.arange(top, top + height) for top, height in spans])
         assert np.array_equal(covered, np.arange(rows))
+
+
+def test_place__of_any_number_of_detectors__no_two_share_a_bit():
+    places = [place_of(number) for number in range(20)]
+    assert len({(one.labels, one.bit) for one in places}) == 20
+    assert COVERAGE not in {plane for one in places for plane in (one.labels, one.confidence)}
+    assert [planes_for(count) for count in (0, 1, 8, 9, 17)] == [3, 3, 3, 5, 7]
