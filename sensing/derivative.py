@@ -98,9 +98,13 @@ def _factors(grid: Grid) -> list[int]:
     return factors
 
 
-def open_derivative(path: Path) -> DatasetReader:
-    """Open one of our own files for reading; never an original and never what a stranger named."""
-    return rasterio.open(path, driver="GTiff", sharing=False)
+def open_derivative(path: Path, *, overview: int | None = None) -> DatasetReader:
+    """Open one of our own files for reading; never an original and never what a stranger named.
+
+    `overview` is the index of a smaller stored size, from 0.
+    """
+    smaller = {} if overview is None else {"overview_level": overview}
+    return rasterio.open(path, driver="GTiff", sharing=False, **smaller)
 
 
 def surviving_pixels(path: Path, zones: ZoneBurner) -> int:

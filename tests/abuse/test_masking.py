@@ -118,7 +118,7 @@ def test_GD_43__zones_of_every_shape_on_every_grid__no_touched_pixel_in_any_deri
     for zoom in (14, 17, 20):
         column = int((middle.x + 180) / 360 * 2**zoom)
         row = int((1 - np.arcsinh(np.tan(np.radians(middle.y))) / np.pi) / 2 * 2**zoom)
-        assert shown(preview.tile(kept, RGB, zoom, column, row)).max() < ORDINARY
+        assert shown(preview.tile(kept, RGB, (zoom, column, row))).max() < ORDINARY
     # And what the engines read, in ten-thousandths of full scale.
     with open_picture(kept, RGB) as picture:
         read = picture.tile(rasterio.windows.Window(0, 0, picture.grid.width, picture.grid.height))

@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from schemas.refusals import RuleViolation
 from sensing.bands import Role
-from sensing.preview import Box, render, tile
+from sensing.preview import Box, Combination, combinations, render, tile
 from tests.unit.sensing.pictures import CORNER, noise, write_tif
 
 RGB = (Role.RED, Role.GREEN, Role.BLUE)
@@ -34,6 +34,13 @@ def box_of(pixels: tuple[float, float, float, float]) -> Box:
     west, north = change.transform(CORNER[0] + left * 10, CORNER[1] - top * 10)
     east, south = change.transform(CORNER[0] + right * 10, CORNER[1] - bottom * 10)
     return Box(west, south, east, north)
+
+
+def over(place: tuple[float, float], zoom: int) -> tuple[int, int]:
+    """Column and row of the tile that holds a place."""
+    lon, lat = place
+    row = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return int((lon + 180) / 360 * 2**zoom), int(row * 2**zoom)
 
 
 def opened(png: bytes) -> np.ndarray:
@@ -83,10 +90,7 @@ def test_render__nonsense_window__refused(scene, box, size):
 
 
 def test_tile__over_the_scene__shows_it(scene):
-    zoom, (lon, lat) = 14, (113.267, 23.125)
-    column = int((lon + 180) / 360 * 2**zoom)
-    row = int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * 2**zoom)
-    pixels = opened(tile(scene, RGB, zoom, column, row))
+    pixels = opened(tile(scene, RGB, (14, *over((113.267, 23.125), 14))))
     assert pixels.shape == (256, 256, 4)
     assert pixels[..., 3].max() == 255
 
@@ -94,4 +98,29 @@ def test_tile__over_the_scene__shows_it(scene):
 @pytest.mark.parametrize("place", [(3, 8, 0), (3, -1, 0), (-1, 0, 0), (99, 0, 0)])
 def test_tile__no_such_tile__refused(scene, place):
     with pytest.raises(RuleViolation):
-        tile(scene, RGB, *place)
+        tile(scene, RGB, place)
+
+
+def test_combinations__as_the_bands_allow():
+    assert combinations(RGB) == ("true_colour",)
+    assert combinations((*RGB, Role.NIR)) == ("true_colour", "false_colour", "ndvi")
+    assert combinations((*RGB, Role.NIR, Role.SWIR1))[-1] == "swir"
+    assert combinations((Role.OTHER,)) == ("grey",)
+
+
+def test_tile__missing_band__refused_with_what_there_is(scene):
+    with pytest.raises(RuleViolation) as caught:
+        tile(scene, (*RGB, Role.NIR), (14, 13346, 7105), Combination.SWIR)
+    assert "false_colour" in caught.value.refusals[0].render("en")["fix"]
+
+
+def test_tile__vegetation_index__same_value_same_colour_whatever_the_scene(tmp_path):
+    tiles = []
+    for name, factor in (("a", 1), ("b", 3)):
+        data = np.full((4, 200, 200), 500 * factor, np.uint16)
+        data[3] = 2000 * factor
+        data[:, :100] = noise(4, 200, 200)[:, :100]
+        path = write_tif(tmp_path / f"{name}.tif", data)
+        tiles.append(opened(tile(path, (*RGB, Role.NIR), (16, *over((113.267, 23.117), 16)), Combination.NDVI)))
+    assert tiles[0][200:, 200, 3].min() == 255
+    assert np.array_equal(tiles[0][200:, 200], tiles[1][200:, 200])
