@@ -8,7 +8,7 @@ would pass for change are not compared at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -21,7 +21,7 @@ from skimage.registration import phase_cross_correlation
 from sensing.bands import Role
 from sensing.grid import Grid
 from sensing.mask import Mask
-from sensing.picture import Tile
+from sensing.picture import Ints, Tile
 from sensing.words import Sentence, say
 
 Spectrum = NDArray[np.complex128]
@@ -107,24 +107,22 @@ def coregister(before: Windowed, after: Windowed) -> Fit:
     agree say it together once more.
     """
     size = _window_px(after.grid)
-    pairs = [pair for window in _windows(after.grid, size) if (pair := _pair(before, after, window)) is not None]
-    if not pairs:
+    windows = _windows(after.grid, size)
+    products = [found for window in windows if (found := _product(before, after, window)) is not None]
+    if not products:
         return Fit()
-    coarse = _peak(sum((_product(one, other) for one, other in pairs), start=np.zeros((size, size), np.complex128)))
+    coarse = _peak(sum(products, start=np.zeros((size, size), np.complex128)))
     if max(map(abs, coarse)) > _REACH * size:
-        return Fit(windows=len(pairs))
-    whole = (round(coarse[0]), round(coarse[1]))
-    # Moved by whole pixels first, so that both dates show the same ground in a window.
-    products = [_product(np.roll(one, whole, axis=(0, 1)), other) for one, other in pairs]
+        return Fit(windows=len(products))
     shifts = np.array([_peak(product) for product in products])
-    agreeing = _agreeing(shifts, np.subtract(coarse, whole))
+    agreeing = _agreeing(shifts, np.array(coarse))
     count = int(agreeing.sum())
-    if count < max(_FEWEST_AGREEING, _LEAST_AGREEING * len(pairs)):
-        return Fit(windows=len(pairs), agreeing=count)
+    if count < max(_FEWEST_AGREEING, _LEAST_AGREEING * len(products)):
+        return Fit(windows=len(products), agreeing=count)
     middle = np.array(_peak(sum((products[i] for i in np.flatnonzero(agreeing)), start=np.zeros_like(products[0]))))
     residual = float(np.percentile(np.hypot(*(shifts[agreeing] - middle).T), _RESIDUAL_SHARE))
-    rows, columns = (round(float(one), 3) for one in middle + whole)
-    return Fit((columns, rows), round(residual, 3), len(pairs), count)
+    rows, columns = (round(float(one), 3) for one in middle)
+    return Fit((columns, rows), round(residual, 3), len(products), count)
 
 
 def _agreeing(shifts: NDArray[np.float64], middle: NDArray[np.float64]) -> Mask:
@@ -154,37 +152,34 @@ def _starts(length: int, size: int) -> list[int]:
     return [round(number * (length - size) / max(count - 1, 1)) for number in range(count)]
 
 
-def _pair(before: Windowed, after: Windowed, window: Window) -> tuple[Spectrum, Spectrum] | None:
-    """The edges of both dates in a window, in the same bands; None where too little is shown or has no edges."""
+def _product(before: Windowed, after: Windowed, window: Window) -> Spectrum | None:
+    """The cross spectrum of both dates in a window; None where too little is shown or has no edges.
+
+    Every band is laid on itself and the spectra are added. Edges of bands must not be added: where plants end, near
+    infrared falls and red rises, and what says most of all where the ground lies would cancel itself out.
+    """
     one, other = before.tile(window), after.tile(window)
     both = one.valid & other.valid
     if both.mean() < _LEAST_VALID:
         return None
     roles = [role for role in _ROLES if role in one.bands and role in other.bands][:_MOST_ROLES]
-    edges = _edges(one, roles, both), _edges(other, roles, both)
-    return edges if all(np.any(found) for found in edges) else None
-
-
-def _edges(tile: Tile, roles: Sequence[Role], valid: Mask) -> Spectrum:
-    """Strength and direction of the edges in all bands together, as complex numbers; faded out towards the rim."""
-    inner = ndimage.binary_erosion(valid, np.ones((3, 3)), border_value=1)
-    total = np.zeros(valid.shape, np.complex128)
+    total = np.zeros(both.shape, np.complex128)
     for role in roles:
-        level = np.median(tile[role][valid])
-        plane = np.where(valid, tile[role], level).astype(np.float64)
-        edge = ndimage.sobel(plane, 1) + 1j * ndimage.sobel(plane, 0)
-        strength = np.abs(edge)
-        weak = float(np.percentile(strength[inner], _WEAK)) if inner.any() else 0.0
-        total += np.where(inner, edge / np.maximum(strength, max(weak, 1.0)), 0.0)
+        total += np.conj(fft.fft2(_edges(one[role], both))) * fft.fft2(_edges(other[role], both))
+    return total if np.any(total) else None
+
+
+def _edges(plane: Ints, valid: Mask) -> Spectrum:
+    """Strength and direction of the edges in a band, as complex numbers; faded out towards the rim."""
+    inner = ndimage.binary_erosion(valid, np.ones((3, 3)), border_value=1)
+    level = np.median(plane[valid])
+    shown = np.where(valid, plane, level).astype(np.float64)
+    edge = ndimage.sobel(shown, 1) + 1j * ndimage.sobel(shown, 0)
+    strength = np.abs(edge)
+    weak = float(np.percentile(strength[inner], _WEAK)) if inner.any() else 0.0
     height, width = valid.shape
-    faded: Spectrum = total * np.outer(np.hanning(height), np.hanning(width))
-    return faded
-
-
-def _product(one: Spectrum, other: Spectrum) -> Spectrum:
-    """The cross spectrum of two windows."""
-    product: Spectrum = np.conj(fft.fft2(one)) * fft.fft2(other)
-    return product
+    faded: Spectrum = np.where(inner, edge / np.maximum(strength, max(weak, 1.0)), 0.0)
+    return faded * np.outer(np.hanning(height), np.hanning(width))
 
 
 def _peak(product: Spectrum) -> tuple[float, float]:

@@ -81,6 +81,15 @@ def test_shift__one_colour_in_common__enough(ground):
     assert fit.shift_px == pytest.approx((1.3, 0.4), abs=0.1)
 
 
+def test_shift__edges_of_bands_against_each_other__do_not_cancel(ground):
+    """Where plants end, near infrared falls and red rises, as nearly everywhere in the country."""
+    roles = (Role.RED, Role.NIR)
+    planes = [4000 - ground[3], ground[3]]
+    fit = coregister(scene(earlier(planes, (1.3, 0.4)), roles=roles), scene(planes, seed=2, roles=roles))
+    assert fit.shift_px == pytest.approx((1.3, 0.4), abs=0.1)
+    assert fit.residual_px < 0.2
+
+
 def test_shift__holes_in_both__no_edges_of_holes(ground):
     """What is masked lies at the same place in neither date, and must not pass for an edge that did not move."""
     valid = np.ones(ground[0].shape, bool)
