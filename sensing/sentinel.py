@@ -27,7 +27,7 @@ from sensing.bands import Role
 
 _PRODUCT_XML = re.compile(r"(?:^|/)MTD_MSI(L1C|L2A)\.xml$")
 _TILE_XML = re.compile(r"(?:^|/)GRANULE/([^/]+)/MTD_TL\.xml$")
-_BAND_FILE = re.compile(r"(?:^|/)GRANULE/([^/]+)/IMG_DATA/(?:R\d\dm/)?[^/]+_(B\d\d|B8A)(?:_(\d\d)m)?\.jp2$")
+_BAND_FILE = re.compile(r"(?:^|/)GRANULE/([^/]+)/IMG_DATA/(?:R\d\dm/)?[^/]+_(B\d\d|B8A|SCL)(?:_(\d\d)m)?\.jp2$")
 _XML_BYTES = 8 << 20
 # One band of a tile of 110 km at 10 m. At the rim of an orbit nearly all of it is empty, and packed to nothing.
 TILE_BYTES = 2 * 10_980**2
@@ -42,6 +42,8 @@ _ROLES = {
     "B11": Role.SWIR1,
     "B12": Role.SWIR2,
 }
+# The scene classification of level 2A; level 1C has none.
+CLASSES = "SCL"
 _COARSE, _UNSTATED_M = 60, 10
 # Reflectance is kept in whole ten-thousandths.
 _UNIT = 10_000.0
@@ -58,7 +60,10 @@ class Member:
 
 @dataclass(frozen=True)
 class BandFile:
-    """The image of one band, and how its numbers become ten-thousandths of reflectance: number x scale + offset."""
+    """The image of one band, and how its numbers become ten-thousandths of reflectance: number x scale + offset.
+
+    The numbers of the classification are kept as they are.
+    """
 
     band: str
     member: Member
@@ -68,7 +73,7 @@ class BandFile:
     @property
     def role(self) -> Role:
         """What the band measures."""
-        return _ROLES.get(self.band, Role.OTHER)
+        return Role.CLASSES if self.band == CLASSES else _ROLES.get(self.band, Role.OTHER)
 
 
 @dataclass(frozen=True)
@@ -189,11 +194,14 @@ def _parsed(member: Member, name: str) -> Element:
 
 
 def _bands(members: list[Member], about: Element, name: str) -> Iterator[BandFile]:
-    """The finest image of each band; raises RuleViolation where a visible or the near infrared one is missing."""
+    """The finest image of each band, the classification last.
+
+    Raises RuleViolation where a visible or the near infrared one is missing.
+    """
     finest: dict[str, tuple[int, Member]] = {}
     for member in members:
         found = _BAND_FILE.search(member.name)
-        if found and found[2] in BANDS:
+        if found and found[2] in (*BANDS, CLASSES):
             resolution_m = int(found[3] or _UNSTATED_M)
             if resolution_m < finest.get(found[2], (_COARSE + 1, member))[0]:
                 finest[found[2]] = resolution_m, member
@@ -203,6 +211,8 @@ def _bands(members: list[Member], about: Element, name: str) -> Iterator[BandFil
     for number, band in enumerate(BANDS):
         if band in finest:
             yield BandFile(band, finest[band][1], unit, _offset(about, number) * unit)
+    if CLASSES in finest:
+        yield BandFile(CLASSES, finest[CLASSES][1], 1.0, 0.0)
 
 
 def _quantification(about: Element, name: str) -> float:

@@ -143,7 +143,7 @@ def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, t
             unit.commit()
     product, model = session.scalars(select(t.Scene).order_by(t.Scene.recorded_at)).all()
     assert product.header["about"]["level"] == "L2A"
-    assert len(product.frame_hashes) == 14
+    assert len(product.frame_hashes) == 15
     assert all(shelf.originals.verify(one) for one in [*product.frame_hashes, *model.frame_hashes])
     assert (model.position_error_m > 50, len(model.frame_hashes)) == (True, 2)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from shapely.geometry import box
@@ -9,7 +12,10 @@ from sqlalchemy import select
 
 from geo.crs import to_wgs84
 from schemas import tables as t
+from sensing.intake import Told
 from tests.database.digging import add_item, ingest_pair
+from tests.unit.sensing.ground import Ground
+from tests.unit.sensing.pictures import write_safe
 from web import scenes
 from web.cli.common import State
 from web.cli.scene import scene as scene_group
@@ -54,6 +60,27 @@ def test_single_date__has_no_fit(services, session, pair):
     run = scenes.segment(services, pair[1]).run
     assert run.coregistration is None
     assert set(run.clouds) == {"after"}
+
+
+def test_clouds__of_the_product_itself__are_not_looked_at(services, session, tmp_path):
+    """The classification of a Sentinel-2 product: shadow, two kinds of cloud and cirrus; snow and water are ground."""
+    classes = np.full((1, 60, 60), 5, np.uint8)
+    for row, code in enumerate((3, 8, 9, 10, 6, 11)):
+        classes[0, 10 * row : 10 * row + 10, :30] = code
+    planes = Ground(seed=4, width=120, height=120).reflectance(seed=1) * 10_000 + 1000
+    bands = {name: planes[n : n + 1].astype(np.uint16) for n, name in enumerate(("B04", "B03", "B02", "B08"))}
+    ids = []
+    for day, shown in ((1, None), (21, classes)):
+        product = write_safe(tmp_path / str(day), pixels=120, bands=bands, classes=shown)
+        told = Told(captured_at=datetime(2025, 6, day, 3, tzinfo=UTC))
+        ids.append(scenes.ingest(services, [product], told=told).scene.public_id)
+    run = scenes.segment(services, ids[1], before=ids[0]).run
+    each = 0.6 * 0.2
+    assert run.coverage["cloud"] == pytest.approx(2 * each, abs=0.04)
+    assert run.coverage["shadow"] == pytest.approx(each, abs=0.04)
+    assert run.coverage["haze"] == pytest.approx(each, abs=0.04)
+    assert run.coverage["analysed"] == pytest.approx(1.2**2 - 4 * each, abs=0.1)
+    assert run.clouds["after"]["how"]["key"] == run.clouds["before"]["how"]["key"] == "cloud.classes"
 
 
 def move_jurisdictions(admin, shape):

@@ -213,9 +213,17 @@ SAFE = "S2B_MSIL2A_20250620T030531_N0511_R075_T49QGF_20250620T060000.SAFE"
 
 
 def write_safe(
-    parent: Path, *, pixels: int = 60, offset: int = -1000, bands: dict[str, np.ndarray] | None = None
+    parent: Path,
+    *,
+    pixels: int = 60,
+    offset: int = -1000,
+    bands: dict[str, np.ndarray] | None = None,
+    classes: np.ndarray | None = None,
 ) -> Path:
-    """A Sentinel-2 product of level 2A with bands of 10, 20 and 60 m, `pixels` x 10 m wide, as it is delivered."""
+    """A Sentinel-2 product of level 2A with bands of 10, 20 and 60 m, `pixels` x 10 m wide, as it is delivered.
+
+    `classes` is its scene classification, 1 x height x width of 20 m; vegetation everywhere unless told.
+    """
     root = parent / SAFE
     granule = root / "GRANULE" / "L2A_T49QGF_A043201_20250620T031154"
     offsets = "".join(f'<BOA_ADD_OFFSET band_id="{n}">{offset}</BOA_ADD_OFFSET>' for n in range(13)) if offset else ""
@@ -234,12 +242,15 @@ def write_safe(
         for number, name in enumerate(names):
             usual = noise(1, size, size, seed=resolution + number) + 1000
             data = (bands or {}).get(name, usual) if resolution == 10 or name != "B02" else usual
-            write_tif(
-                folder / f"T49QGF_20250620T030531_{name}_{resolution}m.jp2",
-                data,
-                driver="JP2OpenJPEG",
-                transform=north_up(float(resolution)),
-                QUALITY="100",
-                REVERSIBLE="YES",
-            )
+            _write_band(folder, name, resolution, data)
+    for resolution, size in ((20, pixels // 2), (60, pixels // 6)):
+        usual = np.full((1, size, size), 4, np.uint8)
+        data = classes if resolution == 20 and classes is not None else usual
+        _write_band(granule / "IMG_DATA" / f"R{resolution}m", "SCL", resolution, data)
     return root
+
+
+def _write_band(folder: Path, name: str, resolution: int, data: np.ndarray) -> None:
+    path = folder / f"T49QGF_20250620T030531_{name}_{resolution}m.jp2"
+    place = north_up(float(resolution))
+    write_tif(path, data, driver="JP2OpenJPEG", transform=place, QUALITY="100", REVERSIBLE="YES")

@@ -14,6 +14,7 @@ import rasterio
 
 from schemas import limits
 from schemas.refusals import RuleViolation
+from sensing.bands import Role
 from sensing.intake import SATELLITE, Told, receive
 from sensing.quarantine import quarantine
 from tests.unit.sensing.pictures import SAFE, noise, write_safe
@@ -60,11 +61,12 @@ def test_product__folder__one_scene_on_the_finest_grid(safe, tmp_path):
     placed, data, valid = taken(safe, tmp_path)
     assert (placed.sensor, placed.name, placed.gsd_m) == (SATELLITE, SAFE, pytest.approx(10, abs=0.1))
     assert placed.captured_at == datetime(2025, 6, 20, 3, 11, 54, 204_000, tzinfo=UTC)
-    assert placed.about["bands"] == "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12"
+    assert placed.about["bands"] == "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12,SCL"
     assert placed.about["platform"] == "Sentinel-2B"
-    assert data.shape == (12, 60, 60)
+    assert data.shape == (13, 60, 60)
     assert [role.value for role in placed.roles][1:5] == ["blue", "green", "red", "red_edge"]
-    assert [role.value for role in placed.roles][-2:] == ["swir1", "swir2"]
+    assert [role.value for role in placed.roles][-3:] == ["swir1", "swir2", "scl"]
+    assert (data[12][valid] == 4).all()
     blue, swir = safe.rglob("*_B02_10m.jp2"), safe.rglob("*_B11_20m.jp2")
     with rasterio.open(next(blue)) as fine, rasterio.open(next(swir)) as coarse:
         expected = fine.read(1).astype(int) - 1000
@@ -98,6 +100,8 @@ def test_product__before_baseline_4__no_offset(tmp_path):
 
 def test_product__level_1c__is_read_from_its_own_layout(safe, tmp_path):
     def to_1c(root: Path) -> None:
+        for classes in root.rglob("*_SCL_*"):
+            classes.unlink()
         text = (root / "MTD_MSIL2A.xml").read_text()
         (root / "MTD_MSIL2A.xml").unlink()
         text = text.replace("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET").replace("BOA_QUANTIFICATION", "QUANTIFICATION")
@@ -109,6 +113,7 @@ def test_product__level_1c__is_read_from_its_own_layout(safe, tmp_path):
 
     placed, data, valid = taken(spoilt(safe, tmp_path, to_1c), tmp_path)
     assert placed.about["level"] == "L1C"
+    assert Role.CLASSES not in placed.roles
     with rasterio.open(next((tmp_path / SAFE).rglob("*_B03.jp2"))) as green:
         # Five thousand mean a reflectance of one, ten thousand do with us.
         assert np.array_equal(data[2][valid], 2 * (green.read(1).astype(int) - 1000)[valid])
