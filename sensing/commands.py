@@ -39,6 +39,7 @@ from sensing import rows
 from sensing.copies import current_copy, in_force, refuse_overdue
 from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
+from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
 from sensing.mask import Zone, grown, within_reach, zone_version
 from sensing.places import authority_at, item_for
@@ -282,6 +283,7 @@ class Analysis:
     jurisdictions: Mapping[str, Any]
     features_sha256: str
     pack: RulePack | None = None
+    models: Models = NO_MODELS
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
@@ -304,6 +306,7 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
             "engine": f"{run.engine} {run.engine_version}",
             "parameters_sha256": run.parameters_sha256,
             "rules_sha256": run.rules_sha256,
+            "models": _hashes(analysis.models),
             "labels_sha256": run.labels_sha256,
             "coverage_sha256": run.coverage_sha256,
             "coverage": run.coverage,
@@ -317,6 +320,11 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
         },
     )
     return run
+
+
+def _hashes(models: Models) -> dict[str, str]:
+    held = {"pixel": models.pixel, "object": models.object}
+    return {kind: one.sha256 for kind, one in held.items() if one is not None}
 
 
 def propose(work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int) -> Detection:

@@ -29,6 +29,8 @@ from sensing.copies import is_current, refuse_overdue
 from sensing.grid import WGS84, Grid, moved
 from sensing.intake import Shelf
 from sensing.jurisdiction import Jurisdiction, dump, shares
+from sensing.learn.choosing import NO_MODELS, Models
+from sensing.learn.ranking import ranked
 from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
 from sensing.places import context_near, jurisdictions_of
@@ -37,6 +39,7 @@ from sensing.runs import cog, rasters, workplace
 from sensing.segment.code import code_sha256
 from sensing.segment.detectors import KINDS
 from sensing.segment.executors import Hands, Serial
+from sensing.segment.learned import Learned
 from sensing.segment.manifest import Forgetful, Memory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
 from sensing.violations import Seen, Verdict, judge, rules_sha256, unjudged
@@ -98,7 +101,8 @@ def source_from(session: Session, scene: Scene, derivative: Derivative) -> Sourc
 class Bench:
     """What an analysis works with: the stored files, the rules, an engine, the present instant, and who does the work.
 
-    `memory` keeps which bands are done, so that an analysis that was cut off is taken up where it stopped.
+    `memory` keeps which bands are done, so that an analysis that was cut off is taken up where it stopped; `models`
+    are approved ones, chosen for this scene.
     """
 
     shelf: Shelf
@@ -107,6 +111,7 @@ class Bench:
     now: datetime
     hands: Hands = field(default_factory=Serial)
     memory: Memory = field(default_factory=Forgetful)
+    models: Models = NO_MODELS
 
 
 def surroundings(session: Session, source: Source) -> Context:
@@ -124,17 +129,20 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
-    inputs = _inputs(bench, context, (after, before), on)
+    asked = learned(bench.models, pack)
+    inputs = _inputs(bench, context, (after, before), (on, asked))
     key = hashlib.sha256(inputs).hexdigest()
     copies = [one.derivative.sha256 for one in (after, before) if one]
     with workplace(bench.shelf.root, key, copies) as folder, ExitStack() as stack:
         later = stack.enter_context(_picture(bench.shelf, after))
         earlier = stack.enter_context(_picture(bench.shelf, before)) if before else None
         job = job_of((after, before), (later, earlier), context, on, folder)
-        job = replace(job, key=key, hands=bench.hands, memory=bench.memory)
+        job = replace(job, key=key, hands=bench.hands, memory=bench.memory, learned=asked)
         found = bench.engine.segment(job, progress)
+        found = replace(found, candidates=ranked_by(bench.models, later, found.candidates))
         if pack is not None:
-            found = replace(found, refused=unjudged(pack, _seen(later, earlier, found), KINDS))
+            detected = {*KINDS, *(asked.kinds if asked else ())}
+            found = replace(found, refused=unjudged(pack, _seen(later, earlier, found), detected))
         found = replace(found, candidates=tuple(_windowed(one, later.grid) for one in found.candidates))
         (folder / _INPUTS).write_bytes(inputs)
         rasters(bench.shelf.root).put(folder / _INPUTS)
@@ -156,7 +164,25 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         jurisdictions=looked,
         features_sha256=code_sha256(),
         pack=pack,
+        models=bench.models,
     )
+
+
+def learned(models: Models, pack: RulePack | None) -> Learned | None:
+    """What the pixel model of a run is asked for: the kinds that it knows and that the engine or the law speaks of."""
+    used = models.pixel
+    if used is None:
+        return None
+    spoken = {*KINDS, *(kind for entry in (pack.violation_catalogue if pack else ()) for kind in entry.kinds)}
+    return Learned(used.public_id, used.sha256, used.path, tuple(kind for kind in used.classes if kind in spoken))
+
+
+def ranked_by(models: Models, picture: Picture, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Candidates as the object model of a run ranks them, in their order."""
+    ranker = models.ranker()
+    if ranker is None or models.object is None:
+        return candidates
+    return ranked(ranker, models.object.public_id, picture, candidates)
 
 
 def job_of(
@@ -180,11 +206,17 @@ def job_of(
     )
 
 
-def _inputs(bench: Bench, context: Context, sources: tuple[Source, Source | None], on: date) -> bytes:
+def _inputs(
+    bench: Bench,
+    context: Context,
+    sources: tuple[Source, Source | None],
+    asked: tuple[date, Learned | None],
+) -> bytes:
     """Everything that decides what an engine sees, as canonical JSON: files, zones, layers, engine, numbers, models.
 
     It is kept with the run under its SHA-256, so that the run can be made again when the layers are others.
     """
+    on, wanted = asked
     seen: list[Any] = [
         [one.scene.sha256, one.derivative.sha256, one.derivative.zone_hash, one.derivative.band_roles]
         for one in sources
@@ -193,6 +225,10 @@ def _inputs(bench: Bench, context: Context, sources: tuple[Source, Source | None
     engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256, code_sha256()]
     plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": context.dump()}
     plain |= {"on": on.isoformat(), "jurisdictions": dump(sources[0].jurisdictions) if sources[0] else []}
+    plain["models"] = {
+        "pixel": {"sha256": wanted.sha256, "kinds": list(wanted.kinds)} if wanted else None,
+        "object": {"sha256": bench.models.object.sha256} if bench.models.object else None,
+    }
     return rfc8785.dumps(plain)
 
 

@@ -22,14 +22,17 @@ from schemas.tables import Derivative, Detection, PrivacyZone, Scene, Segmentati
 from sensing.context import Context
 from sensing.intake import Shelf
 from sensing.jurisdiction import load
+from sensing.learn.choosing import Models, of_run
+from sensing.learn.store import files
 from sensing.mask import Zone, zone_version
 from sensing.picture import open_picture
-from sensing.pipeline import Source, job_of, source_from
+from sensing.pipeline import Source, job_of, ranked_by, source_from
 from sensing.quarantine import Progress
 from sensing.runs import rasters
 from sensing.scratch import private_directory
 from sensing.segment.code import code_sha256
-from sensing.segment.model import Segmentation, Segmenter
+from sensing.segment.learned import Learned
+from sensing.segment.model import Candidate, Segmentation, Segmenter
 from sensing.violations import rules_sha256
 
 _PREFIX = "reproducing-"
@@ -46,14 +49,16 @@ class What(StrEnum):
     ENGINE = "engine"
     PARAMETERS = "parameters"
     CODE = "code"
+    MODELS = "models"
     RULES = "rules"
     STRETCH = "stretch"
     LABELS = "labels"
     POLYGON = "polygon"
+    SCORE = "score"
 
 
 # Without these the engine would look at something else; another engine, or under other rules, may look all the same.
-_NEEDED = (What.COPY, What.ZONES, What.INPUTS)
+_NEEDED = (What.COPY, What.ZONES, What.INPUTS, What.MODELS)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ class Check:
         return self.recorded == self.now
 
 
+NO_MODEL = Check(What.MODELS, GONE, GONE)
+
+
 @dataclass(frozen=True)
 class Recorded:
     """A finding with everything that it was made from, as the database has it."""
@@ -78,11 +86,13 @@ class Recorded:
     run_id: str
     polygon: BaseGeometry
     kind: str
+    score: float
     run: SegmentationRun
     after: Source
     before: Source | None
     zones_now: dict[str, str]
     rules_now: str
+    models: Models
 
 
 @dataclass(frozen=True)
@@ -100,8 +110,11 @@ class Reproduced:
         return self.polygon is not None and all(check.same for check in self.checks)
 
 
-def recorded(session: Session, rulebook: Rulebook, detection_id: str) -> Recorded:
-    """A finding with what it was made from. Raises RuleViolation 404 when there is none of that id."""
+def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: str) -> Recorded:
+    """A finding with what it was made from: models are those of its day, withdrawn since or not.
+
+    Raises RuleViolation 404 when there is no finding of that id.
+    """
     found = session.scalars(select(Detection).where(Detection.public_id == detection_id)).one_or_none()
     if found is None:
         raise not_found("finding.unknown", "web.object_unknown", measured=detection_id[:40])
@@ -115,11 +128,13 @@ def recorded(session: Session, rulebook: Rulebook, detection_id: str) -> Recorde
         run_id=run.public_id,
         polygon=to_shape(found.geom),
         kind=found.kind,
+        score=found.score,
         run=run,
         after=after,
         before=before,
         zones_now={one.derivative.public_id: _zones(session, one.derivative) for one in (after, before) if one},
         rules_now=_rules(rulebook, after.scene),
+        models=of_run(session, shelf, run.pixel_model_id, run.object_model_id),
     )
 
 
@@ -146,7 +161,7 @@ def _rules(rulebook: Rulebook, scene: Scene) -> str:
 def reproduce(about: Recorded, shelf: Shelf, engine: Segmenter, progress: Progress) -> Reproduced:
     """Verify every hash, look at the same pixels once more, and compare the labels and the outline bit for bit."""
     inputs = _inputs(about, shelf)
-    checks = [*_files(about, shelf), *_house(about, engine, inputs)]
+    checks = [*_files(about, shelf), *_models(about, shelf), *_house(about, engine, inputs)]
     if inputs is None or any(not check.same for check in checks if check.what in _NEEDED):
         return Reproduced(about.detection_id, about.run_id, tuple(checks), None)
     found = _look_again(about, shelf, engine, inputs, progress=progress)
@@ -156,8 +171,9 @@ def reproduce(about: Recorded, shelf: Shelf, engine: Segmenter, progress: Progre
         Check(What.LABELS, run.labels_sha256, found.labels_sha256),
     ]
     again = _same_or_closest(about, found)
-    checks.append(Check(What.POLYGON, _bytes(about.polygon), _bytes(again) if again is not None else GONE))
-    return Reproduced(about.detection_id, about.run_id, tuple(checks), again)
+    outline, score = (_bytes(again.geom), f"{again.score:.4f}") if again else (GONE, GONE)
+    checks += [Check(What.POLYGON, _bytes(about.polygon), outline), Check(What.SCORE, f"{about.score:.4f}", score)]
+    return Reproduced(about.detection_id, about.run_id, tuple(checks), again.geom if again else None)
 
 
 def _inputs(about: Recorded, shelf: Shelf) -> dict[str, Any] | None:
@@ -178,6 +194,12 @@ def _files(about: Recorded, shelf: Shelf) -> Iterator[Check]:
         copy = source.derivative
         yield Check(What.COPY, copy.sha256, _kept(shelf.derivatives, copy.sha256))
         yield Check(What.ZONES, copy.zone_hash, about.zones_now[copy.public_id])
+
+
+def _models(about: Recorded, shelf: Shelf) -> Iterator[Check]:
+    """The files of the models that were applied; a dash says that there was none."""
+    for model in (about.models.pixel, about.models.object):
+        yield Check(What.MODELS, model.sha256, _kept(files(shelf), model.sha256)) if model else NO_MODEL
 
 
 def _kept(store: Any, sha256: str) -> str:  # noqa: ANN401 - a ContentStore of either kind
@@ -210,18 +232,25 @@ def _look_again(
         # Whose ground it is may have changed since.
         then = replace(about.after, jurisdictions=tuple(load(inputs["jurisdictions"])))
         job = job_of((then, about.before), (after, before), context, on, folder)
-        return engine.segment(job, progress)
+        found = engine.segment(replace(job, learned=_learned(about.models, inputs)), progress)
+        return replace(found, candidates=ranked_by(about.models, after, found.candidates))
 
 
-def _same_or_closest(about: Recorded, found: Segmentation) -> BaseGeometry | None:
-    """The outline that is the recorded one bit for bit, else the one of its kind that overlaps it most."""
+def _learned(models: Models, inputs: dict[str, Any]) -> Learned | None:
+    """What the pixel model was asked for then; runs from before there were models asked for nothing."""
+    used, asked = models.pixel, inputs.get("models", {}).get("pixel")
+    return Learned(used.public_id, used.sha256, used.path, tuple(asked["kinds"])) if used and asked else None
+
+
+def _same_or_closest(about: Recorded, found: Segmentation) -> Candidate | None:
+    """The candidate whose outline is the recorded one bit for bit, else the one of its kind that overlaps it most."""
     wanted = _bytes(about.polygon)
-    shapes = [one.geom for one in found.candidates if one.kind == about.kind]
-    exact = next((shape for shape in shapes if _bytes(shape) == wanted), None)
-    if exact is not None or not shapes:
+    alike = [one for one in found.candidates if one.kind == about.kind]
+    exact = next((one for one in alike if _bytes(one.geom) == wanted), None)
+    if exact is not None or not alike:
         return exact
-    closest = max(shapes, key=lambda shape: shapely.intersection(shape, about.polygon).area)
-    return closest if shapely.intersects(closest, about.polygon) else None
+    closest = max(alike, key=lambda one: shapely.intersection(one.geom, about.polygon).area)
+    return closest if shapely.intersects(closest.geom, about.polygon) else None
 
 
 def _bytes(shape: BaseGeometry) -> str:

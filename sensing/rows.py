@@ -98,6 +98,8 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         refused_kinds={kind: reason.dump() for kind, reason in found.refused.items()},
         stretch_sha256=found.stretch_sha256,
         features_sha256=analysis.features_sha256,
+        pixel_model_id=analysis.models.pixel.id if analysis.models.pixel else None,
+        object_model_id=analysis.models.object.id if analysis.models.object else None,
         runtime_s=round(analysis.runtime_s, 3),
     )
 

@@ -13,7 +13,7 @@ from schemas.rules import RulePack
 from schemas.rules.violations import Observation, ViolationType
 from sensing.bands import Role
 from sensing.context import Context, Overlap
-from sensing.segment.model import Candidate
+from sensing.segment.model import ENGINE, NEEDED, RANKED, Candidate
 from sensing.words import Sentence, say
 
 PERMITS = "permits"
@@ -114,7 +114,7 @@ def _judge(candidate: Candidate, law: Law) -> Verdict:
         words = (*candidate.trace, say("law.no_rule", kind=candidate.kind))
         return Verdict(candidate, None, False, words)
     verdict = Verdict(candidate, entry, True, (*candidate.trace, _heading(entry, law)))
-    for step in (_can_be_judged, _land_cover, _size, _where, _season, _permits):
+    for step in (_can_be_judged, _likely, _land_cover, _size, _where, _season, _permits):
         verdict = step(verdict, entry, law)
         if not verdict.is_lead:
             return verdict
@@ -135,11 +135,19 @@ def _can_be_judged(verdict: Verdict, entry: ViolationType, law: Law) -> Verdict:
     return verdict if reason is None else _with(verdict, reason, is_lead=False)
 
 
+def _likely(verdict: Verdict, entry: ViolationType, law: Law) -> Verdict:
+    """What officers decided of finds like it, where an approved model ranked it."""
+    measures = verdict.candidate.measures
+    score, least = measures.get(RANKED, 1.0), measures.get(NEEDED, 0.0)
+    return verdict if score >= least else _with(verdict, say("law.unlikely", score=score, least=least), is_lead=False)
+
+
 def _land_cover(verdict: Verdict, entry: ViolationType, law: Law) -> Verdict:
     """How sure the engine was, and what it measured; what was not measured speaks for nobody's guilt."""
     seen, rule = verdict.candidate, entry.land_cover
-    if seen.score < rule.least_score:
-        return _with(verdict, say("law.unsure", score=seen.score, least=rule.least_score), is_lead=False)
+    score = seen.measures.get(ENGINE, seen.score)
+    if score < rule.least_score:
+        return _with(verdict, say("law.unsure", score=score, least=rule.least_score), is_lead=False)
     for name, wanted in sorted(rule.measures.items()):
         if name not in seen.measures:
             return _with(verdict, say("law.unmeasured", name=name), is_lead=False)

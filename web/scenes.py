@@ -21,6 +21,7 @@ from sensing.band_memory import BandMemory
 from sensing.commands import Ingested, ingest_scene, propose, record_run, same_finding
 from sensing.identity import Relation
 from sensing.intake import Shelf, Told
+from sensing.learn.choosing import NO_MODELS, Models, newest
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
 from sensing.remask import House, Overdue, Remasked, find_overdue
@@ -88,6 +89,7 @@ class Segmented:
     refusals: tuple[Refusal, ...]
     relations: Mapping[str, Relation] = field(default_factory=dict)
     remedied: tuple[str, ...] = ()
+    models: Models = NO_MODELS
 
 
 def is_large(services: Services, scene: str) -> bool:
@@ -103,12 +105,14 @@ def segment(
     *,
     before: str | None = None,
     hands: Hands | None = None,
+    with_models: bool = True,
     progress: Progress = lambda _: None,
 ) -> Segmented:
     """Segments a scene, judges what was found by the law in force there, and proposes the leads as detections.
 
     A lead that may not become a detection is told with its reasons; it does not take the others along. What was cut
     off is taken up where it stopped, and bands that failed are tried again when the same scene is segmented again.
+    The newest approved models that fit are applied, unless the settings or `with_models` say otherwise.
     """
     settings = services.settings
     chosen = engine(settings.sam_checkpoint, settings.sam_checkpoint_sha256)
@@ -117,8 +121,10 @@ def segment(
         later = source_of(session, scene, at)
         earlier = source_of(session, before, at) if before else None
         context = surroundings(session, later)
-    shelf, memory = shelf_of(services), BandMemory(services.housekeeping, later.derivative.id)
-    bench = Bench(shelf, services.rulebook, chosen, services.clock.now(), hands or Serial(), memory)
+        shelf, wanted = shelf_of(services), with_models and settings.learned_models
+        models = newest(session, shelf, later.scene, tuple(later.derivative.band_roles)) if wanted else NO_MODELS
+    memory = BandMemory(services.housekeeping, later.derivative.id)
+    bench = Bench(shelf, services.rulebook, chosen, services.clock.now(), hands or Serial(), memory, models)
     # No transaction stays open while the engine works: that would delay the sealing of the ledger.
     analysis = analyse(bench, context, later, earlier, progress)
     coverage = rasters(shelf.root).get(analysis.coverage_sha256)
@@ -149,7 +155,8 @@ def segment(
         except RuleViolation as refused:
             refusals += refused.refusals
     gone = tuple(one.public_id for one in recognised.remedied)
-    return Segmented(run, tuple(proposed), tuple(known), analysis.verdicts, tuple(refusals), relations, gone)
+    told = (analysis.verdicts, tuple(refusals), relations, gone, models)
+    return Segmented(run, tuple(proposed), tuple(known), *told)
 
 
 def overdue(services: Services) -> list[Overdue]:

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     scene_pixels: int = Field(default=limit("raster.pixels"), ge=1)
     """The most pixels that one scene may have."""
 
+    learned_models: bool = True
+    """Whether scenes are looked at with the newest approved models of their authority."""
+
     sam_checkpoint: Path | None = None
     """A SAM 1 checkpoint; without it the default engine works alone."""
 

@@ -23,10 +23,11 @@ from sensing.intake import Shelf
 from sensing.learn.guards import BANNED
 from sensing.learn.labels import Mark, of_mark
 from sensing.learn.sampling import Ground, opened
+from sensing.learn.store import OBJECT as OBJECT
+from sensing.learn.store import PIXEL as PIXEL
 from sensing.pipeline import source_of
 from sensing.places import authority_at
 
-PIXEL, OBJECT = "pixel", "object"
 _LABELLERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER)
 
 

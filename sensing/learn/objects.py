@@ -300,18 +300,24 @@ def _sigmoid(logits: Floats) -> Floats:
 # -- use ------------------------------------------------------------------------------------------
 
 
-def kept(scores: Sequence[float] | Floats, shapes: Sequence[BaseGeometry], limits: Thresholds) -> NDArray[np.bool_]:
-    """Which finds stay: an isolated one must be surer than one with another likely find near it (EPSG:4326)."""
+def needed(scores: Sequence[float] | Floats, shapes: Sequence[BaseGeometry], limits: Thresholds) -> Floats:
+    """The score that each find needs to stay: more where it is isolated than with a likely one near it (EPSG:4326)."""
     given = np.asarray(scores, dtype=np.float64)
-    stays = given >= limits.alone
-    likely = [int(n) for n in np.flatnonzero(given >= limits.together)]
-    if len(likely) < 2:
-        return stays
-    epsg = utm_epsg_of(shapely.union_all([shapes[n].centroid for n in likely]))
-    placed = [to_metric(shapes[n], epsg) for n in likely]
-    tree = shapely.STRtree(placed)
+    least = np.full(len(given), limits.alone)
+    likely = np.flatnonzero(given >= limits.together)
+    if not len(likely) or len(given) < 2:
+        return least
+    epsg = utm_epsg_of(shapely.union_all([shape.centroid for shape in shapes]))
+    placed = [to_metric(shape, epsg) for shape in shapes]
+    tree = shapely.STRtree([placed[n] for n in likely])
     one, other = tree.query(placed, predicate="dwithin", distance=limits.near_m)
-    stays[np.array(likely)[one[one != other]]] = True
+    least[one[one != likely[other]]] = limits.together
+    return least
+
+
+def kept(scores: Sequence[float] | Floats, shapes: Sequence[BaseGeometry], limits: Thresholds) -> NDArray[np.bool_]:
+    """Which finds stay."""
+    stays: NDArray[np.bool_] = np.asarray(scores, dtype=np.float64) >= needed(scores, shapes, limits)
     return stays
 
 

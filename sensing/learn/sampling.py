@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -28,7 +29,9 @@ from sensing.learn.fit import Numbers, Samples
 from sensing.learn.labels import ACCEPT, EDIT, newest
 from sensing.learn.pixel import NONE
 from sensing.picture import Picture, open_picture
-from sensing.pipeline import Source
+
+if TYPE_CHECKING:
+    from sensing.pipeline import Source
 
 Progress = Callable[[float], None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from sensing.learn.pixel import PixelModel, corrupt
 from sensing.originals import ContentStore
 from sensing.scratch import private_directory
 
+PIXEL, OBJECT = "pixel", "object"
 APPROVED = "approved"
 
 
@@ -53,7 +55,12 @@ def object_model(session: Session, shelf: Shelf, model_id: str) -> ObjectModel:
 
 
 def _data(model: ModelVersion, shelf: Shelf) -> bytes:
-    data = files(shelf).get(model.sha256).read_bytes()
-    if hashlib.sha256(data).hexdigest() != model.sha256:
+    return read(files(shelf).get(model.sha256), model.sha256)
+
+
+def read(path: Path, sha256: str) -> bytes:
+    """The file of a model. Raises RuleViolation `model.corrupt` where it is not what its hash says."""
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise corrupt("its hash")
     return data

@@ -28,6 +28,7 @@ from sensing.learn.objects import Decisions, Find, describe, fit_objects
 from sensing.learn.sampling import APART_M, areas_of, draw, opened, shared_names
 from sensing.learn.store import keep
 from sensing.pipeline import Source, source_of
+from sensing.segment.model import ENGINE
 
 # Who may train, as the machine says (schemas/machines/model.toml).
 TRAINERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.DATA_ADMIN)
@@ -181,7 +182,9 @@ def _find(label: Label) -> Find:
     detection = label.detection
     if detection is None:
         raise ValueError(f"{label.public_id} decides nothing")
-    return Find(detection.kind, to_shape(detection.geom), detection.score)  # type: ignore[arg-type]
+    # The score of a find that was ranked is another model's; this one judges what the engine had said.
+    score = detection.context.get("measures", {}).get(ENGINE, detection.score)
+    return Find(detection.kind, to_shape(detection.geom), score)  # type: ignore[arg-type]
 
 
 def _tally(labels: Sequence[Label]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ _SENSING = Path(__file__).parent.parent
 DECIDING = (
     *("bands.py", "change.py", "cloud.py", "context.py", "coregister.py", "coverage.py", "features.py", "grid.py"),
     *("jurisdiction.py", "kernels.py", "mask.py", "picture.py", "tint.py"),
+    *("learn/features.py", "learn/objects.py", "learn/pixel.py", "learn/ranking.py", "learn/sampling.py"),
+    "learn/use.py",
 )
 
 

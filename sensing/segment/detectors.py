@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from sensing.bands import Role
 from sensing.features import Floats, majority
-from sensing.segment import examine, pair, single
+from sensing.segment import examine, learned, pair, single
 from sensing.segment.looks import PROTECTED, WATER, Closer, Find, Numbers, Planes, View
 from sensing.segment.survey import Survey
 from sensing.words import Sentence, say
@@ -111,7 +111,10 @@ class Facts:
 
 
 def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector], dict[str, Sentence]]:
-    """The detectors that a scene allows, and for every other kind the reason why not."""
+    """The detectors that a scene allows, and for every other kind the reason why not.
+
+    Those of the engine come first; then those of a pixel model, if `parameters` name one as `learned`.
+    """
     numbers = parameters[facts.way]
     chosen: list[Detector] = []
     refused: dict[str, Sentence] = {}
@@ -122,16 +125,33 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
         else:
             paint, look = _WAYS[facts.way][kind]
             chosen.append(Detector(kind, {**parameters["surface"], **numbers["colours"], **numbers[kind]}, paint, look))
-    return chosen, refused
+    more = _learned(facts, parameters)
+    return chosen + more, {kind: why for kind, why in refused.items() if kind not in {one.kind for one in more}}
 
 
-def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence | None:
+def _learned(facts: Facts, parameters: Mapping[str, Any]) -> list[Detector]:
+    """What a pixel model adds; nothing where the colours of a scene cannot be trusted."""
+    plain = parameters.get("learned")
+    if plain is None or _unusable(facts):
+        return []
+    return [Detector(*way) for way in learned.ways(learned.Learned.load(plain), facts.roles, facts.gsd_m)]
+
+
+def _unusable(facts: Facts) -> Sentence | None:
+    """What keeps a scene from being judged at all."""
     if not facts.roles >= _RGB:
         return say("cannot.colours")
     if facts.survey.count < _FEWEST_PIXELS:
         return say("cannot.few_pixels", count=facts.survey.count)
     if facts.survey.green_excess > _GREENEST:
         return say("cannot.order")
+    return None
+
+
+def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence | None:
+    reason = _unusable(facts)
+    if reason is not None:
+        return reason
     if kind not in _WAYS[facts.way]:
         return say("cannot.apart" if facts.apart else "cannot.one_date")
     coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer
 from sensing.segment.components import Part, Stitcher
 from sensing.segment.detectors import BUILDING, EXCAVATION, VEGETATION_LOSS, Detector, choose
 from sensing.segment.executors import Hands, all_done
+from sensing.segment.learned import CONFIDENCE
 from sensing.segment.manifest import Manifest, Outcome
 from sensing.segment.model import Candidate
 from sensing.segment.painting import profile
@@ -92,7 +93,7 @@ def finds(joined: Joined, manifest: Manifest, outcomes: Mapping[int, Outcome], h
     found = [Drawn.load(plain) for _, answer in all_done(hands, examine_parts, jobs) for plain in answer["finds"]]
     for path in done:
         found += drawn_within(path) if path else []
-    return _without_parts(sorted(found, key=lambda one: one.order))
+    return _without_parts(_told_once(sorted(found, key=lambda one: one.order)))
 
 
 def examine_parts(job: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +107,33 @@ def examine_parts(job: dict[str, Any]) -> dict[str, Any]:
         detectors, _ = choose(scene.facts, job["parameters"])
         asked = [(number, Part(*part)) for number, part in job["parts"]]
         return {"finds": [one.dump() for one in look_closer(asked, marks, scene, detectors)]}
+
+
+def _told_once(found: list[Drawn]) -> list[Drawn]:
+    """Finds of which the engine and a pixel model tell the same thing, told once: as the engine drew them.
+
+    What the model says of such a find is added to its measures and words.
+    """
+    tree = shapely.STRtree([one.rim for one in found])
+    kept = {number: one for number, one in enumerate(found) if CONFIDENCE not in one.measures}
+    for number, one in enumerate(found):
+        if number in kept:
+            continue
+        near = sorted(int(n) for n in tree.query(one.rim, predicate="intersects"))
+        same = [n for n in near if n in kept and CONFIDENCE not in found[n].measures and _same(found[n], one)]
+        for n in same:
+            measures = {**kept[n].measures, CONFIDENCE: one.measures[CONFIDENCE]}
+            kept[n] = replace(kept[n], measures=measures, words=(*kept[n].words, *one.words))
+        if not same:
+            kept[number] = one
+    return [kept[number] for number in sorted(kept)]
+
+
+def _same(one: Drawn, other: Drawn) -> bool:
+    if one.kind != other.kind:
+        return False
+    both = shapely.intersection(one.rim, other.rim).area
+    return bool(both > _PART * min(one.rim.area, other.rim.area))
 
 
 def _without_parts(found: list[Drawn]) -> list[Drawn]:

@@ -32,7 +32,8 @@ class Planes(NamedTuple):
 class View:
     """A window of the scene: both dates in one tone, the layers on it, the scene's yardsticks, metres per pixel.
 
-    Layers hold 0 where there is nothing, else the number of the feature.
+    Layers hold 0 where there is nothing, else the number of the feature. `raw` is the later date as it is stored,
+    for what learned from stored pixels.
     """
 
     after: Tile
@@ -40,6 +41,7 @@ class View:
     layers: Mapping[str, NDArray[np.uint8]]
     survey: Survey
     gsd_m: float
+    raw: Tile | None = None
 
     @property
     def valid(self) -> Mask:

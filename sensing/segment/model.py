@@ -15,10 +15,15 @@ from sensing.context import Context
 from sensing.coverage import Cover, Tally
 from sensing.picture import Picture
 from sensing.segment.executors import Hands, Serial
+from sensing.segment.learned import Learned
 from sensing.segment.manifest import Forgetful, Memory
 from sensing.words import Sentence
 
 Progress = Callable[[float], None]
+
+# Measures of a candidate that a model of officers' decisions ranked: the score that the engine gave, the one that the
+# model gives, and the one that it would need to be a lead.
+ENGINE, RANKED, NEEDED = "engine_score", "ranked_score", "ranked_least"
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,9 @@ class Job:
     `workdir` is the job's alone, and what lies there from an earlier attempt at the same job, whose hash is `key`,
     is used. `zones` are the privacy zones that were burnt into the later scene, EPSG:4326, with everything around
     them; `jurisdiction` is the ground that may be looked at, all of it where it is None. `classes` are the bands of
-    both scenes that hold their provider's own classes. Nothing below changes a result: the size of a window, the
-    height of a band (whole blocks), who does the work, and what remembers what is done.
+    both scenes that hold their provider's own classes; `learned` is a pixel model that proposes too. Nothing below
+    changes a result: the size of a window, the height of a band (whole blocks), who does the work, and what remembers
+    what is done.
     """
 
     after: Picture
@@ -41,6 +47,7 @@ class Job:
     zones: Sequence[BaseGeometry] = ()
     jurisdiction: Sequence[BaseGeometry] | None = None
     classes: tuple[int | None, int | None] = (None, None)
+    learned: Learned | None = None
     tile_px: int = 2048
     band_px: int = 1024
     hands: Hands = field(default_factory=Serial)

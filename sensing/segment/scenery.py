@@ -63,13 +63,14 @@ class Scene:
     def view(self, window: Window, halo: int) -> View:
         """A window with `halo` pixels around it, both dates in one tone, or a single one without its tint."""
         tones = self.survey.tones
-        after = tones.later(self._seen(self.after.tile(window, halo), halo))
+        raw = self._seen(self.after.tile(window, halo), halo)
+        after = tones.later(raw)
         before = tones.earlier(self.before.tile(window, halo)) if self.before else None
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after, 1)
         layers = {name: read(self.layers, band, window, halo) for band, name in enumerate(LAYERS, start=1)}
-        return View(after, before, layers, self.survey, self.after.gsd_m)
+        return View(after, before, layers, self.survey, self.after.gsd_m, raw)
 
     def _seen(self, tile: Tile, halo: int) -> Tile:
         if self.said is None:

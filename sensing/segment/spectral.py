@@ -69,20 +69,22 @@ class Spectral:
     def segment(self, job: Job, progress: Progress) -> Segmentation:
         """Look for every kind that the scene allows to be judged; implements `Segmenter.segment`."""
         setting = self._setting(job)
+        learned = {"learned": job.learned.dump()} if job.learned else {}
+        parameters = {**self.parameters.values, **learned}
         manifest = Manifest(
             key=job.key,
             folder=job.workdir,
             rows=job.after.grid.height,
             band_px=job.band_px,
-            shared={"setting": setting, "parameters": dict(self.parameters.values), "tile_px": job.tile_px},
+            shared={"setting": setting, "parameters": parameters, "tile_px": job.tile_px},
             sha256_of=band_sha256,
         )
         outcomes = work_through(manifest, run_band, job.hands, job.memory, lambda done: progress(done * _BANDS_SHARE))
         with opened(setting) as scene:
-            detectors, refused = choose(scene.facts, self.parameters.values)
+            detectors, refused = choose(scene.facts, parameters)
             joined = join(manifest, outcomes, scene, detectors, job.workdir)
             found = finds(joined, manifest, outcomes, job.hands)
-            numbers = {detector.kind: number for number, detector in enumerate(detectors, start=1)}
+            numbers = {detector.kind: number for number, detector in reversed([*enumerate(detectors, start=1)])}
             labels = job.workdir / "labels.tif"
             paint_shapes(labels, scene.after.grid, [[(one.rim, numbers[one.kind]) for one in found]])
             progress(1.0)

@@ -36,7 +36,7 @@ def again(services):
 
     def make(detection: str, engine: Spectral | None = None):
         with services.session() as session:
-            about = recorded(session, services.rulebook, detection)
+            about = recorded(session, services.rulebook, scenes.shelf_of(services), detection)
         outcome = reproduce(about, scenes.shelf_of(services), engine or Spectral(), lambda _: None)
         return outcome, {check.what for check in outcome.checks if not check.same}
 

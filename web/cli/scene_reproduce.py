@@ -38,10 +38,12 @@ NAMES = {
     What.ENGINE: ("engine and version", "引擎及版本"),
     What.PARAMETERS: ("parameters and models", "参数和模型"),
     What.CODE: ("code of features and detectors", "特征和检测器代码"),
+    What.MODELS: ("models of the day", "当时所用模型"),
     What.RULES: ("rules", "规则"),
     What.STRETCH: ("levels of the scene", "影像拉伸参数"),
     What.LABELS: ("labels", "标注栅格"),
     What.POLYGON: ("outline", "轮廓"),
+    What.SCORE: ("score", "评分"),
 }
 # An outline in full says nothing to a reader.
 _SHOWN = 24
@@ -58,7 +60,7 @@ def reproduce_finding(services: Services, detection_id: str, as_json: bool) -> N
     nothing. Ends with status 1 when anything differs, and says what.
     """
     with services.session() as session:
-        about = recorded(session, services.rulebook, detection_id)
+        about = recorded(session, services.rulebook, shelf_of(services), detection_id)
     chosen = engine(services.settings.sam_checkpoint, services.settings.sam_checkpoint_sha256)
     with progress_bar(as_json) as progress:
         outcome = reproduce(about, shelf_of(services), chosen, progress)

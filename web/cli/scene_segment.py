@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from schemas.tables import SegmentationRun
 from sensing.coverage import nothing_found
 from sensing.identity import Relation
 from sensing.remarks import remarks
@@ -24,6 +25,7 @@ INTERRUPTED = 130
 WORDS = {
     "en": {
         "looked": "{id}: done in {s:.1f} s",
+        "models": "looked at with the approved models {ids}",
         "failed": "{failed} of {bands} bands failed and are not looked at; the same command tries them again",
         "cannot": "cannot be judged: {kind}: {why}",
         "found": "{count} x {kind}",
@@ -39,6 +41,7 @@ WORDS = {
     },
     "zh": {
         "looked": "{id}：用时 {s:.1f} 秒",
+        "models": "已应用获批模型：{ids}",
         "failed": "{bands} 个条带中有 {failed} 个失败，未予分析；重复同一命令将再次尝试",
         "cannot": "无法判别：{kind}：{why}",
         "found": "{kind} {count} 处",
@@ -61,6 +64,7 @@ WORDS = {
 @click.option("--engine", type=click.Choice(NAMES), help="Who does the work; by default whatever suits the scene.")
 @click.option("--workers", type=click.IntRange(1, 256), help="How many at a time; by default one for each core.")
 @click.option("--scheduler", help="The address of a running Dask scheduler, such as tcp://HOST:8786.")
+@click.option("--without-models", is_flag=True, help="Only the engine looks; approved models are left aside.")
 @as_json
 @pass_services
 def segment(  # noqa: PLR0913 - one argument for each option
@@ -70,6 +74,7 @@ def segment(  # noqa: PLR0913 - one argument for each option
     engine: str | None,
     workers: int | None,
     scheduler: str | None,
+    without_models: bool,
     as_json: bool,
 ) -> None:
     """Looks for violations in SCENE; what the law's layers call a lead is proposed for an officer's review.
@@ -82,7 +87,9 @@ def segment(  # noqa: PLR0913 - one argument for each option
             hands(chosen, workers=workers or os.cpu_count() or 1, scheduler=scheduler) as crew,
             progress_bar(as_json) as progress,
         ):
-            outcome = scenes.segment(services, scene_id, before=before, hands=crew, progress=progress)
+            outcome = scenes.segment(
+                services, scene_id, before=before, hands=crew, with_models=not without_models, progress=progress
+            )
     except KeyboardInterrupt:
         click.echo(WORDS[lang()]["stopped"], err=True)
         sys.exit(INTERRUPTED)
@@ -95,12 +102,9 @@ def segment(  # noqa: PLR0913 - one argument for each option
 def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
     words, run = WORDS[lang()], outcome.run
     click.echo(words["looked"].format(id=scene_id, s=run.runtime_s))
-    for sentence in remarks(run):
-        click.echo("  " + sentence.render(lang()))
-    if run.bands_failed:
-        click.echo("  " + words["failed"].format(failed=run.bands_failed, bands=run.bands))
-    for kind, why in run.refused_kinds.items():
-        click.echo("  " + words["cannot"].format(kind=name(kind, lang()), why=in_words(why)[lang()]))
+    if outcome.models.names:
+        click.echo("  " + words["models"].format(ids=", ".join(outcome.models.names.values())))
+    _tell_how(run)
     leads = Counter(verdict.candidate.kind for verdict in outcome.verdicts if verdict.is_lead)
     for kind, count in sorted(leads.items()):
         click.echo("  " + words["found"].format(kind=name(kind, lang()), count=count))
@@ -119,6 +123,17 @@ def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
         echo_refusals(outcome.refusals, lang())
 
 
+def _tell_how(run: SegmentationRun) -> None:
+    """How the pair fitted, what was in the way, and what could not be judged."""
+    words = WORDS[lang()]
+    for sentence in remarks(run):
+        click.echo("  " + sentence.render(lang()))
+    if run.bands_failed:
+        click.echo("  " + words["failed"].format(failed=run.bands_failed, bands=run.bands))
+    for kind, why in run.refused_kinds.items():
+        click.echo("  " + words["cannot"].format(kind=name(kind, lang()), why=in_words(why)[lang()]))
+
+
 def _tell_over_time(outcome: scenes.Segmented) -> None:
     """What the findings are to those of earlier dates, and what of those is gone."""
     for relation in Relation:
@@ -134,6 +149,7 @@ def _json(outcome: scenes.Segmented) -> dict[str, Any]:
         "ok": True,
         "run": run.public_id,
         "runtime_s": run.runtime_s,
+        "models": outcome.models.names,
         "coverage": run.coverage,
         "coregistration": run.coregistration,
         "clouds": run.clouds,

@@ -9,8 +9,9 @@ from rasterio.windows import Window
 from sensing.bands import Role
 from sensing.learn.fit import train
 from sensing.learn.objects import Decisions, Find, describe, fit_objects
+from sensing.learn.ranking import rank
 from sensing.learn.sampling import Ground
-from sensing.learn.use import paint, rank
+from sensing.learn.use import paint
 from sensing.picture import open_picture
 from tests.unit.sensing.ground import Ground as Made
 from tests.unit.sensing.ground import blob
@@ -67,8 +68,9 @@ def test_rank__finds_of_a_kind_that_officers_decided__by_what_they_said(seen):
     number = np.arange(len(finds))
     model = fit_objects(Decisions(names, ("pond",), described, accepted, number, number * 0, ("A1",))).model
     other = Find("building", made.to_map(FIELDS[0]), 0.2)
-    scores, stays = rank(model, ground, [finds[0], finds[-1], other])
+    scores, needed = rank(model, ground, [finds[0], finds[-1], other])
     assert scores[0] > 0.6 > 0.4 > scores[1]
     assert scores[2] == 0.2
-    assert stays.tolist() == [True, False, True]
+    assert (scores >= needed).tolist() == [True, False, True]
+    assert needed[2] == 0
     assert rank(model, ground, [])[0].size == 0

@@ -1,0 +1,139 @@
+"""Touches the disk: an approved pixel model as one more way of looking for each kind that it knows.
+
+It proposes beside the detectors of the engine and is examined like them: a pixel is marked where the model is more
+sure than not, an area is looked at where some of it is surely so, and the law decides what becomes of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from sensing.bands import Role
+from sensing.learn.features import HALO_PX
+from sensing.learn.pixel import CERTAIN, NONE, PixelModel, corrupt
+from sensing.learn.use import paint
+from sensing.picture import Tile
+from sensing.segment.areas import elongation, rectangularity
+from sensing.segment.examine import outline, smoothed
+from sensing.segment.looks import Closer, Find, Numbers, Planes, View
+from sensing.words import say
+
+# The measure that tells a find of the model from one of the engine, and the words of a find of both.
+CONFIDENCE = "model_confidence"
+_LIKELY, _SURE = CERTAIN // 2, CERTAIN * 4 // 5
+# Pixels around one that decide about it, and lone ones that are let go.
+_SETTLE_PX = 1
+# Fewer pixels than this have no outline; on the ground, less than this is nothing that an officer would go to see.
+_FEWEST_PX, _FEWEST_SURE_PX, _SMALLEST_M2 = 12, 4, 50.0
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The pixel model of a pass: its public id, its file with its hash, and the kinds that it is asked for."""
+
+    name: str
+    sha256: str
+    path: Path
+    kinds: tuple[str, ...]
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return {"name": self.name, "sha256": self.sha256, "path": str(self.path), "kinds": list(self.kinds)}
+
+    @classmethod
+    def load(cls, plain: Mapping[str, Any]) -> Self:
+        """From what `dump` gave."""
+        return cls(plain["name"], plain["sha256"], Path(plain["path"]), tuple(plain["kinds"]))
+
+
+class Way(NamedTuple):
+    """How one kind is painted and examined by the model."""
+
+    kind: str
+    numbers: Numbers
+    paint: Callable[[View, Numbers], Planes]
+    examine: Callable[[Closer, Numbers], Find | None]
+
+
+def ways(learned: Learned, roles: Collection[Role], gsd_m: float) -> list[Way]:
+    """A way of looking for each kind that is asked for and that the model knows; none where it lacks a band.
+
+    Raises RuleViolation `model.corrupt` where the file is not what it was.
+    """
+    model = _model(str(learned.path), learned.sha256)
+    if not {*model.roles_needed, Role.RED, Role.GREEN, Role.BLUE} <= set(roles):
+        return []
+    pixel_m2 = gsd_m**2
+    numbers = {
+        "settle_px": _SETTLE_PX,
+        "rim_px": HALO_PX,
+        "min_m2": max(_SMALLEST_M2, _FEWEST_PX * pixel_m2),
+        "min_sure_m2": _FEWEST_SURE_PX * pixel_m2,
+    }
+    known = [(kind, model.classes.index(kind)) for kind in learned.kinds if kind in model.classes and kind != NONE]
+    return [
+        Way(kind, numbers, partial(_marked, model, code), partial(_examined, (model, learned.name), code))
+        for kind, code in known
+    ]
+
+
+@lru_cache(maxsize=4)
+def _model(path: str, sha256: str) -> PixelModel:
+    data = Path(path).read_bytes()
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise corrupt("its hash")
+    return PixelModel.from_bytes(data)
+
+
+def _marked(model: PixelModel, code: int, view: View, _: Numbers) -> Planes:
+    """Pixels that the model calls so, as valid as the view is; its answer for a window is asked once for all kinds."""
+    tile = view.raw
+    if tile is None:
+        raise ValueError("a model looks at pixels as they were stored")
+    labels, confidence = tile.once("learned", lambda: np.pad(np.stack(paint(model, tile)), _FRAME))
+    here = (labels == code) & view.valid
+    return Planes(here & (confidence >= _LIKELY), here & (confidence >= _SURE))
+
+
+# Planes lose their rim when features are made of them, and get it back as nothing.
+_FRAME = ((0, 0), (HALO_PX, HALO_PX), (HALO_PX, HALO_PX))
+
+
+def _examined(named: tuple[PixelModel, str], code: int, closer: Closer, _: Numbers) -> Find | None:
+    """An area of one label: its cleaned mask, scored by how sure the model is of it on average."""
+    model, name = named
+    view = closer.view
+    if view.raw is None:
+        return None
+    mask = smoothed(closer.mask, 1)
+    rim = outline(mask)
+    if rim is None:
+        return None
+    labels, confidence = paint(model, _framed(view.raw))
+    mine = mask & (labels == code)
+    if not mine.any():
+        return None
+    sure = float(confidence[mine].sum(dtype=np.int64)) / (CERTAIN * int(mine.sum()))
+    measures = {
+        CONFIDENCE: sure,
+        "model_share": int(mine.sum()) / int(mask.sum()),
+        "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
+        "rectangularity": rectangularity(rim),
+        "elongation": elongation(rim),
+    }
+    kind = model.classes[code]
+    words = (say("seen.learned", model=name, kind=kind, share=measures["model_share"], confidence=sure),)
+    return Find(kind, mask, min(sure, 0.99), measures, words)
+
+
+def _framed(tile: Tile) -> Tile:
+    """A tile with void pixels around it. An area lies deeper in its window than a feature reaches."""
+    bands = {role: np.pad(plane, HALO_PX) for role, plane in tile.bands.items()}
+    return replace(tile, bands=bands, valid=np.pad(tile.valid, HALO_PX), _known={})
