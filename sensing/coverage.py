@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Self
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.windows import Window
 
 from geo.measure import area_m2
 from sensing.grid import BLOCK, WGS84, Grid, moved
+from sensing.kernels import compiled
 from sensing.mask import Mask
 from sensing.words import Sentence, say
 
@@ -57,8 +56,17 @@ def cover(looked: Mask, said: Codes) -> Codes:
     Beforehand everything is ANALYSED but for what hides it; a pixel without data is PRIVACY where a zone lies, else
     NODATA.
     """
-    unseen = np.where(said == Cover.ANALYSED, Cover.NODATA, said)
-    codes: Codes = np.where(looked, Cover.ANALYSED, unseen).astype(np.uint8)
+    codes = _covered(np.ravel(looked), np.ravel(said), Cover.ANALYSED, Cover.NODATA)
+    return codes.reshape(said.shape)
+
+
+@compiled
+def _covered(looked: Mask, said: Codes, analysed: int, nodata: int) -> Codes:
+    codes = np.empty(said.size, np.uint8)
+    for i in range(said.size):
+        known = said[i]
+        unseen = np.uint8(nodata) if known == np.uint8(analysed) else known
+        codes[i] = np.uint8(analysed) if looked[i] else unseen
     return codes
 
 
@@ -112,26 +120,33 @@ def tally(grid: Grid, codes: Codes, top: int) -> Tally:
     Areas are geodesic, cell by cell of one block: within a cell, pixels differ by less than one in a hundred thousand.
     """
     total = Tally()
-    for window in _cells(grid, top, codes.shape[0]):
-        rows = slice(window.row_off - top, window.row_off - top + window.height)
-        cell = codes[rows, window.col_off : window.col_off + window.width]
-        counts = {code: int(np.count_nonzero(cell == code)) for code in Cover}
-        pixel_cm2 = _ground_m2(grid, window) * _CM2 / cell.size
-        present = {code: count for code, count in counts.items() if count}
-        total += Tally(present, {code: round(count * pixel_cm2) for code, count in present.items()})
+    for row in range(0, codes.shape[0], BLOCK):
+        stripe = codes[row : row + BLOCK]
+        counts, size = _counts(np.ascontiguousarray(stripe), BLOCK, len(Cover)), stripe.shape[0]
+        for number, cell_m2 in enumerate(_ground_m2(grid, top + row, size)):
+            pixel_cm2 = cell_m2 * _CM2 / (size * min(BLOCK, grid.width - number * BLOCK))
+            present = {code: int(counts[number, code]) for code in Cover if counts[number, code]}
+            total += Tally(present, {code: round(count * pixel_cm2) for code, count in present.items()})
     return total
 
 
-def _cells(grid: Grid, top: int, rows: int) -> Iterator[Window]:
-    for row in range(top, top + rows, BLOCK):
-        for column in range(0, grid.width, BLOCK):
-            yield Window(column, row, min(BLOCK, grid.width - column), min(BLOCK, top + rows - row))
+@compiled
+def _counts(stripe: Codes, wide: int, codes: int) -> NDArray[np.int64]:
+    """How many pixels of each code there are in each cell of so many columns."""
+    rows, width = stripe.shape
+    counts = np.zeros((-(-width // wide), codes), np.int64)
+    for first in range(0, width, wide):
+        mine = counts[first // wide]
+        for row in range(rows):
+            for column in range(first, min(first + wide, width)):
+                mine[stripe[row, column]] += 1
+    return counts
 
 
-def _ground_m2(grid: Grid, window: Window) -> float:
-    """The ground that a window shows, in square metres on the ellipsoid."""
-    box = shapely.box(0, 0, window.width, window.height).segmentize(_EDGE_STEP_PX)
-    place = grid.transform @ Affine.translation(window.col_off, window.row_off)
-    a, b, c, d, e, f = tuple(place)[:6]
-    placed = shapely.affinity.affine_transform(box, [a, b, d, e, c, f])
-    return area_m2(moved(placed, CRS.from_wkt(grid.crs_wkt), WGS84))
+def _ground_m2(grid: Grid, top: int, height: int) -> list[float]:
+    """The ground that each cell of a row of cells shows, in square metres on the ellipsoid."""
+    boxes = [shapely.box(x, top, min(x + BLOCK, grid.width), top + height) for x in range(0, grid.width, BLOCK)]
+    a, b, c, d, e, f = tuple(grid.transform)[:6]
+    cells = shapely.MultiPolygon([box.segmentize(_EDGE_STEP_PX) for box in boxes])
+    placed = shapely.affinity.affine_transform(cells, [a, b, d, e, c, f])
+    return [area_m2(cell) for cell in moved(placed, CRS.from_wkt(grid.crs_wkt), WGS84).geoms]

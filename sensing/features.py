@@ -93,9 +93,9 @@ def majority(mask: Mask, radius: int) -> Mask:
     return kernels.crowded(_bytes(mask), radius, (2 * radius + 1) ** 2 // 2 + 1)
 
 
-def smooth(plane: Ints, valid: Mask, radius: int) -> Ints:
-    """The mean over the valid pixels of a square, as the nearest whole number; 0 where there are none."""
-    return kernels.box_mean(np.ascontiguousarray(plane), _bytes(valid), radius)
+def smooth(plane: Ints, valid: Mask) -> Ints:
+    """The mean over the valid pixels of a square of three, as the nearest whole number; 0 where there are none."""
+    return kernels.mean_of_nine(np.ascontiguousarray(plane), _bytes(valid))
 
 
 def _bytes(mask: Mask) -> NDArray[np.uint8]:

@@ -80,69 +80,90 @@ def crowded(mask: Bytes, radius: int, least: int) -> Flags:
     """Whether a square of 2 * radius + 1 pixels around each pixel holds at least so many that are set."""
     rows, width = mask.shape
     out, column = np.empty((rows, width), np.bool_), np.zeros(width, np.int32)
-    few = np.int32(least)
+    # What lies left of each pixel, with nothing on either side.
+    left_of = np.zeros(width + 2 * radius + 1, np.int32)
     for row in range(min(radius, rows)):
-        column += mask[row]
+        _add(mask[row], np.int32(1), column)
     for row in range(rows):
         if row + radius < rows:
-            column += mask[row + radius]
+            _add(mask[row + radius], np.int32(1), column)
         if row - radius - 1 >= 0:
-            column -= mask[row - radius - 1]
-        _slide(column, radius, few, out[row])
+            _add(mask[row - radius - 1], np.int32(-1), column)
+        total = np.int32(0)
+        for x in range(width):
+            total = np.int32(total + column[x])
+            left_of[radius + 1 + x] = total
+        left_of[radius + 1 + width :] = total
+        _enough(left_of[:width], left_of[2 * radius + 1 :], np.int32(least), out[row])
     return out
 
 
 @compiled
-def _slide(column: Ints, radius: int, least: np.int32, out: Flags) -> None:
-    width, total = column.size, np.int32(0)
-    for x in range(min(radius, width)):
-        total += column[x]
-    for x in range(width):
-        if x + radius < width:
-            total += column[x + radius]
-        if x - radius - 1 >= 0:
-            total -= column[x - radius - 1]
-        out[x] = total >= least
+def _add(values: Bytes, sign: np.int32, column: Ints) -> None:
+    for x in range(values.size):
+        column[x] = np.int32(column[x] + sign * np.int32(values[x]))
 
 
 @compiled
-def box_mean(plane: Ints, valid: Bytes, radius: int) -> Ints:
-    """The mean of the valid pixels of a square to the nearest whole number (halves to even); 0 where there are none."""
+def _enough(first: Ints, last: Ints, least: np.int32, out: Flags) -> None:
+    for x in range(out.size):
+        out[x] = np.int32(last[x] - first[x]) >= least
+
+
+# So many pixels of a row are looked at together: where all of them count, no count is needed.
+_RUN_PX = 512
+
+
+@compiled
+def mean_of_nine(plane: Ints, valid: Bytes) -> Ints:
+    """The mean of the valid pixels of a square of three to the nearest whole number (halves to even); 0 without any.
+
+    Exact up to 100,000 on either side of zero: a ninth in single precision is wrong by less than what parts a mean of
+    nine from a half.
+    """
     rows, width = plane.shape
     out = np.empty((rows, width), np.int32)
-    column, count = np.zeros(width, np.int64), np.zeros(width, np.int64)
-    for row in range(min(radius, rows)):
-        _add(plane[row], valid[row], 1, column, count)
+    # One more on either side, where there is nothing.
+    column, count = np.zeros(width + 2, np.int32), np.zeros(width + 2, np.int32)
+    void = np.zeros(width, np.uint8)
     for row in range(rows):
-        if row + radius < rows:
-            _add(plane[row + radius], valid[row + radius], 1, column, count)
-        if row - radius - 1 >= 0:
-            _add(plane[row - radius - 1], valid[row - radius - 1], -1, column, count)
-        _means(column, count, radius, out[row])
+        above, below = max(row - 1, 0), min(row + 1, rows - 1)
+        over, under = valid[above] if row else void, valid[below] if row < rows - 1 else void
+        _three(plane[above], over, plane[row], valid[row], plane[below], under, column[1:-1], count[1:-1])
+        for first in range(0, width, _RUN_PX):
+            end = min(first + _RUN_PX, width)
+            left, here, right = column[first:end], column[first + 1 : end + 1], column[first + 2 : end + 2]
+            if count[first : end + 2].sum() == 3 * (end + 2 - first):
+                _ninths(left, here, right, out[row, first:end])
+            else:
+                counts = count[first:end], count[first + 1 : end + 1], count[first + 2 : end + 2]
+                _shares(left, here, right, counts, out[row, first:end])
     return out
 
 
 @compiled
-def _add(values: Ints, valid: Bytes, sign: int, column: Wide, count: Wide) -> None:
-    for x in range(values.size):
-        column[x] += sign * (values[x] if valid[x] else 0)
-        count[x] += sign * valid[x]
+def _three(  # noqa: PLR0913 - three rows with what counts in them, and what they come to
+    a: Ints, of_a: Bytes, b: Ints, of_b: Bytes, c: Ints, of_c: Bytes, total: Ints, count: Ints
+) -> None:
+    for x in range(total.size):
+        in_a, in_b, in_c = np.int32(of_a[x]), np.int32(of_b[x]), np.int32(of_c[x])
+        total[x] = np.int32(a[x] * in_a + b[x] * in_b + c[x] * in_c)
+        count[x] = np.int32(in_a + in_b + in_c)
 
 
 @compiled
-def _means(column: Wide, count: Wide, radius: int, out: Ints) -> None:
-    width, total, number = column.size, np.int64(0), np.int64(0)
-    for x in range(min(radius, width)):
-        total += column[x]
-        number += count[x]
-    for x in range(width):
-        if x + radius < width:
-            total += column[x + radius]
-            number += count[x + radius]
-        if x - radius - 1 >= 0:
-            total -= column[x - radius - 1]
-            number -= count[x - radius - 1]
-        out[x] = np.int32(np.rint(float(total) / float(max(number, np.int64(1)))))
+def _ninths(left: Ints, here: Ints, right: Ints, out: Ints) -> None:
+    ninth = np.float32(1.0 / 9.0)
+    for x in range(out.size):
+        out[x] = np.int32(np.rint(np.float32(np.int32(left[x] + here[x] + right[x])) * ninth))
+
+
+@compiled
+def _shares(left: Ints, here: Ints, right: Ints, counts: tuple[Ints, Ints, Ints], out: Ints) -> None:
+    before, among, after = counts
+    for x in range(out.size):
+        count = max(before[x] + among[x] + after[x], 1)
+        out[x] = np.int32(np.rint(float(left[x] + here[x] + right[x]) / float(count)))
 
 
 @compiled

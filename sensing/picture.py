@@ -34,6 +34,8 @@ _THUMB_PX = 512
 _SAMPLE_PX = 250_000
 # So many columns of a row of blocks are read at a time.
 _STRIPE_PX = 8192
+# Where only every twelfth row has a pixel in the sample, one block of five has pixels enough.
+_LARGE_STEP, _ONE_OF = 12, 5
 # Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
 # 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
 _INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
@@ -109,17 +111,19 @@ class Picture:
         `numbers` is a raster on the grid whose first band is looked up; `span` keeps to some rows, from the first up
         to and without the second. Samples of spans, put together in order, are the sample of the whole.
         """
-        step = max(1, math.isqrt(self.grid.width * self.grid.height // _SAMPLE_PX))
         first, end = span or (0, self.grid.height)
-        mine, others, marks = _Gathered(), _Gathered(), [np.zeros(0, np.uint8)]
-        for window, at in _stripes(self.grid, step, (first, end)):
+        mine, others = _Gathered(), _Gathered()
+        marks, spared = [np.zeros(0, np.uint8)], [np.zeros(0, np.bool_)]
+        for window, at, is_spare in _windows(self.grid, (first, end), numbers):
             here, kept = self._picked(window, at)
             there, shown = other._picked(window, at) if other else ({}, kept)
-            mine.add(here, kept & shown)
-            others.add(there, kept & shown)
             found = numbers.read(1, window=window)[at] if numbers else np.zeros(kept.shape, np.uint8)
-            marks.append(found[kept & shown])
-        return Sample(mine.tile(), others.tile() if other else None, np.concatenate(marks))
+            taken = kept & shown & (found > 0) if is_spare else kept & shown
+            mine.add(here, taken)
+            others.add(there, taken)
+            marks.append(found[taken])
+            spared.append(np.full(marks[-1].size, is_spare))
+        return Sample(mine.tile(), others.tile() if other else None, np.concatenate(marks), np.concatenate(spared))
 
     def _picked(self, window: Window, at: tuple[slice, slice]) -> tuple[dict[Role, Ints], Mask]:
         """Some pixels of a window inside the scene: as `tile`, but only those are made numbers of."""
@@ -132,27 +136,51 @@ class Picture:
         return bands, valid
 
 
-def _stripes(grid: Grid, step: int, span: tuple[int, int]) -> Iterator[tuple[Window, tuple[slice, slice]]]:
+At = tuple[slice, slice]
+
+
+def _windows(grid: Grid, span: tuple[int, int], numbers: DatasetReader | None) -> Iterator[tuple[Window, At, bool]]:
+    """Windows, which rows and columns of each are looked at, and whether only its features count.
+
+    The same for any span of whole blocks. Of a large scene, which takes long to decode, one block of five is looked at,
+    in every row and every column of blocks, but every block for its features: a pond has only one place.
+    """
+    pixels = grid.width * grid.height
+    step = max(1, math.isqrt(pixels // _SAMPLE_PX))
+    if step < _LARGE_STEP:
+        yield from ((window, at, False) for window, at in _stripes(grid, step, span))
+        return
+    step = math.isqrt(pixels // (_ONE_OF * _SAMPLE_PX))
+    for window, at in _stripes(grid, step, span, BLOCK):
+        is_spare = (int(window.col_off) + 2 * int(window.row_off)) // BLOCK % _ONE_OF != 0
+        if not is_spare or (numbers is not None and numbers.read(1, window=window).any()):
+            yield window, at, is_spare
+
+
+def _stripes(grid: Grid, step: int, span: tuple[int, int], wide: int = _STRIPE_PX) -> Iterator[tuple[Window, At]]:
     """Windows of a row of blocks, and which rows and columns of each are looked at: the same ones for any span.
 
     A row of blocks is read at once, because each of its blocks is decoded as a whole for any of its rows.
     """
-    wide = step * max(_STRIPE_PX // step, 1)
     first, end = span
     for top in range(first - first % BLOCK, end, BLOCK):
         rows = range(max(top, first), min(top + BLOCK, end))
         offset = (step // 2 - rows.start) % step
         for left in range(0, grid.width, wide) if offset < len(rows) else ():
             window = Window(left, rows.start, min(wide, grid.width - left), len(rows))
-            yield window, (slice(offset, None, step), slice(None, None, step))
+            yield window, (slice(offset, None, step), slice(-left % step, None, step))
 
 
 class Sample(NamedTuple):
-    """Pixels of a scene, the same ones of an earlier scene, and numbers of features there; in the same order."""
+    """Pixels of a scene, the same ones of an earlier scene, and numbers of features there; in the same order.
+
+    `spare` are those that tell of their feature and not of the scene, where there are more of them than is their share.
+    """
 
     after: Tile
     before: Tile | None
     numbers: NDArray[np.uint8]
+    spare: Mask
 
 
 class _Gathered:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,15 @@ from sensing.grid import BLOCK, Grid
 from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer, place_of, planes_for
 from sensing.segment.components import Border, Sweeper, parts_of
 from sensing.segment.detectors import Detector, choose
+from sensing.segment.executors import kept
 from sensing.segment.manifest import file_sha256
 from sensing.segment.painting import profile
-from sensing.segment.scenery import CACHE_BYTES, Scene, opened
+from sensing.segment.scenery import CACHE_BYTES, Scene, Setting, opened
 
 
 def run_band(job: dict[str, Any]) -> dict[str, Any]:
     """Look at one band of a scene and write what it shows; the hash of its files, and the counters of its coverage."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), opened(job["setting"]) as scene:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), at_hand(job["setting"]) as scene:
         detectors, _ = choose(scene.facts, job["parameters"])
         target = Path(job["output"])
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -39,6 +41,13 @@ def run_band(job: dict[str, Any]) -> dict[str, Any]:
         for written, name in zip(_files(part), _files(target), strict=True):
             written.replace(name)
     return {"number": job["number"], "sha256": band_sha256(target), "counters": counted.dump()}
+
+
+def at_hand(setting: Setting) -> AbstractContextManager[Scene]:
+    """The open scene of a setting; the one that the worker had for its last job, where that is the same."""
+    files = [setting["after"]["path"], setting["layers"], setting["said"], (setting["before"] or {}).get("path")]
+    states = [(file, stat.st_ino, stat.st_mtime_ns) for file in files if file and (stat := Path(file).stat())]
+    return kept(json.dumps([states, setting], sort_keys=True), lambda: opened(setting))
 
 
 def _files(band: Path) -> tuple[Path, Path, Path]:

@@ -7,12 +7,13 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import pairwise
 from multiprocessing.connection import wait as wait_for
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from schemas.refusals import invalid
 
@@ -20,6 +21,7 @@ Job = Mapping[str, Any]
 Done = Mapping[str, Any]
 Run = Callable[[dict[str, Any]], dict[str, Any]]
 Answer = tuple[Job, Done | Exception]
+T = TypeVar("T")
 
 SERIAL, THREADS, PROCESSES, DASK = "serial", "threads", "processes", "dask"
 NAMES = (SERIAL, THREADS, PROCESSES, DASK)
@@ -33,13 +35,62 @@ class Hands(Protocol):
         ...
 
 
+class _Kept(threading.local):
+    """What a worker keeps open from one job to the next: a thing under a name, where jobs follow each other."""
+
+    name: str | None = None
+    thing: Any = None
+    stack: ExitStack | None = None
+
+    def close(self) -> None:
+        self.name = self.thing = None
+        if self.stack is not None:
+            self.stack.pop_all().close()
+
+
+_KEPT = _Kept()
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """While jobs of one run follow each other in this thread: what `kept` opens stays open for the next one."""
+    if _KEPT.stack is not None:
+        yield
+        return
+    _KEPT.stack = ExitStack()
+    try:
+        yield
+    finally:
+        _KEPT.close()
+        _KEPT.stack = None
+
+
+@contextmanager
+def kept(name: str, opening: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    """What `opening` opens, or what a job before opened under the same name: neighbours share what was decoded."""
+    if _KEPT.stack is None:
+        with opening() as thing:
+            yield thing
+        return
+    if _KEPT.name != name:
+        _KEPT.close()
+        _KEPT.thing = _KEPT.stack.enter_context(opening())
+        _KEPT.name = name
+    try:
+        yield _KEPT.thing
+    except BaseException:
+        _KEPT.close()
+        raise
+
+
 class Serial:
     """One job after the other, here."""
 
     def map(self, run: Run, jobs: Iterable[Job]) -> Iterator[Answer]:
         """As `Hands.map`, in order."""
-        for job in jobs:
-            yield job, _attempt(run, job)
+        with keeping():
+            for job in jobs:
+                yield job, _attempt(run, job)
 
 
 def _attempt(run: Run, job: Job) -> Done | Exception:
@@ -64,20 +115,24 @@ class Pool:
         self._pool = make()
 
     def map(self, run: Run, jobs: Iterable[Job]) -> Iterator[Answer]:
-        """As `Hands.map`. No more jobs are given out than there are workers, so no more are ever lost."""
-        waiting = deque(jobs)
-        running: dict[Future[dict[str, Any]], Job] = {}
-        while waiting or running:
-            while waiting and len(running) < self._workers:
-                job = waiting.popleft()
-                running[self._submit(run, job)] = job
+        """As `Hands.map`. No more jobs are given out than there are workers, so no more are ever lost.
+
+        Each worker has a lane of jobs that lie beside each other, and helps in the longest one when its own is done.
+        """
+        lanes = _lanes(list(jobs), self._workers)
+        running: dict[Future[dict[str, Any]], tuple[Job, int]] = {}
+        free, answers = list(range(len(lanes))), list[Answer]()
+        while running or any(lanes):
+            for number in free:
+                lane = lanes[number] or max(lanes, key=len)
+                if lane:
+                    job = lane.popleft() if lane is lanes[number] else lane.pop()
+                    running[self._submit(run, job)] = job, number
+            yield from answers
             ready, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ready:
-                job = running.pop(future)
-                error = future.exception()
-                if error is not None and not isinstance(error, Exception):
-                    raise error
-                yield job, error or future.result()
+            free = [running[future][1] for future in ready]
+            answers = [_answer(running.pop(future)[0], future) for future in ready]
+        yield from answers
 
     def _submit(self, run: Run, job: Job) -> Future[dict[str, Any]]:
         try:
@@ -90,6 +145,20 @@ class Pool:
     def close(self) -> None:
         """End the workers once what they are at is done."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _answer(job: Job, future: Future[dict[str, Any]]) -> Answer:
+    error = future.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    return job, error or future.result()
+
+
+def _lanes(jobs: Sequence[Job], workers: int) -> list[deque[Job]]:
+    """Jobs parted among workers, each of whom has neighbours."""
+    long, more = divmod(len(jobs), workers)
+    starts = [number * long + min(number, more) for number in range(workers + 1)]
+    return [deque(jobs[start:end]) for start, end in pairwise(starts)]
 
 
 class Cluster:
@@ -130,7 +199,12 @@ def hands(name: str, *, workers: int = 2, scheduler: str | None = None, patience
 
 
 def _threads(workers: int) -> Callable[[], Executor]:
-    return lambda: ThreadPoolExecutor(workers)
+    return lambda: ThreadPoolExecutor(workers, initializer=_keep)
+
+
+def _keep() -> None:
+    """In a worker that ends with its pool: keep open what jobs open."""
+    _KEPT.stack = ExitStack()
 
 
 def _processes(workers: int) -> Callable[[], Executor]:
@@ -140,6 +214,7 @@ def _processes(workers: int) -> Callable[[], Executor]:
 def _settle() -> None:
     """In a worker: leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()

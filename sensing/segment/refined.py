@@ -73,7 +73,7 @@ class Refined:
 
 def _levels(picture: Picture) -> tuple[float, float]:
     """The values shown black and white, one pair for the whole scene."""
-    sample, _, _ = picture.sample()
+    sample = picture.sample().after
     light = np.concatenate([sample[role] for role in _RGB]) if sample.valid.any() else np.array([0, 1])
     low, high = np.percentile(light, (2, 98))
     return float(low), float(max(high, low + 1))

@@ -68,7 +68,7 @@ class Scene:
         before = tones.earlier(self.before.tile(window, halo)) if self.before else None
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
-            after = surfaces.smooth(after, 1)
+            after = surfaces.smooth(after)
         layers = {name: read(self.layers, band, window, halo) for band, name in enumerate(LAYERS, start=1)}
         return View(after, before, layers, self.survey, self.after.gsd_m, raw)
 
@@ -130,7 +130,7 @@ def _sampled(job: Job, seen: Setting) -> Sample:
     before = None
     if job.before is not None and seen["before"]:
         before, found = _planes(job.before.roles, found)
-    return Sample(after, before, found[0].astype(np.uint8))
+    return Sample(after, before, found[0].astype(np.uint8), found[1] > 0)
 
 
 def _planes(roles_of_bands: Sequence[Role], rows: NDArray[np.int32]) -> tuple[Tile, NDArray[np.int32]]:
@@ -151,7 +151,7 @@ def sample_span(job: dict[str, Any]) -> dict[str, Any]:
         seen = after.sample(before, layers, (first, end))
         tiles = [tile for tile in (seen.after, seen.before) if tile is not None]
         planes = [plane for tile in tiles for plane in tile.bands.values()]
-        np.save(job["output"], np.stack([*planes, seen.numbers.astype(np.int32)]))
+        np.save(job["output"], np.stack([*planes, seen.numbers.astype(np.int32), seen.spare.astype(np.int32)]))
     return {"output": job["output"]}
 
 

@@ -17,9 +17,9 @@ from sensing.picture import Tile
 from sensing.segment.looks import WATER, Numbers, View
 
 
-def smooth(tile: Tile, radius: int) -> Tile:
+def smooth(tile: Tile) -> Tile:
     """A tile without grain: the mean over valid neighbours, in whole numbers."""
-    bands = {role: features.smooth(plane, tile.valid, radius) for role, plane in tile.bands.items()}
+    bands = {role: features.smooth(plane, tile.valid) for role, plane in tile.bands.items()}
     return Tile(tile.window, bands, tile.valid)
 
 

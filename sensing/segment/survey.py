@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensing.bands import Role
 from sensing.change import Tones, common_tone
 from sensing.features import Floats, brightness, excess_green, greenness, warmth
+from sensing.mask import Mask
 from sensing.picture import Sample, Tile
 from sensing.tint import white_balance
 
@@ -106,21 +107,28 @@ class Survey:
 
 def survey(seen: Sample, numbers: Mapping[str, Any]) -> Survey:
     """The facts of a scene from a sample of its pixels, whose numbers are those of bodies of water."""
-    sample, earlier, bodies = seen
+    sample, earlier, bodies, spare = seen
     if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
-        return Survey(int(bodies.size), 0.0, 0.0, 0.0, 0.0, {})
+        return Survey(int(np.count_nonzero(~spare)), 0.0, 0.0, 0.0, 0.0, {})
     if earlier is None:
-        tones = Tones(after=white_balance(sample))
+        tones = Tones(after=white_balance(_only(sample, ~spare)))
         sample = tones.later(sample)
-        return Survey(**_facts(sample, bodies, numbers), waters=_waters(_floats(sample), bodies), tones=tones)
-    tones = common_tone(_floats(earlier), _floats(sample))
+        waters = _waters(_floats(sample), bodies)
+        return Survey(**_facts(_only(sample, ~spare), bodies[~spare], numbers), waters=waters, tones=tones)
+    tones = common_tone(_floats(_only(earlier, ~spare)), _floats(_only(sample, ~spare)))
     sample, toned = tones.later(sample), tones.earlier(earlier)
     change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
+    waters = _waters(change, bodies)
+    sample, toned = _only(sample, ~spare), _only(toned, ~spare)
     spread = {"light": _spread(brightness(sample) - brightness(toned))}
     if Role.NIR in change:
-        spread["nir"] = _spread(change[Role.NIR])
-    facts = _facts(sample, bodies, numbers)
-    return Survey(**facts, waters=_waters(change, bodies), tones=tones, change=spread)
+        spread["nir"] = _spread(change[Role.NIR][~spare])
+    return Survey(**_facts(sample, bodies[~spare], numbers), waters=waters, tones=tones, change=spread)
+
+
+def _only(sample: Tile, kept: Mask) -> Tile:
+    """Some of the pixels of a sample."""
+    return Tile(sample.window, {role: plane[kept] for role, plane in sample.bands.items()}, sample.valid[kept])
 
 
 def _facts(sample: Tile, bodies: NDArray[np.uint8], numbers: Mapping[str, Any]) -> dict[str, Any]:
