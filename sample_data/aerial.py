@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sample_data import fixtures
 from sample_data.blends import burns, plumes
+from sample_data.found_along_lanes import bits
 from sample_data.frame import FloatArray, Grid, from_wgs84
 from sample_data.groves import Grove, crown_light, in_rows, joined, scattered
 from sample_data.incidents import Site
@@ -184,6 +185,23 @@ def _add_sites(made: Palette, rng: np.random.Generator, sites: tuple[Site, ...],
             use = "industrial" if site.look == "hall" else "residential"
             for part in site.parts:
                 _add_roof(made, part, roof(rng, use), site.angle_rad, sun)
+        else:
+            _add_flat_site(made, rng, site, tint)
+
+
+def _add_flat_site(made: Palette, rng: np.random.Generator, site: Site, tint: np.float32) -> None:
+    """Ground of one surface, a pond, or ground with many pieces on it."""
+    if site.look == "plain":
+        tone = surface(site.surface) * tint
+        made.add(site.outline, tone * np.float32(1.12), tone * np.float32(0.86))
+    elif site.look == "pond":
+        tone = surface(site.surface) * np.float32(site.shade)
+        made.add(site.outline, tone * np.float32(1.04), tone * np.float32(0.96))
+    elif site.look in ("litter", "rubble", "market"):
+        trodden = surface("track") * np.float32(0.8) * tint
+        made.add(site.outline, trodden * np.float32(1.1), trodden * np.float32(0.8))
+        for piece, tone in bits(rng, site):
+            made.add(piece, tone, tone * np.float32(0.85))
 
 
 def _add_tunnel(made: Palette, shape: BaseGeometry, angle_rad: float) -> None:

@@ -32,6 +32,7 @@ def _siting_plan(w: Writer) -> t.SitingPlan:
         approval_no="SAMPLE-2025-001",
         approved_on=date(2025, 5, 20),
         approver_authority_id=w.by_code(t.Authority, "P0").id,
+        state="approved",
     )
 
 
@@ -108,6 +109,7 @@ def _papers(w: Writer, row: dict[str, Any], device: t.Device, people: dict[str, 
             items={"all": "pass"},
             reviewed_on=published - timedelta(days=7),
         )
+    _looked_after(w, device, people["O1"], today)
     flies = "registration_no" in row
     # The mark of an aircraft is checked anew every year, and counts from the first check on.
     for verified_on in (published + timedelta(days=10), *([today - timedelta(days=60)] if flies else [])):
@@ -141,6 +143,33 @@ def _papers(w: Writer, row: dict[str, Any], device: t.Device, people: dict[str, 
             announced_at=datetime.combine(today - timedelta(days=12), time(2), UTC),
             text_en=f"Device {row['code']} has been taken out of service (fictional).",
             text_zh=f"设备{row['code']}已停止使用（虚构）。",
+        )
+
+
+def _looked_after(w: Writer, device: t.Device, by: uuid.UUID, today: date) -> None:
+    """What keeps a device in use: its periodic evaluation, and the test of an instrument."""
+    if device.activated_on is not None:
+        w.add(
+            t.Evaluation,
+            "EV",
+            device_id=device.id,
+            outcome="keep",
+            text="Still needed where it stands (fictional).",
+            evaluated_on=max(device.activated_on, today - timedelta(days=100)),
+            evaluated_by=by,
+        )
+    if device.calibration_valid_to is not None:
+        w.add(
+            t.Calibration,
+            "CB",
+            device_id=device.id,
+            kind="verification",
+            agency="Qinghe Metrology Institute (fictional)",
+            certificate_no=f"CAL-{device.serial_no}",
+            passed=True,
+            tested_on=device.calibration_valid_to - timedelta(days=365),
+            valid_to=device.calibration_valid_to,
+            recorded_by=by,
         )
 
 

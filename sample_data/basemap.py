@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import shapely
@@ -124,8 +124,14 @@ def whereabouts(land: Landscape, place: Point) -> str:
     return f"{far_m:.0f} m {side_en} of {name_en} (fictional) · {name_zh}{side_zh}{far_m:.0f}米（虚构）"
 
 
-def context_layers(land: Landscape, permits: Iterable[Permit]) -> dict[str, list[Feature]]:
-    """The layers against which law judges a finding: permits, protected, water, farmland, residential."""
+def context_layers(
+    land: Landscape, permits: Iterable[Permit], dug_ponds: Sequence[BaseGeometry] = ()
+) -> dict[str, list[Feature]]:
+    """The layers against which law judges a finding: permits, protected, water, farmland, residential.
+
+    `dug_ponds` are small waters that only the drone sees.
+    """
+    fields = land.farmland.difference(shapely.union_all(dug_ponds))
     granted = {"valid_from": "2024-01-01", "valid_to": "2029-12-31"}
     return {
         "permits": [
@@ -135,10 +141,10 @@ def context_layers(land: Landscape, permits: Iterable[Permit]) -> dict[str, list
         "protected": [feature(z.outline, name=z.name, name_zh=z.name_zh, kind=z.kind) for z in protected_zones(land)],
         "water": [
             feature(p, name=name.get("name_en", "Pond (fictional)"), kind="water")
-            for water, name in _waters(land)
+            for water, name in [*_waters(land), *((pond, {}) for pond in dug_ponds)]
             for p in parts(water)
         ],
-        "farmland": [feature(p, name="Field (fictional)", kind="farmland") for p in parts(land.farmland, 100)],
+        "farmland": [feature(p, name="Field (fictional)", kind="farmland") for p in parts(fields, 100)],
         "residential": [
             feature(p, name="Homes (fictional)", kind="residential")
             for town in (land.town, *land.villages)

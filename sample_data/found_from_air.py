@@ -5,6 +5,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_area, protected_zones
+from sample_data.found_along_lanes import lane_sites
+from sample_data.found_on_building_sites import building_sites
 from sample_data.incidents import Ground, Site, burn, halls, pit
 from sample_data.landscape import Landscape, corridor, greenhouse_rows
 from sample_data.noise import stream
@@ -36,7 +38,12 @@ def drone_sites(land: Landscape, sun: tuple[float, float]) -> tuple[tuple[Site, 
         sites.append(Site("burn_scar", "burn", scar, "unlawful"))
     sites.append(_tower(rng, ground, open_land, sun))
     sites.append(_cloud_shadow(rng, ground, open_land))
-    return tuple(sites), (pump_permit, clay_permit)
+    # What was thought of later has its own stream, so that everything else in a district stays where it was.
+    later = stream(land.seed, "more drone sites")
+    clear = Ground(later, ground.taken, ground.gap_m)
+    along, yard_permits = lane_sites(later, clear, open_land)
+    plots, plot_permits = building_sites(later, clear, open_land, (44, 54), 4.0)
+    return (*sites, *along, *plots), (pump_permit, clay_permit, *yard_permits, *plot_permits)
 
 
 def _plume(land: Landscape, rng: np.random.Generator, ground: Ground) -> Site:

@@ -5,6 +5,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_area, protected_zones
+from sample_data.found_in_ponds import pond_sites
+from sample_data.found_on_building_sites import building_sites
+from sample_data.found_on_fields import field_sites
 from sample_data.incidents import Ground, Site, burn, field_group, halls, pit
 from sample_data.landscape import SCENE_BOX, Landscape, corridor, greenhouse_rows
 from sample_data.noise import stream
@@ -25,7 +28,22 @@ def satellite_sites(land: Landscape) -> tuple[tuple[Site, ...], tuple[Permit, ..
     sites += [*_pits(land, rng, ground, inside), *_burns(land, rng, ground, inside)]
     sites += [*_greenhouses(land, rng, ground, inside), *_ploughed(land, rng, ground, inside)]
     sites.append(_cloud_shadow(land, rng, ground))
-    return tuple(sites), permits
+    later, more = _later(land, ground, inside)
+    # A works stands in its own yard.
+    grounds = permits[1].outline.difference(works.outline)
+    later.append(Site("land_conversion", "plain", grounds, "permitted", surface="gravel"))
+    return (*sites, *later), (*permits, *more)
+
+
+def _later(land: Landscape, ground: Ground, inside: BaseGeometry) -> tuple[list[Site], list[Permit]]:
+    """What was thought of later, so that everything else in a district stays where it was."""
+    rng = stream(land.seed, "more satellite sites")
+    clear = Ground(rng, ground.taken, ground.gap_m)
+    sites = pond_sites(land, rng, clear, inside)
+    fields, permits = field_sites(land, rng, clear, inside)
+    dry = _land(land, land.farmland.union(shapely.union_all(land.grass)).intersection(inside))
+    plots, more = building_sites(rng, clear, dry.difference(protected_area(protected_zones(land))), (150, 210), 20.0)
+    return [*sites, *fields, *plots], [*permits, *more]
 
 
 def _land(land: Landscape, region: BaseGeometry) -> BaseGeometry:

@@ -21,8 +21,8 @@ Maker = Callable[[float, float, float], BaseGeometry]
 class Site:
     """One place of the ground truth.
 
-    ``kind`` is what it is or looks like; ``look`` says how it is painted; ``parts`` are its solid pieces (halls,
-    tunnels, fields), and ``outline`` is the truth.
+    ``kind`` is what it is or looks like; ``look`` says how it is painted, a plain one in one ``surface``, ``shade``
+    times as bright as usual; ``parts`` are its solid pieces (halls, tunnels, fields, stalls), ``outline`` the truth.
     """
 
     kind: str
@@ -34,6 +34,8 @@ class Site:
     height_m: float = 0.0
     plume: Plume | None = None
     tone: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    surface: str = ""
+    shade: float = 1.0
 
     @property
     def expect(self) -> str:
@@ -110,6 +112,18 @@ def halls(rng: np.random.Generator, length_m: tuple[float, float], shares: tuple
         return main.union(rectangle(*at, (wide * 0.8, wide), angle))
 
     return make
+
+
+def yard(rng: np.random.Generator, length_m: tuple[float, float], shares: tuple[float, float]) -> Maker:
+    """A levelled plot: a rectangle of a length and of that share of it as width."""
+    length, width, angle = rng.uniform(*length_m), rng.uniform(*shares), rng.uniform(-np.pi / 2, np.pi / 2)
+    return lambda x, y, scale: rectangle(x, y, (length * scale, length * width * scale), angle)
+
+
+def heap(rng: np.random.Generator, low_m: float, high_m: float) -> Maker:
+    """A tipped load: longer than wide, with a dented edge."""
+    size = (rng.uniform(low_m, high_m), rng.uniform(low_m, high_m) * 0.7)
+    return lambda x, y, scale: blob(rng, x, y, (size[0] * scale, size[1] * scale), roughness=0.3)
 
 
 def field_group(land: Landscape, region: BaseGeometry, start: int, most: int) -> tuple[Polygon, ...]:

@@ -105,12 +105,13 @@ def _aerial(seed: int, out: Path, today: date) -> list[Path]:
 
 def _vectors(land: Landscape, out: Path, today: date) -> list[Path]:
     _, from_space = satellite_sites(land)
-    _, from_air = drone_sites(land, AERIAL_SUN)
+    seen_from_air, from_air = drone_sites(land, AERIAL_SUN)
+    ponds = [site.outline for site in seen_from_air if site.look == "pond"]
     dem = out / "dem.tif"
     _write_raster(dem, land.ground_m[None].astype(np.float32), terrain_grid(), nodata=None)
     files = [dem, _write_json(out / "district.json", district.build(land, today))]
     files.append(_collection(out / "base_map.geojson", base_map(land)))
-    for name, features in context_layers(land, (*from_space, *from_air)).items():
+    for name, features in context_layers(land, (*from_space, *from_air), ponds).items():
         files.append(_collection(out / f"{name}.geojson", features))
     (out / "plans").mkdir(exist_ok=True)
     home_m = height_at(land, fixtures.LAUNCH_POINT)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.geometry.base import BaseGeometry
 
-from sample_data.blends import burns, plumes
+from sample_data.blends import blooms, burns, plumes
 from sample_data.frame import SCENE_HALF_M, FloatArray, Grid
 from sample_data.incidents import Site
 from sample_data.landscape import Landscape
@@ -25,6 +25,13 @@ Tones = NDArray[np.floating[Any]]
 RES_M = 10.0
 # Light is computed on pixels this many times finer than the sensor's, then averaged.
 FINER = 4
+# What was there on the earlier date already.
+_STANDING = ("quarry", "still")
+# How rough plain surfaces look; water is smooth, and graded ground is not.
+_ROUGH = {
+    "stubble": 0.08, "flooded": 0.04, "yard": 0.05, "gravel": 0.08, "graded": 0.10, "net": 0.08, "lotus_leaves": 0.06,
+    "shallows": 0.03, "foul": 0.03, "asphalt": 0.05,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,14 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
     # The sensor does not look exactly where its file says: up to half a pixel aside, differing between dates.
     aside = rng.uniform(-0.25, 0.25, 2) * RES_M
     grid = nominal.refined(FINER).shifted(*aside)
-    present = [site for site in sites if view.after or site.look == "quarry"]
+    present = [site for site in sites if view.after or site.look in _STANDING]
     colours, texture, painted = _paint(land, grid, rng, present, view)
     light = _light(land, grid, present, view)
     veil = np.asarray(0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0)), np.float32)
     gain = rng.normal(1.0, 0.018, 4)
     offset = rng.normal(0.0, 0.0025, 4)
     soft = [*burns(land.seed, f"burn {view.label}", grid, present, 40.0), *plumes(grid, present, 400.0)]
+    soft += blooms(land.seed, f"bloom {view.label}", grid, present, 20.0)
     bands = []
     for band in range(4):
         ground = colours[painted, band] * texture
@@ -132,6 +140,12 @@ def _add_sites(layers: Layers, rng: np.random.Generator, present: list[Site], *,
             add(list(site.parts), surface("tilth") * tint, 0.08)
         elif site.look == "greenhouse":
             add(list(site.parts), surface("plastic") * tint, 0.05)
+        elif site.surface:
+            add(
+                list(site.parts or (site.outline,)),
+                surface(site.surface) * tint * np.float32(site.shade),
+                _ROUGH[site.surface],
+            )
         elif site.look == "hall":
             add(list(site.parts), roof(rng, "industrial"), 0.04)
 
