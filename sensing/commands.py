@@ -41,6 +41,7 @@ from sensing.evaluate import iou
 from sensing.intake import Placed, Shelf, Told, receive
 from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
+from sensing.learn.store import approved
 from sensing.mask import Zone, grown, within_reach, zone_version
 from sensing.places import authority_at, item_for
 from sensing.quarantine import Progress, Written, quarantine
@@ -289,9 +290,11 @@ class Analysis:
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
     """Write down one pass of an engine, found something or not: `nothing found` differs from `not looked at`.
 
-    Raises RuleViolation GD-43 where a privacy zone came while the engine worked.
+    Raises RuleViolation GD-43 where a privacy zone came while the engine worked, GD-05.2 where a model was withdrawn.
     """
     refuse_overdue(work.session, [copy for copy in (analysis.derivative, analysis.before) if copy], work.now)
+    for model_id in analysis.models.names.values():
+        approved(work.session, model_id)
     run = rows.run(analysis)
     work.session.add(run)
     work.session.flush()

@@ -105,7 +105,8 @@ def replay(
         elif inputs is None or (before := _roles(session, run)) is None:
             unknown.append(scene.public_id)
         else:
-            refused[scene.public_id] = _refused(pack, run, (scene, copy), before)
+            detected = {*KINDS, *_learned(inputs)}
+            refused[scene.public_id] = _refused(pack, run, (scene, copy), (before, detected))
             law = (pack, inputs, refused[scene.public_id])
             rows += _judged(session, scene, run, law)
         progress(number / len(last))
@@ -149,10 +150,19 @@ def _roles(session: Session, run: SegmentationRun) -> frozenset[Role] | tuple[()
     return frozenset(Role(name) for name in session.get_one(Derivative, run.before_derivative_id).band_roles)
 
 
+def _learned(inputs: dict[str, Any]) -> list[str]:
+    """The kinds for which a pixel model of officers' labels looked."""
+    asked = inputs.get("models", {}).get("pixel")
+    return list(asked["kinds"]) if asked else []
+
+
 def _refused(
-    pack: RulePack, run: SegmentationRun, about: tuple[Scene, Derivative], before: frozenset[Role] | tuple[()]
+    pack: RulePack,
+    run: SegmentationRun,
+    about: tuple[Scene, Derivative],
+    had: tuple[frozenset[Role] | tuple[()], set[str]],
 ) -> dict[str, Sentence]:
-    scene, copy = about
+    (scene, copy), (before, detected) = about, had
     engines = {
         kind: Sentence(reason["key"], reason["params"])
         for kind, reason in run.refused_kinds.items()
@@ -160,7 +170,7 @@ def _refused(
     }
     roles = frozenset(Role(name) for name in copy.band_roles)
     seen = Seen(roles, frozenset(before) if before else None, scene.gsd_m or 0.0, engines)
-    return unjudged(pack, seen, KINDS)
+    return unjudged(pack, seen, detected)
 
 
 def _judged(

@@ -48,6 +48,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "before": "before calibration",
         "after": "after calibration",
         "ece": "calibration error",
+        "way_none": "On areas that were held out no correction made confidences truer, so they stay as they came.",
+        "way_temperature": "Confidences are corrected by one temperature, which made them truer on areas held out.",
+        "way_isotonic": "Confidences are corrected step by step, which made them truer on areas held out.",
+        "way_platt": "Scores are corrected by one curve, which made them truer on areas held out.",
+        "by_district": "The same, by district",
         "said": "confidence",
         "was": "right",
         "districts": "False alarms by district",
@@ -109,6 +114,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "before": "校准前",
         "after": "校准后",
         "ece": "校准误差",
+        "way_none": "在留出区域上，任何校正都未使置信度更可信，因此保持原值。",
+        "way_temperature": "置信度按单一温度校正，在留出区域上更可信。",
+        "way_isotonic": "置信度按保序分段校正，在留出区域上更可信。",
+        "way_platt": "评分按单一曲线校正，在留出区域上更可信。",
+        "by_district": "各辖区的可信度",
         "said": "置信度",
         "was": "实际正确率",
         "districts": "各辖区误报率",
@@ -150,6 +160,8 @@ _TAUGHT = {
 }
 _NONE = {"en": "nothing of interest", "zh": "无关注对象"}
 _TEMPLATES = Path(__file__).parent / "templates"
+# A diagram of fewer samples than this would show chance.
+FEWEST = 20
 _LEFT, _TOP, _SIDE = 34, 8, 200
 
 
@@ -175,6 +187,8 @@ def page(card: Mapping[str, Any], lang: str) -> str:
         taught=metrics.get("taught", {"kinds": {}, "hard_negatives": {}}),
         unseen=metrics.get("labels_unseen", 0),
         plots=_plots(metrics.get("calibration", {}), lang),
+        way=metrics.get("calibration", {}).get("way"),
+        local=_local_plots(metrics.get("districts", {}), lang),
     )
 
 
@@ -192,6 +206,16 @@ def _plots(calibration: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
         }
         for which in ("before", "after")
         if calibration.get(which)
+    ]
+
+
+def _local_plots(districts: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
+    """The diagram of each district that has enough samples to say something."""
+    told = {code: one.get("reliability") for code, one in districts.items()}
+    return [
+        {"title": code, "ece": found["ece"], "svg": diagram(found, WORDS[lang])}
+        for code, found in told.items()
+        if found and found["count"] >= FEWEST
     ]
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from schemas.refusals import invalid
+from sensing.learn.calibration import Calibration, calibration
 from sensing.learn.features import Singles
 from sensing.learn.pixel import NONE, PixelModel, quantised
 
@@ -31,7 +30,6 @@ _SEED = 20_250_701
 _LEAST_SPREAD = 8.0
 # Hidden units are told apart this far beyond what the samples reach.
 _ROOM = 1.5
-_COOLEST, _HOTTEST = 0.25, 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +83,11 @@ class HeldOut:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A model, and how it does on areas that it did not see."""
+    """A model, how it does on areas that it did not see, and how its confidences were corrected by them."""
 
     model: PixelModel
     held_out: HeldOut
+    calibration: Calibration | None = None
 
 
 def fit(samples: Samples, *, hidden: Sequence[int] = SMALL, progress: Progress = lambda _: None) -> Fitted:
@@ -97,11 +96,19 @@ def fit(samples: Samples, *, hidden: Sequence[int] = SMALL, progress: Progress =
     Raises RuleViolation `model.samples` where fewer than two classes have a sample.
     """
     held_out = _hold_out(samples, hidden, lambda done: progress(done * FOLDS / (FOLDS + 1)))
-    model = train(samples, hidden)
-    if not held_out.is_empty:
-        model = model.with_temperature(temperature(held_out.logits, held_out.samples.of_class))
+    model, found = train(samples, hidden), calibrate(held_out)
+    if found is not None:
+        model = model.calibrated(found.temperature, found.steps)
     progress(1.0)
-    return Fitted(model, held_out)
+    return Fitted(model, held_out, found)
+
+
+def calibrate(held_out: HeldOut) -> Calibration | None:
+    """How confidences are to be corrected by what was held out; None where nothing was."""
+    if held_out.is_empty:
+        return None
+    places = len(np.unique(held_out.samples.of_label))
+    return calibration(held_out.logits, held_out.samples.of_class, held_out.fold, places)
 
 
 def train(samples: Samples, hidden: Sequence[int] = SMALL) -> PixelModel:
@@ -172,34 +179,3 @@ def _hold_out(samples: Samples, hidden: Sequence[int], progress: Progress) -> He
             known |= inside & np.isin(samples.of_class, elsewhere)
         progress((number + 1) / FOLDS)
     return HeldOut(samples.only(known), logits[known], fold[known])
-
-
-def probabilities(logits: NDArray[np.float64], temperature: float | NDArray[np.float64] = 1.0) -> NDArray[np.float64]:
-    """Softmax over classes (samples x classes) of logits over a temperature."""
-    heated = logits / temperature
-    shares: NDArray[np.float64] = np.exp(heated - logsumexp(heated, axis=1, keepdims=True))
-    return shares
-
-
-def temperature(logits: NDArray[np.float64], truth: Numbers) -> float:
-    """The temperature that makes the true classes most likely, every class of the same weight."""
-    counts = np.bincount(truth)
-    weight = 1.0 / counts[truth]
-
-    def surprise(log_t: float) -> float:
-        shares = probabilities(logits, float(np.exp(log_t)))[np.arange(len(truth)), truth]
-        return float(-(weight * np.log(np.maximum(shares, 1e-12))).sum())
-
-    found = minimize_scalar(surprise, bounds=(np.log(_COOLEST), np.log(_HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
-
-
-def calibrated(held_out: HeldOut) -> NDArray[np.float64]:
-    """Held-out probabilities (samples x classes), each fold at the temperature that the other folds call for."""
-    shares = np.zeros_like(held_out.logits)
-    truth = held_out.samples.of_class
-    for number in np.unique(held_out.fold):
-        inside = held_out.fold == number
-        others = ~inside if (~inside).any() else inside
-        shares[inside] = probabilities(held_out.logits[inside], temperature(held_out.logits[others], truth[others]))
-    return shares

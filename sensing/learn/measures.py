@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensing.learn.fit import Fitted, HeldOut, Numbers, Samples, calibrated, probabilities
+from sensing.learn.fit import Fitted, Numbers, Samples, calibrate
 from sensing.learn.objects import Decisions, Ranked
 from sensing.learn.pixel import NONE
 from sensing.reliability import interval, reliability
@@ -26,10 +27,11 @@ def of_pixels(samples: Samples, fitted: Fitted) -> dict[str, Any]:
         }
         for number, name in enumerate(samples.classes)
     }
-    if held.is_empty:
+    found = fitted.calibration or calibrate(held)
+    if found is None:
         return {"samples": counts, "held_out": {"count": 0}, "districts": {}}
-    shares = calibrated(held)
-    said = shares.argmax(axis=1)
+    said = held.logits.argmax(axis=1)
+    right = said == held.samples.of_class
     measured = {samples.classes[number] for number in np.unique(held.samples.of_class)}
     return {
         "samples": counts,
@@ -42,11 +44,15 @@ def of_pixels(samples: Samples, fitted: Fitted) -> dict[str, Any]:
             "unmeasured": sorted(set(samples.classes) - measured),
         },
         "calibration": {
-            "temperature": _round(fitted.model.temperature),
-            "before": _diagram(held, probabilities(held.logits)),
-            "after": _diagram(held, shares),
+            "way": found.way,
+            "temperature": _round(found.temperature),
+            "before": _plain(found.before, right),
+            "after": _plain(found.after, right),
         },
-        "districts": _false_alarms(held.samples, said),
+        "districts": {
+            code: rate | {"reliability": _plain(found.after[mine], right[mine])}
+            for code, rate, mine in _false_alarms(held.samples, said)
+        },
     }
 
 
@@ -68,27 +74,18 @@ def _balanced(true: Numbers, said: Numbers) -> float:
     return float(np.mean([(said[true == number] == number).mean() for number in np.unique(true)]))
 
 
-def _diagram(held: HeldOut, shares: NDArray[np.float64]) -> dict[str, Any]:
-    right = shares.argmax(axis=1) == held.samples.of_class
-    found = reliability(shares.max(axis=1), right)
-    return found.dump() if found else {}
-
-
-def _false_alarms(samples: Samples, said: Numbers) -> dict[str, Any]:
-    """Per district, of how many labelled places of nothing the model made something.
+def _false_alarms(samples: Samples, said: Numbers) -> Iterator[tuple[str, dict[str, Any], NDArray[np.bool_]]]:
+    """Per district, of how many labelled places of nothing the model made something, and which samples are its.
 
     Places are counted, not pixels: those of one place are not independent of each other.
     """
-    if NONE not in samples.classes:
-        return {}
-    nothing = samples.classes.index(NONE)
-    found = {}
+    nothing = samples.classes.index(NONE) if NONE in samples.classes else -1
     for number, district in enumerate(samples.districts):
-        mine = (samples.of_district == number) & (samples.of_class == nothing)
+        here = samples.of_district == number
+        mine = here & (samples.of_class == nothing)
         places = np.unique(samples.of_label[mine])
         alarms = sum((said[mine & (samples.of_label == place)] != nothing).mean() > 0.5 for place in places)
-        found[district] = _rate(int(alarms), len(places))
-    return found
+        yield district, _rate(int(alarms), len(places)), here
 
 
 def _rate(alarms: int, places: int) -> dict[str, Any]:
@@ -125,13 +122,14 @@ def of_objects(decisions: Decisions, ranked: Ranked) -> dict[str, Any]:
             "kept": _kept(ranked.calibrated, accepted, known, limits["alone"]),
         },
         "calibration": {
+            "way": ranked.way,
             "slope": _round(ranked.model.slope),
             "bias": _round(ranked.model.bias),
             "before": _plain(ranked.raw[known], right),
             "after": _plain(scores, right),
         },
         "districts": {
-            code: _rejected(decisions, ranked, known & (decisions.of_district == number))
+            code: _district(decisions, ranked, known & (decisions.of_district == number))
             for number, code in enumerate(decisions.districts)
         },
         "thresholds": limits,
@@ -154,6 +152,11 @@ def _kept(
         "rejected_kept": int((stays & ~accepted).sum()),
         "rejected": int((known & ~accepted).sum()),
     }
+
+
+def _district(decisions: Decisions, ranked: Ranked, mine: NDArray[np.bool_]) -> dict[str, Any]:
+    told = _plain(ranked.calibrated[mine], decisions.accepted[mine])
+    return _rejected(decisions, ranked, mine) | {"reliability": told}
 
 
 def _rejected(decisions: Decisions, ranked: Ranked, mine: NDArray[np.bool_]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from geo.crs import to_metric, to_wgs84, utm_epsg_of
 from schemas.refusals import invalid
+from sensing.learn.calibration import PLAIN, better
 from sensing.learn.fit import FOLDS, Numbers, Progress, folds_of
 from sensing.learn.pixel import corrupt, pack, unpack
 from sensing.learn.sampling import Ground
@@ -41,6 +42,7 @@ _RING_PX = 3.0
 _LONGEST = 50.0
 _DIGITS = 4
 _SLOPES = (0.05, 20.0)
+PLATT = "platt"
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,15 @@ class Decisions:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A re-ranker and what models that did not see its area said of each find; NaN where none could be made."""
+    """A re-ranker and what models that did not see its area said of each find; NaN where none could be made.
+
+    `way` says how its scores were calibrated, if that made them better.
+    """
 
     model: ObjectModel
     raw: Floats
     calibrated: Floats
+    way: str = PLAIN
 
 
 def fit_objects(decisions: Decisions, *, progress: Progress = lambda _: None) -> Ranked:
@@ -236,11 +242,13 @@ def fit_objects(decisions: Decisions, *, progress: Progress = lambda _: None) ->
         mine = known & (fold == number)
         calibrated[mine] = _sigmoid(slope * raw[mine] + bias)
     model = ObjectModel(decisions.features, decisions.kinds, _grow(decisions.described, decisions.accepted))
-    if known.any():
-        slope, bias = platt(raw[known], decisions.accepted[known])
+    plain, right = _sigmoid(raw), decisions.accepted[known]
+    way = better({PLAIN: plain[known], PLATT: calibrated[known]}, right)
+    if way == PLATT:
+        slope, bias = platt(raw[known], right)
         model = replace(model, slope=slope, bias=bias)
     progress(1.0)
-    return Ranked(model, _sigmoid(raw), calibrated)
+    return Ranked(model, plain, calibrated if way == PLATT else plain, way)
 
 
 def _grow(described: Singles, accepted: NDArray[np.bool_]) -> Forest:

@@ -67,7 +67,8 @@ class PixelModel:
     """A trained network; label 0 is `none`, label i is `classes[i]`.
 
     `codes` gives the label of each output, `unit` how many steps of an output are one logit, `temperature` what
-    logits are divided by before they are taken for probabilities.
+    logits are divided by before they are taken for probabilities. `steps`, where there are any, say what each
+    confidence becomes (a table of two-hundredths).
     """
 
     features: tuple[str, ...]
@@ -76,6 +77,7 @@ class PixelModel:
     layers: tuple[Layer, ...]
     unit: float
     temperature: float = 1.0
+    steps: Bytes | None = None
     _step: np.float32 = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +95,7 @@ class PixelModel:
                 outputs = self._outputs(features[:, part])
                 best, labels[part] = self._best(outputs)
                 confidence[part] = np.rint(np.float32(CERTAIN * _ONE) / self._weights(outputs, best).sum(axis=0))
-        return labels, confidence
+        return labels, confidence if self.steps is None else self.steps[confidence]
 
     def doubt(self, features: Singles) -> Bytes:
         """How close the second best class comes to the best one: 0 settled, 200 a draw; 1 less the margin."""
@@ -112,9 +114,9 @@ class PixelModel:
         _expect(features, len(self.features))
         return self._outputs(features).astype(np.float64) / self.unit
 
-    def with_temperature(self, temperature: float) -> PixelModel:
+    def calibrated(self, temperature: float = 1.0, steps: Bytes | None = None) -> PixelModel:
         """The same network with other confidences; labels do not change."""
-        return replace(self, temperature=float(temperature))
+        return replace(self, temperature=float(temperature), steps=steps)
 
     def _outputs(self, part: Singles) -> Singles:
         for layer in self.layers:
@@ -161,6 +163,8 @@ class PixelModel:
             "temperature": self.temperature,
         }
         arrays: dict[str, NDArray[Any]] = {"codes": self.codes}
+        if self.steps is not None:
+            arrays["steps"] = self.steps
         for number, layer in enumerate(self.layers):
             arrays |= {f"weights_{number}": layer.weights, f"bias_{number}": layer.bias}
             if layer.shrink is not None:
@@ -182,6 +186,7 @@ class PixelModel:
                 ),
                 unit=float(about["unit"]),
                 temperature=float(about["temperature"]),
+                steps=arrays.get("steps"),
             )
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise corrupt("its parts") from error
@@ -255,6 +260,9 @@ def _check(model: PixelModel) -> None:
         raise corrupt("its classes")
     if not (model.unit > 0 and 0.01 <= model.temperature <= 100 and np.isfinite(model.unit)):
         raise corrupt("its units")
+    steps = model.steps
+    if steps is not None and (steps.dtype != np.uint8 or steps.shape != (CERTAIN + 1,) or not _rise(steps)):
+        raise corrupt("its calibration")
     inputs = len(model.features)
     for number, layer in enumerate(model.layers):
         last = number == len(model.layers) - 1
@@ -263,6 +271,10 @@ def _check(model: PixelModel) -> None:
     codes = model.codes
     if codes.dtype != np.uint8 or codes.shape != (inputs,) or len(codes) < 2 or codes.max() >= len(model.classes):
         raise corrupt("its labels")
+
+
+def _rise(steps: Bytes) -> bool:
+    return bool((np.diff(steps.astype(np.int64)) >= 0).all() and steps[-1] <= CERTAIN)
 
 
 def _check_layer(layer: Layer, inputs: int, *, last: bool) -> None:

@@ -22,7 +22,7 @@ from sensing.learn import commands
 from sensing.learn.labels import Mark, newest
 from sensing.learn.sampling import lessons, opened
 from sensing.learn.store import files, object_model, pixel_model
-from sensing.learn.training import authority_for, taught
+from sensing.learn.training import Wish, authority_for, taught, train_pixels
 from sensing.pipeline import source_of
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.database.digging import PIT, add_item, ingest_pair
@@ -66,9 +66,36 @@ def labelled(server, world_template, tmp_path_factory):
     server.drop(name)
 
 
+@pytest.fixture(scope="module")
+def taught_once(server, labelled):
+    """The same database with a model that O1 trained: its name, and the model's public id."""
+    from web.settings import Settings
+    from web.wiring import Services
+
+    name = server.clone(labelled[0])
+    services = Services(Settings(data_dir=labelled[1]), server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY))
+    shelf, actor = scenes.shelf_of(services), services.actor("O1")
+    with services.session() as session:
+        wish = Wish(authority_id=authority_for(session, actor, None), purpose=TRAIN[1], licence=TRAIN[3])
+        known = taught(session, wish.authority_id)
+    with services.work(actor) as unit:
+        number = commands.register_model(unit, train_pixels(shelf, known, wish)).public_id
+        unit.commit()
+    services.close()
+    yield name, number
+    server.drop(name)
+
+
 @pytest.fixture
-def database(clone, labelled):
-    return clone(labelled[0])
+def database(clone, labelled, request):
+    ready = "model" in request.fixturenames
+    return clone(request.getfixturevalue("taught_once")[0] if ready else labelled[0])
+
+
+@pytest.fixture
+def model(taught_once):
+    """The public id of a model that O1 trained and nobody approved; the database of the test holds it."""
+    return taught_once[1]
 
 
 @pytest.fixture
@@ -193,7 +220,7 @@ def test_train__knows_lakes_that_it_was_not_shown(cli, services, work, shelf, sc
     assert held["areas"] >= 8
     assert held["balanced_accuracy"] > 0.95
     assert told["metrics"]["districts"]["A1"]["places"] == 6
-    assert told["metrics"]["calibration"]["after"]["ece"] <= told["metrics"]["calibration"]["before"]["ece"] + 0.05
+    assert told["metrics"]["calibration"]["after"]["ece"] <= told["metrics"]["calibration"]["before"]["ece"]
     with work("H1") as unit:
         commands.approve_model(unit, told["model"])
         unit.commit()
@@ -205,8 +232,8 @@ def test_train__knows_lakes_that_it_was_not_shown(cli, services, work, shelf, sc
     assert confidence.mean() > 150
 
 
-def test_train__again__the_same_file(cli):
-    assert trained(cli)["sha256"] == trained(cli)["sha256"]
+def test_train__again__the_same_file(cli, session, model):
+    assert trained(cli)["sha256"] == session.scalars(select(t.ModelVersion.sha256).distinct()).one()
 
 
 def test_train__one_ledger_event_and_what_GD_05_2_asks_for(cli, session):
@@ -247,17 +274,16 @@ def test_train__undocumented__refused(cli):
     assert refused(cli, *told)[1] == {"GD-05.2"}
 
 
-def test_GD_05_2__model_before_approval_or_after_withdrawal__is_not_used(cli, services, shelf, work):
-    number = trained(cli)["model"]
+def test_GD_05_2__model_before_approval_or_after_withdrawal__is_not_used(cli, services, shelf, model):
     with services.session() as session:
-        assert refused(pixel_model, session, shelf, number) == (409, {"GD-05.2"})
-    assert refused(cli, "model", "ask", "SC-1", "--model", number)[0] in (404, 409)
-    assert cli("model", "approve", number, "--as", "T1").exit_code == 0
+        assert refused(pixel_model, session, shelf, model) == (409, {"GD-05.2"})
+    assert refused(cli, "model", "ask", "SC-1", "--model", model)[0] in (404, 409)
+    assert cli("model", "approve", model, "--as", "T1").exit_code == 0
     with services.session() as session:
-        assert pixel_model(session, shelf, number).classes == ("none", "water")
-    assert cli("model", "withdraw", number, "--reason", "worse than before", "--as", "H1").exit_code == 0
+        assert pixel_model(session, shelf, model).classes == ("none", "water")
+    assert cli("model", "withdraw", model, "--reason", "worse than before", "--as", "H1").exit_code == 0
     with services.session() as session:
-        assert refused(pixel_model, session, shelf, number) == (409, {"GD-05.2"})
+        assert refused(pixel_model, session, shelf, model) == (409, {"GD-05.2"})
         assert refused(pixel_model, session, shelf, "MV-NONE")[0] == 404
 
 
@@ -268,16 +294,14 @@ def test_GD_05_2__author__does_not_approve_his_own(cli):
 
 
 @pytest.mark.parametrize("person", ["O2", "F1", "D1"])
-def test_GD_05_2__approved_by_somebody_who_may_not__refused(cli, person):
-    number = trained(cli)["model"]
-    assert refused(cli, "model", "approve", number, "--as", person)[0] == 403
+def test_GD_05_2__approved_by_somebody_who_may_not__refused(cli, model, person):
+    assert refused(cli, "model", "approve", model, "--as", person)[0] == 403
 
 
-def test_model__refused__stays_so(cli):
-    number = trained(cli)["model"]
-    assert refused(cli, "model", "refuse", number, "--reason", " ", "--as", "H1")[1] == {"state.reason"}
-    assert cli("model", "refuse", number, "--reason", "too few lakes", "--as", "H1").exit_code == 0
-    assert refused(cli, "model", "approve", number, "--as", "T1")[1] == {"state.machine"}
+def test_model__refused__stays_so(cli, model):
+    assert refused(cli, "model", "refuse", model, "--reason", " ", "--as", "H1")[1] == {"state.reason"}
+    assert cli("model", "refuse", model, "--reason", "too few lakes", "--as", "H1").exit_code == 0
+    assert refused(cli, "model", "approve", model, "--as", "T1")[1] == {"state.machine"}
 
 
 def test_GD_05_2__never_measured_elsewhere__cannot_be_approved(cli, database):
@@ -303,43 +327,44 @@ def test_GD_05_2__never_measured_elsewhere__cannot_be_approved(cli, database):
     assert refused(cli, "model", "approve", told["model"], "--as", "H1") == (409, {"GD-05.2"})
 
 
-def test_store__file_that_was_changed__is_not_used(cli, services, shelf):
-    told = trained(cli)
-    cli("model", "approve", told["model"], "--as", "H1")
-    path = files(shelf).get(told["sha256"])
+def test_store__file_that_was_changed__is_not_used(cli, services, shelf, session, model):
+    cli("model", "approve", model, "--as", "H1")
+    path = files(shelf).get(session.scalars(select(t.ModelVersion.sha256)).one())
     sound = path.read_bytes()
     path.chmod(0o600)
     try:
         path.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
         with services.session() as session:
-            assert refused(pixel_model, session, shelf, told["model"])[1] == {"model.corrupt"}
-            assert refused(object_model, session, shelf, told["model"])[1] == {"model.corrupt"}
+            assert refused(pixel_model, session, shelf, model)[1] == {"model.corrupt"}
+            assert refused(object_model, session, shelf, model)[1] == {"model.corrupt"}
     finally:
         path.write_bytes(sound)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_card__one_page_without_scripts_or_links(cli, tmp_path, lang):
-    number = trained(cli)["model"]
+def test_card__one_page_without_scripts_or_links(cli, model, tmp_path, lang):
     out = tmp_path / "card.html"
-    assert cli("--lang", lang, "model", "card", number, "--out", str(out)).exit_code == 0
+    assert cli("--lang", lang, "model", "card", model, "--out", str(out)).exit_code == 0
     page = out.read_text(encoding="utf-8")
-    assert page.count("<svg") == 2
+    # Before and after, and one for the district.
+    assert page.count("<svg") == 3
     for word in ("<script", "http://", "https://", "href=", "src="):
         assert word not in page
     assert {"en": "never be used for", "zh": "严禁用于"}[lang] in page
     assert "A1" in page
-    document = json.loads(cli("model", "card", number, "--json").output)
+    document = json.loads(cli("model", "card", model, "--json").output)
     assert document["metrics"]["held_out"]["count"] > 0
     assert document["training_data"]["labels"] == 11
 
 
-def test_cli__list_and_show(cli):
+def test_cli__list__of_none(cli):
     assert "no models" in cli("model", "list").output
-    number = trained(cli)["model"]
-    assert number in cli("model", "list").output
+
+
+def test_cli__list_and_show(cli, model):
+    assert model in cli("model", "list").output
     assert json.loads(cli("model", "list", "--json").output)[0]["state"] == "trained"
-    assert "trained, not approved" in cli("model", "show", number).output
+    assert "trained, not approved" in cli("model", "show", model).output
     assert refused(cli, "model", "show", "MV-NONE")[0] == 404
 
 

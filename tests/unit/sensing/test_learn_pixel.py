@@ -24,7 +24,8 @@ from schemas.refusals import RuleViolation
 from sensing.bands import Role
 from sensing.features import box_sum, local_deviation, local_mean
 from sensing.learn import features as f
-from sensing.learn.fit import LARGE, SMALL, Samples, calibrated, fit, folds_of, temperature, train
+from sensing.learn.calibration import ISOTONIC, PLAIN, TEMPERATURE, calibration, error_of, temperature
+from sensing.learn.fit import LARGE, SMALL, Samples, fit, folds_of, train
 from sensing.learn.pixel import CERTAIN, NONE, PixelModel, _table, pack, unpack
 from sensing.picture import Tile
 
@@ -397,6 +398,47 @@ def test_temperature__too_sure_a_model__is_cooled_down():
     assert temperature(logits, truth) == pytest.approx(1.0, rel=0.1)
 
 
-def test_calibrated__is_a_distribution(fitted):
-    shares = calibrated(fitted.held_out)
-    assert np.allclose(shares.sum(axis=1), 1)
+def said(count: int, *, sharper: float, seed: int = 4):
+    """Logits of a model that is `sharper` times as sure as it should be, true classes, and folds."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 1.5, (count, 3))
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.array([rng.choice(3, p=row) for row in shares])
+    return logits * sharper, truth, np.arange(count) % 4
+
+
+@pytest.mark.parametrize("places", [20, 4000])
+def test_calibration__too_sure_a_model__errs_less_on_areas_that_had_no_part_in_it(places):
+    logits, truth, fold = said(4000, sharper=3.0)
+    found = calibration(logits, truth, fold, places)
+    right = logits.argmax(axis=1) == truth
+    assert found.way in (TEMPERATURE, ISOTONIC)[: 1 if places == 20 else 2]
+    assert error_of(found.after, right) < 0.3 * error_of(found.before, right)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_calibration__never_worse_than_none__and_none_where_it_would_be(seed):
+    logits, truth, fold = said(60, sharper=1.0, seed=seed)
+    found = calibration(logits, truth, fold, 60)
+    right = logits.argmax(axis=1) == truth
+    assert error_of(found.after, right) <= error_of(found.before, right)
+    if found.way == PLAIN:
+        assert found.temperature == 1.0
+        assert found.steps is None
+
+
+def test_calibration__of_a_single_fold__is_none():
+    logits, truth, fold = said(200, sharper=3.0)
+    assert calibration(logits, truth, fold * 0, 200).way == PLAIN
+
+
+def test_isotonic__steps_are_kept_with_the_model__and_rise(fitted):
+    steps = np.minimum(np.arange(CERTAIN + 1), 150).astype(np.uint8)
+    model = PixelModel.from_bytes(fitted.model.calibrated(1.0, steps).to_bytes())
+    seen = samples(spread=900.0).features
+    labels, confidence = model.predict(seen)
+    plain = fitted.model.calibrated().predict(seen)
+    assert np.array_equal(labels, plain[0])
+    assert np.array_equal(confidence, np.minimum(plain[1], 150))
+    with pytest.raises(RuleViolation):
+        PixelModel.from_bytes(fitted.model.calibrated(1.0, steps[::-1].copy()).to_bytes())
