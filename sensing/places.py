@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry.base import BaseGeometry
@@ -10,19 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.tables import SRID, Authority, ContextFeature, Flight, Scene, SupervisionItem
+from sensing.authorities import LEVELS
 from sensing.context import Context, Place
 from sensing.jurisdiction import Jurisdiction
-from sensing.violations import Verdict
 
-_LEVELS = ("township", "county", "city", "province")
-
-
-def authority_at(session: Session, place: BaseGeometry) -> uuid.UUID | None:
-    """The lowest authority whose jurisdiction holds a place (EPSG:4326), or None."""
-    here = func.ST_Covers(Authority.jurisdiction, from_shape(place, srid=SRID))
-    found = session.scalars(select(Authority).where(here).order_by(Authority.code)).all()
-    known = [row for row in found if row.level in _LEVELS]
-    return min(known, key=lambda row: _LEVELS.index(row.level)).id if known else None
+if TYPE_CHECKING:
+    from sensing.violations import Verdict
 
 
 def context_near(session: Session, area: BaseGeometry) -> Context:
@@ -54,7 +48,7 @@ def item_for(session: Session, verdict: Verdict, flight: Flight | None) -> uuid.
 
 def jurisdictions_of(session: Session, scene: Scene) -> list[Jurisdiction]:
     """Whose ground a scene shows; of a flight's scene, only its own authority's: others did not order it."""
-    query = select(Authority).where(Authority.level.in_(_LEVELS)).order_by(Authority.code)
+    query = select(Authority).where(Authority.level.in_(LEVELS)).order_by(Authority.code)
     if scene.flight_id is not None:
         query = query.where(Authority.id == scene.authority_id)
     found = session.scalars(query.where(func.ST_Intersects(Authority.jurisdiction, scene.footprint)))

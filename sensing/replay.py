@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from schemas.refusals import not_found
 from schemas.rules import RulePack
 from schemas.tables import Authority, CandidateRecord, Derivative, Scene, SegmentationRun
+from sensing.authorities import authority_at
 from sensing.bands import Role
 from sensing.context import Context
-from sensing.places import authority_at
 from sensing.runs import rasters
 from sensing.segment.detectors import KINDS
 from sensing.segment.model import Candidate

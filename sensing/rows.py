@@ -13,15 +13,15 @@ from shapely.geometry.base import BaseGeometry
 from schemas import tables
 from schemas.ids import public_id
 from schemas.tables import SRID
-from sensing.context import Overlap
 from sensing.grid import crs_name
 from sensing.intake import Placed
 from sensing.mask import Zone, zone_version
 from sensing.quarantine import Written
-from sensing.violations import Verdict
 
 if TYPE_CHECKING:
     from sensing.commands import Analysis
+    from sensing.context import Overlap
+    from sensing.violations import Verdict
 
 _POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo", "rpc")
 

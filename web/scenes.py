@@ -1,26 +1,19 @@
-"""Scenes from file to findings: the steps that the command, the demo and later the pages share."""
+"""Scenes from file to findings: the steps that the command, the demo and later the pages share.
+
+How they are taken in stands in `web.intake`, which needs no engine.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy import select
-
-from flights.ground import TERRAIN_FILE
-from flights.link.recorder import sha256_of
-from geo.terrain import Terrain
 from schemas.actors import SYSTEM, Actor
-from schemas.machine import label
-from schemas.refusals import Refusal, RuleViolation, conflict
-from schemas.store.work import Work
-from schemas.tables import Flight, FlightFrame, SegmentationRun
+from schemas.refusals import Refusal, RuleViolation
+from schemas.tables import SegmentationRun
 from sensing.band_memory import BandMemory
-from sensing.commands import Ingested, ingest_scene, propose, record_run, same_finding
+from sensing.commands import propose, record_run, same_finding
 from sensing.identity import Relation
-from sensing.intake import Shelf, Told
 from sensing.learn.choosing import NO_MODELS, Models, newest
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
@@ -31,47 +24,11 @@ from sensing.segment.engines import engine
 from sensing.segment.executors import Hands, Serial
 from sensing.sightings import recognise, write_down, write_sighting
 from sensing.violations import Verdict
+from web.intake import ingest as ingest
+from web.intake import shelf_of as shelf_of
 from web.wiring import Services
 
 _LARGE_PX = 4096 * 4096
-
-
-def shelf_of(services: Services) -> Shelf:
-    """Where this installation keeps originals and masked copies."""
-    return Shelf(services.data_dir)
-
-
-def ingest(
-    services: Services,
-    files: Sequence[Path],
-    *,
-    flight_id: str | None = None,
-    told: Told | None = None,
-    actor: Actor = SYSTEM,
-    progress: Progress = lambda _: None,
-) -> Ingested:
-    """Takes one scene in: a georeferenced image, or the photos of a flight. Raises RuleViolation with the reasons.
-
-    Photos of the flight that are quarantined are left out; 409 where nothing else is left.
-    """
-    with _terrain(services) as terrain, services.work(actor) as work:
-        about = replace(told or Told(), terrain=terrain, most_pixels=services.settings.scene_pixels)
-        usable = _usable(work, files, flight_id) if flight_id else files
-        taken = ingest_scene(work, shelf_of(services), usable, told=about, flight_id=flight_id, progress=progress)
-        if not taken.known:
-            work.commit()
-    return taken
-
-
-def _usable(work: Work, files: Sequence[Path], flight_id: str) -> Sequence[Path]:
-    """The files without the photos of the flight that saw a privacy zone, left the area or have no place."""
-    flight = work.get(Flight, flight_id)
-    frames = select(FlightFrame.sha256).where(FlightFrame.flight_id == flight.id, FlightFrame.quarantined)
-    held = set(work.session.scalars(frames))
-    usable = [file for file in files if not held or sha256_of(file) not in held]
-    if not usable and files:
-        raise conflict("frames.quarantined", subject=label(flight), measured=len(files))
-    return usable
 
 
 @dataclass(frozen=True)
@@ -169,13 +126,3 @@ def remask(services: Services, *, actor: Actor = SYSTEM, progress: Progress = la
     """Masks anew every copy that is overdue, one after the other, and removes what it was made from."""
     house = House(shelf_of(services), services.session, lambda: services.work(actor), services.clock.now)
     return mask_again(house, progress)
-
-
-@contextmanager
-def _terrain(services: Services) -> Iterator[Terrain | None]:
-    path = services.data_dir / TERRAIN_FILE
-    if not path.is_file():
-        yield None
-        return
-    with Terrain.open(path) as terrain:
-        yield terrain

@@ -19,6 +19,7 @@ from schemas.refusals import Kind, Refusal, RuleViolation, conflict, forbidden, 
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import Label, ModelVersion, Scene
+from sensing.authorities import authority_at
 from sensing.intake import Shelf
 from sensing.learn.guards import BANNED
 from sensing.learn.labels import Mark, of_mark
@@ -26,7 +27,6 @@ from sensing.learn.sampling import Ground, opened
 from sensing.learn.store import OBJECT as OBJECT
 from sensing.learn.store import PIXEL as PIXEL
 from sensing.pipeline import source_of
-from sensing.places import authority_at
 
 _LABELLERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER)
 

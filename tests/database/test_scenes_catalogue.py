@@ -111,9 +111,9 @@ def test_ingest__no_word_on_the_position__the_usual_error_with_its_source(cli, f
 
 
 def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder, cli, monkeypatch, session):
-    from web import scenes
+    from web import intake
 
-    usual, calls = scenes.ingest, []
+    usual, calls = intake.ingest, []
 
     def until_the_second(*arguments, **named):
         calls.append(arguments)
@@ -122,7 +122,7 @@ def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder
         return usual(*arguments, **named)
 
     (folder / "nowhere.tif").unlink()
-    monkeypatch.setattr(scenes, "ingest", until_the_second)
+    monkeypatch.setattr(intake, "ingest", until_the_second)
     done = cli("ingest", folder, "--hfov-deg", "70")
     assert done.exit_code == 130
     assert "1 taken in" in done.output
@@ -133,7 +133,7 @@ def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder
 
 
 def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, tmp_path, session):
-    from sensing.commands import ingest_scene
+    from sensing.taking_in import ingest_scene
 
     write_tif(tmp_path / "GF2.tif", noise(4, 300, 400), crs=None, transform=None)
     (tmp_path / "GF2.rpb").write_text(rpb_of(sensor_model(400, 300)))

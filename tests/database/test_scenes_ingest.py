@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 
 from schemas import tables as t
 from schemas.refusals import RuleViolation
-from sensing.commands import ingest_scene
 from sensing.derivative import open_derivative
 from sensing.intake import Shelf, Told
+from sensing.taking_in import ingest_scene
 from tests.unit.sensing.pictures import noise, north_up, write_photo, write_tif
 from tests.world import PA1, Z1
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from schemas import tables as t
 from schemas.actors import SYSTEM
-from sensing.commands import ingest_scene
 from sensing.intake import Shelf, Told
+from sensing.taking_in import ingest_scene
 from tests.unit.sensing.pictures import north_up, write_tif
 from tests.world import SHANGHAI
 

@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from sensing import queries
-from web.cli.common import (
-    as_json,
-    echo_json,
-    lang,
-    pass_services,
-)
-from web.cli.scene_catalogue import catalogue
-from web.cli.scene_coverage import coverage
-from web.cli.scene_evaluate import evaluate_scene
-from web.cli.scene_ingest import ingest, time_of
-from web.cli.scene_remask import remask
-from web.cli.scene_reproduce import reproduce_finding
-from web.cli.scene_segment import segment
-from web.wiring import Services
+from web.cli.helping import in_chinese
 
-WORDS = {
-    "en": {"none": "no scenes", "findings": "{count} findings"},
-    "zh": {"none": "没有影像", "findings": "{count} 条线索"},
+# Command name -> module that holds it and its name there, imported when it is asked for: whoever hands in an image
+# waits for no engine, and pays for none.
+COMMANDS = {
+    "catalogue": ("web.cli.scene_catalogue", "catalogue"),
+    "coverage": ("web.cli.scene_coverage", "coverage"),
+    "evaluate": ("web.cli.scene_evaluate", "evaluate_scene"),
+    "ingest": ("web.cli.scene_ingest", "ingest"),
+    "list": ("web.cli.scene_list", "list_scenes"),
+    "remask": ("web.cli.scene_remask", "remask"),
+    "reproduce": ("web.cli.scene_reproduce", "reproduce_finding"),
+    "segment": ("web.cli.scene_segment", "segment"),
 }
 
 
-@click.group()
+class Commands(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return in_chinese(command) if ctx.find_root().params.get("lang") == "zh" else command
+
+
+@click.group(cls=Commands)
 def scene() -> None:
     """Satellite scenes, aerial images and the photos of flights."""
-
-
-@scene.command("list")
-@as_json
-@pass_services
-def list_scenes(services: Services, as_json: bool) -> None:
-    """All scenes, the newest first."""
-    with services.session() as session:
-        rows = queries.scenes(session)
-    if as_json:
-        echo_json([vars(row) for row in rows])
-        return
-    if not rows:
-        click.echo(WORDS[lang()]["none"])
-    for row in rows:
-        findings = WORDS[lang()]["findings"].format(count=row.detections)
-        state = ",".join(row.quarantine) if row.quarantine else findings
-        click.echo(
-            f"{row.public_id:<12} {row.sensor:<10} {time_of(row.captured_at):<22} {row.gsd_m or 0:>8.2f} m  "
-            f"{row.flight or '—':<12} {state:<14} {row.file_name}"
-        )
-
-
-scene.add_command(ingest)
-scene.add_command(catalogue)
-scene.add_command(segment)
-scene.add_command(coverage)
-scene.add_command(reproduce_finding)
-scene.add_command(remask)
-scene.add_command(evaluate_scene)

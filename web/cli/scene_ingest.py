@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from schemas.refusals import Refusal, RuleViolation
-from sensing.commands import Ingested
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
 from sensing.lots import Lot, Skipped, sort_out
-from web import scenes
+from sensing.taking_in import Ingested
+from web import intake
 from web.cli.common import (
     REFUSED,
     Instant,
@@ -136,7 +136,7 @@ def ingest(
 
     def take(lot: Lot, progress: Callable[[float], None]) -> Outcome:
         try:
-            taken = scenes.ingest(services, lot.files, flight_id=flight, told=told, actor=actor, progress=progress)
+            taken = intake.ingest(services, lot.files, flight_id=flight, told=told, actor=actor, progress=progress)
         except RuleViolation as refused:
             if len(lots) == 1 and not skipped:
                 raise
