@@ -33,6 +33,7 @@ from sensing.intake import Shelf
 from sensing.mask import Zone, ZoneBurner, grown, zone_version
 from sensing.quarantine import Progress
 from sensing.scratch import private_directory
+from sensing.segment import embeddings
 
 _FOLDER = "remasking"
 
@@ -190,8 +191,8 @@ def _grid(path: Path) -> Grid:
 def clean(house: House) -> int:
     """Remove what still shows places that are hidden since; how many files and folders went.
 
-    These are files of copies that were superseded, rasters of labels that were drawn from them, and what runs left to
-    be taken up again.
+    These are files of copies that were superseded, rasters of labels that were drawn from them, what SAM's encoder made
+    of them, and what runs left to be taken up again.
     """
     with house.sessions() as session:
         copies = session.execute(_copies()).all()
@@ -204,6 +205,7 @@ def clean(house: House) -> int:
     store = runs.rasters(house.shelf.root)
     removed = sum(house.shelf.derivatives.remove(sha256) for sha256 in gone)
     removed += sum(store.remove(sha256) for sha256 in stale)
+    removed += embeddings.forget(house.shelf.root, gone)
     return removed + runs.clear_made_from(house.shelf.root, gone)
 
 

@@ -26,6 +26,7 @@ from sensing.sightings import recognise, write_down, write_sighting
 from sensing.violations import Verdict
 from web.intake import ingest as ingest
 from web.intake import shelf_of as shelf_of
+from web.sam import sam_for
 from web.wiring import Services
 
 _LARGE_PX = 4096 * 4096
@@ -72,7 +73,7 @@ def segment(
     The newest approved models that fit are applied, unless the settings or `with_models` say otherwise.
     """
     settings = services.settings
-    chosen = engine(settings.sam_checkpoint, settings.sam_checkpoint_sha256)
+    chosen = engine(sam_for(services))
     with services.session() as session:
         at = services.clock.now()
         later = source_of(session, scene, at)

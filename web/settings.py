@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +49,27 @@ class Settings(BaseSettings):
 
     sam_checkpoint_sha256: str | None = None
     """The pinned SHA-256 of that checkpoint; one that differs is refused."""
+
+    sam_architecture: Literal["vit_b", "vit_l", "vit_h"] | None = None
+    """Its size, where it should be no other; without it the tensors tell."""
+
+    sam_licence: str | None = None
+    """The licence of the weights, recorded with every run; else it lies beside them as `NAME.licence`."""
+
+    sam_encoder: Path | None = None
+    """Its encoder as an ONNX file that `skywarden model export-encoder` wrote: half the time on a processor."""
+
+    sam_encoder_sha256: str | None = None
+    """The pinned SHA-256 of that file."""
+
+    sam_device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where SAM runs: on a GPU where torch sees one, else on the processor."""
+
+    sam_threads: int = Field(default=0, ge=0, le=1024)
+    """How many threads SAM takes of the processor; 0 takes all. Outlines may differ in a pixel with another number."""
+
+    sam_cache_bytes: int = Field(default=2 << 30, ge=0)
+    """How much of the disk what SAM made of crops may take; a crop is two megabytes."""
 
     @field_validator("database_url")
     @classmethod

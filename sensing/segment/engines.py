@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
-from schemas.refusals import invalid
+from sensing.segment.embeddings import MOST_BYTES, Embeddings
 from sensing.segment.model import Segmenter
 from sensing.segment.refined import Refined
-from sensing.segment.sam import Sam
+from sensing.segment.sam import Choice, Sam, load_sam
 from sensing.segment.spectral import Spectral
 
 
-def engine(checkpoint: Path | None = None, checkpoint_sha256: str | None = None) -> Segmenter:
-    """The engine for these settings.
+def engine(sam: Sam | None = None) -> Segmenter:
+    """The default engine, with SAM's second opinion where there is a SAM."""
+    return Refined(Spectral(), sam) if sam is not None else Spectral()
 
-    Raises RuleViolation `segment.checkpoint` when a checkpoint has no pinned hash or is not what the hash says.
+
+@lru_cache(maxsize=1)
+def sam_of(choice: Choice, root: Path, most_bytes: int = MOST_BYTES) -> Sam:
+    """The SAM that an operator has chosen, with its embeddings below `root`; a process loads it once.
+
+    Raises RuleViolation `segment.checkpoint` with the reason where it cannot be used.
     """
-    if checkpoint is None:
-        return Spectral()
-    if not checkpoint_sha256:
-        raise invalid("segment.checkpoint", "segment.checkpoint_pin", name=checkpoint.name)
-    return Refined(Spectral(), Sam.load(checkpoint, checkpoint_sha256))
+    return load_sam(choice, Embeddings(root, most_bytes))

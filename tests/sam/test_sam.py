@@ -1,77 +1,28 @@
-"""The segment-anything adapter on a tiny model with random weights: glue, prompts, guards, checkpoints."""
+"""The real classes of segment-anything on small models with random weights: prompts, guards, memory, machines."""
 
 from __future__ import annotations
 
-import hashlib
-from functools import partial
-from pathlib import Path
+import resource
 
 import numpy as np
 import pytest
-import shapely
+from scipy import ndimage
 
 from schemas.refusals import RuleViolation
 from sensing.bands import Role
-from sensing.context import Context
-from sensing.coverage import Tally
 from sensing.picture import open_picture
 from sensing.segment import sam_compat
-from sensing.segment.model import Candidate, Job, Segmentation
-from sensing.segment.refined import Refined
+from sensing.segment.crops import Box, Crop, Shown, stretch_of
+from sensing.segment.embeddings import Embeddings
 from sensing.segment.sam import Redrawn, Sam, prompts, same_thing
-from sensing.words import say
-from tests.unit.sensing.ground import Ground
+from tests.sam.models import ALONE
 from tests.unit.sensing.pictures import noise, write_tif
 
 torch = pytest.importorskip("torch", reason="torch is not installed: ./run test tells how to get a CPU build")
-pytestmark = [
-    pytest.mark.sam,
-    # segment-anything 1.0 still asks torch for a deprecated default.
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-    pytest.mark.filterwarnings("ignore::UserWarning"),
-]
-
-
-def tiny_model():
-    sam_compat.install()
-    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
-
-    torch.manual_seed(1)
-    size, patch, channels = 256, 16, 256
-    encoder = ImageEncoderViT(
-        depth=2,
-        embed_dim=64,
-        img_size=size,
-        mlp_ratio=4,
-        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-        num_heads=2,
-        patch_size=patch,
-        qkv_bias=True,
-        use_rel_pos=True,
-        global_attn_indexes=(1,),
-        window_size=14,
-        out_chans=channels,
-    )
-    side = size // patch
-    return Sam(
-        image_encoder=encoder,
-        prompt_encoder=PromptEncoder(
-            embed_dim=channels,
-            image_embedding_size=(side, side),
-            input_image_size=(size, size),
-            mask_in_chans=16,
-        ),
-        mask_decoder=MaskDecoder(
-            num_multimask_outputs=3,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=channels, mlp_dim=256, num_heads=8),
-            transformer_dim=channels,
-        ),
-    ).eval()
-
-
-@pytest.fixture(scope="module")
-def model():
-    return tiny_model()
+pytestmark = pytest.mark.sam
+RGB = (Role.RED, Role.GREEN, Role.BLUE)
+# A random model is sure of nothing.
+ANY = {"pred_iou_thresh": -10.0, "stability_score_thresh": 0.0}
 
 
 def disc(shape=(120, 160), centre=(60, 80), radius=25):
@@ -79,74 +30,176 @@ def disc(shape=(120, 160), centre=(60, 80), radius=25):
     return (row - centre[0]) ** 2 + (column - centre[1]) ** 2 <= radius**2
 
 
-def test_redraw__any_answer__keeps_the_grid_and_passes_the_guard(model):
-    crop = np.random.default_rng(3).integers(0, 255, (120, 160, 3), dtype=np.uint8)
-    crop[disc()] = (200, 160, 120)
-    redrawn = Sam(model, "0" * 64).redraw(crop, disc())
+def crop(shape=(120, 160), seed=3):
+    pixels = np.random.default_rng(seed).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    pixels[disc(shape)] = (200, 160, 120)
+    return pixels
+
+
+@pytest.fixture
+def sam(tiny_model):
+    return Sam.of_model(tiny_model, **ALONE)
+
+
+@pytest.fixture(scope="module")
+def real(real_size_model):
+    return Sam.of_model(real_size_model, **ALONE)
+
+
+def test_encode__same_crop_twice__same_bits(sam):
+    one, other = sam.encode(crop()), sam.encode(crop())
+    assert one.features.tobytes() == other.features.tobytes()
+    assert (one.size, one.input_size) == ((120, 160), (192, 256))
+
+
+def test_masks__from_an_embedding__what_the_predictor_says_of_the_crop(sam, tiny_model, monkeypatch):
+    from segment_anything import SamPredictor
+
+    monkeypatch.setattr(sam, "_threads", torch.get_num_threads())
+    peer = SamPredictor(tiny_model)
+    peer.set_image(crop())
+    # What is kept has 11 bits of every number.
+    peer.features = peer.features.half().float()
+    points, labels = prompts(disc())
+    box = Box(55, 35, 106, 86)
+    theirs, scores, _ = peer.predict(points, labels, np.array(box), multimask_output=True)
+    ours = sam.masks(sam.encode(crop()), points, labels, box)
+    for found, number in zip(ours, np.argsort(-scores, kind="stable"), strict=True):
+        assert np.array_equal(found.mask, theirs[number])
+        assert found.predicted_iou == float(scores[number])
+
+
+def test_masks__real_size_of_crop__masks_of_that_size(real):
+    size = (1024, 1024)
+    embedding = real.encode(crop(size))
+    assert embedding.features.shape == (256, 64, 64)
+    found = real.masks(embedding, *prompts(disc(size, (500, 400), 80)), None)
+    assert [one.mask.shape for one in found] == [size] * 3
+    assert found[0].predicted_iou >= found[-1].predicted_iou
+
+
+def test_everything__real_size_of_crop__masks_of_that_size_one_row_after_the_other(real):
+    size = (1024, 1024)
+    shown = Shown(crop(size), np.ones(size, np.bool_))
+    found = real.everything(shown, real.encode(shown.pixels), Box(100, 200, 300, 400), side=2, **ANY)
+    first = next(found)
+    assert first.mask.shape == size
+    assert first.mask.dtype == np.bool_
+    found.close()
+
+
+def test_everything__points__inside_the_box_alone(sam, monkeypatch):
+    shown = Shown(crop(), np.ones((120, 160), np.bool_))
+    asked = []
+    original = type(sam._predictor).predict_torch
+
+    def spy(self, points, labels, **more):
+        asked.append(points.numpy())
+        return original(self, points, labels, **more)
+
+    monkeypatch.setattr(type(sam._predictor), "predict_torch", spy)
+    list(sam.everything(shown, sam.encode(shown.pixels), Box(40, 30, 80, 60), side=5, **ANY))
+    # The predictor counts in pixels of 256 a side.
+    points = np.concatenate(asked)[:, 0] * 160 / 256
+    assert len(points) == 5 * 5
+    assert points.min(axis=0) == pytest.approx([44, 33])
+    assert points.max(axis=0) == pytest.approx([76, 57])
+    assert max(len(batch) for batch in asked) <= 4
+
+
+def test_redraw__any_answer__keeps_the_grid_and_passes_the_guard(sam):
+    valid = np.ones((120, 160), np.bool_)
+    redrawn = sam.redraw(sam.encode(crop()), disc(), valid)
     assert redrawn is None or (redrawn.mask.shape == (120, 160) and same_thing(redrawn.mask, disc()))
 
 
-def test_redraw__twice__same_answer(model):
-    crop = np.random.default_rng(4).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    candidate = disc((64, 64), (32, 32), 12)
-    sam = Sam(model, "0" * 64)
-    one, other = sam.redraw(crop, candidate), sam.redraw(crop, candidate)
-    assert (one is None) == (other is None)
-    if one is not None:
-        assert np.array_equal(one.mask, other.mask)
-
-
-def test_redraw__decoder_that_draws_the_candidate__is_believed(model, monkeypatch):
-    sam = Sam(model, "0" * 64)
-    drawn = np.stack([np.zeros((64, 64), bool), disc((64, 64), (32, 32), 13), np.ones((64, 64), bool)])
-    monkeypatch.setattr(sam._predictor, "predict", lambda **_: (drawn, np.array([0.9, 0.5, 0.99]), None))
-    redrawn = sam.redraw(np.zeros((64, 64, 3), np.uint8), disc((64, 64), (32, 32), 12))
-    assert np.array_equal(redrawn.mask, drawn[1])
+def test_redraw__decoder_that_draws_the_candidate__is_believed_without_what_is_hidden(sam, monkeypatch):
+    drawn = [np.ones((64, 64), bool), disc((64, 64), (32, 32), 13), np.zeros((64, 64), bool)]
+    answers = [Redrawn(mask, score) for mask, score in zip(drawn, (0.99, 0.5, 0.1), strict=True)]
+    monkeypatch.setattr(sam, "masks", lambda *_: answers)
+    valid = np.ones((64, 64), np.bool_)
+    valid[:, 40:] = False
+    redrawn = sam.redraw(None, disc((64, 64), (32, 32), 12) & valid, valid)
+    assert np.array_equal(redrawn.mask, drawn[1] & valid)
     assert redrawn.predicted_iou == 0.5
 
 
-def test_load__hash_differs__refused(tmp_path):
-    path = tmp_path / "sam.pth"
-    path.write_bytes(b"not what was approved")
+def test_about__a_model__what_made_it_and_where_it_runs(sam):
+    about = sam.about()
+    assert about["checkpoint_sha256"] == sam.loaded.sha256
+    assert (about["encoder"], about["encoder_sha256"], about["device"]) == ("torch", None, "cpu")
+    assert about["torch"] == str(torch.__version__)
+    assert about["threads"] >= 1
+    assert about["machine"]
+
+
+def test_sam__gpu_where_there_is_none__refused(tiny_model):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
     with pytest.raises(RuleViolation) as refused:
-        Sam.load(path, "0" * 64)
-    assert refused.value.refusals[0].rule == "segment.checkpoint"
+        Sam.of_model(tiny_model, device="cuda")
+    assert [refusal.text for refusal in refused.value.refusals] == ["segment.no_gpu"]
 
 
-def test_load__file_missing__refused(tmp_path):
-    with pytest.raises(RuleViolation) as refused:
-        Sam.load(tmp_path / "none.pth", "0" * 64)
-    assert refused.value.refusals[0].rule == "file.reference"
+def test_sam__threads_of_others__left_as_they_were(sam):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        one = sam.encode(crop())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert one.features.tobytes() == sam.encode(crop()).features.tobytes()
 
 
-class _Bomb:
-    """An object whose reading back would touch a file."""
-
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return (Path.touch, (self.marker,))
+@pytest.fixture
+def picture(tmp_path):
+    with open_picture(write_tif(tmp_path / "a.tif", noise(3, 700, 700, high=3000)), RGB) as opened:
+        yield opened
 
 
-def test_load__checkpoint_that_carries_code__refused_and_not_run(tmp_path):
-    marker = tmp_path / "ran"
-    path = tmp_path / "bomb.pth"
-    torch.save({"x": _Bomb(marker)}, path)
-    with pytest.raises(RuleViolation) as refused:
-        Sam.load(path, hashlib.sha256(path.read_bytes()).hexdigest())
-    assert refused.value.refusals[0].rule == "segment.checkpoint"
-    assert not marker.exists()
+def test_embedding__cached__not_encoded_again_and_the_same(tiny_model, tmp_path, picture, monkeypatch):
+    sam = Sam.of_model(tiny_model, **ALONE, cache=Embeddings(tmp_path))
+    place, tones = Crop(100, 100, 512, 512), stretch_of(picture)
+    fresh, _ = sam.embedding(picture, place, tones)
+    monkeypatch.setattr(sam, "encode", lambda _: pytest.fail("encoded again"))
+    kept, valid = sam.embedding(picture, place, tones)
+    assert kept.features.tobytes() == fresh.features.tobytes()
+    assert valid.all()
 
 
-def test_load__own_checkpoint__round_trips(tmp_path, model, monkeypatch):
-    import segment_anything
+def test_embedding__damaged_on_disk__encoded_again(tiny_model, tmp_path, picture):
+    sam = Sam.of_model(tiny_model, **ALONE, cache=Embeddings(tmp_path))
+    place, tones = Crop(100, 100, 512, 512), stretch_of(picture)
+    fresh, _ = sam.embedding(picture, place, tones)
+    (path,) = (tmp_path / "embeddings").glob("*/*")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2] + b"\x3c\x3c")
+    again, _ = sam.embedding(picture, place, tones)
+    assert again.features.tobytes() == fresh.features.tobytes()
+    assert path.read_bytes() == whole
 
-    monkeypatch.setitem(segment_anything.sam_model_registry, "tiny", tiny_model)
-    path = tmp_path / "tiny.pth"
-    torch.save(model.state_dict(), path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert Sam.load(path, sha256, architecture="tiny").checkpoint_sha256 == sha256
+
+def test_embedding__nothing_but_hidden_pixels__not_encoded(sam, tmp_path, monkeypatch):
+    mask = np.zeros((60, 60), np.uint8)
+    path = write_tif(tmp_path / "hidden.tif", noise(3, 60, 60), mask=mask)
+    monkeypatch.setattr(sam, "encode", lambda _: pytest.fail("encoded"))
+    with open_picture(path, RGB) as hidden:
+        assert sam.embedding(hidden, Crop(0, 0, 60, 60), stretch_of(hidden)) is None
+
+
+def test_embedding__50_crops__memory_does_not_grow(tiny_model, picture):
+    sam = Sam.of_model(tiny_model, **ALONE)
+    tones = stretch_of(picture)
+
+    def look(count):
+        for number in range(count):
+            found, _ = sam.embedding(picture, Crop(number, number, 256, 256), tones)
+            sam.masks(found, *prompts(disc((256, 256), (100, 100))), None)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    before_mib = look(5)
+    assert look(50) - before_mib < 40
 
 
 def test_stand_in__resize__is_pillow_bilinear():
@@ -163,92 +216,42 @@ def test_stand_in__batched_nms__drops_overlaps_within_a_group_only():
     assert kept.tolist() == [3, 0, 2]
 
 
-def test_automatic_masks__with_the_stand_in__run(model):
-    from segment_anything import SamAutomaticMaskGenerator
-
-    crop = np.random.default_rng(5).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    generator = SamAutomaticMaskGenerator(model, points_per_side=2, pred_iou_thresh=-10, stability_score_thresh=-10)
-    for mask in generator.generate(crop):
-        assert mask["segmentation"].shape == (64, 64)
+def test_stand_in__batched_nms__of_nothing__nothing():
+    assert sam_compat.batched_nms(torch.zeros((0, 4)), torch.zeros(0), torch.zeros(0), 0.5).tolist() == []
 
 
 def test_prompts__disc__positive_inside_and_negative_outside():
-    candidate = disc()
-    points, labels = prompts(candidate)
+    points, labels = prompts(disc())
     for (column, row), label in zip(points.astype(int), labels, strict=True):
-        assert candidate[row, column] == bool(label)
+        assert disc()[row, column] == bool(label)
     assert labels.sum() >= 1
     assert (labels == 0).sum() == 4
 
 
-def test_prompts__single_pixel__one_point_inside():
+@pytest.mark.parametrize("place", [(4, 4), (0, 0), (8, 8)])
+def test_prompts__single_pixel__one_point_inside(place):
     candidate = np.zeros((9, 9), bool)
-    candidate[4, 4] = True
+    candidate[place] = True
     points, labels = prompts(candidate)
-    assert points[0].tolist() == [4.0, 4.0]
+    assert points[0].tolist() == [place[1], place[0]]
     assert labels[0] == 1
+    assert ((points >= 0) & (points < 9)).all()
+
+
+def test_prompts__all_of_a_crop__no_point_outside():
+    _, labels = prompts(np.ones((30, 40), bool))
+    assert labels.all()
 
 
 @pytest.mark.parametrize(
-    ("mask", "same"), [(disc(radius=27), True), (disc(radius=60), False), (disc(centre=(20, 20)), False)]
+    ("mask", "same"),
+    [
+        (disc(radius=27), True),
+        (disc(radius=60), False),
+        (disc(centre=(20, 20)), False),
+        (np.zeros((120, 160), bool), False),
+        (ndimage.binary_erosion(disc(), iterations=12), False),
+    ],
 )
 def test_same_thing__size_and_place__decide(mask, same):
     assert same_thing(mask, disc()) is same
-
-
-class _Found:
-    """An engine that finds one square, and an adapter that answers with a slightly larger one."""
-
-    name = "spectral"
-    version = "1"
-    parameters_sha256 = "1" * 64
-
-    def __init__(self, candidate, tmp_path):
-        self._candidate, self._path = candidate, tmp_path
-
-    def segment(self, job, progress):
-        progress(1.0)
-        found = (self._candidate,)
-        return Segmentation(found, {}, self._path, "0" * 64, self._path, Tally(), self.parameters_sha256, 1, {})
-
-
-@pytest.fixture
-def refined(tmp_path, model, monkeypatch):
-    path = write_tif(tmp_path / "a.tif", noise(3, 120, 140, high=3000))
-    square = Ground().to_map(shapely.box(40, 40, 70, 70))
-    candidate = Candidate("excavation", square, 90_000.0, 0.8, {}, (say("seen.soil", share=0.9),))
-    sam = Sam(model, "2" * 64)
-
-    def run(answer):
-        monkeypatch.setattr(sam, "redraw", answer)
-        with open_picture(path, (Role.RED, Role.GREEN, Role.BLUE)) as picture:
-            job = Job(picture, None, Context([]), None, tmp_path)
-            return candidate, Refined(_Found(candidate, tmp_path), sam).segment(job, lambda _: None)
-
-    return run
-
-
-def test_refined__sam_agrees__outline_beside_the_pixel_one(refined):
-    from scipy import ndimage
-
-    before, found = refined(lambda crop, mask: Redrawn(ndimage.binary_dilation(mask, iterations=2), 0.9))
-    (after,) = found.candidates
-    assert after.geom == before.geom
-    assert after.alternative.contains(before.geom.buffer(-1e-5))
-    assert "SAM agrees" in after.trace[-1].render("en")
-    assert found.parameters_sha256 == f"{'1' * 64}+{'2' * 64}"
-
-
-def test_refined__sam_means_something_else__candidate_as_it_was(refined):
-    before, found = refined(lambda crop, mask: None)
-    assert found.candidates == (before,)
-
-
-def test_refined__crop__is_rgb_bytes_with_the_candidate_inside(refined):
-    seen = []
-
-    def look(crop, mask):
-        seen.append((crop.dtype, crop.shape[2], mask.shape == crop.shape[:2], int(mask.sum())))
-
-    refined(look)
-    assert seen == [(np.dtype("uint8"), 3, True, 900)]

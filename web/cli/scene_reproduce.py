@@ -11,6 +11,7 @@ from sensing.reproduce import Check, Reproduced, What, recorded, reproduce
 from sensing.segment.engines import engine
 from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
 from web.cli.progress import progress_bar
+from web.sam import sam_for
 from web.scenes import shelf_of
 from web.wiring import Services
 
@@ -61,7 +62,7 @@ def reproduce_finding(services: Services, detection_id: str, as_json: bool) -> N
     """
     with services.session() as session:
         about = recorded(session, services.rulebook, shelf_of(services), detection_id)
-    chosen = engine(services.settings.sam_checkpoint, services.settings.sam_checkpoint_sha256)
+    chosen = engine(sam_for(services))
     with progress_bar(as_json) as progress:
         outcome = reproduce(about, shelf_of(services), chosen, progress)
     if as_json:
