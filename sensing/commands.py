@@ -1,11 +1,10 @@
-"""Changes of state around imagery: a scene is analysed, its findings proposed, assigned, decided.
+"""Changes of state around imagery: a scene is analysed, its findings proposed.
 
 Every function takes a unit of work and leaves the commit to the edge.
 """
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -24,9 +23,7 @@ from schemas.tables import (
     Derivative,
     Detection,
     Flight,
-    Label,
     ModelVersion,
-    Person,
     Scene,
     SegmentationRun,
 )
@@ -35,7 +32,6 @@ from sensing.authorities import authority_at
 from sensing.copies import refuse_overdue
 from sensing.evaluate import iou
 from sensing.learn.choosing import NO_MODELS, Models
-from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
 from sensing.learn.store import approved
 from sensing.places import item_for
 from sensing.segment.model import Candidate, Segmentation
@@ -43,8 +39,6 @@ from sensing.violations import Verdict
 
 # Two passes over one scene, even of different engines, drew the same thing when they share more than half of it.
 _SAME_FINDING_IOU = 0.5
-# What a decision about a find teaches; one that is left open teaches nothing.
-_TEACHES = {"confirm": ACCEPT, "reject": REJECT}
 
 
 @dataclass(frozen=True)
@@ -173,61 +167,8 @@ def same_finding(work: Work, scene_id: uuid.UUID, candidate: Candidate) -> Detec
             Detection.scene_id == scene_id,
             Detection.kind == candidate.kind,
             func.ST_Intersects(Detection.geom, from_shape(candidate.geom, srid=SRID)),
+            # What an officer made of others and took back was never there.
+            Detection.state != "withdrawn",
         )
     )
     return next((one for one in known if iou(to_shape(one.geom), candidate.geom) >= _SAME_FINDING_IOU), None)
-
-
-def assign_detection(work: Work, detection_id: str, assignee_code: str) -> Detection:
-    """Give a detection to a qualified officer (GD-30.1)."""
-    detection = work.get(Detection, detection_id)
-    person = work.session.scalars(select(Person).where(Person.code == assignee_code)).one_or_none()
-    assignee_id = person.id if person else None
-    work.apply(detection, "assign", assignee_id=assignee_id, record={"assignee_id": str(assignee_id)})
-    # After the transition, which reads the row anew under its lock.
-    detection.assigned_to = assignee_id
-    return detection
-
-
-def confirm_detection(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
-    """Accept a detection, as triage on the masked copy: evidence review comes later (GD-30.1, GD-30.3)."""
-    return _decide(work, detection_id, ("confirm", reason), seen)
-
-
-def reject_detection(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
-    """Call a detection a false alarm, with the reason."""
-    return _decide(work, detection_id, ("reject", reason), seen)
-
-
-def leave_detection_open(work: Work, detection_id: str, reason: str, *, seen: int | None = None) -> Detection:
-    """Say that the image does not settle it, with the reason."""
-    return _decide(work, detection_id, ("leave_open", reason), seen)
-
-
-def _decide(work: Work, detection_id: str, what: tuple[str, str], seen: int | None) -> Detection:
-    """Apply a decision; `seen` is the version that the officer looked at, and an older one is refused (409)."""
-    transition, reason = what
-    detection = work.get(Detection, detection_id)
-    work.apply(detection, transition, reason=reason, expected_version=seen)
-    detection.decided_by = work.actor.person_id
-    detection.decided_at = work.now
-    detection.reason = reason.strip()
-    if transition in _TEACHES and work.actor.person_id is not None:
-        work.session.add(of_decision(detection, _TEACHES[transition], (work.actor.person_id, reason)))
-    return detection
-
-
-def redraw_detection(work: Work, detection_id: str, shape: shapely.Polygon, reason: str) -> Label:
-    """An officer's own outline of a find, kept beside the engine's, which stays as it was recorded (GD-30.1)."""
-    detection = work.get(Detection, detection_id)
-    refusals = work.check(detection, ["GD-30.1:officer_qualified", "state.reason:given"], reason=reason)
-    if not shapely.intersects(shape, to_shape(detection.geom)):
-        elsewhere = "detection.redrawn_elsewhere"
-        refusals.append(refuse(elsewhere, elsewhere, measured=detection.public_id))
-    if refusals or work.actor.person_id is None:
-        raise RuleViolation(Kind.CONFLICT, refusals)
-    label = of_decision(detection, EDIT, (work.actor.person_id, reason), shape)
-    work.session.add(label)
-    outline = hashlib.sha256(shapely.to_wkb(shape)).hexdigest()
-    work.record("detection.redraw", "detection", detection.id, {"label": label.public_id, "outline_sha256": outline})
-    return label

@@ -16,12 +16,14 @@ from schemas.machine import Context, Guard
 from schemas.refusals import Refusal, refuse
 from schemas.tables import (
     Authority,
+    Decision,
     Detection,
     Flight,
     Person,
     Qualification,
     Scene,
     SegmentationRun,
+    Sighting,
     SupervisionItem,
 )
 from sensing.learn import guards as learn
@@ -97,6 +99,24 @@ def _qualified(context: Context, person_id: uuid.UUID | None) -> Iterable[Refusa
     )
 
 
+def own_decision(context: Context) -> Iterable[Refusal]:
+    """GD-30.1: whoever takes a decision back made it, and it is the last one."""
+    decision: Decision = context.params["decision"]
+    if decision.person_id != context.actor.person_id:
+        decider = context.session.get_one(Person, decision.person_id)
+        yield refuse("GD-30.1", "detection.not_own", measured=decider.code, required=context.actor.code)
+    if decision.version != context.subject.version:
+        yield refuse("GD-30.1", "detection.stands_on", measured=context.subject.public_id)
+
+
+def nothing_stands_on_it(context: Context) -> Iterable[Refusal]:
+    """GD-30.1: nobody has done anything with what a decision made, and no later image shows it."""
+    for made in context.params["made"]:
+        later = select(Sighting.id).where(Sighting.earlier_id == made.id).limit(1)
+        if made.version > 1 or context.session.scalar(later) is not None:
+            yield refuse("GD-30.1", "detection.stands_on", measured=made.public_id)
+
+
 def item_allows_offsite(context: Context) -> Iterable[Refusal]:
     """LF-10: the item is on the list of those that may be supervised off-site."""
     item_id = context.subject.item_id
@@ -137,6 +157,8 @@ GUARDS: dict[str, Guard] = {
     "GD-36.1:source_lawful_at_capture": source_lawful_at_capture,
     "GD-30.1:assignee_qualified": assignee_qualified,
     "GD-30.1:officer_qualified": officer_qualified,
+    "GD-30.1:own_decision": own_decision,
+    "GD-30.1:nothing_stands_on_it": nothing_stands_on_it,
     "LF-10:item_allows_offsite": item_allows_offsite,
     "GD-30.4:notice_or_dissuasion": notice_or_dissuasion,
     "LX-17:deadline_set": deadline_set,

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.refusals import not_found
-from schemas.tables import Derivative, Detection, Flight, Scene, SegmentationRun
+from schemas.tables import Derivation, Derivative, Detection, Flight, Scene, SegmentationRun
 from sensing.evaluate import Outline
 
 
@@ -76,12 +76,16 @@ def _row(scene: Scene, copy: Derivative | None, flight: str | None, counts: tupl
 
 
 def findings(session: Session, scene_id: str) -> list[Outline]:
-    """The detections of all passes over a scene, whatever was decided about them; no thing is among them twice."""
+    """The detections of all passes over a scene as engines drew them, whatever was decided; no thing is there twice."""
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
         raise not_found("scene.unknown", measured=scene_id)
     rows = session.scalars(
-        select(Detection).where(Detection.scene_id == scene.id).order_by(Detection.formed_at, Detection.ordinal)
+        select(Detection)
+        .where(
+            Detection.scene_id == scene.id, ~select(Derivation).where(Derivation.detection_id == Detection.id).exists()
+        )
+        .order_by(Detection.formed_at, Detection.ordinal)
     )
     return [Outline(row.kind, _shape(row), row.public_id, row.score) for row in rows]
 

@@ -71,17 +71,8 @@ class Work(AbstractContextManager["Work"]):
         subject is added to the session by its first transition. `expected_version` is what the
         user saw; a subject changed since is refused as stale (409).
         """
+        change, pack = self._changed(subject, transition, expected_version, params)
         kind: str = subject.__machine__  # type: ignore[attr-defined]
-        if subject.id is None:
-            subject.id = uuid.uuid4()
-        self._attempt = (f"{kind}.{transition}", kind, subject.id)
-        if subject.state:
-            self._lock(subject, expected_version)
-        with self.session.no_autoflush:
-            pack = self.pack_for(subject)
-            context = Context(self.session, subject, self.actor, self.now, pack, params)
-            change = self.machine.change(context, transition)
-        self.session.add(subject)
         body = {
             "from": change.source,
             "to": change.target,
@@ -90,6 +81,37 @@ class Work(AbstractContextManager["Work"]):
         }
         self._append(f"{kind}.{transition}", kind, subject.id, body | dict(record or {}), pack=pack)
         return change
+
+    def also(
+        self,
+        subject: Stated,
+        transition: str,
+        *,
+        expected_version: int | None = None,
+        **params: Any,  # noqa: ANN401
+    ) -> Change:
+        """Changes a further subject of the same command, as `apply` does; the one ledger event is that of `apply`."""
+        return self._changed(subject, transition, expected_version, params)[0]
+
+    def attempts(self, subject: Stated, transition: str) -> None:
+        """Says under which name a refusal is recorded that comes before the machine is asked."""
+        kind: str = subject.__machine__  # type: ignore[attr-defined]
+        self._attempt = (f"{kind}.{transition}", kind, subject.id)
+
+    def _changed(
+        self, subject: Stated, transition: str, expected_version: int | None, params: Mapping[str, Any]
+    ) -> tuple[Change, RulePack]:
+        if subject.id is None:
+            subject.id = uuid.uuid4()
+        self.attempts(subject, transition)
+        if subject.state:
+            self._lock(subject, expected_version)
+        with self.session.no_autoflush:
+            pack = self.pack_for(subject)
+            context = Context(self.session, subject, self.actor, self.now, pack, params)
+            change = self.machine.change(context, transition)
+        self.session.add(subject)
+        return change, pack
 
     def check(self, subject: Stated, guards: Iterable[str], **params: Any) -> list[Refusal]:  # noqa: ANN401
         """The refusals that `guards` would give now, without changing anything."""

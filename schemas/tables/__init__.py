@@ -1,6 +1,7 @@
 """SQLAlchemy mappings of the schema `core`, one module per subject."""
 
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
+from schemas.tables.desk import Decision, Derivation, LabelWithdrawal
 from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
 from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
@@ -37,6 +38,8 @@ __all__ = [
     "BaseFeature",
     "CandidateRecord",
     "ContextFeature",
+    "Decision",
+    "Derivation",
     "Derivative",
     "Detection",
     "Device",
@@ -54,6 +57,7 @@ __all__ = [
     "InspectionPlan",
     "Installation",
     "Label",
+    "LabelWithdrawal",
     "LegalBasis",
     "LoginAttempt",
     "ModelVersion",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint, func
+from sqlalchemy import BigInteger, FetchedValue, ForeignKey, Index, SmallInteger, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry
 from schemas.tables.flights import Flight
 from schemas.tables.places import Authority, SupervisionItem
+
+# As the migration has them; the queue of the review desk is read along these.
+_WAITS = text("state IN ('new', 'assigned')")
+_TAKEN = text("state = 'assigned'")
 
 
 class Scene(Identified, Recorded, Base):
@@ -121,7 +125,12 @@ class Detection(Stated, Base):
 
     __tablename__ = "detection"
     __machine__ = "detection"
-    __table_args__ = (UniqueConstraint("run_id", "ordinal"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "ordinal"),
+        Index("ix_detection_waiting", "authority_id", "turn", "public_id", postgresql_where=_WAITS),
+        Index("ix_detection_waiting_of_kind", "authority_id", "kind", "turn", "public_id", postgresql_where=_WAITS),
+        Index("ix_detection_waiting_for", "assigned_to", "turn", "public_id", postgresql_where=_TAKEN),
+    )
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.segmentation_run.id"), index=True)
     ordinal: Mapped[int]
     scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True)
@@ -135,6 +144,11 @@ class Detection(Stated, Base):
     context: Mapped[dict[str, Any]] = mapped_column(default=dict)
     provenance: Mapped[dict[str, Any]] = mapped_column(default=dict)
     formed_at: Mapped[datetime]
+    # The place in the queue, fixed when the find is formed (sensing/risk.py).
+    risk: Mapped[int] = mapped_column(SmallInteger, default=0)
+    risk_trace: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    due: Mapped[date | None]
+    turn: Mapped[date] = mapped_column(server_default=FetchedValue())
     assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     decided_at: Mapped[datetime | None]

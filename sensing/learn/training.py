@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from schemas.actors import Actor
 from schemas.refusals import conflict, forbidden, not_found
 from schemas.roles import Role
-from schemas.tables import Authority, Label
+from schemas.tables import Authority, Label, LabelWithdrawal
 from schemas.words import Coded
 from sensing.intake import Shelf
 from sensing.learn import measures
@@ -82,6 +82,8 @@ def taught(
     wanted = (
         select(Label)
         .where(Label.authority_id.in_(_with_those_below(session, authority_id)))
+        # What a decision that was undone had taught.
+        .where(~select(LabelWithdrawal).where(LabelWithdrawal.label_id == Label.id).exists())
         .options(joinedload(Label.authority), joinedload(Label.detection), joinedload(Label.scene))
         .order_by(Label.recorded_at, Label.public_id)
     )

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from schemas import tables as t
 from schemas.clock import FixedClock
 from schemas.refusals import RuleViolation
-from sensing.commands import assign_detection, confirm_detection, redraw_detection, reject_detection
+from sensing.decisions import assign_detection, confirm_detection, redraw_detection, reject_detection
 from sensing.intake import Told
 from sensing.learn import commands
 from sensing.learn.labels import Mark, newest

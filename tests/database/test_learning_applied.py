@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from schemas import tables as t
 from schemas.clock import FixedClock
 from schemas.refusals import RuleViolation
-from sensing.commands import assign_detection, confirm_detection, record_run, reject_detection
+from sensing.commands import record_run
+from sensing.decisions import assign_detection, confirm_detection, reject_detection
 from sensing.intake import Told
 from sensing.learn import commands
 from sensing.learn.labels import Mark

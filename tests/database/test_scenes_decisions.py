@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from schemas import tables as t
 from schemas.clock import FixedClock
 from schemas.refusals import RuleViolation
-from sensing.commands import assign_detection, confirm_detection, leave_detection_open, reject_detection
+from sensing.decisions import assign_detection, confirm_detection, leave_detection_open, reject_detection
 from sensing.guards import GUARDS
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.database.digging import add_item, ingest_pair

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from schemas.actors import SYSTEM
 from schemas.tables import Derivative, Detection, Scene, SegmentationRun
-from sensing.commands import assign_detection
+from sensing.decisions import assign_detection
 from sensing.evaluate import Evaluation, Outline, evaluate, read_truth
 from web.demo.story import Story
 from web.scenes import ingest, segment

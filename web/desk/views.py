@@ -8,7 +8,7 @@ from flask import Response, make_response, redirect, render_template, request
 
 from schemas.refusals import RuleViolation, invalid
 from schemas.tables import Detection
-from sensing.commands import assign_detection, confirm_detection, leave_detection_open, reject_detection
+from sensing.decisions import assign_detection, confirm_detection, leave_detection_open, reject_detection
 from web import words
 from web.desk import pictures, queries
 from web.desk.queries import Finding, Row
