@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import func, select
 
-from schemas.refusals import Kind, RuleViolation, conflict, refuse
+from schemas.refusals import conflict
 from schemas.rules import RulePack
 from schemas.store.work import Work
 from schemas.tables import (
