@@ -20,10 +20,11 @@ ROWS = {
     "tiles": "bench.tiles",
     "segmentation": "bench.segmentation",
     "vectorize": "bench.vectorize",
+    "geoai": "bench.geoai",
     "ledger": "bench.ledger",
     "gateway": "bench.gateway",
 }
-GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger"), "sensing": ("segmentation", "vectorize")}
+GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger"), "sensing": ("segmentation", "vectorize", "geoai")}
 
 
 def main() -> int:

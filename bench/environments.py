@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,10 +39,26 @@ def environment(name: str) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     print(f"making the environment of {name} in {home}", file=sys.stderr)
     _run(sys.executable, "-m", "venv", str(home))
+    _refuse_gigabytes(python, pins)
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"]
     _run(str(python), "-m", "pip", "install", *options, "-r", str(pins))
     stamp.write_text(wanted)
     return python
+
+
+def _refuse_gigabytes(python: Path, pins: Path) -> None:
+    """What an index offers as torch may be a CPU build, or one with gigabytes for a GPU beside it: that is no peer."""
+    torch = next((pin for pin in pins.read_text().split() if pin.startswith("torch==")), None)
+    if torch is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Path(folder) / "plan.json"
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+        _run(*pip, "--dry-run", "--ignore-installed", "--report", str(plan), torch)
+        judged = [sys.executable, str(ROOT / "scripts" / "torch_plan.py"), str(plan)]
+        verdict = subprocess.run(judged, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S)
+    if verdict.returncode:
+        raise PeerMissing(verdict.stdout.strip())
 
 
 def _run(*command: str) -> None:

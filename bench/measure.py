@@ -104,6 +104,12 @@ def compare(  # noqa: PLR0913 - a row is what it is
     )
 
 
+def limited(name: str, peer_name: str, ours: float, peer: float, target: float = 1.0, *, unit: str = "MB") -> Result:
+    """The row of a quantity that is not time and does not vary: the peer's, or a limit, over ours."""
+    ratio = peer / ours
+    return Result(name, peer_name, round(ours, 3), round(peer, 3), unit, round(ratio, 4), 0.0, target, ratio >= target)
+
+
 def middle(ratios: Sequence[float]) -> tuple[float, float]:
     """The median, and the interquartile range over it."""
     ratio = statistics.median(ratios)

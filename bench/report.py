@@ -46,10 +46,11 @@ def _key(row: str) -> Key:
 def _line(result: Result) -> str:
     met = result.met if isinstance(result.met, str) else "yes" if result.met else "no"
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    figures = map(_cell, (result.ours, result.peer, result.ratio, result.spread))
+    unit = "" if result.unit == "s" else f" {result.unit}"
+    figures = (*(_cell(one, unit) for one in (result.ours, result.peer)), _cell(result.ratio), _cell(result.spread))
     cells = (result.name, result.peer_name, *figures, f"{result.target:g}", met, machine)
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+def _cell(value: float | None, unit: str = "") -> str:
+    return "–" if value is None else f"{value:.3g}{unit}"
