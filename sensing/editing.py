@@ -7,9 +7,9 @@ nearby share; without one it is grown along the edges of the picture.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -22,13 +22,13 @@ from geo.measure import area_m2
 from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
 from sensing.bands import Role
 from sensing.grid import WGS84, moved
-from sensing.growing import Place, grow_by_edges, parts_of
+from sensing.growing import Place, clicked, grow_by_edges, parts_of
 from sensing.mask import Mask
-from sensing.picture import Picture, Tile
+from sensing.picture import Picture
+from sensing.segment.crops import Box, Crop, Shown, around, holding, stretch_of
+from sensing.segment.embeddings import Embedding
 from sensing.segment.examine import largest, outline, to_ground
-
-if TYPE_CHECKING:
-    from sensing.segment.sam import Sam
+from sensing.segment.sam import POINTS_A_SIDE, Redrawn, Sam
 
 RULE = "grow"
 WATERSHED, SAM = "watershed", "sam"
@@ -39,6 +39,8 @@ _ROOM_PX = 32
 _MOST_CLICKS = 64
 _SIMPLIFY_PX = 0.8
 _LEAST_PX = 4
+# Of all that SAM sees, what lies so far inside the box; outlines that share more than this are of one thing.
+_INSIDE_SHARE, _SAME_SHARE = 0.9, 0.7
 
 
 class Click(NamedTuple):
@@ -78,8 +80,116 @@ def grow(picture: Picture, clicks: Sequence[Click], *, sam: Sam | None = None, b
     show, clicks too far apart or against each other, no edge around what was clicked on.
     """
     placed = _placed(picture, clicks)
-    allowed_box = _pixels(picture, box) if box is not None else None
-    return _by_edges(picture, placed, allowed_box)
+    drawn = _pixels(picture, box) if box is not None else None
+    found = _by_sam(picture, placed, drawn, sam) if sam is not None and picture.colour_known else None
+    return found or _by_edges(picture, placed, drawn)
+
+
+def everything_in(
+    picture: Picture, box: Bounds4326, sam: Sam | None, *, side: int = POINTS_A_SIDE, **thresholds: float
+) -> tuple[Grown, ...]:
+    """The outlines of all that SAM sees inside a drawn box, the surest first; it is asked at `side` squared points.
+
+    Raises RuleViolation `grow`: without a model, for a box larger than one tile, beside the image, or on nothing that
+    the image shows.
+    """
+    if sam is None:
+        raise invalid(RULE, "grow.no_sam")
+    if not picture.colour_known:
+        raise invalid(RULE, "grow.no_bands")
+    drawn = _pixels(picture, box)
+    wanted = _bounds(picture, drawn)
+    if wanted.length > TILE_PX:
+        raise invalid(
+            RULE, "grow.box_too_large", measured=_metres(wanted.length, picture), required=_metres(TILE_PX, picture)
+        )
+    size, stretch = (picture.grid.height, picture.grid.width), stretch_of(picture)
+    crop = next(iter(holding(wanted, size, (WINDOW_PX, TILE_PX))), around(wanted, size))
+    looked = sam.embedding(picture, crop, stretch)
+    if looked is None:
+        raise invalid(RULE, "grow.hidden")
+    embedding, shown = looked
+    allowed = shown.valid & _allowed(shown.valid.shape, drawn, crop.window)
+    found = []
+    for one in sam.everything(shown, embedding, _inner(crop, drawn), side=side, **thresholds):
+        mask = one.mask & allowed
+        if mask.sum() >= max(_LEAST_PX, _INSIDE_SHARE * one.mask.sum()):
+            found.append(grown_from(picture, crop.window, mask, SAM, one.predicted_iou))
+    return _distinct(found)
+
+
+def _distinct(found: Sequence[Grown]) -> tuple[Grown, ...]:
+    """Each thing once, by the outline that SAM is surest of."""
+    kept: list[Grown] = []
+    for one in sorted(found, key=lambda one: (-(one.quality or 0.0), shapely.to_wkb(one.shape))):
+        if all(_overlap(one.shape, other.shape) <= _SAME_SHARE for other in kept):
+            kept.append(one)
+    return tuple(kept)
+
+
+def _overlap(one: shapely.Polygon, other: shapely.Polygon) -> float:
+    """What two outlines share, of what they cover together."""
+    if not one.intersects(other):
+        return 0.0
+    return float(one.intersection(other).area / one.union(other).area)
+
+
+def _by_sam(picture: Picture, placed: _Placed, drawn: shapely.Polygon | None, sam: Sam) -> Grown | None:
+    """What SAM takes the clicks to mean; None where that is not what was clicked on: then the edges are asked."""
+    stretch = stretch_of(picture)
+    for crop in _crops(picture, placed, drawn, lambda crop: sam.known(picture, crop, stretch) is not None):
+        looked = sam.embedding(picture, crop, stretch)
+        found = _clicked_in(crop, looked, placed, drawn, sam) if looked else None
+        if found is None:
+            return None
+        # A thing that reaches beyond its crop is looked at in a larger one, if there is one.
+        if not (found.mask & open_rim(picture, crop.window)).any():
+            return grown_from(picture, crop.window, found.mask, SAM, found.predicted_iou)
+    return None
+
+
+def _crops(
+    picture: Picture, placed: _Placed, drawn: shapely.Polygon | None, is_known: Callable[[Crop], bool]
+) -> Iterator[Crop]:
+    """Where to look for what was clicked on: first where somebody has looked before, then in ever larger crops."""
+    rows, columns = zip(*placed.all, strict=True)
+    wanted = Box(min(columns), min(rows), max(columns) + 1, max(rows) + 1)
+    if drawn is not None:
+        left, top, right, bottom = _bounds(picture, drawn)
+        wanted = Box(min(left, wanted[0]), min(top, wanted[1]), max(right, wanted[2]), max(bottom, wanted[3]))
+    crops = holding(wanted, (picture.grid.height, picture.grid.width))
+    first = next((crop for crop in crops if is_known(crop)), crops[0] if crops else None)
+    width = 0
+    for crop in [first, *crops] if first else []:
+        if crop.width > width:
+            width = crop.width
+            yield crop
+
+
+def _clicked_in(
+    crop: Crop, looked: tuple[Embedding, Shown], placed: _Placed, drawn: shapely.Polygon | None, sam: Sam
+) -> Redrawn | None:
+    """The surest mask of a crop that holds all that was clicked on inside, in one piece, and nothing outside."""
+    embedding, shown = looked
+    inside = [(row - crop.top, column - crop.left) for row, column in placed.inside]
+    outside = [(row - crop.top, column - crop.left) for row, column in placed.outside]
+    allowed = shown.valid & _allowed(shown.valid.shape, drawn, crop.window)
+    points = np.array([(column, row) for row, column in inside + outside], dtype=np.float64)
+    labels = np.array([1] * len(inside) + [0] * len(outside), dtype=np.int64)
+    for one in sam.masks(embedding, points, labels, _inner(crop, drawn) if drawn is not None else None):
+        mask = one.mask & allowed
+        fits = all(mask[place] for place in inside) and not any(mask[place] for place in outside)
+        if fits and parts_of(mask, inside) == 1:
+            return Redrawn(clicked(mask, inside), one.predicted_iou)
+    return None
+
+
+def _inner(crop: Crop, drawn: shapely.Polygon) -> Box:
+    """The bounds of a shape in the pixels of a crop."""
+    west, north, east, south = drawn.bounds
+    left, top = math.floor(west) - crop.left, math.floor(north) - crop.top
+    right, bottom = math.ceil(east) - crop.left, math.ceil(south) - crop.top
+    return Box(max(left, 0), max(top, 0), min(right, crop.width), min(bottom, crop.height))
 
 
 @dataclass(frozen=True)
@@ -178,7 +288,7 @@ def _by_edges(picture: Picture, placed: _Placed, box: shapely.Polygon | None) ->
     top, left = int(window.row_off), int(window.col_off)
     inside = [(row - top, column - left) for row, column in placed.inside]
     outside = [(row - top, column - left) for row, column in placed.outside]
-    allowed = _allowed(tile, box, window)
+    allowed = _allowed(tile.valid.shape, box, window)
     if not all(allowed[place] for place in inside):
         raise invalid(RULE, "grow.outside_box")
     rim = open_rim(picture, window)
@@ -207,15 +317,20 @@ def _window(picture: Picture, places: Sequence[Place]) -> Window:
     return Window(left, top, sides[1], sides[0])
 
 
-def _allowed(tile: Tile, box: shapely.Polygon | None, window: Window) -> Mask:
+def _allowed(shape: tuple[int, ...], box: shapely.Polygon | None, window: Window) -> Mask:
     """Which pixels of a window an area may hold."""
     if box is None:
-        return np.ones_like(tile.valid)
+        return np.ones(shape, np.bool_)
     place = Affine.translation(window.col_off, window.row_off)
     # A box may be so small that it holds the middle of no pixel.
-    drawn = rasterize([box], out_shape=tile.valid.shape, transform=place, all_touched=True, dtype="uint8")
+    drawn = rasterize([box], out_shape=shape, transform=place, all_touched=True, dtype="uint8")
     allowed: Mask = drawn > 0
     return allowed
+
+
+def _bounds(picture: Picture, drawn: shapely.Polygon) -> Box:
+    """The pixels of the image that a drawn box reaches into."""
+    return _inner(Crop(0, 0, picture.grid.width, picture.grid.height), drawn)
 
 
 def open_rim(picture: Picture, window: Window) -> Mask:

@@ -117,10 +117,11 @@ def _tidy(mask: Mask, clicks: tuple[Sequence[Place], Sequence[Place]], allowed: 
     if filled.sum() > _THIN_PX:
         opened = ndimage.binary_opening(filled, _CROSS)
         filled = opened if all(opened[place] for place in inside) else filled
-    return _clicked(filled, inside)
+    return clicked(filled, inside)
 
 
-def _clicked(mask: Mask, inside: Sequence[Place]) -> Mask:
+def clicked(mask: Mask, inside: Sequence[Place]) -> Mask:
+    """Those parts of a mask that some of the places lie in."""
     parts, _ = ndimage.label(mask, _CROSS)
     kept: Mask = np.isin(parts, [number for number in {int(parts[place]) for place in inside} if number])
     return kept

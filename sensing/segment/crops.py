@@ -137,17 +137,17 @@ def _cover(held: Mapping[Crop, set[int]]) -> dict[Crop, set[int]]:
     return chosen
 
 
-def _fitting(box: Box, size: tuple[int, int]) -> Iterator[Crop]:
+def _fitting(box: Box, size: tuple[int, int], sides: Sequence[int] = SIDES_PX) -> Iterator[Crop]:
     """The crops of the lattice that hold a rectangle with what is around it, of the smallest side that suits."""
     height, width = size
-    around = max(_AROUND_PX, math.ceil(_AROUND * box.length))
+    rim = max(_AROUND_PX, math.ceil(_AROUND * box.length))
     seen = Box(
-        max(box.left - around, 0),
-        max(box.top - around, 0),
-        min(box.right + around, width),
-        min(box.bottom + around, height),
+        max(box.left - rim, 0),
+        max(box.top - rim, 0),
+        min(box.right + rim, width),
+        min(box.bottom + rim, height),
     )
-    side = next((side for side in SIDES_PX if seen.length * _STEP <= side), None)
+    side = next((side for side in sides if seen.length * _STEP <= side), None)
     if side is None:
         return
     for top in _starts(seen.top, seen.bottom, side, height):
@@ -164,11 +164,19 @@ def _starts(first: int, end: int, side: int, limit: int) -> list[int]:
     return [start for start in starts if start <= first and end <= start + side]
 
 
-def nearest(box: Box, size: tuple[int, int]) -> Crop | None:
-    """Of the crops that hold a rectangle with what is around it, the one in whose middle it lies; None for none."""
+def holding(box: Box, size: tuple[int, int], sides: Sequence[int] = SIDES_PX) -> list[Crop]:
+    """All crops of some sides that hold a rectangle with what is around it, those in whose middle it lies first."""
 
-    def away(crop: Crop) -> tuple[int, Crop]:
+    def away(crop: Crop) -> tuple[int, int, Crop]:
         across = abs(2 * crop.left + crop.width - box.left - box.right)
-        return max(across, abs(2 * crop.top + crop.height - box.top - box.bottom)), crop
+        return crop.width, max(across, abs(2 * crop.top + crop.height - box.top - box.bottom)), crop
 
-    return min(_fitting(box, size), key=away, default=None)
+    return sorted({crop for side in sides for crop in _fitting(box, size, [side])}, key=away)
+
+
+def around(box: Box, size: tuple[int, int], side: int = CROP_PX) -> Crop:
+    """A crop with a rectangle that is no larger in its middle, moved inwards at the rim of the scene."""
+    height, width = (min(side, length) for length in size)
+    top = min(max((box.top + box.bottom - height) // 2, 0), size[0] - height)
+    left = min(max((box.left + box.right - width) // 2, 0), size[1] - width)
+    return Crop(left, top, width, height)

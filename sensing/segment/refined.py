@@ -16,7 +16,7 @@ from rasterio.features import rasterize
 
 from sensing.grid import WGS84, moved
 from sensing.picture import Picture
-from sensing.segment.crops import Box, Crop, assign, stretch_of
+from sensing.segment.crops import Box, Crop, Shown, assign, stretch_of
 from sensing.segment.embeddings import Embedding
 from sensing.segment.examine import outline, to_ground
 from sensing.segment.model import Candidate, Job, Progress, Segmentation, Segmenter
@@ -83,9 +83,10 @@ def refine(sam: Sam, picture: Picture, candidates: Sequence[Candidate], progress
 
 
 def _redrawn(
-    sam: Sam, picture: Picture, crop: Crop, looked: tuple[Embedding, Any], of: tuple[Candidate, shapely.Polygon]
+    sam: Sam, picture: Picture, crop: Crop, looked: tuple[Embedding, Shown], of: tuple[Candidate, shapely.Polygon]
 ) -> Candidate:
-    (embedding, valid), (candidate, shape) = looked, of
+    (embedding, shown), (candidate, shape) = looked, of
+    valid = shown.valid
     place = picture.grid.transform @ Affine.translation(crop.left, crop.top)
     mask = rasterize([shape], out_shape=(crop.height, crop.width), transform=place, dtype="uint8") > 0
     mask &= valid

@@ -38,7 +38,7 @@ _RING_POINTS = 4
 _RING_PX = 6
 # Everything in a box: so many points along each of its sides, so many of them at a time. A mask of a crop takes four
 # megabytes while it is looked at, and each point makes three.
-_GRID = 16
+POINTS_A_SIDE = 16
 _POINTS_AT_ONCE = 4
 AUTO, CPU, CUDA = "auto", "cpu", "cuda"
 DEVICES = (AUTO, CPU, CUDA)
@@ -134,21 +134,28 @@ class Sam:
             "threads": self._threads,
         }
 
-    def embedding(self, picture: Picture, crop: Crop, stretch: Stretch) -> tuple[Embedding, Mask] | None:
-        """What the encoder made of a crop, and which pixels of it are real; None where none is.
+    def known(self, picture: Picture, crop: Crop, stretch: Stretch) -> Embedding | None:
+        """What the encoder once made of a crop, where it was kept."""
+        found = self.cache.get(self._key(picture, crop, stretch))
+        return found if found and found.size == (crop.height, crop.width) else None
+
+    def embedding(self, picture: Picture, crop: Crop, stretch: Stretch) -> tuple[Embedding, Shown] | None:
+        """What the encoder makes of a crop, and what it was shown; None where no pixel of it is real.
 
         It is looked up first, encoded otherwise; either way it is what halves of it hold, so that both are the same.
         """
         shown = show(picture, crop, stretch)
         if not shown.valid.any():
             return None
+        found = self.known(picture, crop, stretch)
+        if found is None:
+            found = self.encode(shown.pixels)
+            self.cache.put(self._key(picture, crop, stretch), found, picture.path)
+        return found, shown
+
+    def _key(self, picture: Picture, crop: Crop, stretch: Stretch) -> Key:
         window = (crop.left, crop.top, crop.width, crop.height)
-        key = Key(copy_sha256(picture.path), window, (stretch.dark, stretch.bright), self.sha256)
-        known = self.cache.get(key)
-        if known is None or known.size != shown.pixels.shape[:2]:
-            known = self.encode(shown.pixels)
-            self.cache.put(key, known, picture.path)
-        return known, shown.valid
+        return Key(copy_sha256(picture.path), window, (stretch.dark, stretch.bright), self.sha256)
 
     def encode(self, pixels: Rgb) -> Embedding:
         """What the encoder makes of an HWC RGB crop."""
@@ -187,7 +194,7 @@ class Sam:
         return next((one for one in answers if same_thing(one.mask, candidate)), None)
 
     def everything(
-        self, shown: Shown, embedding: Embedding, box: Box, *, side: int = _GRID, **thresholds: float
+        self, shown: Shown, embedding: Embedding, box: Box, *, side: int = POINTS_A_SIDE, **thresholds: float
     ) -> Iterator[Redrawn]:
         """All that SAM sees inside a box of a crop, one mask at a time, asked at `side` rows of as many points.
 

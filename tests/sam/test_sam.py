@@ -163,9 +163,9 @@ def test_embedding__cached__not_encoded_again_and_the_same(tiny_model, tmp_path,
     place, tones = Crop(100, 100, 512, 512), stretch_of(picture)
     fresh, _ = sam.embedding(picture, place, tones)
     monkeypatch.setattr(sam, "encode", lambda _: pytest.fail("encoded again"))
-    kept, valid = sam.embedding(picture, place, tones)
+    kept, shown = sam.embedding(picture, place, tones)
     assert kept.features.tobytes() == fresh.features.tobytes()
-    assert valid.all()
+    assert shown.valid.all()
 
 
 def test_embedding__damaged_on_disk__encoded_again(tiny_model, tmp_path, picture):

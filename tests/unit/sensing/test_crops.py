@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensing.bands import Role
 from sensing.picture import open_picture
-from sensing.segment.crops import Box, Crop, Stretch, assign, nearest, show, stretch_of
+from sensing.segment.crops import Box, Crop, Stretch, around, assign, holding, show, stretch_of
 from tests.unit.sensing.pictures import noise, write_tif
 
 RGB = (Role.RED, Role.GREEN, Role.BLUE)
@@ -81,9 +81,26 @@ def test_assign__scene_smaller_than_a_crop__all_of_it():
     assert list(assign([Box(0, 0, 10, 10)], (40, 60))) == [(Crop(0, 0, 60, 40), [0])]
 
 
-def test_nearest__several_crops_hold_it__the_one_in_whose_middle_it_lies():
-    assert nearest(Box(500, 500, 520, 520), (2000, 2000)) == Crop(256, 256, 512, 512)
-    assert nearest(Box(3000, 0, 4700, 5), (9000, 9000)) is None
+def test_holding__several_crops__smallest_first_and_then_the_one_in_whose_middle_it_lies():
+    found = holding(Box(500, 500, 520, 520), (4000, 4000))
+    assert found[0] == Crop(256, 256, 512, 512)
+    assert [crop.width for crop in found] == sorted(crop.width for crop in found)
+    assert {crop.width for crop in found} == {512, 1024, 2048, 4000}
+    assert all(crop.holds(Box(492, 492, 528, 528)) for crop in found)
+    assert holding(Box(3000, 0, 4700, 5), (9000, 9000)) == []
+
+
+@pytest.mark.parametrize(
+    ("box", "crop"),
+    [
+        (Box(1400, 1400, 1500, 1600), Crop(938, 988, 1024, 1024)),
+        (Box(0, 0, 1000, 10), Crop(0, 0, 1024, 1024)),
+        (Box(2900, 2900, 3000, 3000), Crop(1976, 1976, 1024, 1024)),
+    ],
+)
+def test_around__a_box__in_the_middle_unless_the_scene_ends(box, crop):
+    assert around(box, (3000, 3000)) == crop
+    assert around(Box(0, 0, 5, 5), (40, 60)) == Crop(0, 0, 60, 40)
 
 
 def test_show__hidden_pixels__the_mean_of_what_is_seen(tmp_path):
