@@ -25,6 +25,7 @@ from sensing.learn.training import Taught, Wish, authority_for, drawn_samples, t
 from sensing.pipeline import source_of
 from sensing.quarantine import Progress
 from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
+from web.cli.model_encoder import export_encoder
 from web.cli.progress import progress_bar
 from web.model_card import class_word, page
 from web.scenes import shelf_of
@@ -85,6 +86,9 @@ WORDS = {
 @click.group()
 def model() -> None:
     """What officers teach, the models that learn from it, and who lets them be used."""
+
+
+model.add_command(export_encoder)
 
 
 @model.command("label")
