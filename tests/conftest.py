@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -133,20 +135,37 @@ def clone(server: TestServer) -> Iterator[Callable[[str], Database]]:
         server.drop(name)
 
 
-@pytest.fixture
-def database(clone: Callable[[str], Database], world_template: str) -> Database:
-    """A database of its own that holds the world of the fixtures."""
-    return clone(world_template)
+@dataclass(frozen=True)
+class Start:
+    """What a test begins with: the database to clone, and the files of the data directory, if there are any."""
+
+    database: str
+    files: Path | None = None
 
 
 @pytest.fixture
-def services(database: Database, clock: FixedClock, tmp_path: Path) -> Iterator[object]:
+def start(world_template: str) -> Start:
+    """The world of the fixtures and no files; a module whose tests all begin further on gives another one."""
+    return Start(world_template)
+
+
+@pytest.fixture
+def database(clone: Callable[[str], Database], start: Start) -> Database:
+    """A database of its own that holds the world of the fixtures, or what the module starts with."""
+    return clone(start.database)
+
+
+@pytest.fixture
+def services(database: Database, clock: FixedClock, tmp_path: Path, start: Start) -> Iterator[object]:
     """The services on a database of their own, at the fixed clock."""
     from web.settings import Settings
     from web.wiring import Services
 
     made = Services(Settings(data_dir=tmp_path / "data"), database, clock)
-    made.data_dir.mkdir()
+    if start.files:
+        shutil.copytree(start.files, made.data_dir)
+    else:
+        made.data_dir.mkdir()
     yield made
     made.close()
 

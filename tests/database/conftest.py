@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import numpy as np
 import psycopg
@@ -14,8 +16,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flights.ground import TERRAIN_FILE
+from schemas.clock import FixedClock
 from schemas.store.engine import Database
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, Start, TestServer
+from tests.database.digging import Dug, add_item, ingest_pair
 from tests.database.plain import Plain, connect, connect_admin, rule_of
+from web import scenes
+from web.settings import Settings
+from web.wiring import Services
 
 
 @pytest.fixture
@@ -50,6 +58,39 @@ def ground(services):
     }
     with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
         target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
+
+
+@pytest.fixture(scope="session")
+def dug(server: TestServer, world_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dug]:
+    """An installation in which two scenes of a pit were taken in; nobody looked at them yet."""
+    made = Dug(server.clone(world_template), tmp_path_factory.mktemp("dug") / "data")
+    made.files.mkdir()
+    add_item(server.database(made.database))
+    with opened(server, made) as services:
+        before, after = ingest_pair(services, made.files.parent)
+    yield replace(made, before=before, after=after)
+    server.drop(made.database)
+
+
+@pytest.fixture(scope="session")
+def found(server: TestServer, dug: Dug, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dug]:
+    """The same, and the pit was found."""
+    made = replace(dug, database=server.clone(dug.database), files=tmp_path_factory.mktemp("found") / "data")
+    shutil.copytree(dug.files, made.files)
+    with opened(server, made) as services:
+        (detection,) = scenes.segment(services, made.after, before=made.before).detections
+    yield replace(made, detection=detection)
+    server.drop(made.database)
+
+
+@contextmanager
+def opened(server: TestServer, start: Start) -> Iterator[Services]:
+    clock = FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
+    services = Services(Settings(data_dir=start.files), server.database(start.database), clock)
+    try:
+        yield services
+    finally:
+        services.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from schemas import tables as t
 from schemas.store.engine import Database
 from sensing.intake import Told
+from tests.conftest import Start
 from tests.unit.sensing.ground import Ground, blob
 from web import scenes
 
@@ -32,6 +34,15 @@ def ingest_pair(services: object, folder: Path) -> tuple[str, str]:
         told = Told(captured_at=datetime(2025, 6, 1 + 20 * number, 3, tzinfo=UTC))
         ids.append(scenes.ingest(services, [path], told=told).scene.public_id)  # type: ignore[arg-type]
     return ids[0], ids[1]
+
+
+@dataclass(frozen=True)
+class Dug(Start):
+    """An installation that holds both scenes of the pit, and what was found when the later one was segmented."""
+
+    before: str = ""
+    after: str = ""
+    detection: str = ""
 
 
 def add_item(database: Database) -> None:

@@ -11,8 +11,6 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, text
 
 from schemas import tables as t
-from tests.database.digging import add_item, ingest_pair
-from web import scenes
 from web.cli.common import State
 from web.cli.scene_replay import rules
 
@@ -20,12 +18,15 @@ PACK = Path("schemas/rules/packs/cn-gd-2025.yaml")
 
 
 @pytest.fixture
-def looked_at(services, database, tmp_path):
-    """The public id of a scene in which a pit was found."""
-    add_item(database)
-    before, after = ingest_pair(services, tmp_path)
-    assert scenes.segment(services, after, before=before).detections
-    return after
+def start(found):
+    """Both scenes of a pit, and the later one was looked at."""
+    return found
+
+
+@pytest.fixture
+def looked_at(found):
+    """The public id of the scene in which the pit was found."""
+    return found.after
 
 
 @pytest.fixture

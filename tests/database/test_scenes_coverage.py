@@ -6,7 +6,6 @@ import geopandas
 import pytest
 from click.testing import CliRunner
 
-from tests.database.digging import ingest_pair
 from web import scenes
 from web.cli.common import State
 from web.cli.scene import scene as scene_group
@@ -15,8 +14,14 @@ pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 
 
 @pytest.fixture
-def pair(services, tmp_path):
-    return ingest_pair(services, tmp_path)
+def start(dug):
+    """Both scenes of a pit; nobody looked at them yet."""
+    return dug
+
+
+@pytest.fixture
+def pair(dug):
+    return dug.before, dug.after
 
 
 def run(services, *arguments):

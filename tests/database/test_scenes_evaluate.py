@@ -17,7 +17,7 @@ from schemas.refusals import RuleViolation
 from schemas.tables import SegmentationRun
 from sensing.coverage import Cover
 from sensing.runs import rasters
-from tests.database.digging import PIT, add_item, ground, ingest_pair
+from tests.database.digging import PIT, ground
 from web import scenes
 from web.cli.main import skywarden
 
@@ -32,15 +32,19 @@ def cli(services, monkeypatch):
 
 
 @pytest.fixture
-def pair(services, tmp_path):
-    return ingest_pair(services, tmp_path)
+def start(found):
+    """Both scenes of a pit, and the later one was looked at."""
+    return found
 
 
 @pytest.fixture
-def analysed(services, pair, database):
-    add_item(database)
-    assert len(scenes.segment(services, pair[1], before=pair[0]).detections) == 1
-    return pair[1]
+def before(found):
+    return found.before
+
+
+@pytest.fixture
+def analysed(found):
+    return found.after
 
 
 def truth(path, *shapes, names=("DIG", "DIG"), epsg=3857):
@@ -106,14 +110,14 @@ def test_evaluate__bands_that_failed__were_not_looked_at(cli, analysed, services
     assert told["misses"] == []
 
 
-def test_evaluate__scene_that_nobody_looked_at__refused(cli, pair, tmp_path):
+def test_evaluate__scene_that_nobody_looked_at__refused(cli, before, tmp_path):
     with pytest.raises(RuleViolation) as caught:
-        cli("scene", "evaluate", pair[1], "--truth", truth(tmp_path / "a.gpkg", PIT), "--map", "DIG=excavation")
+        cli("scene", "evaluate", before, "--truth", truth(tmp_path / "a.gpkg", PIT), "--map", "DIG=excavation")
     assert caught.value.refusals[0].rule == "scene.not_analysed"
 
 
 @pytest.mark.parametrize(
     "words", [("--map", "DIG"), ("--map", "=pit"), ("--tolerance-m", "nan"), ("--tolerance-m", "-1")]
 )
-def test_evaluate__wrong_usage__refused(cli, pair, tmp_path, words):
-    assert cli("scene", "evaluate", pair[1], "--truth", truth(tmp_path / "a.gpkg", PIT), *words).exit_code == 2
+def test_evaluate__wrong_usage__refused(cli, before, tmp_path, words):
+    assert cli("scene", "evaluate", before, "--truth", truth(tmp_path / "a.gpkg", PIT), *words).exit_code == 2

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from geo.crs import to_wgs84
 from schemas import tables as t
 from sensing.intake import Told
-from tests.database.digging import add_item, ingest_pair
 from tests.unit.sensing.ground import Ground
 from tests.unit.sensing.pictures import write_safe
 from web import scenes
@@ -24,9 +23,14 @@ CORNER = (731_400.0, 2_560_000.0)
 
 
 @pytest.fixture
-def pair(services, tmp_path, database):
-    add_item(database)
-    return ingest_pair(services, tmp_path)
+def start(dug):
+    """Both scenes of a pit; nobody looked at them yet."""
+    return dug
+
+
+@pytest.fixture
+def pair(dug):
+    return dug.before, dug.after
 
 
 def printed(services, *arguments, lang="en"):

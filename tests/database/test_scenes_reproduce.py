@@ -15,19 +15,22 @@ from schemas.refusals import RuleViolation
 from sensing.reproduce import What, recorded, reproduce
 from sensing.segment import spectral
 from sensing.segment.spectral import Spectral
-from tests.database.digging import PIT, add_item, ground, ingest_pair
+from tests.database.digging import PIT, ground
 from web import scenes
 from web.cli.common import State
 from web.cli.scene import scene as scene_group
 
 
 @pytest.fixture
-def found(services, database, tmp_path):
-    """The public id of a detection in the later one of a pair of scenes."""
-    add_item(database)
-    before, after = ingest_pair(services, tmp_path)
-    (detection,) = scenes.segment(services, after, before=before).detections
-    return detection
+def start(found):
+    """Both scenes of a pit, and the later one was looked at."""
+    return found
+
+
+@pytest.fixture
+def finding(found):
+    """The public id of the detection in the later one."""
+    return found.detection
 
 
 @pytest.fixture
@@ -43,13 +46,13 @@ def again(services):
     return make
 
 
-def test_finding__made_again__bit_for_bit_the_same(services, found, again, session):
-    outcome, differs = again(found)
+def test_finding__made_again__bit_for_bit_the_same(services, finding, again, session):
+    outcome, differs = again(finding)
     assert (outcome.same, differs) == (True, set())
     assert {check.what for check in outcome.checks} == set(What)
 
 
-def test_finding__carries_every_hash_and_its_window(found, session):
+def test_finding__carries_every_hash_and_its_window(finding, session):
     chain = session.scalars(select(t.Detection)).one().provenance
     for name in ("scene", "derivative", "inputs", "stretch", "features", "parameters", "rules", "labels"):
         assert len(chain[f"{name}_sha256"]) == 64, name
@@ -59,7 +62,7 @@ def test_finding__carries_every_hash_and_its_window(found, session):
     assert chain["models"] == {}
 
 
-def test_layers_of_another_day__looked_at_as_they_were_then(services, found, again, database):
+def test_layers_of_another_day__looked_at_as_they_were_then(services, finding, again, database):
     """A permit that came later changes nothing about what was seen; the run keeps the layers that it used."""
     engine = database.admin_engine()
     with Session(engine) as admin:
@@ -67,50 +70,50 @@ def test_layers_of_another_day__looked_at_as_they_were_then(services, found, aga
         admin.add(t.ContextFeature(public_id="CF-W", layer="water", name="Lake (fictional)", geom=shape))
         admin.commit()
     engine.dispose()
-    assert again(found)[0].same
+    assert again(finding)[0].same
 
 
-def test_other_numbers__made_again__and_told(found, again):
+def test_other_numbers__made_again__and_told(finding, again):
     values = json.loads(json.dumps(Spectral().parameters.values))
     values["pair"]["excavation"]["sure_soil_gain"] = 1.61
-    outcome, differs = again(found, Spectral(spectral.Parameters(values)))
+    outcome, differs = again(finding, Spectral(spectral.Parameters(values)))
     assert outcome.polygon is not None
     assert not outcome.same
     assert What.PARAMETERS in differs
 
 
-def test_other_version_of_the_engine__told(found, again):
+def test_other_version_of_the_engine__told(finding, again):
     newer = Spectral()
     newer.version = "2"
-    outcome, differs = again(found, newer)
+    outcome, differs = again(finding, newer)
     assert differs == {What.ENGINE}
     assert not outcome.same
 
 
-def test_changed_masked_copy__not_looked_at(services, found, again, session):
+def test_changed_masked_copy__not_looked_at(services, finding, again, session):
     shelf = scenes.shelf_of(services)
     path = shelf.derivatives.path(session.scalars(select(t.Detection)).one().provenance["derivative_sha256"])
     path.chmod(0o600)
     path.write_bytes(path.read_bytes() + b"\0")
-    outcome, differs = again(found)
+    outcome, differs = again(finding)
     assert outcome.polygon is None
     assert differs == {What.COPY}
 
 
-def test_original_that_is_gone__told__and_made_again_from_the_copy(services, found, again, session):
+def test_original_that_is_gone__told__and_made_again_from_the_copy(services, finding, again, session):
     scenes.shelf_of(services).originals.path(session.scalars(select(t.Scene.sha256)).first()).unlink()
-    outcome, differs = again(found)
+    outcome, differs = again(finding)
     assert outcome.polygon is not None
     assert differs == {What.ORIGINAL}
 
 
-def test_run_that_kept_no_inputs__not_made_again(found, again, database):
+def test_run_that_kept_no_inputs__not_made_again(finding, again, database):
     engine = database.admin_engine()
     with engine.begin() as admin:
         admin.execute(text("SET LOCAL session_replication_role = replica"))
         admin.execute(text("UPDATE core.segmentation_run SET manifest_sha256 = NULL"))
     engine.dispose()
-    outcome, differs = again(found)
+    outcome, differs = again(finding)
     assert outcome.polygon is None
     assert What.INPUTS in differs
 
@@ -122,19 +125,19 @@ def test_unknown_finding__refused(again):
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "the same bit for bit"), ("zh", "逐位一致")])
-def test_cli__says_so_in_both_languages(services, found, lang, words):
+def test_cli__says_so_in_both_languages(services, finding, lang, words):
     state = State(lang)
     state._services = services
-    told = CliRunner().invoke(scene_group, ["reproduce", found], obj=state, catch_exceptions=False)
+    told = CliRunner().invoke(scene_group, ["reproduce", finding], obj=state, catch_exceptions=False)
     assert told.exit_code == 0
     assert words in told.output
 
 
-def test_cli__something_differs__status_1_and_json_names_it(services, found, session):
+def test_cli__something_differs__status_1_and_json_names_it(services, finding, session):
     state = State("en")
     state._services = services
     scenes.shelf_of(services).originals.path(session.scalars(select(t.Scene.sha256)).first()).unlink()
-    told = CliRunner().invoke(scene_group, ["reproduce", found, "--json"], obj=state, catch_exceptions=False)
+    told = CliRunner().invoke(scene_group, ["reproduce", finding, "--json"], obj=state, catch_exceptions=False)
     assert told.exit_code == 1
     answer = json.loads(told.output)
     assert [check["what"] for check in answer["checks"] if not check["same"]] == ["original"]
