@@ -13,10 +13,12 @@ import importlib
 import logging
 import os
 import sys
+import threading
 import types
 from typing import Any
 
 DIALECT = "ardupilotmega"
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _choose_mavlink_2() -> None:
@@ -34,8 +36,12 @@ def _past() -> types.ModuleType:
 
 def load() -> Any:  # noqa: ANN401
     """The module `dronekit`, imported once, with nothing of the shim left behind in `collections`."""
-    if "dronekit" in sys.modules:
-        return sys.modules["dronekit"]
+    # Links are opened by several threads at once, and a module stands in `sys.modules` before it can be used.
+    with _ONE_AT_A_TIME:
+        return sys.modules["dronekit"] if "dronekit" in sys.modules else _load()
+
+
+def _load() -> Any:  # noqa: ANN401
     _choose_mavlink_2()
     from pymavlink import mavutil
 

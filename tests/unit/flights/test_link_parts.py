@@ -158,6 +158,17 @@ def test_shim__pymavlink_imported_for_mavlink_1_before__switched_to_2():
     assert done.returncode == 0, done.stderr
 
 
+def test_shim__many_threads_one_after_the_other__each_gets_the_whole_module():
+    """A gateway opens several links; some of them come while the first still imports dronekit."""
+    code = (
+        "import time; from concurrent.futures import ThreadPoolExecutor; from flights.link import _dronekit_compat;"
+        "load = lambda n: (time.sleep(n / 200), _dronekit_compat.load().Vehicle.__name__)[1];"
+        "assert set(ThreadPoolExecutor(100).map(load, range(100))) == {'Vehicle'}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_texts__longer_than_fifty_letters__put_together_again():
     """ArduPilot sends a long text in pieces; in halves nobody finds the word that matters."""
     pieces = [(0, 0, "Arm: short"), (7, 0, "PreArm: " + "x" * 42), (7, 1, " battery"), (8, 0, "EKF3 is using GPS")]
