@@ -81,12 +81,13 @@ class Station:
     def puts(self, kind: int, items: list[tuple], asked: str = "MISSION_REQUEST") -> int:
         """Uploads and returns the type of the acknowledgement."""
         self.send(mavlink.MAVLink_mission_count_message(1, 1, len(items), kind))
-        for _ in items:
-            answer = self.hears(asked, "MISSION_ACK", target_system=self.codec.srcSystem)
-            if answer.get_type() == "MISSION_ACK":
-                return answer.type
-            self.send(self.item(kind, answer.seq, *items[answer.seq]))
-        return self.hears("MISSION_ACK", mission_type=kind).type
+        sent: set[int] = set()
+        while (answer := self.hears(asked, "MISSION_ACK", target_system=self.codec.srcSystem)).get_type() == asked:
+            # Asked again while the answer is under way: a second one would come out of turn.
+            if answer.seq not in sent:
+                self.send(self.item(kind, answer.seq, *items[answer.seq]))
+            sent.add(answer.seq)
+        return answer.type
 
     def item(self, kind, seq, command, frame, x, y, z, p1=0.0):
         return mavlink.MAVLink_mission_item_int_message(
