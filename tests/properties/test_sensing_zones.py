@@ -56,15 +56,8 @@ def test_burn__any_zone_on_any_grid__covers_every_touched_pixel_and_no_distant_o
     back = Transformer.from_crs(crs, 4326, always_xy=True)
     burner = ZoneBurner([shapely.transform(zone, back.transform, interleaved=False)], crs, transform)
     burnt = burner.burn(Window(0, 0, SIDE, SIDE))
-    squares = np.array(
-        [
-            [
-                shapely.Polygon([transform @ p for p in ((c, r), (c + 1, r), (c + 1, r + 1), (c, r + 1))])
-                for c in range(SIDE)
-            ]
-            for r in range(SIDE)
-        ]
-    )
+    row, column = np.mgrid[0:SIDE, 0:SIDE][..., None] + np.array([[0, 0, 1, 1], [0, 1, 1, 0]])[:, None, None]
+    squares = shapely.polygons(np.stack(transform @ (column, row), axis=-1))
     # To share a rim alone is no touch: nothing of the zone lies in such a pixel.
     shared = shapely.area(shapely.intersection(squares, zone))
     touched = shared > LEAST_PX * abs(transform.determinant)
