@@ -84,6 +84,7 @@ def _siting_plan(identity: uuid.UUID, authority: uuid.UUID) -> t.SitingPlan:
         approval_no="SAMPLE-2025-1",
         approved_on=PUBLISHED_AT.date() - timedelta(days=10),
         approver_authority_id=authority,
+        state="approved",
         origin="sample",
     )
 

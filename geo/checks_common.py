@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from uuid import UUID
 
 from shapely.geometry import mapping
@@ -15,6 +16,9 @@ from schemas.refusals import Refusal, refuse
 from schemas.store.work import rule_shape
 from schemas.tables import Announcement, Authority, Publication, SitingPlan, SupervisionItem
 from schemas.words import Coded
+
+# Of a revoked plan it is told when it was revoked. A site of an amended one is no longer asked for.
+_APPROVED = ("approved", "revoked")
 
 
 def place_has_rules(context: Context) -> Iterable[Refusal]:
@@ -47,7 +51,7 @@ def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | Non
     if level is None:
         return
     plan = context.session.get(SitingPlan, siting_plan_id) if siting_plan_id else None
-    if plan is None or plan.approved_on is None or plan.approved_on > context.today or not plan.approval_no:
+    if plan is None or plan.state not in _APPROVED or not _dated(plan, context.today) or not plan.approval_no:
         yield refuse(rule, "site.plan_not_approved", required=Coded("level", [level]))
         return
     if plan.authority_id != context.subject.authority_id:
@@ -59,6 +63,10 @@ def siting_plan_refusals(context: Context, rule: str, siting_plan_id: UUID | Non
     if approver is None or approver.level != level:
         measured = Coded("level", [approver.level]) if approver else "—"
         yield refuse(rule, "site.plan_wrong_level", measured=measured, required=Coded("level", [level]))
+
+
+def _dated(plan: SitingPlan, today: date) -> bool:
+    return plan.approved_on is not None and plan.approved_on <= today
 
 
 def official_channel(context: Context) -> Iterable[Refusal]:

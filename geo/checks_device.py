@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
-from shapely.geometry import Point
-from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from geo import queries, shapes, zones
+from geo import shapes
+from geo.checklists import REVIEW_KINDS, reviewer
 from geo.checks_common import siting_plan_refusals
 from geo.content import siting_sha256
-from geo.footprint import sector
+from geo.measure import distance_m
+from geo.notices import appearances
 from geo.periods import months_after
+from geo.private_places import Place, private_place_refusals
+from geo.queries import latest_review
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
-from schemas.tables import Device, DeviceReview, DeviceSite, Signage
+from schemas.rules import RulePack
+from schemas.tables import Device, DeviceSite, Evaluation, Incident, PlannedSite, Signage, SitingPlan, Upkeep
 from schemas.words import Coded
-
-REVIEW_KINDS = ("legal", "technical")
-
-
-def reviewer(kind: str) -> Coded:
-    """Who makes a review of that kind, as refusals tell it."""
-    return Coded("role", [f"{kind}_reviewer"])
 
 
 def secret_is_documented(context: Context) -> Iterable[Refusal]:
-    """GD-14.6: a secret device names the document that classifies it."""
-    if context.subject.secret and not (context.subject.secret_document or "").strip():
+    """GD-14.6: a secret device names who classified it by which document, how highly, and until when."""
+    device: Device = context.subject
+    if not device.secret:
+        return
+    told = (device.secret_document, device.secret_authority, device.secret_level)
+    if not all((text or "").strip() for text in told) or device.secret_until is None:
         yield refuse("GD-14.6", "device.secret_undocumented")
+    elif device.secret_until < context.today:
+        yield refuse("GD-14.6", "device.secret_over", measured=device.secret_until.isoformat())
 
 
 def exempt_from_publication(context: Context) -> Iterable[Refusal]:
@@ -47,14 +50,31 @@ def not_secret(context: Context) -> Iterable[Refusal]:
 
 
 def site_approved(context: Context) -> Iterable[Refusal]:
-    """GD-09.2: the site stands in a siting plan approved at the level that the pack names."""
-    yield from siting_plan_refusals(context, "GD-09.2", _site(context, context.subject).siting_plan_id)
+    """GD-09.2: the site stands in the version in force of a siting plan, approved at the level that the pack names."""
+    device: Device = context.subject
+    site = device.site or context.session.get_one(DeviceSite, device.site_id)
+    unapproved = list(siting_plan_refusals(context, "GD-09.2", site.siting_plan_id))
+    yield from unapproved
+    plan = context.session.get(SitingPlan, site.siting_plan_id) if site.siting_plan_id else None
+    # An approval that came by import may name no sites; one that was given here names all of them.
+    if unapproved or plan is None or not plan.sites:
+        return
+    granted = context.session.get(PlannedSite, site.planned_site_id) if site.planned_site_id else None
+    listed = granted is not None and granted.plan_id == plan.id and granted.dropped_in is None
+    if granted is None or not listed or granted.decision != "approved":
+        yield refuse("GD-09.2", "site.not_in_plan", number=plan.approval_no, subject=label(device))
+        return
+    apart_m = distance_m(shapes.lon_lat(granted.geom), shapes.lon_lat(site.geom))
+    most_m = context.pack["device.moved_tolerance_m"]
+    if apart_m > most_m or granted.place_type != site.place_type:
+        measured, required = f"{apart_m:.0f} m", f"{most_m:g} m"
+        yield refuse("GD-09.2", "site.elsewhere", number=plan.approval_no, measured=measured, required=required)
 
 
 def both_reviews_passed(context: Context) -> Iterable[Refusal]:
     """GD-10.3: the latest legal review and the latest technical review both passed."""
     for kind in REVIEW_KINDS:
-        review = _latest_review(context, kind)
+        review = latest_review(context.session, context.subject, kind)
         if review is None or not review.passed:
             text = "device.review_missing" if review is None else "device.review_failed"
             yield refuse("GD-10.3", text, reviewer=reviewer(kind))
@@ -64,7 +84,7 @@ def reviews_recent(context: Context) -> Iterable[Refusal]:
     """GD-10.3: both reviews passed, and neither is older than the pack allows."""
     yield from both_reviews_passed(context)
     for kind in REVIEW_KINDS:
-        review = _latest_review(context, kind)
+        review = latest_review(context.session, context.subject, kind)
         if review is None:
             continue
         valid_until = months_after(review.reviewed_on, context.pack["review.max_age_months"])
@@ -80,23 +100,15 @@ def reviews_recent(context: Context) -> Iterable[Refusal]:
 
 def outside_private_places(context: Context) -> Iterable[Refusal]:
     """GD-15: neither the device nor what it looks at is in a place where nobody may be watched."""
-    site = _site(context, context.subject)
-    if site.place_type in context.pack["privacy.prohibited_place_types"]:
-        yield refuse("GD-15", "device.private_place_type", measured=Coded("place", [site.place_type]))
-    buffer_m = context.pack["privacy.buffer_m"]
-    for shape, text in _watched(context.subject, site):
-        near = queries.zones_near(context.session, shape, context.now, extra_buffer_m=buffer_m)
-        for hit in zones.hits(shape, near, extra_buffer_m=buffer_m):
-            measured = f"{hit.distance_m:.0f} m"
-            yield refuse("GD-15", text, zone=hit.zone.public_id, measured=measured, place=hit.place)
+    place = place_of_device(context.session, context.subject)
+    yield from private_place_refusals(context.session, place, context.pack, context.now)
 
 
-def _watched(device: Device, site: DeviceSite) -> Iterable[tuple[BaseGeometry, str]]:
+def place_of_device(session: Session, device: Device) -> Place:
+    """Where a device stands and what it looks at."""
+    site = device.site or session.get_one(DeviceSite, device.site_id)
     at = shapes.lon_lat(site.geom)
-    yield Point(at), "device.in_zone"
-    if device.sector_azimuth_deg is not None and device.hfov_deg and device.range_m:
-        seen = sector(at, device.sector_azimuth_deg, device.hfov_deg, device.range_m)
-        yield seen, "device.sees_zone"
+    return Place(at, site.place_type, device.sector_azimuth_deg, device.hfov_deg, device.range_m)
 
 
 def quality_certificate(context: Context) -> Iterable[Refusal]:
@@ -140,6 +152,63 @@ def aircraft_marked(context: Context) -> Iterable[Refusal]:
         yield refuse("GD-16.4", "device.no_mark", subject=label(device), measured=measured, required=months)
 
 
+def not_shown(context: Context) -> Iterable[Refusal]:
+    """GD-14.2: what a channel carries is not rewritten; it is withdrawn first."""
+    device: Device = context.subject
+    shown = () if device.state == "discontinued" else appearances(context.session, device, context.pack)
+    if carried := sorted({row.channel for row in shown}):
+        yield refuse("GD-14.2", "notice.still_shown", subject=label(device), channel=", ".join(carried))
+
+
+def evaluation_current(context: Context) -> Iterable[Refusal]:
+    """GD-10.1: what is in use was evaluated within the months that the pack allows, and its days of grace."""
+    device: Device = context.subject
+    due_on = evaluation_due_on(context.session, device, context.pack)
+    if due_on is None:
+        return
+    latest = due_on + timedelta(days=context.pack["evaluation.grace_days"])
+    if context.today > latest:
+        measured, required = due_on.isoformat(), latest.isoformat()
+        yield refuse("GD-10.1", "device.not_evaluated", subject=label(device), measured=measured, required=required)
+
+
+def evaluation_due_on(session: Session, device: Device, pack: RulePack) -> date | None:
+    """The day by which a device is to be evaluated again; None for one that was never in use."""
+    made = select(func.max(Evaluation.evaluated_on)).where(Evaluation.device_id == device.id)
+    since = session.scalar(made) or device.activated_on
+    return None if since is None else months_after(since, pack["evaluation.interval_months"])
+
+
+# What ends use at once; one that is merely offline is looked at first, and a small shift may be the wind.
+STOPPING = ("tamper", "damaged", "jammed")
+
+
+def undisturbed(context: Context) -> Iterable[Refusal]:
+    """GD-20.1: since its state last changed nobody tampered with the device, and it stands where it stood."""
+    device: Device = context.subject
+    most_m = context.pack["device.moved_tolerance_m"]
+    seen = select(Incident).where(Incident.device_id == device.id).order_by(Incident.observed_at)
+    for incident in context.session.scalars(seen):
+        if device.state_since is not None and incident.observed_at < device.state_since:
+            continue
+        if incident.shift_m is not None and incident.shift_m > most_m:
+            measured, required = f"{incident.shift_m:.0f} m", f"{most_m:g} m"
+            yield refuse("GD-20.1", "device.shifted", subject=label(device), measured=measured, required=required)
+        elif incident.kind in STOPPING:
+            measured = Coded("incident", [incident.kind])
+            yield refuse("GD-20.1", "device.disturbed", subject=label(device), measured=measured)
+
+
+def repair_proven(context: Context) -> Iterable[Refusal]:
+    """GD-20.1: a technical reviewer has seen that the cause of this stop is gone; the unit head alone is not enough."""
+    device: Device = context.subject
+    seen = select(Upkeep.recorded_by).where(
+        Upkeep.device_id == device.id, Upkeep.kind == "repair", Upkeep.stopped_since == device.state_since
+    )
+    if not any(person_id not in (None, context.actor.person_id) for person_id in context.session.scalars(seen)):
+        yield refuse("GD-20.1", "device.repair_unproven", subject=label(device))
+
+
 def end_expected(context: Context) -> Iterable[Refusal]:
     """GD-14.5: a maintenance pause has an expected end within the days that the pack allows."""
     ends_on = context.params.get("ends_on")
@@ -171,19 +240,6 @@ def _not_longer_than(context: Context, most_days: int) -> Iterable[Refusal]:
     if days is None or days > most_days:
         measured = "—" if days is None else str(days)
         yield refuse("GD-14.5", "device.out_too_long", measured=measured, required=most_days)
-
-
-def _site(context: Context, device: Device) -> DeviceSite:
-    return device.site or context.session.get_one(DeviceSite, device.site_id)
-
-
-def _latest_review(context: Context, kind: str) -> DeviceReview | None:
-    return context.session.scalars(
-        select(DeviceReview)
-        .where(DeviceReview.device_id == context.subject.id, DeviceReview.kind == kind)
-        .order_by(DeviceReview.reviewed_on.desc(), DeviceReview.recorded_at.desc())
-        .limit(1)
-    ).first()
 
 
 def _last_seen_sign(context: Context, device: Device) -> date | None:

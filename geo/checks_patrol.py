@@ -5,33 +5,44 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 
 import shapely
 from geoalchemy2.shape import to_shape
 from shapely.geometry import LineString, mapping
 from shapely.geometry.base import BaseGeometry
+from sqlalchemy import func, select
 
 from geo import crs, measure, notices, queries, shapes, zones
 from geo.checks_common import siting_plan_refusals
-from geo.content import content_sha256
+from geo.content import area_content_sha256, content_sha256
 from geo.footprint import Camera, swept_footprint
+from geo.private_places import Place, private_place_refusals
+from geo.publication import notice
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
-from schemas.tables import Authority, PatrolArea, PatrolRoute
+from schemas.tables import AreaChange, Authority, DeploymentPoint, PatrolArea, PatrolRoute
+from schemas.tables.base import Shape
 from schemas.words import Coded
 
 # A route is sampled this closely, as the ground below it is (requirements.md 5.1).
 STEP_M = 10.0
+
+_YEAR_DAYS = 365
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PUBLIC_STATES = ("published", "effective")
 
 
 def inside_jurisdiction(context: Context) -> Iterable[Refusal]:
-    """IR-1: the area lies within the jurisdiction of its authority."""
-    area: PatrolArea = context.subject
-    authority = area.authority or context.session.get_one(Authority, area.authority_id)
-    outside = to_shape(area.geom).difference(to_shape(authority.jurisdiction))
+    """IR-1: the area, or the point, lies within the jurisdiction of its authority."""
+    yield from _beyond_jurisdiction(context, context.subject.geom)
+
+
+def _beyond_jurisdiction(context: Context, geom: Shape) -> Iterable[Refusal]:
+    subject: PatrolArea | DeploymentPoint = context.subject
+    authority = subject.authority or context.session.get_one(Authority, subject.authority_id)
+    outside = to_shape(geom).difference(to_shape(authority.jurisdiction))
     if not outside.is_empty:
         measured = f"{measure.area_m2(outside) / 1e6:.3f} km²"
         yield refuse(
@@ -41,6 +52,74 @@ def inside_jurisdiction(context: Context) -> Iterable[Refusal]:
             measured=measured,
             place=mapping(outside),
         )
+
+
+def point_outside_private_places(context: Context) -> Iterable[Refusal]:
+    """GD-15: a deployment point is no place where nobody may be watched."""
+    place = Place(shapes.lon_lat(context.subject.geom), "open_air")
+    yield from private_place_refusals(context.session, place, context.pack, context.now)
+
+
+def change_approved(context: Context) -> Iterable[Refusal]:
+    """GD-16.1: the unit head approved the change, which somebody else drew."""
+    change = queries.change_of(context.session, context.subject)
+    if change is None:
+        yield refuse("GD-16.1", "patrol.no_change", subject=label(context.subject))
+    elif change.approver_id is None:
+        yield refuse("GD-16.1", "patrol.change_unapproved", subject=label(context.subject))
+
+
+def change_is_small(context: Context) -> Iterable[Refusal]:
+    """GD-16.3: an area is relatively fixed; a shape that overlaps too little is another area (G-6)."""
+    change = queries.change_of(context.session, context.subject)
+    least = context.pack["uav.area_iou_min"]
+    if change is not None and change.iou < least:
+        yield refuse("GD-16.3", "patrol.change_large", measured=f"{change.iou:.2f}", required=f"{least:.2f}")
+
+
+def changed_seldom(context: Context) -> Iterable[Refusal]:
+    """GD-16.3: an area that changes all the time is not fixed (G-6)."""
+    most = context.pack["uav.max_changes_per_year"]
+    since = context.today - timedelta(days=_YEAR_DAYS)
+    made = context.session.scalar(
+        select(func.count()).where(AreaChange.area_id == context.subject.id, AreaChange.applied_on > since)
+    )
+    if (made or 0) >= most:
+        yield refuse("GD-16.3", "patrol.changed_often", measured=made, required=most)
+
+
+def no_new_zone(context: Context) -> Iterable[Refusal]:
+    """GD-16.5: the new shape reaches no privacy zone that the old one left alone."""
+    change = queries.change_of(context.session, context.subject)
+    if change is None:
+        return
+    buffer_m = context.pack["privacy.buffer_m"]
+    new, old = to_shape(change.geom), to_shape(context.subject.geom)
+    near = queries.zones_near(context.session, new, context.now, extra_buffer_m=buffer_m)
+    before = {hit.zone.public_id for hit in zones.hits(old, near, extra_buffer_m=buffer_m)}
+    for hit in zones.hits(new, near, extra_buffer_m=buffer_m):
+        if hit.zone.public_id not in before:
+            yield refuse("GD-16.5", "patrol.change_meets_zone", zone=hit.zone.public_id, place=hit.place)
+
+
+def change_inside_jurisdiction(context: Context) -> Iterable[Refusal]:
+    """IR-1: the new shape lies within the jurisdiction of the authority."""
+    change = queries.change_of(context.session, context.subject)
+    if change is not None:
+        yield from _beyond_jurisdiction(context, change.geom)
+
+
+def change_is_shown(context: Context) -> Iterable[Refusal]:
+    """GD-14.3: every channel that the pack asks for carries the new shape."""
+    change = queries.change_of(context.session, context.subject)
+    if change is None:
+        return
+    content = area_content_sha256(context.session, context.subject, change.geom)
+    standing = notices.appearances(context.session, context.subject, context.pack)
+    shown = notice(notices.counted(row for row in standing if row.content_sha256 == content), context.pack)
+    if not shown.complete:
+        measured = shown.official_missing + shown.further_missing
+        yield refuse("GD-14.3", "patrol.change_not_shown", subject=label(context.subject), measured=measured)
 
 
 def siting_plan_cited(context: Context) -> Iterable[Refusal]:

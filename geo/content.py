@@ -14,22 +14,24 @@ from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
 from sqlalchemy.orm import Session
 
-from schemas.tables import Authority, Device, DeviceSite, PatrolArea, PatrolRoute
+from schemas.tables import Authority, DeploymentPoint, Device, DeviceSite, PatrolArea, PatrolRoute
 
 # Seven decimals of a degree are a centimetre, which is what autopilots and receipts carry.
 _DECIMALS = 7
 
 
-def published_content(session: Session, subject: Device | PatrolArea | PatrolRoute) -> dict[str, Any]:
+def published_content(session: Session, subject: Device | PatrolArea | PatrolRoute | DeploymentPoint) -> dict[str, Any]:
     """What the public is told about a subject, as a JSON object; coordinates in EPSG:4326."""
     authority = subject.authority or session.get_one(Authority, subject.authority_id)
     common = {"id": subject.public_id, "kind": subject.__tablename__, "authority": authority.code}
     if isinstance(subject, Device):
         return common | _device(session, subject)
-    return common | (_area(subject) if isinstance(subject, PatrolArea) else _route(subject))
+    if isinstance(subject, PatrolArea):
+        return common | _area(subject)
+    return common | (_point(subject) if isinstance(subject, DeploymentPoint) else _route(subject))
 
 
-def content_sha256(session: Session, subject: Device | PatrolArea | PatrolRoute) -> str:
+def content_sha256(session: Session, subject: Device | PatrolArea | PatrolRoute | DeploymentPoint) -> str:
     """SHA-256 (hex) of the RFC 8785 form of what the public is told."""
     return _sha256(published_content(session, subject))
 
@@ -65,6 +67,21 @@ def _area(area: PatrolArea) -> dict[str, Any]:
         "alt_max_agl_m": area.alt_max_agl_m,
         "purpose": {"en": area.purpose_en, "zh": area.purpose_zh},
         "item": str(area.item_id),
+    }
+
+
+def area_content_sha256(session: Session, area: PatrolArea, shape: Any) -> str:  # noqa: ANN401
+    """What the hash of an area's content will be with another shape (a geometry column's value)."""
+    return _sha256(published_content(session, area) | {"shape": _geojson(shape)})
+
+
+def _point(point: DeploymentPoint) -> dict[str, Any]:
+    return {
+        "code": point.code,
+        "place": _geojson(point.geom),
+        "place_text": point.place_text,
+        "purpose": {"en": point.purpose_en, "zh": point.purpose_zh},
+        "item": str(point.item_id),
     }
 
 

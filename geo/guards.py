@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geo import checks_common, checks_device, checks_patrol
+from geo import checks_common, checks_device, checks_patrol, checks_siting
 from schemas.machine import Guard
 
 GUARDS: dict[str, Guard] = {
@@ -25,10 +25,32 @@ GUARDS: dict[str, Guard] = {
     "GD-22.2:calibration_valid": checks_device.calibration_valid,
     "GD-14.1:sign_verified": checks_device.sign_verified,
     "GD-16.4:aircraft_marked": checks_device.aircraft_marked,
+    "GD-14.2:not_shown": checks_device.not_shown,
+    "GD-10.1:evaluation_current": checks_device.evaluation_current,
+    "GD-20.1:repair_proven": checks_device.repair_proven,
     "GD-14.5:end_expected": checks_device.end_expected,
     "GD-14.5:nothing_moved": checks_device.nothing_moved,
     "GD-14.5:pause_not_too_long": checks_device.pause_not_too_long,
     "GD-14.5:block_not_too_long": checks_device.block_not_too_long,
+    "GD-09.2:sites_named": checks_siting.sites_named,
+    "IR-1:sites_inside_jurisdiction": checks_siting.sites_inside_jurisdiction,
+    "GD-09.1:justified": checks_siting.justified,
+    "GD-13.1:need_shown": checks_siting.need_shown,
+    "GD-17:duplicates_answered": checks_siting.duplicates_answered,
+    "GD-15:sites_outside_private_places": checks_siting.sites_outside_private_places,
+    "GD-11.1:reviewers_are_others": checks_siting.reviewers_are_others,
+    "GD-10.3:every_site_reviewed": checks_siting.every_site_reviewed,
+    "GD-10.3:some_item_failed": checks_siting.some_item_failed,
+    "GD-09.2:approver_is_competent": checks_siting.approver_is_competent,
+    "GD-09.2:approval_is_complete": checks_siting.approval_is_complete,
+    "GD-09.2:successor_approved": checks_siting.successor_approved,
+    "GD-15:point_outside_private_places": checks_patrol.point_outside_private_places,
+    "GD-16.1:change_approved": checks_patrol.change_approved,
+    "GD-16.3:change_is_small": checks_patrol.change_is_small,
+    "GD-16.3:changed_seldom": checks_patrol.changed_seldom,
+    "GD-16.5:no_new_zone": checks_patrol.no_new_zone,
+    "IR-1:change_inside_jurisdiction": checks_patrol.change_inside_jurisdiction,
+    "GD-14.3:change_is_shown": checks_patrol.change_is_shown,
     "IR-1:inside_jurisdiction": checks_patrol.inside_jurisdiction,
     "GD-16.3:siting_plan_cited": checks_patrol.siting_plan_cited,
     "GD-16.2:height_band_named": checks_patrol.height_band_named,

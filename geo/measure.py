@@ -40,6 +40,12 @@ def _ring_area_m2(ring: LineString) -> float:
     return abs(float(area))
 
 
+def overlap(one: BaseGeometry, other: BaseGeometry) -> float:
+    """Intersection over union of two shapes of EPSG:4326, by their areas on the ellipsoid; 0 apart, 1 the same."""
+    union_m2 = area_m2(one.union(other))
+    return area_m2(one.intersection(other)) / union_m2 if union_m2 else 0.0
+
+
 def distance_m(a: LonLat, b: LonLat) -> float:
     """Geodesic distance between two points."""
     _, _, metres = WGS84.inv(a.lon, a.lat, b.lon, b.lat)

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from geo.content import content_sha256
 from geo.publication import Notice, notice
 from schemas.rules import RulePack
-from schemas.tables import Announcement, Device, Origin, PatrolArea, PatrolRoute, Publication
+from schemas.tables import Announcement, DeploymentPoint, Device, Origin, PatrolArea, PatrolRoute, Publication
 
-Published = Device | PatrolArea | PatrolRoute
+Published = Device | PatrolArea | PatrolRoute | DeploymentPoint
 
 # Kinds of announcement after which use may begin again only with a new notice.
 STOPS = ("discontinued", "suspended")

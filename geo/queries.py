@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -13,8 +14,9 @@ from sqlalchemy import cast, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from geo import hours, shapes
+from geo.types import LonLat
 from geo.zones import MOST_BUFFER_M, Floats, Zone, margins_deg
-from schemas.tables import Device, DeviceSite, PrivacyZone
+from schemas.tables import AreaChange, Device, DeviceReview, DeviceSite, PatrolArea, PlannedSite, PrivacyZone
 
 # A sector is drawn by chords around its arc and so reaches a little beyond the range (geo.footprint.sector).
 _SEEN_BEYOND_RANGE = 1.01
@@ -121,3 +123,64 @@ def active_devices_near_zones(session: Session, at: datetime, *, extra_buffer_m:
         .order_by(Device.public_id)
     )
     return tuple(session.scalars(near))
+
+
+@dataclass(frozen=True)
+class Watching:
+    """A device that is in use or announced, with the sector that it looks at; the azimuth from north."""
+
+    public_id: str
+    at: LonLat
+    azimuth_deg: float
+    hfov_deg: float
+    range_m: float
+
+
+# No device here sees further; the bound lets the index find those that could see a place.
+_FURTHEST_SEEN_M = 20_000.0
+
+
+def devices_that_see(session: Session, wanted: BaseGeometry, device_type: str) -> tuple[Watching, ...]:
+    """The devices of one kind, in use or announced, whose range could reach a shape (EPSG:4326); a superset.
+
+    Secret ones are left out: whoever plans is not told that they are there.
+    """
+    at = cast(DeviceSite.geom, Geography)
+    shape = cast(shapes.element(wanted), Geography)
+    near = (
+        select(Device.public_id, DeviceSite.geom, Device.sector_azimuth_deg, Device.hfov_deg, Device.range_m)
+        .join(DeviceSite, DeviceSite.id == Device.site_id)
+        .where(
+            Device.state.in_(("published", "active", "maintenance", "blocked")),
+            Device.device_type == device_type,
+            Device.secret.is_(False),
+            Device.sector_azimuth_deg.is_not(None),
+            Device.hfov_deg.is_not(None),
+            Device.range_m.is_not(None),
+            gis.ST_DWithin(at, shape, _FURTHEST_SEEN_M),
+            gis.ST_DWithin(at, shape, Device.range_m * _SEEN_BEYOND_RANGE),
+        )
+        .order_by(Device.public_id)
+    )
+    return tuple(
+        Watching(name, shapes.lon_lat(geom), azimuth, hfov, reach)
+        for name, geom, azimuth, hfov, reach in session.execute(near).all()
+        if azimuth is not None and hfov is not None and reach is not None
+    )
+
+
+def latest_review(session: Session, subject: Device | PlannedSite, kind: str) -> DeviceReview | None:
+    """The latest review of that kind of a planned site, or of the present version of a device."""
+    latest = select(DeviceReview).where(DeviceReview.kind == kind)
+    if isinstance(subject, Device):
+        version = DeviceReview.device_version == subject.device_version
+        latest = latest.where(DeviceReview.device_id == subject.id, version)
+    else:
+        latest = latest.where(DeviceReview.planned_site_id == subject.id)
+    return session.scalars(latest.order_by(DeviceReview.reviewed_on.desc(), DeviceReview.recorded_at.desc())).first()
+
+
+def change_of(session: Session, area: PatrolArea) -> AreaChange | None:
+    """The latest change that waits for an area, or None."""
+    waiting = select(AreaChange).where(AreaChange.area_id == area.id, AreaChange.area_version > area.area_version)
+    return session.scalars(waiting.order_by(AreaChange.area_version.desc()).limit(1)).first()

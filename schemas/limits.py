@@ -53,6 +53,7 @@ LIMITS: dict[str, Limit] = {
     "layer.bytes": Limit(256 << 20, "bytes", "one imported layer file", "a county's parcels"),
     "layer.json_bytes": Limit(64 << 20, "bytes", "one imported GeoJSON layer", "it is held in memory whole"),
     "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),
+    "attachment.bytes": Limit(32 << 20, "bytes", "a scanned certificate or a photo", "our choice"),
     "upload.bytes": Limit(16 << 20, "bytes", "one body sent to a page", "twice plan.bytes"),
     "form.bytes": Limit(64 << 10, "bytes", "a form without a file", "reliability.md 4.3"),
     "form.parts": Limit(20, "parts", "one form", "reliability.md 4.3"),

@@ -168,6 +168,7 @@ def build_world(session: Session) -> None:
         approval_no="SAMPLE-2025-1",
         approved_on=date(2025, 5, 20),
         approver_authority_id=province.id,
+        state="approved",
     )
     zone(world)
     fixed_camera(world, a1, item, plan, people)

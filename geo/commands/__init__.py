@@ -1,22 +1,39 @@
-"""Changes of devices, patrol areas, routes and privacy zones; each is one command with one ledger event.
+"""Changes of devices, siting plans, patrol areas, routes and privacy zones; each is one command with one ledger event.
 
 Whoever calls commits: `with services.work(actor) as work: commands.approve(work, area); work.commit()`.
 """
 
+from geo.checklists import Answers, Institution
+from geo.commands.areas import (
+    NewPoint,
+    apply_change,
+    approve_change,
+    draft_change,
+    draft_point,
+    record_change_publication,
+    waiting_change,
+)
 from geo.commands.devices import (
     NewDevice,
+    Revision,
     activate_device,
     block_device,
-    block_where_private,
     discontinue_device,
     pause_device,
-    record_calibration,
-    record_review,
-    record_sign,
     register_device,
     resume_device,
     review_device,
+    revise_device,
     unblock_device,
+)
+from geo.commands.due import block_where_due, block_where_private
+from geo.commands.papers import (
+    Test,
+    evaluate_device,
+    record_calibration,
+    record_sign,
+    record_upkeep,
+    report_incident,
 )
 from geo.commands.patrols import (
     NewArea,
@@ -28,36 +45,93 @@ from geo.commands.patrols import (
     take_effect,
     take_effect_where_due,
 )
-from geo.commands.publications import OWN_CHANNEL, publish, record_publication, retire, suspend
+from geo.commands.publications import (
+    OWN_CHANNEL,
+    publish,
+    record_publication,
+    retire,
+    suspend,
+    withdraw_publication,
+)
+from geo.commands.reviews import record_review
+from geo.commands.siting import (
+    Case,
+    Changes,
+    NewPlan,
+    NewSite,
+    amend_plan,
+    approve_plan,
+    draft_plan,
+    justify_plan,
+    redraft_plan,
+    reject_plan,
+    replace_amended_plans,
+    return_plan,
+    revoke_plan,
+    start_review,
+    submit_plan,
+)
 from geo.commands.zones import NewZone, add_privacy_zone
 
 __all__ = [
     "OWN_CHANNEL",
+    "Answers",
+    "Case",
+    "Changes",
+    "Institution",
     "NewArea",
     "NewDevice",
+    "NewPlan",
+    "NewPoint",
     "NewRoute",
+    "NewSite",
     "NewZone",
+    "Revision",
+    "Test",
     "activate_device",
     "add_privacy_zone",
+    "amend_plan",
+    "apply_change",
     "approve",
+    "approve_change",
+    "approve_plan",
     "block_device",
+    "block_where_due",
     "block_where_private",
     "check",
     "discontinue_device",
     "draft_area",
+    "draft_change",
+    "draft_plan",
+    "draft_point",
     "draft_route",
+    "evaluate_device",
+    "justify_plan",
     "pause_device",
     "publish",
     "record_calibration",
+    "record_change_publication",
     "record_publication",
     "record_review",
     "record_sign",
+    "record_upkeep",
+    "redraft_plan",
     "register_device",
+    "reject_plan",
+    "replace_amended_plans",
+    "report_incident",
     "resume_device",
     "retire",
+    "return_plan",
     "review_device",
+    "revise_device",
+    "revoke_plan",
+    "start_review",
+    "submit_plan",
     "suspend",
     "take_effect",
     "take_effect_where_due",
     "unblock_device",
+    "waiting_change",
+    "withdraw_publication",
 ]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from geo.commands.common import refuse_unknown
+from geo.checklists import SOLE_EVIDENCE_LEVELS
+from geo.commands.words import refuse_unknown
 from schemas.actors import ActorKind
 from schemas.ids import public_id
 from schemas.refusals import conflict, forbidden
@@ -14,8 +15,6 @@ from schemas.store.work import Work
 from schemas.tables import LegalBasis, SupervisionItem
 
 LAW_LEVELS = ("law", "administrative_regulation", "local_regulation", "rule", "normative")
-# Only these may carry a penalty on a device's evidence alone (GD-11.4).
-SOLE_EVIDENCE_LEVELS = ("law", "administrative_regulation")
 
 
 @dataclass(frozen=True, kw_only=True)

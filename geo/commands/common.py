@@ -8,10 +8,10 @@ from typing import Any
 
 from geo.notices import Published
 from schemas.machine import label
-from schemas.refusals import Kind, RuleViolation, forbidden, refuse
+from schemas.refusals import RuleViolation, forbidden
 from schemas.roles import Role
 from schemas.store.work import Work
-from schemas.tables import Device
+from schemas.tables import Device, Stated
 from schemas.words import Coded
 
 
@@ -30,7 +30,7 @@ def move(
         subject.state_since = work.now
 
 
-def local_today(work: Work, subject: Published) -> date:
+def local_today(work: Work, subject: Stated) -> date:
     """The legal date at the subject's place."""
     return work.pack_for(subject).local_date(work.now)
 
@@ -45,14 +45,3 @@ def role_missing(subject: str, action: str, roles: Iterable[Role]) -> RuleViolat
     """The refusal (403) of an action for want of a role."""
     step, required = Coded("step", [action]), Coded("role", roles)
     return forbidden("state.role", "machine.role", subject=subject, transition=step, required=required)
-
-
-def refuse_unknown(words: Iterable[tuple[str, str, tuple[str, ...]]]) -> None:
-    """Raise RuleViolation 422 for every (field, word, allowed words) whose word is not allowed."""
-    refusals = [
-        refuse("site.word", "site.word", field=field, measured=value, required=", ".join(allowed))
-        for field, value, allowed in words
-        if value not in allowed
-    ]
-    if refusals:
-        raise RuleViolation(Kind.INVALID, refusals)

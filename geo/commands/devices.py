@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date
+from typing import Any
 
 from shapely.geometry import Point
 
-from geo import notices, queries, shapes
-from geo.checks_device import reviewer
-from geo.commands.common import local_today, move, refuse_unknown, require
-from geo.commands.publications import stop
+from geo import shapes
+from geo.commands.common import local_today, move
+from geo.commands.papers import end_use
+from geo.commands.words import DEVICE_TYPES, OWNERS, PLATFORMS, refuse_unknown
 from geo.content import siting_sha256
-from schemas.actors import SYSTEM
 from schemas.ids import new_id, public_id
-from schemas.machine import label
-from schemas.refusals import Kind, Refusal, RuleViolation, refuse
-from schemas.roles import Role
-from schemas.store.work import Work, WorkFactory
-from schemas.tables import (
-    Authority,
-    Device,
-    DeviceReview,
-    DeviceSite,
-    Signage,
-    SitingPlan,
-    SupervisionItem,
-)
-
-REVIEWERS = {"legal": Role.LEGAL_REVIEWER, "technical": Role.TECHNICAL_REVIEWER}
-PLATFORMS = ("fixed", "uav", "ugv", "usv")
-DEVICE_TYPES = ("video", "radar", "water_quality", "air", "noise", "satellite_ref")
-OWNERS = ("authority", "department", "enterprise")
-_CLEAR_OF_ZONES = "GD-15:outside_private_places"
-_INSPECTORS = (Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE)
+from schemas.store.work import Work
+from schemas.tables import Authority, Device, DeviceSite, PlannedSite, SitingPlan, SupervisionItem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +47,10 @@ class NewDevice:
     range_m: float | None = None
     secret: bool = False
     secret_document: str | None = None
+    secret_authority: str | None = None
+    secret_level: str | None = None
+    secret_until: date | None = None
+    planned_site: PlannedSite | None = None
 
 
 # What goes into the device's own row under the same name.
@@ -76,6 +62,7 @@ _DEVICE_COLUMNS = {f.name for f in fields(NewDevice)} - {
     "authority",
     "item",
     "siting_plan",
+    "planned_site",
 }
 
 
@@ -97,7 +84,8 @@ def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None, state: str
         place_text=new.place_text,
         place_type=new.place_type,
         indoor=new.indoor,
-        siting_plan_id=new.siting_plan.id if new.siting_plan else None,
+        siting_plan_id=_plan_of(new),
+        planned_site_id=new.planned_site.id if new.planned_site else None,
     )
     return Device(
         public_id=public_id("DV"),
@@ -112,78 +100,95 @@ def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None, state: str
     )
 
 
+def _plan_of(new: NewDevice) -> uuid.UUID | None:
+    if new.planned_site is not None:
+        return new.planned_site.plan_id
+    return new.siting_plan.id if new.siting_plan else None
+
+
 def register_device(work: Work, new: NewDevice) -> Device:
     """Registers a device at a new site (IR-1, GD-02.1, GD-14.6)."""
     device = new_device(new)
+    device.author_id, device.device_version = work.actor.person_id, 1
     move(work, device, "register")
     return device
 
 
-def record_review(work: Work, device: Device, *, kind: str, items: Mapping[str, bool], note: str = "") -> DeviceReview:
-    """Records a legal or technical review; it passes when every item of the rule pack does (GD-11, GD-12)."""
-    if kind not in REVIEWERS:
-        refuse_unknown([("kind", kind, tuple(REVIEWERS))])
-    require(work, device, REVIEWERS[kind], action="review")
-    required = work.pack_for(device)[f"review.{kind}.items"]
-    _refuse_wrong_items(kind, items, required)
-    review = DeviceReview(
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """What becomes different in the next version of a device; None stays as it is.
+
+    `place` (EPSG:4326) makes a new site; `planned_site` or `siting_plan` says on which approval it stands.
+    """
+
+    reason: str
+    place: Point | None = None
+    place_text: str | None = None
+    place_type: str | None = None
+    planned_site: PlannedSite | None = None
+    siting_plan: SitingPlan | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+_REVISABLE = frozenset(
+    {
+        "name",
+        "platform",
+        "device_type",
+        "purpose_en",
+        "purpose_zh",
+        "model",
+        "serial_no",
+        "quality_certificate_no",
+        "sector_azimuth_deg",
+        "hfov_deg",
+        "range_m",
+        "item_id",
+    }
+)
+
+
+def revise_device(work: Work, device: Device, change: Revision, *, seen_version: int | None = None) -> None:
+    """Makes the next version of a device that no channel carries; it is registered anew and reviewed afresh (GD-10.3).
+
+    A device that moves gets a new site; the old one and its history stay (GD-14.5).
+    """
+    if unknown := change.fields.keys() - _REVISABLE:
+        raise TypeError(f"not to be revised: {sorted(unknown)}")
+    words = {"platform": PLATFORMS, "device_type": DEVICE_TYPES}
+    refuse_unknown([(name, change.fields[name], known) for name, known in words.items() if name in change.fields])
+    before = {"site": str(device.site_id), "siting_sha256": siting_sha256(work.session, device)}
+    for name, value in change.fields.items():
+        setattr(device, name, value)
+    device.category = "fixed" if device.platform == "fixed" else "mobile"
+    if change.place is not None or change.planned_site is not None or change.siting_plan is not None:
+        _move_to(work, device, change)
+    device.device_version += 1
+    record = {"device_version": device.device_version, "before": before, "reason": change.reason}
+    move(work, device, "revise", seen_version, record=record, reason=change.reason)
+
+
+def _move_to(work: Work, device: Device, change: Revision) -> None:
+    old = work.session.get_one(DeviceSite, device.site_id)
+    plan_id = change.planned_site.plan_id if change.planned_site else old.siting_plan_id
+    site = DeviceSite(
         id=new_id(),
-        public_id=public_id("RV"),
-        device_id=device.id,
-        kind=kind,
-        reviewer_id=work.actor.person_id,
-        passed=all(items.values()),
-        items={"answers": dict(items), "note": note},
-        reviewed_on=local_today(work, device),
+        public_id=public_id("ST"),
+        geom=old.geom if change.place is None else shapes.element(change.place),
+        place_text=change.place_text or old.place_text,
+        place_type=change.place_type or old.place_type,
+        indoor=old.indoor,
+        siting_plan_id=change.siting_plan.id if change.siting_plan else plan_id,
+        planned_site_id=change.planned_site.id if change.planned_site else None,
     )
-    work.session.add(review)
-    body = {"kind": kind, "passed": review.passed, "review": review.public_id}
-    work.record("device.record_review", "device", device.id, body)
-    return review
-
-
-def _refuse_wrong_items(kind: str, items: Mapping[str, bool], required: Iterable[str]) -> None:
-    required = tuple(required)
-    refusals: list[Refusal] = []
-    if blank := [item for item in required if not isinstance(items.get(item), bool)]:
-        refusals.append(refuse("GD-10.3", "device.review_blank", reviewer=reviewer(kind), measured=", ".join(blank)))
-    if unknown := sorted(set(items) - set(required)):
-        measured, names = ", ".join(unknown), ", ".join(required)
-        refusals.append(
-            refuse("GD-10.3", "device.review_unknown", reviewer=reviewer(kind), measured=measured, required=names)
-        )
-    if refusals:
-        raise RuleViolation(Kind.CONFLICT, refusals)
+    work.session.add(site)
+    with work.session.no_autoflush:
+        device.site, device.site_id = site, site.id
 
 
 def review_device(work: Work, device: Device) -> None:
     """Moves a device on when both reviews and all other proofs are there (GD-10.3); for the system."""
     move(work, device, "review")
-
-
-def record_sign(work: Work, device: Device, *, text: str, photo_sha256: str | None = None) -> Signage:
-    """Records that the sign of a device, or the mark of an aircraft, was seen today (GD-14.1, GD-16.4)."""
-    require(work, device, *_INSPECTORS, action="record_sign")
-    sign = Signage(
-        id=new_id(),
-        public_id=public_id("SG"),
-        device_id=device.id,
-        text=text,
-        photo_sha256=photo_sha256,
-        verified_on=local_today(work, device),
-        verified_by=work.actor.person_id,
-    )
-    work.session.add(sign)
-    work.record("device.record_sign", "device", device.id, {"sign": sign.public_id, "photo": photo_sha256})
-    return sign
-
-
-def record_calibration(work: Work, device: Device, *, valid_to: date, certificate_no: str) -> None:
-    """Records a metrological verification and until when it holds (GD-22.2)."""
-    require(work, device, *_INSPECTORS, action="record_calibration")
-    device.calibration_valid_to = valid_to
-    body = {"certificate": certificate_no, "valid_to": valid_to.isoformat()}
-    work.record("device.record_calibration", "device", device.id, body)
 
 
 def activate_device(work: Work, device: Device, *, seen_version: int | None = None) -> None:
@@ -212,26 +217,6 @@ def block_device(work: Work, device: Device, *, reason: str) -> None:
     device.state_reason = reason
 
 
-def block_where_private(works: WorkFactory) -> Iterator[str]:
-    """Block every active device that a privacy zone has come to reach (GD-15), each in a work of its own.
-
-    Yields the labels of these devices, except of secret ones. A zone may be imported today and hold from next
-    month on, so this is asked again and again, like `take_effect_where_due`.
-    """
-    with works(SYSTEM) as looking:
-        widest_m = max((pack["privacy.buffer_m"] for pack in looking.rulebook.packs), default=0.0)
-        near = queries.active_devices_near_zones(looking.session, looking.now, extra_buffer_m=widest_m)
-    for found in near:
-        with works(SYSTEM) as work:
-            device = work.get(Device, found)
-            refusals = work.check(device, [_CLEAR_OF_ZONES])
-            if refusals and device.state == "active":
-                block_device(work, device, reason="; ".join(f"{each.rule}: {each.message()}" for each in refusals))
-                work.commit()
-                if not device.secret:
-                    yield label(device)
-
-
 def unblock_device(work: Work, device: Device, *, reason: str) -> None:
     """Takes a blocked device back into use once the cause is gone."""
     move(work, device, "unblock", reason=reason)
@@ -240,10 +225,4 @@ def unblock_device(work: Work, device: Device, *, reason: str) -> None:
 
 def discontinue_device(work: Work, device: Device, *, reason: str, text_en: str, text_zh: str) -> None:
     """Takes a device out of use and announces it; using it again needs a new notice (GD-14.4)."""
-    was_used = device.activated_on is not None
-    shown = notices.appearances(work.session, device, work.pack_for(device))
-    stop(work, device, "discontinue", "discontinued", reason, (text_en, text_zh))
-    device.state_reason, device.discontinued_on = reason, local_today(work, device)
-    if not was_used:
-        for row in shown:
-            row.withdrawn_at = work.now
+    end_use(work, device, reason=reason, announcement=(text_en, text_zh))

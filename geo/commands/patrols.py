@@ -17,9 +17,10 @@ from schemas.ids import public_id
 from schemas.machine import label
 from schemas.refusals import RuleViolation, conflict
 from schemas.store.work import Work, WorkFactory
-from schemas.tables import Authority, PatrolArea, PatrolRoute, SitingPlan, SupervisionItem
+from schemas.tables import Authority, DeploymentPoint, PatrolArea, PatrolRoute, SitingPlan, SupervisionItem
 
-P = TypeVar("P", PatrolArea, PatrolRoute)
+P = TypeVar("P", PatrolArea, PatrolRoute, DeploymentPoint)
+Patrolled = PatrolArea | PatrolRoute | DeploymentPoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ class NewArea:
 
 def draft_area(work: Work, new: NewArea) -> PatrolArea:
     """Drafts a patrol area (GD-16.3)."""
-    _refuse_taken(work, PatrolArea, new.code)
+    refuse_taken(work, PatrolArea, new.code)
     area = PatrolArea(
         public_id=public_id("PA"),
         code=new.code,
@@ -88,7 +89,7 @@ _ROUTE_SETTINGS = frozenset({"speed_m_s", "trigger_distance_m"})
 
 def draft_route(work: Work, new: NewRoute) -> PatrolRoute:
     """Drafts a route in an area, for the authority of that area; `settings` may name speed and trigger."""
-    _refuse_taken(work, PatrolRoute, new.code)
+    refuse_taken(work, PatrolRoute, new.code)
     if unknown := new.settings.keys() - _ROUTE_SETTINGS:
         raise TypeError(f"unknown settings of a route: {sorted(unknown)}")
     route = PatrolRoute(
@@ -114,29 +115,30 @@ def draft_route(work: Work, new: NewRoute) -> PatrolRoute:
     return route
 
 
-def check(work: Work, subject: PatrolArea | PatrolRoute, *, seen_version: int | None = None) -> None:
+def check(work: Work, subject: Patrolled, *, seen_version: int | None = None) -> None:
     """Checks a drafted area or route against every rule of its kind."""
     move(work, subject, "check", seen_version)
 
 
-def approve(work: Work, subject: PatrolArea | PatrolRoute, *, seen_version: int | None = None) -> None:
+def approve(work: Work, subject: Patrolled, *, seen_version: int | None = None) -> None:
     """The unit head approves an area or a route that somebody else drafted (GD-16.1)."""
     move(work, subject, "approve", seen_version)
 
 
-def take_effect(work: Work, subject: PatrolArea | PatrolRoute) -> None:
+def take_effect(work: Work, subject: Patrolled) -> None:
     """Puts a published area or route into effect once its notice period is over; for the system."""
     move(work, subject, "take_effect")
     subject.effective_from, subject.suspended_on = local_today(work, subject), None
 
 
 def take_effect_where_due(works: WorkFactory, engine: Engine) -> Iterator[str]:
-    """Put what passes all checks into effect on its day; yields the labels of these areas and routes.
+    """Put what passes all checks into effect on its day; yields their labels.
 
-    Areas come before the routes inside them. What does not pass, or is refused by the database, is left as it is,
-    without a refusal in the ledger for every time that somebody looked.
+    Areas and points come before the routes inside them. What does not pass, or is refused by the database, is left
+    as it is, without a refusal in the ledger for every time that somebody looked.
     """
     yield from _due(works, engine, PatrolArea)
+    yield from _due(works, engine, DeploymentPoint)
     yield from _due(works, engine, PatrolRoute)
 
 
@@ -157,6 +159,7 @@ def _due(works: WorkFactory, engine: Engine, kind: type[P]) -> Iterator[str]:
             yield label(subject)
 
 
-def _refuse_taken(work: Work, kind: type[PatrolArea] | type[PatrolRoute], code: str) -> None:
+def refuse_taken(work: Work, kind: type[Patrolled], code: str) -> None:
+    """Raise RuleViolation 409 where another of that kind has the code."""
     if work.session.scalar(select(kind.id).where(kind.code == code)) is not None:
         raise conflict("state.code", "site.code_taken", measured=code)

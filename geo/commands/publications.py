@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from geo import notices
 from geo.commands.common import local_today, move, require
@@ -15,10 +17,11 @@ from schemas.refusals import conflict, invalid
 from schemas.roles import Role
 from schemas.rules import RulePack
 from schemas.store.work import Work
-from schemas.tables import Announcement, PatrolArea, PatrolRoute, Publication
+from schemas.tables import Announcement, DeploymentPoint, PatrolArea, PatrolRoute, Publication
 
 # The channel that is the platform's own: its time is ours, and its receipt too.
 OWN_CHANNEL = "platform_map"
+_IN_USE = ("active", "maintenance", "blocked", "effective")
 
 
 def record_publication(
@@ -32,14 +35,31 @@ def record_publication(
     """Records that a channel carries the subject as it is now (GD-14.2, GD-14.3); never a secret one (GD-14.6).
 
     On the platform's own map the time is the present one; any other channel gives its receipt, with the
-    receipt's number and (aware) time.
+    receipt's number and (aware) time. What the channel carried of the subject before ends with that.
     """
+    content = content_sha256(work.session, subject)
+    row = record_content(work, subject, content, channel=channel, receipt_id=receipt_id, published_at=published_at)
+    for other in notices.appearances(work.session, subject, work.pack_for(subject)):
+        if other.channel == channel and other.content_sha256 != content:
+            other.withdrawn_at = work.now  # what it says is no longer so
+    return row
+
+
+def record_content(
+    work: Work,
+    subject: Published,
+    content: str,
+    *,
+    channel: str,
+    receipt_id: str = "",
+    published_at: datetime | None = None,
+) -> Publication:
+    """Records that a channel carries a content of a subject, by its hash."""
     require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="publish")
     if getattr(subject, "secret", False):
         raise conflict("GD-14.6", "device.secret")
     pack = work.pack_for(subject)
-    content = content_sha256(work.session, subject)
-    row = _publication(work, subject, pack, channel)
+    row = _publication(work, subject, content, pack, channel)
     if channel != OWN_CHANNEL:
         row.receipt_id, row.published_at = _receipt(receipt_id, published_at, work.now)
         row.published_on = pack.local_date(row.published_at)
@@ -48,20 +68,19 @@ def record_publication(
         if other.channel == channel and other.content_sha256 == content:
             measured = other.published_at.isoformat()
             raise conflict("GD-14.2", "notice.twice", channel=channel, measured=measured)
-        if other.channel == channel:
-            other.withdrawn_at = work.now  # what it says is no longer so
+    earliest = _earliest(work, subject, pack, row)
     work.session.add(row)
     body = {
         "channel": channel,
         "receipt": row.receipt_id,
         "content_sha256": content,
-        "earliest": None if (first := _earliest(work, subject, pack, row)) is None else first.isoformat(),
+        "earliest": earliest.isoformat() if earliest else None,
     }
     work.record("publication.record", subject.__tablename__, subject.id, body, effective_at=row.published_at)
     return row
 
 
-def _publication(work: Work, subject: Published, pack: RulePack, channel: str) -> Publication:
+def _publication(work: Work, subject: Published, content: str, pack: RulePack, channel: str) -> Publication:
     """A publication on our own map at this moment; other channels overwrite time and receipt."""
     if channel not in pack.channels:
         required = ", ".join(pack.channels)
@@ -79,7 +98,7 @@ def _publication(work: Work, subject: Published, pack: RulePack, channel: str) -
         published_on=published_on,
         lead_days=lead_days(published_on, pack),
         receipt_id=made_id,
-        content_sha256=content_sha256(work.session, subject),
+        content_sha256=content,
     )
 
 
@@ -107,18 +126,51 @@ def publish(work: Work, subject: Published, *, seen_version: int | None = None) 
     move(work, subject, "publish", seen_version, record=record)
 
 
-def suspend(work: Work, subject: PatrolArea | PatrolRoute, *, reason: str, text_en: str, text_zh: str) -> None:
-    """Takes an area or a route out of use and announces it (GD-14.4)."""
-    stop(work, subject, "suspend", "suspended", reason, (text_en, text_zh))
+def withdraw_publication(work: Work, subject: Published, *, channel: str, reason: str) -> Publication:
+    """Takes down what a channel carries of a subject (GD-14.2); what is in use ends its use instead (GD-14.4).
+
+    A subject in its notice period stays there, and its clock stands still until the channel carries it again.
+    """
+    require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="withdraw_publication")
+    if not reason.strip():
+        raise invalid("state.reason", "machine.reason")
+    if subject.state in _IN_USE:
+        raise conflict("GD-14.4", "notice.in_use", subject=label(subject))
+    shown = [
+        row for row in notices.appearances(work.session, subject, work.pack_for(subject)) if row.channel == channel
+    ]
+    if not shown:
+        raise conflict("GD-14.2", "notice.not_carried", subject=label(subject), channel=channel)
+    for row in shown:
+        row.withdrawn_at = work.now
+    body = {"channel": channel, "reason": reason, "publications": [row.public_id for row in shown]}
+    work.record("publication.withdraw", subject.__tablename__, subject.id, body, effective_at=work.now)
+    return shown[-1]
+
+
+def suspend(
+    work: Work, subject: PatrolArea | PatrolRoute | DeploymentPoint, *, reason: str, text_en: str, text_zh: str
+) -> None:
+    """Takes an area, a point or a route out of use and announces it (GD-14.4)."""
+    stop(work, subject, "suspend", "suspended", reason=reason, texts=(text_en, text_zh))
     subject.suspended_on = local_today(work, subject)
 
 
 def retire(work: Work, subject: Published, *, reason: str, text_en: str, text_zh: str) -> None:
     """Ends the life of a subject for good; its history stays public (GD-14.4)."""
-    stop(work, subject, "retire", "retired", reason, (text_en, text_zh))
+    stop(work, subject, "retire", "retired", reason=reason, texts=(text_en, text_zh))
 
 
-def stop(work: Work, subject: Published, transition: str, kind: str, reason: str, texts: tuple[str, str]) -> None:
+def stop(  # noqa: PLR0913
+    work: Work,
+    subject: Published,
+    transition: str,
+    kind: str,
+    *,
+    reason: str,
+    texts: tuple[str, str],
+    record: Mapping[str, Any] | None = None,
+) -> None:
     """Announce the end of use of a subject in both languages (`texts`), and make the transition."""
     announcement = Announcement(
         id=new_id(),
@@ -135,5 +187,5 @@ def stop(work: Work, subject: Published, transition: str, kind: str, reason: str
             raise invalid("GD-14.4", "notice.not_announced", subject=label(subject))
         work.session.add(announcement)
         work.session.flush()
-    record = {"announcement": announcement.public_id}
-    move(work, subject, transition, record=record, reason=reason, announcement_id=announcement.id)
+    told = {"announcement": announcement.public_id} | dict(record or {})
+    move(work, subject, transition, record=told, reason=reason, announcement_id=announcement.id)

@@ -8,7 +8,8 @@ from datetime import datetime
 from shapely.geometry import Polygon
 
 from geo import hours, shapes
-from geo.commands.common import refuse_unknown, role_missing
+from geo.commands.common import role_missing
+from geo.commands.words import refuse_unknown
 from geo.zones import MOST_BUFFER_M
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid

@@ -13,7 +13,8 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
 from geo import hours, shapes
-from geo.commands.devices import DEVICE_TYPES, PLATFORMS, NewDevice, new_device
+from geo.commands.devices import NewDevice, new_device
+from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from geo.commands.zones import ZONE_SOURCES, NewZone, new_zone
 from geo.intake.columns import Cells
 from geo.intake.coordinates import Placement

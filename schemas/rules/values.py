@@ -6,6 +6,7 @@ A pack gives every key, and no other.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -137,8 +138,16 @@ class Values(Strict):
     maintenance__max_days: Count
     block__max_days: Count
     siting__approver_level: str | None
+    siting__reasons: Names
+    siting__need: Names
+    siting__revenue_words: Names
+    signage__photo_required: bool
+    device__moved_tolerance_m: Metres
+    maintenance__interval_months: Positive
+    due__remind_days: Count
     review__legal__items: Names
     review__technical__items: Names
+    review__attachments: Mapping[str, str]
     review__max_age_months: Positive
     evaluation__interval_months: Positive
     evaluation__grace_days: Count

@@ -24,7 +24,17 @@ from schemas.machine import Change, Context, Machine
 from schemas.refusals import Refusal, RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
 from schemas.store import judge, ledger
-from schemas.tables import Device, DeviceSite, Flight, InspectionPlan, ModelVersion, Origin, PatrolRoute, Stated
+from schemas.tables import (
+    Device,
+    DeviceSite,
+    Flight,
+    InspectionPlan,
+    ModelVersion,
+    Origin,
+    PatrolRoute,
+    SitingPlan,
+    Stated,
+)
 from schemas.tables.places import Authority
 from schemas.words import Coded
 
@@ -244,7 +254,7 @@ def rule_shape(session: Session, subject: Stated) -> Any:  # noqa: ANN401
     shape: Any
     if isinstance(subject, Device):
         shape = (subject.site or session.get_one(DeviceSite, subject.site_id)).geom
-    elif isinstance(subject, InspectionPlan | ModelVersion):
+    elif isinstance(subject, InspectionPlan | ModelVersion | SitingPlan):
         shape = (subject.authority or session.get_one(Authority, subject.authority_id)).jurisdiction
     elif isinstance(subject, Flight):
         shape = (subject.route or session.get_one(PatrolRoute, subject.route_id)).geom

@@ -2,13 +2,21 @@
 
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
 from schemas.tables.desk import Decision, Derivation, LabelWithdrawal
-from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage, SitingPlan
+from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage
 from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
 from schemas.tables.learning import Label, ModelVersion
-from schemas.tables.patrols import AirspaceClearance, InspectionPlan, PatrolArea, PatrolRoute
+from schemas.tables.papers import Calibration, Dispatch, Evaluation, Incident, Upkeep
+from schemas.tables.patrols import (
+    AirspaceClearance,
+    AreaChange,
+    DeploymentPoint,
+    InspectionPlan,
+    PatrolArea,
+    PatrolRoute,
+)
 from schemas.tables.people import LoginAttempt, Person, Qualification, RoleAssignment, WebSession
 from schemas.tables.places import (
     Authority,
@@ -23,6 +31,7 @@ from schemas.tables.places import (
 from schemas.tables.publication import Announcement, Publication
 from schemas.tables.relay import RelayCredential
 from schemas.tables.signing import AircraftSigning
+from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
 from schemas.tables.verdicts import FlightVerdict
 from schemas.tables.volumes import FlightVolume
 from schemas.tables.zones import PrivacyZone
@@ -33,19 +42,25 @@ __all__ = [
     "AircraftSigning",
     "AirspaceClearance",
     "Announcement",
+    "AreaChange",
+    "Attachment",
     "Authority",
     "Base",
     "BaseFeature",
+    "Calibration",
     "CandidateRecord",
     "ContextFeature",
     "Decision",
+    "DeploymentPoint",
     "Derivation",
     "Derivative",
     "Detection",
     "Device",
     "DeviceReview",
     "DeviceSite",
+    "Dispatch",
     "Drone",
+    "Evaluation",
     "Flight",
     "FlightEvent",
     "FlightFrame",
@@ -54,6 +69,7 @@ __all__ = [
     "FlightVolume",
     "Gateway",
     "ImportBatch",
+    "Incident",
     "InspectionPlan",
     "Installation",
     "Label",
@@ -62,9 +78,11 @@ __all__ = [
     "LoginAttempt",
     "ModelVersion",
     "Origin",
+    "OverlaySwitch",
     "PatrolArea",
     "PatrolRoute",
     "Person",
+    "PlannedSite",
     "PrivacyZone",
     "Publication",
     "Qualification",
@@ -80,5 +98,6 @@ __all__ = [
     "SupervisedEntity",
     "SupervisionItem",
     "TelemetryPoint",
+    "Upkeep",
     "WebSession",
 ]

@@ -13,18 +13,6 @@ from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geome
 from schemas.tables.places import Authority, SupervisionItem
 
 
-class SitingPlan(Identified, Recorded, Base):
-    """An approved siting plan version; here only what a device leans on (GD-09.2)."""
-
-    __tablename__ = "siting_plan"
-    plan_version: Mapped[int] = mapped_column(default=1)
-    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
-    approval_no: Mapped[str | None]
-    approved_on: Mapped[date | None]
-    approver_authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.authority.id"))
-    revoked_on: Mapped[date | None]
-
-
 class DeviceSite(Identified, Recorded, Base):
     """The place of a device: the thing that is published. A moved device gets a new site."""
 
@@ -35,6 +23,7 @@ class DeviceSite(Identified, Recorded, Base):
     place_type: Mapped[str] = mapped_column(default="open_air")  # or one of the prohibited kinds of GD-15
     indoor: Mapped[bool] = mapped_column(default=False)
     siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
+    planned_site_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.planned_site.id"))
 
 
 class Device(Stated, Base):
@@ -62,6 +51,11 @@ class Device(Stated, Base):
     range_m: Mapped[float | None]  # restricted
     secret: Mapped[bool] = mapped_column(default=False)
     secret_document: Mapped[str | None]
+    secret_authority: Mapped[str | None]  # who classified it, how highly, until when (GD-14.6)
+    secret_level: Mapped[str | None]
+    secret_until: Mapped[date | None]
+    device_version: Mapped[int] = mapped_column(default=1)  # reviews are of one version
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     activated_on: Mapped[date | None]  # local date of the rule pack's time zone
     discontinued_on: Mapped[date | None]
     state_reason: Mapped[str | None]
@@ -76,15 +70,23 @@ class Device(Stated, Base):
 
 
 class DeviceReview(Identified, Recorded, Base):
-    """A legal or technical review of a device version (GD-10.3, GD-11, GD-12)."""
+    """A legal or technical review of one version of a device, or of a site of a plan (GD-10.3, GD-11, GD-12)."""
 
     __tablename__ = "device_review"
-    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), index=True)
+    device_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.device.id"), index=True)
+    planned_site_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.planned_site.id"), index=True)
+    device_version: Mapped[int] = mapped_column(default=1)
     kind: Mapped[str]  # legal | technical
     reviewer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.person.id"))
     passed: Mapped[bool]
     items: Mapped[dict[str, Any]] = mapped_column(default=dict)
     reviewed_on: Mapped[date]
+    sole_basis_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.legal_basis.id"))  # GD-11.4
+    corroboration_required: Mapped[bool] = mapped_column(default=True)  # GD-11.6
+    institution: Mapped[str | None]  # who reviewed on the authority's behalf, with its qualification (GD-12.1)
+    qualification_no: Mapped[str | None]
+    qualification_valid_to: Mapped[date | None]
+    standards: Mapped[list[str]] = mapped_column(default=list)  # GD-12.4
 
 
 class Signage(Identified, Recorded, Base):

@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry, mercator
@@ -31,6 +31,48 @@ class PatrolArea(Stated, Base):
     geom_3857: Mapped[Shape] = mercator("POLYGON")
     alt_min_agl_m: Mapped[float]
     alt_max_agl_m: Mapped[float]
+    effective_from: Mapped[date | None]
+    suspended_on: Mapped[date | None]
+    area_version: Mapped[int] = mapped_column(default=1)
+
+    authority: Mapped[Authority] = relationship()
+    item: Mapped[SupervisionItem | None] = relationship()
+
+
+class AreaChange(Identified, Recorded, Base):
+    """Another shape for an area in force: drawn, approved by somebody else, shown, applied (GD-16.3, G-6)."""
+
+    __tablename__ = "area_change"
+    __table_args__ = (UniqueConstraint("area_id", "area_version"),)
+    area_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.patrol_area.id"))
+    area_version: Mapped[int]
+    geom: Mapped[Shape] = geometry("POLYGON")
+    earlier_geom: Mapped[Shape] = geometry("POLYGON")
+    iou: Mapped[float]
+    reason: Mapped[str]
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.person.id"))
+    approver_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    approved_on: Mapped[date | None]
+    applied_on: Mapped[date | None]
+
+
+class DeploymentPoint(Stated, Base):
+    """A relatively fixed, published place from which a mobile unit works (machine `deployment_point`)."""
+
+    __tablename__ = "deployment_point"
+    __machine__ = "deployment_point"
+    code: Mapped[str] = mapped_column(unique=True)
+    name_en: Mapped[str]
+    name_zh: Mapped[str]
+    purpose_en: Mapped[str]
+    purpose_zh: Mapped[str]
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
+    siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
+    geom: Mapped[Shape] = geometry("POINT")
+    geom_3857: Mapped[Shape] = mercator("POINT")
+    place_text: Mapped[str]
     effective_from: Mapped[date | None]
     suspended_on: Mapped[date | None]
 

@@ -6,9 +6,24 @@ import pytest
 from sqlalchemy import text
 
 from geo import commands
+from geo.attachments import File
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import Device
+
+PAPER = File("a" * 64, 1_000, "application/pdf", "paper.pdf")
+PHOTO = File("b" * 64, 1_000, "image/jpeg", "sign.jpg")
+
+
+def answered(pack, kind, **answers):
+    """Answers that pass every item of a check-list, but for those given, with the files and words that it asks for."""
+    items = dict.fromkeys(pack[f"review.{kind}.items"], True) | answers
+    return commands.Answers(
+        items=items,
+        texts={item: "It is not so." for item, passed in items.items() if not passed},
+        files={item: [PAPER] for item in pack["review.attachments"] if item in items},
+        standards=[standard.id for standard in pack.standards][:1] if kind == "technical" else [],
+    )
 
 
 def rules(caught):
@@ -56,3 +71,9 @@ def witnessed_when_published(past_the_judge):
     """Lets every publication have been recorded when it was made; tests play in a past that no database saw."""
     with past_the_judge() as session:
         session.execute(text("UPDATE core.publication SET recorded_at = published_at"))
+
+
+def repaired(work, public_id):
+    """Has the technical reviewer say that the cause of a stop is gone."""
+    words = {"kind": "repair", "text": "Put back and fastened.", "done_by": "A1"}
+    done(work, "T1", public_id, commands.record_upkeep, **words)

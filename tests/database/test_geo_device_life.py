@@ -20,8 +20,10 @@ from schemas.tables import (
     Signage,
 )
 from tests.database.acting import (
+    PHOTO,
     discontinue,
     refused,
+    repaired,
     rules,
     show,
     show_on_both,
@@ -74,7 +76,7 @@ def test_GD_14_1__no_verified_sign__refused(work, services, admin):
 def test_GD_14_1__a_sign_seen_today__recorded_and_enough(work, admin):
     admin.execute("DELETE FROM core.signage")
     with work("O1") as doing:
-        commands.record_sign(doing, doing.get(Device, "DV-DV1"), text="DV1")
+        commands.record_sign(doing, doing.get(Device, "DV-DV1"), text="DV1", photo=PHOTO)
         doing.commit()
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
@@ -113,7 +115,8 @@ def test_GD_22_2__calibration_lapsed_yesterday__refused_until_renewed(work, serv
     assert rules(refused(work, "H1", "DV-DV1", commands.activate_device)) == {"GD-22.2"}
     with work("T1") as doing:
         device = doing.get(Device, "DV-DV1")
-        commands.record_calibration(doing, device, valid_to=date(2025, 12, 31), certificate_no="C-1")
+        test = commands.Test(agency="Institute (fictional)", certificate_no="C-1", valid_to=date(2025, 12, 31))
+        commands.record_calibration(doing, device, test)
         doing.commit()
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
@@ -201,6 +204,7 @@ def test_GD_22_2__blocked_and_taken_back_within_90_days(work, services, clock, a
         commands.block_device(doing, doing.get(Device, active), reason="moved by 40 m")
         doing.commit()
     clock.advance(timedelta(days=91))
+    repaired(work, active)
     caught = refused(work, "H1", active, commands.unblock_device, reason="put back")
     assert texts(caught) == {"device.out_too_long"}
     clock.advance(timedelta(days=-1))
@@ -229,6 +233,7 @@ def test_GD_15__a_new_zone_around_a_device_in_use__blocked_with_the_reason(work,
         (event,) = session.execute(text("SELECT action, actor FROM ledger.event WHERE action = 'device.block'")).all()
         assert event.actor == "system"
     assert list(commands.block_where_private(services.work)) == []
+    repaired(work, active)
     assert rules(refused(work, "H1", active, commands.unblock_device, reason="moved away")) == {"GD-15"}
 
 

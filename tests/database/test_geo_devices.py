@@ -14,11 +14,13 @@ from schemas.tables import (
     Announcement,
     Authority,
     Device,
+    Origin,
     Publication,
     SitingPlan,
     SupervisionItem,
 )
 from tests.database.acting import (
+    answered,
     discontinue,
     refused,
     rules,
@@ -31,6 +33,12 @@ from tests.database.acting import (
 from tests.world import PUBLISHED_AT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+CLASSIFIED = {
+    "secret_document": "2025-3",
+    "secret_authority": "P0",
+    "secret_level": "secret",
+    "secret_until": date(2030, 1, 1),
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +97,7 @@ def reviewed(work, registered):
 def review(work, public_id, code, kind, **answers):
     with work(code) as doing:
         device = doing.get(Device, public_id)
-        items = dict.fromkeys(doing.pack_for(device)[f"review.{kind}.items"], True) | answers
-        commands.record_review(doing, device, kind=kind, items=items)
+        commands.record_review(doing, device, kind=kind, answers=answered(doing.pack_for(device), kind, **answers))
         doing.commit()
 
 
@@ -117,17 +124,24 @@ def test_GD_10_3__an_item_that_failed__refused(work, registered):
 
 @pytest.mark.parametrize(("code", "kind"), [("T1", "legal"), ("L1", "technical"), ("O4", "legal"), ("H1", "legal")])
 def test_GD_11_1__review_by_somebody_else__403(work, registered, code, kind):
-    caught = refused(work, code, registered(), commands.record_review, kind=kind, items={})
+    caught = refused(work, code, registered(), commands.record_review, kind=kind, answers=commands.Answers(items={}))
     assert caught.value.status == 403
 
 
 def test_GD_11_2__items_left_blank_or_invented__refused_together(work, registered):
-    caught = refused(work, "L1", registered(), commands.record_review, kind="legal", items={"looks_fine": True})
+    caught = refused(
+        work,
+        "L1",
+        registered(),
+        commands.record_review,
+        kind="legal",
+        answers=commands.Answers(items={"looks_fine": True}),
+    )
     assert texts(caught) == {"device.review_blank", "device.review_unknown"}
 
 
 def test_GD_10_3__an_unknown_kind_of_review__refused(work, registered):
-    caught = refused(work, "L1", registered(), commands.record_review, kind="moral", items={})
+    caught = refused(work, "L1", registered(), commands.record_review, kind="moral", answers=commands.Answers(items={}))
     assert caught.value.status == 422
 
 
@@ -288,7 +302,7 @@ def test_publish__without_the_role__403(work, reviewed, code):
 
 
 def test_GD_14_6__a_secret_device__used_without_publication_and_never_published(work, services, reviewed):
-    public_id = reviewed(secret=True, secret_document="A1, secret, 2025-3, until 2030")
+    public_id = reviewed(secret=True, **CLASSIFIED)
     assert "GD-14.6" in rules(refused(work, "O1", public_id, commands.publish))
     caught = refused(work, "O1", public_id, commands.record_publication, channel=commands.OWN_CHANNEL)
     assert texts(caught) == {"device.secret"}
@@ -326,7 +340,12 @@ def test_GD_09_2__a_siting_plan_without_standing_provincial_approval__refused(wo
     with services.housekeeping() as session:
         ids = dict(session.execute(select(Authority.code, Authority.id)).all())
         made = SitingPlan(
-            public_id=public_id("SP"), authority_id=ids[owner], approver_authority_id=ids.get(approver), **fields
+            public_id=public_id("SP"),
+            authority_id=ids[owner],
+            approver_authority_id=ids.get(approver),
+            state="approved",
+            origin=Origin.SAMPLE.value,
+            **fields,
         )
         session.add(made)
         session.flush()

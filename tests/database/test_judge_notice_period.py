@@ -147,6 +147,9 @@ def test_7_2__same_device_fourteen_days_after__refused_here_allowed_there(plain,
 def test_GD_16_3__area_and_route_take_effect_after_thirty_days(plain, refused_by, kind):
     area = plain.area("published")
     subject = area if kind == "patrol_area" else plain.route(area, "published")
+    if kind == "patrol_route":
+        plain.publish(area, "patrol_area")
+        plain.set_state("patrol_area", area, "effective", effective_from=DAY_30)
     plain.publish(subject, kind)
     with refused_by("GD-14.2"):
         plain.set_state(kind, subject, "effective", effective_from=DAY_29)

@@ -20,6 +20,10 @@ COLUMNS = {
     " effective_from suspended_on published_on earliest_use item_code item_name_en item_name_zh basis_title_en"
     " basis_title_zh basis_article authority_id authority_en authority_zh contact_address contact_channel"
     " siting_approval_no origin recorded_on geom geom_3857",
+    "deployment_points": "public_id code name_en name_zh purpose_en purpose_zh place_text status effective_from"
+    " suspended_on published_on earliest_use item_code item_name_en item_name_zh basis_title_en basis_title_zh"
+    " basis_article authority_id authority_en authority_zh contact_address contact_channel siting_approval_no origin"
+    " recorded_on geom geom_3857",
     "patrol_routes": "public_id code name_en name_zh status effective_from suspended_on published_on earliest_use"
     " area_id area_en area_zh purpose_en purpose_zh alt_min_agl_m alt_max_agl_m authority_id authority_en"
     " authority_zh contact_address contact_channel mission_digest origin recorded_on geom geom_3857",

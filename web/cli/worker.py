@@ -14,7 +14,7 @@ import click
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from geo.commands import block_where_private, take_effect_where_due
+from geo.commands import block_where_due, replace_amended_plans, take_effect_where_due
 from schemas.store.sealer import seal_pending
 from web import scenes
 from web.cli.common import echo_refusals, lang, pass_services
@@ -65,7 +65,7 @@ class _Rounds:
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 @pass_services
 def worker(services: Services, once: bool) -> None:
-    """Seals the ledger every second; on their day, makes what is published effective and blocks what zones reach."""
+    """Seals the ledger every second; on their day, makes what is published effective and blocks what may not go on."""
     rounds = _Rounds(services)
     signal.signal(signal.SIGTERM, rounds.stop)
     signal.signal(signal.SIGINT, rounds.stop)
@@ -95,8 +95,10 @@ def _seal(services: Services) -> None:
 def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
     for subject in take_effect_where_due(services.work, services.engine):
         click.echo(f"{subject} took effect")
-    for device in block_where_private(services.work):
-        click.echo(f"{device} is blocked: a privacy zone reaches it")
+    for plan in replace_amended_plans(services.work):
+        click.echo(f"{plan} is replaced by its next version")
+    for device in block_where_due(services.work):
+        click.echo(f"{device} is blocked")
     for done in scenes.remask(services, progress=go_on):
         if done.refused:
             click.echo(f"{done.overdue.copy} of {done.overdue.scene} cannot be masked anew:")

@@ -39,6 +39,10 @@ GUANGDONG = {
     "publication.maintenance_exempt": True,
     "maintenance.max_days": 90,
     "siting.approver_level": "province",
+    "signage.photo_required": True,
+    "device.moved_tolerance_m": 10,
+    "maintenance.interval_months": 6,
+    "due.remind_days": 30,
     "review.max_age_months": 12,
     "evaluation.interval_months": 12,
     "evaluation.grace_days": 30,
@@ -104,6 +108,10 @@ STRUCTURED = {
     "uav.camera",
     "uav.endurance",
     "alert.entity_threshold",
+    "review.attachments",
+    "siting.reasons",
+    "siting.need",
+    "siting.revenue_words",
 }
 
 
@@ -122,6 +130,21 @@ def test_7_2__structured_values_of_the_guangdong_pack(book):
     assert pack["privacy.prohibited_place_types"] == PRIVATE_PLACES
     assert (pack["airspace.application_cutoff"].days_before, pack["airspace.application_cutoff"].at) == (1, time(12))
     assert (pack["alert.entity_threshold"].count, pack["alert.entity_threshold"].days) == (5, 30)
+
+
+def test_GD_09_1__fields_and_files_of_the_guangdong_pack(book):
+    pack = book["cn-gd-2025"]
+    reasons = ("legal_basis", "publication_plan", "technical_rationale", "alternatives", "necessity")
+    assert pack["siting.reasons"] == reasons
+    assert pack["siting.need"] == ("risk_evidence", "incidents", "coverage_gap")
+    assert "创收" in pack["siting.revenue_words"]
+    asked = dict(pack["review.attachments"])
+    assert asked == {
+        "place_lawful_and_marking_clear": "GD-11.3",
+        "quality_certificate": "GD-12.2",
+        "reliable_and_complete": "GD-12.3",
+    }
+    assert asked.keys() <= set(LEGAL_REVIEW + TECHNICAL_REVIEW)
 
 
 def test_uav_filing__values_of_the_guangdong_pack(book):

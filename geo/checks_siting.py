@@ -1,0 +1,214 @@
+"""What must hold before a siting plan is justified, reviewed, submitted and approved (GD-09 to GD-13, GD-17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import shapely
+from geoalchemy2.shape import to_shape
+from shapely.geometry import mapping
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from geo import queries, shapes
+from geo.checklists import REVIEW_KINDS, reviewer
+from geo.footprint import sector
+from geo.private_places import Place, private_place_refusals
+from geo.queries import latest_review
+from schemas.actors import Actor
+from schemas.machine import Context
+from schemas.refusals import Refusal, refuse
+from schemas.roles import Role
+from schemas.tables import Authority, PlannedSite, RoleAssignment, SitingPlan
+from schemas.words import Coded
+
+
+def live_sites(plan: SitingPlan) -> list[PlannedSite]:
+    """The sites that a plan asks for now; those that a draft took out stay on record."""
+    return [site for site in plan.sites if site.dropped_in is None]
+
+
+def place_of_site(site: PlannedSite) -> Place:
+    """Where a planned device would stand and what it would look at."""
+    return Place(shapes.lon_lat(site.geom), site.place_type, site.sector_azimuth_deg, site.hfov_deg, site.range_m)
+
+
+def sites_named(context: Context) -> Iterable[Refusal]:
+    """GD-09.2: a plan says where."""
+    if not live_sites(context.subject):
+        yield refuse("GD-09.2", "siting.no_site")
+
+
+def sites_inside_jurisdiction(context: Context) -> Iterable[Refusal]:
+    """IR-1: every site lies within the jurisdiction of the authority."""
+    plan: SitingPlan = context.subject
+    authority = plan.authority or context.session.get_one(Authority, plan.authority_id)
+    area = to_shape(authority.jurisdiction)
+    for site in live_sites(plan):
+        place = to_shape(site.geom)
+        if not area.covers(place):
+            yield refuse("IR-1", "siting.outside", site=site.place_text, authority=authority.code, place=mapping(place))
+
+
+def justified(context: Context) -> Iterable[Refusal]:
+    """GD-09.1: every field of the justification is filled."""
+    yield from _blank("GD-09.1", "siting.not_justified", context.subject.justification, context.pack["siting.reasons"])
+
+
+def need_shown(context: Context) -> Iterable[Refusal]:
+    """GD-13.1: the need is shown, and no word of it is about revenue."""
+    plan: SitingPlan = context.subject
+    yield from _blank("GD-13.1", "siting.no_need", plan.need, context.pack["siting.need"])
+    said = " ".join(str(text) for part in (plan.justification, plan.need) for text in part.values()).casefold()
+    if found := [word for word in context.pack["siting.revenue_words"] if word.casefold() in said]:
+        yield refuse("GD-13.1", "siting.revenue", measured=", ".join(found))
+
+
+def _blank(rule: str, text: str, given: Mapping[str, Any], required: Iterable[str]) -> Iterator[Refusal]:
+    if missing := [name for name in required if not str(given.get(name) or "").strip()]:
+        yield refuse(rule, text, measured=", ".join(missing))
+
+
+def duplicates_answered(context: Context) -> Iterable[Refusal]:
+    """GD-17: where devices in use see most of a site's view already, the plan says why they do not do."""
+    plan: SitingPlan = context.subject
+    if (plan.duplicates_answer or "").strip():
+        return
+    ratio = context.pack["duplicate.coverage_ratio"]
+    for site in live_sites(plan):
+        share, names = covered_already(context.session, site)
+        if share >= ratio:
+            yield refuse(
+                "GD-17",
+                "siting.duplicate",
+                site=site.place_text,
+                devices=", ".join(names),
+                measured=f"{share:.0%}",
+                required=f"{ratio:.0%}",
+                place=mapping(to_shape(site.geom)),
+            )
+
+
+def covered_already(session: Session, site: PlannedSite) -> tuple[float, tuple[str, ...]]:
+    """Which share of a site's view the devices of anybody see by now, and the public ids of these devices."""
+    place = place_of_site(site)
+    wanted = place.seen
+    if wanted is None:
+        return 0.0, ()
+    seen, names = [], []
+    for other in queries.devices_that_see(session, wanted, site.device_type):
+        view = sector(other.at, other.azimuth_deg, other.hfov_deg, other.range_m)
+        if view.intersects(wanted):
+            seen.append(view)
+            names.append(other.public_id)
+    if not seen:
+        return 0.0, ()
+    return float(shapely.union_all(seen).intersection(wanted).area / wanted.area), tuple(names)
+
+
+def sites_outside_private_places(context: Context) -> Iterable[Refusal]:
+    """GD-15: no site stands in a place where nobody may be watched, nor would a device there look into one.
+
+    What the approver rejects need not be lawful.
+    """
+    rejected = context.params.get("rejected") or {}
+    for site in live_sites(context.subject):
+        if site.public_id not in rejected:
+            yield from private_place_refusals(context.session, place_of_site(site), context.pack, context.now)
+
+
+def reviewers_are_others(context: Context) -> Iterable[Refusal]:
+    """GD-11.1: two reviewers of the authority, distinct from each other and from the author."""
+    plan: SitingPlan = context.subject
+    assigned = {"legal": plan.legal_reviewer_id, "technical": plan.technical_reviewer_id}
+    for kind, person_id in assigned.items():
+        role = Role(f"{kind}_reviewer")
+        if person_id is None or not _holds(context.session, person_id, role, plan.authority_id, context.today):
+            yield refuse("GD-11.1", "siting.no_reviewer", reviewer=reviewer(kind))
+        elif person_id == plan.author_id:
+            yield refuse("GD-11.1", "device.review_own")
+    if plan.legal_reviewer_id is not None and plan.legal_reviewer_id == plan.technical_reviewer_id:
+        yield refuse("GD-11.1", "device.review_both", reviewer=reviewer("legal"))
+
+
+def _holds(session: Session, person_id: UUID, role: Role, authority_id: UUID, on: date) -> bool:
+    rows = session.scalars(
+        select(RoleAssignment).where(
+            RoleAssignment.person_id == person_id,
+            RoleAssignment.role == role.value,
+            RoleAssignment.authority_id == authority_id,
+        )
+    )
+    return any(row.valid_from <= on and (row.valid_to is None or on <= row.valid_to) for row in rows)
+
+
+def every_site_reviewed(context: Context) -> Iterable[Refusal]:
+    """GD-10.3: both reviews passed for every site of the plan."""
+    for site in live_sites(context.subject):
+        for kind in REVIEW_KINDS:
+            review = latest_review(context.session, site, kind)
+            if review is None or not review.passed:
+                text = "siting.site_unreviewed" if review is None else "siting.site_failed"
+                yield refuse("GD-10.3", text, site=site.place_text, reviewer=reviewer(kind))
+
+
+def some_item_failed(context: Context) -> Iterable[Refusal]:
+    """GD-10.3: a reviewer returns what failed a review, and nothing else."""
+    made = (latest_review(context.session, site, kind) for site in live_sites(context.subject) for kind in REVIEW_KINDS)
+    if all(review is None or review.passed for review in made):
+        yield refuse("GD-10.3", "siting.nothing_failed")
+
+
+def approver_is_competent(context: Context) -> Iterable[Refusal]:
+    """GD-09.2: who decides does so for an authority of the level that the pack names, in the field of the plan.
+
+    Neither the author nor a reviewer decides.
+    """
+    plan: SitingPlan = context.subject
+    own = {plan.author_id, plan.legal_reviewer_id, plan.technical_reviewer_id}
+    if context.actor.person_id in own:
+        yield refuse("GD-09.2", "siting.own_plan")
+    if approving_authority(context.session, context.actor, plan, context.pack["siting.approver_level"]) is None:
+        level = context.pack["siting.approver_level"]
+        required = Coded("level", [level]) if level else "—"
+        yield refuse("GD-09.2", "siting.not_competent", required=required)
+
+
+def approving_authority(session: Session, actor: Actor, plan: SitingPlan, level: str | None) -> Authority | None:
+    """The authority for which the actor may decide about a plan; of the level, where the pack names one."""
+    owner = plan.authority or session.get_one(Authority, plan.authority_id)
+    for grant in actor.grants:
+        if grant.role == Role.PROVINCIAL_APPROVER:
+            authority = session.get_one(Authority, grant.authority_id)
+            if authority.field == owner.field and level in (None, authority.level):
+                return authority
+    return None
+
+
+def approval_is_complete(context: Context) -> Iterable[Refusal]:
+    """GD-09.2: an approval has its number, grants something, and says why it does not grant the rest."""
+    if not str(context.params.get("approval_no") or "").strip():
+        yield refuse("GD-09.2", "siting.no_number")
+    rejected: Mapping[str, str] = context.params.get("rejected") or {}
+    names = {site.public_id for site in live_sites(context.subject)}
+    if unknown := sorted(set(rejected) - names):
+        yield refuse("GD-09.2", "siting.unknown_site", measured=", ".join(unknown))
+    if names and names <= set(rejected):
+        yield refuse("GD-09.2", "siting.nothing_granted")
+    if silent := sorted(name for name, text in rejected.items() if not text.strip()):
+        yield refuse("GD-09.2", "siting.rejected_silently", measured=", ".join(silent))
+
+
+def successor_approved(context: Context) -> Iterable[Refusal]:
+    """GD-09.2: a version stays in force until the one after it is approved."""
+    if successor_of(context.session, context.subject.id) is None:
+        yield refuse("GD-09.2", "siting.no_successor")
+
+
+def successor_of(session: Session, plan_id: UUID) -> SitingPlan | None:
+    """The approved version that came after a plan, or None."""
+    after = select(SitingPlan).where(SitingPlan.previous_id == plan_id, SitingPlan.state.in_(("approved", "amended")))
+    return session.scalars(after.order_by(SitingPlan.plan_version.desc()).limit(1)).first()
