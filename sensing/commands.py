@@ -85,6 +85,7 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
             "parameters_sha256": run.parameters_sha256,
             "rules_sha256": run.rules_sha256,
             "models": _hashes(analysis.models),
+            "refinement": run.refinement,
             "labels_sha256": run.labels_sha256,
             "coverage_sha256": run.coverage_sha256,
             "coverage": run.coverage,
@@ -140,6 +141,7 @@ def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | N
         "inputs_sha256": run.manifest_sha256,
         "stretch_sha256": run.stretch_sha256,
         "features_sha256": run.features_sha256,
+        "refinement": run.refinement,
         "position_error_m": scene.position_error_m,
     }
     if flight is not None:

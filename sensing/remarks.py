@@ -1,4 +1,4 @@
-"""What has to be known of a run beside its findings: how two dates fitted, how clouds were looked for, whose ground."""
+"""What has to be known of a run beside its findings: how dates fitted, how clouds were found, SAM, whose ground."""
 
 from __future__ import annotations
 
@@ -15,5 +15,7 @@ def remarks(run: SegmentationRun) -> list[Sentence]:
     if run.coregistration is not None:
         told.append(Fit.load(run.coregistration).in_words(run.coregistration["gsd_m"]))
     told += hiding.sentences(run.clouds)
+    if run.refinement is not None:
+        told.append(say("seen.sam_model", **{name: run.refinement[name] for name in ("architecture", "licence")}))
     grounds = sorted((run.jurisdictions or {}).items())
     return told + [say("covered.jurisdiction", code=code, percent=one["analysed_percent"]) for code, one in grounds]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from typing import Any
 
 import shapely
 from geoalchemy2.shape import to_shape
+from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -55,8 +56,12 @@ class What(StrEnum):
     LABELS = "labels"
     POLYGON = "polygon"
     SCORE = "score"
+    MACHINE = "machine"
+    ALTERNATIVE = "alternative"
 
 
+# SAM gives the same bits on the same machine; elsewhere it may not, and nobody can promise that.
+_MACHINE = ("device", "machine", "threads", "torch", "encoder_version")
 # Without these the engine would look at something else; another engine, or under other rules, may look all the same.
 _NEEDED = (What.COPY, What.ZONES, What.INPUTS, What.MODELS)
 
@@ -87,6 +92,7 @@ class Recorded:
     polygon: BaseGeometry
     kind: str
     score: float
+    alternative: BaseGeometry | None
     run: SegmentationRun
     after: Source
     before: Source | None
@@ -106,8 +112,14 @@ class Reproduced:
 
     @property
     def same(self) -> bool:
-        """Whether the finding was made again, and nothing differs."""
-        return self.polygon is not None and all(check.same for check in self.checks)
+        """Whether the finding was made again, and nothing differs; another machine is no difference by itself."""
+        decisive = (check for check in self.checks if check.what is not What.MACHINE)
+        return self.polygon is not None and all(check.same for check in decisive)
+
+    @property
+    def same_machine(self) -> bool:
+        """Whether SAM did its sums where and with what it did them then, or was not asked."""
+        return all(check.same for check in self.checks if check.what is What.MACHINE)
 
 
 def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: str) -> Recorded:
@@ -129,6 +141,7 @@ def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: s
         polygon=to_shape(found.geom),
         kind=found.kind,
         score=found.score,
+        alternative=shape(found.context["alternative"]) if found.context.get("alternative") else None,
         run=run,
         after=after,
         before=before,
@@ -173,7 +186,22 @@ def reproduce(about: Recorded, shelf: Shelf, engine: Segmenter, progress: Progre
     again = _same_or_closest(about, found)
     outline, score = (_bytes(again.geom), f"{again.score:.4f}") if again else (GONE, GONE)
     checks += [Check(What.POLYGON, _bytes(about.polygon), outline), Check(What.SCORE, f"{about.score:.4f}", score)]
+    checks += _by_sam(about, found, again)
     return Reproduced(about.detection_id, about.run_id, tuple(checks), again.geom if again else None)
+
+
+def _by_sam(about: Recorded, found: Segmentation, again: Candidate | None) -> Iterator[Check]:
+    """SAM's outline, and the machine that drew it; nothing where it was not asked then."""
+    then, now = about.run.refinement, found.refinement
+    if then is None:
+        return
+    yield Check(What.MACHINE, *(_machine(one) if one else GONE for one in (then, now)))
+    drawn = again.alternative if again else None
+    yield Check(What.ALTERNATIVE, *(_bytes(one) if one is not None else GONE for one in (about.alternative, drawn)))
+
+
+def _machine(refinement: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {refinement[name]}" for name in _MACHINE if refinement.get(name) is not None)
 
 
 def _inputs(about: Recorded, shelf: Shelf) -> dict[str, Any] | None:
@@ -253,6 +281,6 @@ def _same_or_closest(about: Recorded, found: Segmentation) -> Candidate | None:
     return closest if shapely.intersects(closest.geom, about.polygon) else None
 
 
-def _bytes(shape: BaseGeometry) -> str:
+def _bytes(outline: BaseGeometry) -> str:
     """An outline as the hexadecimal form of every bit of it."""
-    return str(shapely.to_wkb(shape, hex=True, include_srid=False))
+    return str(shapely.to_wkb(outline, hex=True, include_srid=False))

@@ -96,6 +96,7 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         clouds=dict(found.clouds) if found.clouds is not None else None,
         jurisdictions=dict(analysis.jurisdictions),
         refused_kinds={kind: reason.dump() for kind, reason in found.refused.items()},
+        refinement=dict(found.refinement) if found.refinement is not None else None,
         stretch_sha256=found.stretch_sha256,
         features_sha256=analysis.features_sha256,
         pixel_model_id=analysis.models.pixel.id if analysis.models.pixel else None,

@@ -74,7 +74,8 @@ class SegmentationRun(Identified, Recorded, Base):
 
     `coverage` is in square kilometres by code; the rasters of coverage and labels lie in the store under their hashes.
     `coregistration` says how well the earlier date lay on the later one, `clouds` how they were looked for and how many
-    there were, `jurisdictions` how much of whose ground was looked at, by the code of the authority.
+    there were, `jurisdictions` how much of whose ground was looked at, by the code of the authority, `refinement` which
+    SAM model drew outlines beside those of the engine, and on what machine.
     """
 
     __tablename__ = "segmentation_run"
@@ -95,6 +96,7 @@ class SegmentationRun(Identified, Recorded, Base):
     coregistration: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     clouds: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jurisdictions: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    refinement: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     stretch_sha256: Mapped[str | None]
     features_sha256: Mapped[str | None]
     runtime_s: Mapped[float]

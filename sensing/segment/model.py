@@ -80,7 +80,7 @@ class Segmentation:
     looked at, and `tally` adds these up; `refused` names the kinds that could not be judged, each with the reason;
     `failed` are the bands that nobody got done, with what kept them; `shift_px` is how far (columns, rows) the earlier
     scene had to be moved, `fit` how well it then lay, `clouds` how they were looked for; `stretch_sha256` is the
-    hash of the scene's yardsticks, by which its tones were levelled.
+    hash of the scene's yardsticks, by which its tones were levelled, `refinement` the SAM model that drew alternatives.
     """
 
     candidates: tuple[Candidate, ...]
@@ -96,6 +96,7 @@ class Segmentation:
     fit: Mapping[str, Any] | None = None
     clouds: Mapping[str, Any] | None = None
     stretch_sha256: str | None = None
+    refinement: Mapping[str, Any] | None = None
 
     @property
     def analysed_px(self) -> int:

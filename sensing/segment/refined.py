@@ -43,10 +43,6 @@ class Refined:
         own: list[Any] = [self._inner.parameters_sha256, self._sam.sha256, dict(guards())]
         return hashlib.sha256(rfc8785.dumps(own)).hexdigest()
 
-    def about(self) -> dict[str, Any]:
-        """What a run says of SAM: weights, licence, encoder, machine."""
-        return self._sam.about()
-
     def segment(self, job: Job, progress: Progress) -> Segmentation:
         """As the inner engine, with `alternative` outlines where SAM means the same thing."""
         found = self._inner.segment(job, lambda share: progress(share * _SEGMENTING_SHARE))
@@ -54,7 +50,7 @@ class Refined:
         if not job.after.colour_known or not found.candidates:
             return found
         redrawn = refine(self._sam, job.after, found.candidates, lambda share: progress(_later(share)))
-        return replace(found, candidates=redrawn)
+        return replace(found, candidates=redrawn, refinement=self._sam.about())
 
 
 def _later(share: float) -> float:

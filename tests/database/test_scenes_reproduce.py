@@ -49,7 +49,7 @@ def again(services):
 def test_finding__made_again__bit_for_bit_the_same(services, finding, again, session):
     outcome, differs = again(finding)
     assert (outcome.same, differs) == (True, set())
-    assert {check.what for check in outcome.checks} == set(What)
+    assert {check.what for check in outcome.checks} == set(What) - {What.MACHINE, What.ALTERNATIVE}
 
 
 def test_finding__carries_every_hash_and_its_window(finding, session):
