@@ -9,6 +9,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from geoalchemy2.shape import from_shape, to_shape
@@ -32,7 +33,8 @@ from sensing.copies import refuse_overdue
 from sensing.evaluate import iou
 from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.store import approved
-from sensing.places import item_for
+from sensing.places import item_for, shares_within
+from sensing.risk import Facts, assess, protected_layers
 from sensing.segment.model import Candidate, Segmentation
 from sensing.violations import Verdict
 
@@ -106,8 +108,13 @@ def _hashes(models: Models) -> dict[str, str]:
     return {kind: one.sha256 for kind, one in held.items() if one is not None}
 
 
-def propose(work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int) -> Detection:
-    """Make a lead a detection in state `new`; raises RuleViolation with every guard that fails."""
+def propose(
+    work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int, *, growth: float | None = None
+) -> Detection:
+    """Make a lead a detection in state `new`; raises RuleViolation with every guard that fails.
+
+    `growth` is its area over the one of the date before, where the thing was seen before.
+    """
     derivative = work.session.get_one(Derivative, run.derivative_id)
     scene = work.session.get_one(Scene, derivative.scene_id)
     flight = work.session.get(Flight, scene.flight_id) if scene.flight_id else None
@@ -121,7 +128,27 @@ def propose(work: Work, run: SegmentationRun, verdict: Verdict, ordinal: int) ->
     detection.item_id = item_for(work.session, verdict, flight)
     detection.formed_at = work.now
     work.apply(detection, "propose", record={"kind": detection.kind, "run": run.public_id})
+    with work.session.no_autoflush:
+        # Before it is written for the first time: its place is final.
+        _queue(work, detection, verdict, growth)
     return detection
+
+
+def _queue(work: Work, detection: Detection, verdict: Verdict, growth: float | None) -> None:
+    """Give a new detection its place in the queue of the review desk, by the law of the day on which it is formed."""
+    pack, seen = work.pack_for(detection), verdict.candidate
+    due = pack.local_date(work.now) + timedelta(days=pack["alert.yellow_after_days"])
+    facts = Facts(
+        violation=verdict.violation.code if verdict.violation else None,
+        area_m2=seen.area_m2,
+        least_m2=verdict.violation.min_area_m2 if verdict.violation else seen.area_m2,
+        score=seen.score,
+        protected=shares_within(work.session, protected_layers(), seen.geom),
+        growth=growth,
+    )
+    risk = assess(facts, due)
+    detection.risk, detection.due, detection.turn = risk.points, risk.due, risk.turn
+    detection.risk_trace = [sentence.dump() for sentence in risk.trace]
 
 
 def provenance(run: SegmentationRun, source: tuple[Derivative, Scene, Flight | None]) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
@@ -37,6 +39,18 @@ def context_near(session: Session, area: BaseGeometry) -> Context:
         )
         for row in found
     )
+
+
+def shares_within(session: Session, layers: Sequence[str], shape: BaseGeometry) -> dict[str, float]:
+    """How much of a shape (EPSG:4326) lies in each of some layers, 0 to 1, without those that it does not meet."""
+    near = func.ST_Intersects(ContextFeature.geom, from_shape(shape, srid=SRID))
+    found = session.execute(
+        select(ContextFeature.layer, ContextFeature.geom).where(ContextFeature.layer.in_(layers), near)
+    ).all()
+    by_layer: dict[str, list[BaseGeometry]] = {}
+    for layer, geom in found:
+        by_layer.setdefault(layer, []).append(shapely.intersection(to_shape(geom), shape))
+    return {layer: float(shapely.union_all(parts).area / shape.area) for layer, parts in sorted(by_layer.items())}
 
 
 def item_for(session: Session, verdict: Verdict, flight: Flight | None) -> uuid.UUID | None:

@@ -63,6 +63,11 @@ class Recognised:
         pair = self.matches.get(position)
         return Relation.NEW if pair is None or pair.earlier in self.again else pair.relation
 
+    def growth(self, position: int) -> float | None:
+        """The area of the candidate at a position over the one of the date before, where it was there then."""
+        pair = self.matches.get(position)
+        return None if pair is None or pair.earlier in self.again else pair.figures.area_ratio
+
 
 def recognise(session: Session, analysis: Analysis, coverage: Path) -> Recognised:
     """Match what a run saw with the finds of the dates before; `coverage` is the run's raster of what was looked at."""

@@ -105,7 +105,7 @@ def segment(
                 if again is not None:
                     known.append(again.public_id)
                     continue
-                detection = propose(work, run, verdict, ordinal)
+                detection = propose(work, run, verdict, ordinal, growth=recognised.growth(position))
                 write_sighting(work.session, run, detection, recognised=recognised, position=position)
                 work.commit()
                 proposed.append(detection.public_id)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Date, Select, Text, func, literal, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
-from schemas.refusals import not_found
+from schemas.refusals import invalid, not_found
 from schemas.roles import Role
 from schemas.rules import Rulebook
 from schemas.tables import (
+    Authority,
     Derivative,
     Detection,
     Flight,
@@ -41,7 +43,10 @@ LATELY = 8
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the queue; `due` is the local date after which the alert turns yellow (LX-17)."""
+    """One line of the queue; `due` is the local date after which the alert turns yellow (LX-17).
+
+    `risk` is in points of 100, `place` says in sentences where it stands in the queue and why.
+    """
 
     public_id: str
     kind: str
@@ -52,6 +57,14 @@ class Row:
     late: bool
     mine: bool
     decided_at: datetime | None
+    risk: int
+    place: tuple[Mapping[str, str], ...]
+    turn: date
+
+    @property
+    def cursor(self) -> str:
+        """Where this line stands in the queue, for the page behind it."""
+        return f"{'m' if self.mine else 'o'}.{self.turn.isoformat()}.{self.public_id}"
 
 
 @dataclass(frozen=True)
@@ -121,17 +134,109 @@ def qualified(db: Session, actor: Actor, today: date) -> bool:
     return db.scalar(held.limit(1)) is not None
 
 
-def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:
-    """Findings that wait, one's own first, then the oldest."""
-    mine = case((Detection.assigned_to == actor.person_id, 0), else_=1)
-    rows = _of(actor).where(Detection.state.in_(OPEN_STATES)).order_by(mine, Detection.formed_at, Detection.public_id)
-    return [_row(detection, scene, actor, rulebook, now) for detection, scene in db.execute(rows.limit(LONGEST_QUEUE))]
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody wants to see of the queue; nothing named is everything. `authority` is a code.
+
+    `after` is the `cursor` of a row: the page behind it is the same whatever was decided or came meanwhile.
+    """
+
+    kind: str | None = None
+    sensor: str | None = None
+    authority: str | None = None
+    mine: bool = False
+    after: str | None = None
+    limit: int | None = None
 
 
-def waiting_count(db: Session, actor: Actor) -> int:
+EVERYTHING = Wanted()
+
+
+def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime, wanted: Wanted = EVERYTHING) -> list[Row]:
+    """Findings that wait, one's own first, then by risk and last day (sensing/risk.py), a page of them.
+
+    Raises RuleViolation 422 for a cursor that is none.
+    """
+    size = wanted.limit or LONGEST_QUEUE
+    start = _start(wanted.after)
+    taken = [] if start and not start[0] else _page(db, _mine(actor, wanted), start, size)
+    rest = size - len(taken)
+    others = []
+    if rest > 0 and not wanted.mine:
+        others = _page(db, _others(db, actor, wanted), start if start and not start[0] else None, rest)
+    return [_row(detection, scene, actor, rulebook, now) for detection, scene in (*taken, *others)]
+
+
+_CURSOR = re.compile(r"(?P<whose>[mo])\.(?P<turn>\d{4}-\d\d-\d\d)\.(?P<id>[A-Z0-9-]{1,20})")
+# Said as in the partial indexes, or the planner does not see that they serve.
+_WAITS, _TAKEN = text("detection.state IN ('new', 'assigned')"), text("detection.state = 'assigned'")
+_ORDER = (Detection.turn, Detection.public_id)
+
+
+def _start(after: str | None) -> tuple[bool, date, str] | None:
+    """Whether a cursor lies among one's own, and after which turn and id it goes on."""
+    if after is None:
+        return None
+    found = _CURSOR.fullmatch(after)
+    try:
+        if found:
+            return found["whose"] == "m", date.fromisoformat(found["turn"]), found["id"]
+    except ValueError:
+        pass
+    raise invalid("query.unknown", "web.query_unknown", name="after", measured=after[:40], required="m|o.DATE.ID")
+
+
+def _page(
+    db: Session, branches: list[Select[uuid.UUID]], start: tuple[bool, date, str] | None, size: int
+) -> list[tuple[Detection, Scene]]:
+    """The first rows of several queues in one order: each is read along its index, and no further than a page."""
+    behind = tuple_(*_ORDER) > tuple_(literal(start[1], Date), literal(start[2], Text)) if start else None
+    pages = [(one if behind is None else one.where(behind)).order_by(*_ORDER).limit(size) for one in branches]
+    ids = [one for page in pages for one in db.scalars(page)]
+    # By their ids, or the planner would rather read everything than a page of it.
+    rows = select(Detection, Scene).join(Scene, Scene.id == Detection.scene_id).where(Detection.id.in_(ids))
+    return [(detection, scene) for detection, scene in db.execute(rows.order_by(*_ORDER).limit(size))]
+
+
+def _mine(actor: Actor, wanted: Wanted) -> list[Select[uuid.UUID]]:
+    own = select(Detection.id).where(_TAKEN, Detection.assigned_to == actor.person_id)
+    return [_narrowed(own.where(Detection.authority_id.in_(authorities_of(actor))), wanted)]
+
+
+def _others(db: Session, actor: Actor, wanted: Wanted) -> list[Select[uuid.UUID]]:
+    of_others = Detection.assigned_to.is_distinct_from(actor.person_id)
+    authorities = sorted(authorities_of(actor))
+    if wanted.authority:
+        authorities = [one for one in authorities if db.get_one(Authority, one).code == wanted.authority]
+    narrow = replace(wanted, authority=None)
+    return [
+        _narrowed(select(Detection.id).where(_WAITS, Detection.authority_id == one, of_others), narrow)
+        for one in authorities
+    ]
+
+
+def _narrowed(rows: Select[uuid.UUID], wanted: Wanted) -> Select[uuid.UUID]:
+    if wanted.kind:
+        rows = rows.where(Detection.kind == wanted.kind)
+    if wanted.sensor:
+        rows = rows.join(Scene, Scene.id == Detection.scene_id).where(Scene.sensor == wanted.sensor)
+    if wanted.authority:
+        rows = rows.join(Authority, Authority.id == Detection.authority_id).where(Authority.code == wanted.authority)
+    return rows
+
+
+def waiting_count(db: Session, actor: Actor, wanted: Wanted = EVERYTHING) -> int:
     """How many findings wait, also where the queue does not list them all."""
-    waiting = _of(actor).where(Detection.state.in_(OPEN_STATES)).with_only_columns(func.count())
-    return db.execute(waiting).scalar_one()
+    waiting = select(Detection.id).where(_WAITS, Detection.authority_id.in_(authorities_of(actor)))
+    if wanted.mine:
+        waiting = waiting.where(Detection.assigned_to == actor.person_id)
+    return db.scalar(select(func.count()).select_from(_narrowed(waiting, wanted).subquery())) or 0
+
+
+def kinds_waiting(db: Session, actor: Actor) -> list[str]:
+    """The kinds of the findings that wait, for a filter."""
+    kinds = select(Detection.kind).where(_WAITS, Detection.authority_id.in_(authorities_of(actor))).distinct()
+    return sorted(db.scalars(kinds))
 
 
 def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:
@@ -151,7 +256,8 @@ def _of(actor: Actor) -> Select[Detection, Scene]:
 def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, now: datetime) -> Row:
     pack = rulebook.at_place(to_shape(detection.geom), now)
     formed_on = pack.local_date(detection.formed_at)
-    due = formed_on + timedelta(days=pack["alert.yellow_after_days"])
+    # By the law of the day on which it was formed; what was formed before that was kept goes by the law of today.
+    due = detection.due or formed_on + timedelta(days=pack["alert.yellow_after_days"])
     return Row(
         public_id=detection.public_id,
         kind=detection.kind,
@@ -160,8 +266,11 @@ def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, n
         area_m2=detection.area_m2,
         due=due,
         late=due < pack.local_date(now),
-        mine=detection.assigned_to == actor.person_id,
+        mine=detection.state == "assigned" and detection.assigned_to == actor.person_id,
         decided_at=detection.decided_at,
+        risk=detection.risk,
+        place=tuple(map(in_words, detection.risk_trace)),
+        turn=detection.turn,
     )
 
 
