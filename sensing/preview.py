@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -263,6 +264,6 @@ def _tones(source: DatasetReader, bands: tuple[int, ...], combination: Combinati
     return tuple(_cut(plane[shown], gamma) for plane in planes)
 
 
-def _cut(values: NDArray[np.generic], gamma: float) -> _Tone:
+def _cut(values: NDArray[Any], gamma: float) -> _Tone:
     low, high = (float(value) for value in np.percentile(values, (_LOW, _HIGH)))
     return _Tone(low, high if high > low else low + 1.0, gamma)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from web import assets, errors, i18n, page, permissions, security
 from web.account.views import section as account
+from web.desk.editing import section as desk_editing
+from web.desk.tiles import section as desk_tiles
 from web.desk.views import section as desk
 from web.identity import request_identity
 from web.permissions import GuardedFlask
@@ -18,7 +20,11 @@ from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.wiring import Services
 
-SECTIONS = (public, tiles, data, flight_log, account, pilot, flights_live, flight_packages, flight_papers, survey, desk)
+SECTIONS = (
+    *(public, tiles, data, flight_log, account),
+    *(pilot, flights_live, flight_packages, flight_papers, survey),
+    *(desk, desk_tiles, desk_editing),
+)
 
 
 def create_app(services: Services) -> GuardedFlask:

@@ -55,6 +55,9 @@ STATES: Mapping[str, str] = {
     "confirmed": N_("Accepted as a lead"),
     "false_alarm": N_("Rejected"),
     "inconclusive": N_("Left undecided"),
+    "split": N_("Cut into parts"),
+    "merged": N_("Joined to one"),
+    "withdrawn": N_("Taken back"),
 }
 # How a state looks: the class of its mark (components.css), the same on page and map.
 LOOKS: Mapping[str, str] = {

@@ -64,7 +64,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(server, world_template, tmp_path_factory) -> Iterator[Site]:
+def site(server, world_template, tmp_path_factory, request) -> Iterator[Site]:
     name = server.clone(world_template)
     services = Services(
         Settings(data_dir=tmp_path_factory.mktemp("data")),
@@ -72,7 +72,9 @@ def site(server, world_template, tmp_path_factory) -> Iterator[Site]:
         FixedClock(TEN_ON_THE_FIRST_FLYING_DAY),
     )
     flat_ground(services.data_dir)
-    findings = make_findings(services, tmp_path_factory.mktemp("scenes"))
+    # A module that decides more than the usual few says so.
+    count = getattr(request.module, "FINDINGS", 3)
+    findings = make_findings(services, tmp_path_factory.mktemp("scenes"), count=count)
     admin = services.database.admin_engine()
     with admin.begin() as connection:
         connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})

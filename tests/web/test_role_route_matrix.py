@@ -48,6 +48,8 @@ MATRIX = {
     ("/review/<public_id>", "GET"): {Role.OFFICER},
     ("/review/<public_id>", "POST"): {Role.OFFICER},
     ("/review/<public_id>/<any(before, after):side>.png", "GET"): {Role.OFFICER},
+    ("/review/<public_id>/tiles/<any(before, after):side>/<drawn>/<int:z>/<int:x>/<int:y>.png", "GET"): {Role.OFFICER},
+    ("/review/<public_id>/grow", "POST"): {Role.OFFICER},
 }
 SAMPLES = {
     "<name>.geojson": "devices.geojson",
@@ -56,6 +58,7 @@ SAMPLES = {
     "<layer>/<z>/<x>/<y>.mvt": "devices/1/1/1.mvt",
     "<path:name>": "mark.svg",
     "<any(before, after):side>": "after",
+    "<drawn>/<int:z>/<int:x>/<int:y>.png": "true_colour/1/1/1.png",
 }
 PERSON_OF = {Role(role): code for code, role in reversed(PEOPLE.items())} | {Role.PROVINCIAL_APPROVER: "P1"}
 # Signing out ends the session that the other cells of this table use.

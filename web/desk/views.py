@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, make_response, redirect, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from schemas.refusals import RuleViolation, invalid
-from schemas.tables import Detection
-from sensing.decisions import assign_detection, confirm_detection, leave_detection_open, reject_detection
+from schemas.actors import Actor
+from schemas.refusals import RuleViolation
+from schemas.tables import Detection, Person
+from sensing.reasons import in_languages, reasons
 from web import words
-from web.desk import pictures, queries
-from web.desk.queries import Finding, Row
+from web.desk import deciding, pictures, queries, stage
+from web.desk.amounts import area_words
+from web.desk.queries import DECIDED_STATES, Finding, Row
 from web.errors import wants_page
 from web.i18n import current_language, gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
-from web.public.database import public_connection
-from web.public.overview import desk_map
 
 section = Section("desk", __name__, Audience.DESK)
 
-DECISIONS = {"confirm": confirm_detection, "reject": reject_detection, "leave_open": leave_detection_open}
-TAKE = "assign"
-LONGEST_REASON = 500
+# What the address may say of which findings are listed.
+FILTERS = ("kind", "sensor", "mine", "late")
+UNDOABLE_STATES = (*DECIDED_STATES, "split", "merged")
+# A decision of another day is changed at the finding itself, not by a key.
+_UNDO_OFFERED = timedelta(hours=12)
 
 
 @section.page("/review", GET=Permission.READ_DETECTIONS)
@@ -38,38 +45,47 @@ def finding(public_id: str) -> Response:
     """One finding, and the decision on it."""
     if request.method == "GET":
         return _page(public_id)
-    decision, reason = request.form.get("decision", ""), request.form.get("reason", "").strip()
     try:
-        _decide(public_id, decision, reason)
+        sent = deciding.read(request.form)
+        goal = deciding.record(public_id, sent)
     except RuleViolation as refused:
         if refused.status == 404 or not wants_page():
             raise
-        return _page(public_id, refused=refused, reason=reason[:LONGEST_REASON])
-    target = f"/review/{public_id}" if decision == TAKE else f"/review?done={public_id}"
-    return make_response(redirect(target, 303))
+        return _page(public_id, refused=refused, form=request.form)
+    return make_response(redirect(_onward(public_id, sent.decision, goal), 303))
 
 
-def _decide(public_id: str, decision: str, reason: str) -> None:
-    if decision not in (*DECISIONS, TAKE):
-        raise _unknown("decision", decision, ", ".join((*DECISIONS, TAKE)))
-    if len(reason) > LONGEST_REASON:
-        raise _unknown("reason", reason, f"1-{LONGEST_REASON}")
-    version = request.form.get("version", "")
-    if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise _unknown("version", version, "1, 2, 3 ...")
-    house, actor = services(), current_actor()
-    with house.work(actor) as work:
-        # Looked up among the actor's own authorities, so that an id of another one is unknown here.
-        queries.row_of(work.session, actor, public_id)
-        if decision == TAKE:
-            assign_detection(work, public_id, actor.code)
-        else:
-            DECISIONS[decision](work, public_id, reason, seen=int(version))
-        work.commit()
+def _onward(public_id: str, decision: str, goal: str) -> str:
+    """Where it goes on: after a verdict with the finding that stood next in the queue, else with what was made."""
+    shown = goal
+    if decision in deciding.VERDICTS:
+        shown = _known(request.form.get("next", ""))
+    told = {} if decision == deciding.TAKE else {"done": public_id}
+    asked = urlencode(told | _filters())
+    return f"/review{'/' if shown else ''}{shown}{'?' if asked else ''}{asked}"
 
 
-def _unknown(name: str, value: str, required: str) -> RuleViolation:
-    return invalid("query.unknown", "web.query_unknown", name=name, measured=value[:40], required=required)
+def _known(public_id: str) -> str:
+    """The id itself where the actor may open that finding, else none."""
+    with services().session() as db:
+        row = _row(db, current_actor(), public_id)
+    return row.public_id if row else ""
+
+
+def _row(db: Session, actor: Actor, public_id: str) -> Detection | None:
+    try:
+        return queries.row_of(db, actor, public_id) if public_id else None
+    except RuleViolation:
+        return None
+
+
+def _filters() -> dict[str, str]:
+    return {name: value[:40] for name in FILTERS if (value := request.args.get(name, ""))}
+
+
+def _kept() -> str:
+    """The filters as the end of an address."""
+    return f"?{urlencode(_filters())}" if _filters() else ""
 
 
 @section.page("/review/<public_id>/<any(before, after):side>.png", GET=Permission.READ_DETECTIONS)
@@ -88,39 +104,111 @@ def picture(public_id: str, side: str) -> Response:
     return response
 
 
-def _page(public_id: str | None, *, refused: RuleViolation | None = None, reason: str = "") -> Response:
+def _page(
+    public_id: str | None, *, refused: RuleViolation | None = None, form: Mapping[str, str] | None = None
+) -> Response:
     house, actor = services(), current_actor()
     with house.session() as db:
-        waiting = queries.queue(db, actor, house.rulebook, house.clock.now())
-        done = _done(db, actor)
-        opened = public_id or (waiting[0].public_id if waiting else None)
-        found = queries.finding(db, actor, opened) if opened else None
+        everything = queries.queue(db, actor, house.rulebook, house.clock.now())
+        listed = [row for row in everything if _wanted(row)]
+        opened = public_id or (listed[0].public_id if listed else None)
         page = render_template(
             "desk/review.html",
-            headline=_headline(waiting, queries.waiting_count(db, actor)),
-            queue=waiting,
+            headline=_headline(everything, queries.waiting_count(db, actor)),
+            queue=listed,
+            choices={
+                "kinds": sorted({row.kind for row in everything}),
+                "sensors": sorted({row.sensor for row in everything}),
+            },
+            filters=_filters(),
+            kept=_kept(),
             decided=queries.decided(db, actor, house.rulebook, house.clock.now()),
             qualified=queries.qualified(db, actor, today()),
-            finding=found,
-            sides=_sides(found) if found else [],
-            outline=pictures.outline(found) if found else "",
-            size=pictures.SIZE_PX,
-            config=_config(found, waiting) if found else {},
-            done=done,
+            **_done(db, actor),
             refusals=refused.render(current_language()) if refused else [],
-            typed_reason=reason,
-            reasons=_usual_reasons(),
+            typed=(form or {}).get("reason", "")[: deciding.LONGEST_REASON] if refused else "",
+            form=form or {},
             area=area_words,
+            **(_opened(db, opened, everything, listed) if opened else {"finding": None}),
         )
     return make_response(page, refused.status if refused else 200)
 
 
-def _done(db: Any, actor: Any) -> Detection | None:  # noqa: ANN401
-    public_id = request.args.get("done", "")
+def _wanted(row: Row) -> bool:
+    asked = _filters()
+    return (
+        asked.get("kind", row.kind) == row.kind
+        and asked.get("sensor", row.sensor) == row.sensor
+        and (not asked.get("mine") or row.mine)
+        and (not asked.get("late") or row.late)
+    )
+
+
+def _opened(db: Session, public_id: str, everything: list[Row], listed: list[Row]) -> dict[str, Any]:
+    """What the page says of the finding that is open."""
+    house, actor = services(), current_actor()
+    found, row = queries.finding(db, actor, public_id), queries.row_of(db, actor, public_id)
+    decider = db.get(Person, row.decided_by) if row.decided_by else None
+    may_decide = queries.qualified(db, actor, today())
+    held_back = _held_back(db, found)
+    return {
+        "finding": found,
+        "sides": _sides(found),
+        "outline": pictures.outline(found),
+        "size": pictures.SIZE_PX,
+        "config": stage.config(db, house.data_dir, found, row, may_decide=may_decide)
+        | {"action": f"/review/{public_id}{_kept()}"},
+        "combinations": stage.combination_words(),
+        "held_back": held_back.render(current_language()) if held_back else [],
+        "due": next((one for one in everything if one.public_id == public_id), None),
+        "next": _next(public_id, listed),
+        "reason": in_languages(found.reason, found.reason) if found.reason else None,
+        "decided_by": {"en": decider.name_en, "zh": decider.name_zh} if decider else None,
+        "reasons": _reasons(),
+    }
+
+
+def _held_back(db: Session, found: Finding) -> RuleViolation | None:
+    """Why the images may not be shown now; None while they may."""
     try:
-        return queries.row_of(db, actor, public_id) if public_id else None
-    except RuleViolation:
-        return None
+        for side in (found.before, found.after):
+            if side is not None:
+                queries.side_of(db, found, side.name, services().clock.now())
+    except RuleViolation as refused:
+        return refused
+    return None
+
+
+def _next(public_id: str, listed: list[Row]) -> str:
+    """The finding after this one in the queue, or the first one that is another."""
+    ids = [row.public_id for row in listed]
+    after = ids[ids.index(public_id) + 1 :] if public_id in ids else ids
+    return next((one for one in (*after, *ids) if one != public_id), "")
+
+
+def _reasons() -> list[dict[str, Any]]:
+    """The reasons of the list that a verdict may have, each with the verdicts that it goes with."""
+    known = {one.code: one for verdict in deciding.VERDICTS for one in reasons(verdict)}
+    last = known.pop("other")
+    return [
+        {"code": one.code, "text": one.text, "decisions": sorted(one.decisions & deciding.VERDICTS.keys())}
+        for one in (*known.values(), last)
+    ]
+
+
+def _done(db: Session, actor: Actor) -> dict[str, Any]:
+    """What was recorded last, as the address says, and the actor's last decision while it may be taken back."""
+    done = _row(db, actor, request.args.get("done", ""))
+    if done is not None:
+        own_one = done.decided_by == actor.person_id and done.state in UNDOABLE_STATES
+        return {"done": done, "undoable": done if own_one else None}
+    own = select(Detection).where(
+        Detection.decided_by == actor.person_id,
+        Detection.decided_at > services().clock.now() - _UNDO_OFFERED,
+        Detection.state.in_(UNDOABLE_STATES),
+    )
+    last = db.scalars(own.order_by(Detection.decided_at.desc()).limit(1)).first()
+    return {"done": None, "undoable": last}
 
 
 def _headline(waiting: list[Row], total: int) -> str:
@@ -146,6 +234,7 @@ def _sides(found: Finding) -> list[dict[str, Any]]:
     ]
     return [
         {
+            "name": side.name,
             "url": f"/review/{found.public_id}/{side.name}.png",
             "label": label if found.before else gettext("Taken"),
             "alt": alt,
@@ -156,32 +245,3 @@ def _sides(found: Finding) -> list[dict[str, Any]]:
         for side, label, alt in sides
         if side is not None
     ]
-
-
-def _config(found: Finding, waiting: list[Row]) -> dict[str, Any]:
-    with public_connection() as public:
-        config = desk_map(public)
-    shapes = {"finding": found.shape, "track": found.track}
-    features = {
-        name: [{"type": "Feature", "geometry": shape, "properties": {}}] if shape else []
-        for name, shape in shapes.items()
-    }
-    return config | features | {"bounds": found.bounds}
-
-
-def _usual_reasons() -> list[str]:
-    return [
-        gettext("Clearly visible in both images"),
-        gettext("Covered by a permit"),
-        gettext("Ploughed field or harvest"),
-        gettext("Shadow or cloud"),
-        gettext("Greenhouse or film cover"),
-        gettext("Image too unclear; fly again"),
-    ]
-
-
-def area_words(area_m2: float) -> str:
-    """An area as people say it: square metres, or hectares from one hectare on."""
-    if area_m2 >= 10_000:
-        return gettext("%(n)s ha", n=f"{area_m2 / 10_000:.1f}")
-    return gettext("%(n)s m²", n=f"{round(area_m2):,}")

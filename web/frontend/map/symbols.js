@@ -101,5 +101,6 @@ export function addSymbols(map, outlines, colour) {
     for (const look of LOOKS) put(`device-${kind}-${look}`, device(outline, look, colour));
   }
   put("hatch", hatch(colour("zone")));
+  put("nothing", hatch(colour("line-strong")));
   put("arrow", arrow(colour("patrol"), colour("map-halo")));
 }
