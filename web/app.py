@@ -8,6 +8,9 @@ from web.desk.editing import section as desk_editing
 from web.desk.tiles import section as desk_tiles
 from web.desk.views import section as desk
 from web.identity import request_identity
+from web.models.asking import section as models_asking
+from web.models.labelling import section as models_labelling
+from web.models.views import section as models
 from web.permissions import GuardedFlask
 from web.pilot.live import section as flights_live
 from web.pilot.packages import section as flight_packages
@@ -24,6 +27,7 @@ SECTIONS = (
     *(public, tiles, data, flight_log, account),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing),
+    *(models, models_labelling, models_asking),
 )
 
 

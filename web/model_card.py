@@ -167,6 +167,15 @@ _LEFT, _TOP, _SIDE = 34, 8, 200
 
 def page(card: Mapping[str, Any], lang: str) -> str:
     """The card as a whole HTML page that needs nothing else."""
+    return _drawn("model_card.html", card, lang)
+
+
+def body(card: Mapping[str, Any], lang: str) -> Markup:
+    """The sections of the card, for a page of the platform."""
+    return Markup(_drawn("model_card_body.html", card, lang))
+
+
+def _drawn(template: str, card: Mapping[str, Any], lang: str) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -177,7 +186,7 @@ def page(card: Mapping[str, Any], lang: str) -> str:
         "taught": lambda word: _TAUGHT.get(word, {}).get(lang, word),
     }
     metrics = card["metrics"]
-    return environment.get_template("model_card.html").render(
+    return environment.get_template(template).render(
         card=card,
         lang=lang,
         w=WORDS[lang],

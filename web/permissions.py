@@ -29,6 +29,7 @@ class Audience(StrEnum):
     ACCOUNT = "account"
     PILOT = "pilot"
     DESK = "review"
+    MODELS = "models"
 
 
 class Permission(StrEnum):
@@ -46,6 +47,10 @@ class Permission(StrEnum):
     CLEAR_FLIGHT = "flight.clear"
     READ_DETECTIONS = "detection.read"
     DECIDE_DETECTION = "detection.decide"
+    READ_MODELS = "model.read"
+    LABEL_PLACES = "model.label"
+    TRAIN_MODEL = "model.train"
+    DECIDE_MODEL = "model.decide"
 
 
 SIGNED_IN = frozenset({Permission.SIGN_OUT, Permission.READ_ACCOUNT})
@@ -60,6 +65,12 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.CLEAR_FLIGHT: frozenset({Role.UNIT_HEAD}),
     Permission.READ_DETECTIONS: frozenset({Role.OFFICER}),
     Permission.DECIDE_DETECTION: frozenset({Role.OFFICER}),
+    Permission.READ_MODELS: frozenset(
+        {Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.UNIT_HEAD, Role.SUPERVISOR, Role.DATA_ADMIN}
+    ),
+    Permission.LABEL_PLACES: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER}),
+    Permission.TRAIN_MODEL: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.DATA_ADMIN}),
+    Permission.DECIDE_MODEL: frozenset({Role.UNIT_HEAD, Role.TECHNICAL_REVIEWER, Role.SUPERVISOR}),
 }
 
 

@@ -59,6 +59,12 @@ STATES: Mapping[str, str] = {
     "merged": N_("Joined to one"),
     "withdrawn": N_("Taken back"),
 }
+MODEL_STATES: Mapping[str, str] = {
+    "trained": N_("Trained, waits for approval"),
+    "approved": N_("Approved"),
+    "refused": N_("Refused"),
+    "withdrawn": N_("Taken out of use"),
+}
 # How a state looks: the class of its mark (components.css), the same on page and map.
 LOOKS: Mapping[str, str] = {
     "active": "on",
@@ -78,6 +84,9 @@ LOOKS: Mapping[str, str] = {
     "landed": "pause",
     "ingested": "pause",
     "inconclusive": "pause",
+    "trained": "soon",
+    "approved": "on",
+    "refused": "stop",
     "out_of_use": "stop",
     "suspended": "stop",
     "precheck_failed": "stop",
@@ -260,6 +269,11 @@ ORDERS: Mapping[str, str] = {
 def state(code: str) -> str:
     """A state in plain words."""
     return _said(STATES, code)
+
+
+def model_state(code: str) -> str:
+    """Whether a model may be used, in plain words."""
+    return _said(MODEL_STATES, code)
 
 
 def look(code: str) -> str:

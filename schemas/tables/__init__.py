@@ -7,7 +7,7 @@ from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
-from schemas.tables.learning import Label, ModelVersion
+from schemas.tables.learning import Label, LearningJob, ModelVersion
 from schemas.tables.papers import Calibration, Dispatch, Evaluation, Incident, Upkeep
 from schemas.tables.patrols import (
     AirspaceClearance,
@@ -74,6 +74,7 @@ __all__ = [
     "Installation",
     "Label",
     "LabelWithdrawal",
+    "LearningJob",
     "LegalBasis",
     "LoginAttempt",
     "ModelVersion",

@@ -64,3 +64,29 @@ class ModelVersion(Stated, Base):
     authority: Mapped[Authority] = relationship()
     author: Mapped[Person | None] = relationship(foreign_keys=[author_id])
     approver: Mapped[Person | None] = relationship(foreign_keys=[approved_by])
+
+
+class LearningJob(Identified, Recorded, Base):
+    """Work that somebody asked the worker for: a model of a kind to train, or the `questions` of a scene.
+
+    `share` is how much of it is done, `beat_at` when whoever works on it last said so. `result` holds questions, or
+    what refused the work.
+    """
+
+    __tablename__ = "learning_job"
+    kind: Mapped[str]
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"), index=True)
+    person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.person.id"))
+    scene_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.scene.id"))
+    wish: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default="waiting")
+    share: Mapped[float] = mapped_column(default=0.0)
+    beat_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))
+    result: Mapped[dict[str, Any] | None]
+
+    authority: Mapped[Authority] = relationship()
+    person: Mapped[Person] = relationship()
+    scene: Mapped[Scene | None] = relationship()
+    model: Mapped[ModelVersion | None] = relationship()

@@ -28,7 +28,7 @@ from sensing.learn.store import OBJECT as OBJECT
 from sensing.learn.store import PIXEL as PIXEL
 from sensing.pipeline import source_of
 
-_LABELLERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER)
+LABELLERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER)
 
 
 def label_places(work: Work, shelf: Shelf, scene_id: str, marks: Sequence[Mark]) -> list[Label]:
@@ -37,7 +37,7 @@ def label_places(work: Work, shelf: Shelf, scene_id: str, marks: Sequence[Mark])
     Raises RuleViolation with every place that is not.
     """
     person_id = work.actor.person_id
-    if person_id is None or not any(work.actor.has(role) for role in _LABELLERS):
+    if person_id is None or not any(work.actor.has(role) for role in LABELLERS):
         raise forbidden("label.role")
     source = source_of(work.session, scene_id)
     with opened(shelf, source) as ground:

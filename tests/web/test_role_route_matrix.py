@@ -10,6 +10,8 @@ EVERYONE = "everyone"
 SIGNED_IN = "signed in"
 CHECKERS = {Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}
 WATCHERS = {Role.PILOT, Role.UNIT_HEAD, Role.COMMAND_CENTRE}
+LABELLERS = {Role.OFFICER, Role.TECHNICAL_REVIEWER}
+TEACHING = {*LABELLERS, Role.UNIT_HEAD, Role.SUPERVISOR, Role.DATA_ADMIN}
 MATRIX = {
     ("/", "GET"): EVERYONE,
     ("/list", "GET"): EVERYONE,
@@ -51,7 +53,26 @@ MATRIX = {
     ("/review/<public_id>/tiles/<any(before, after):side>/<drawn>/<int:z>/<int:x>/<int:y>.png", "GET"): {Role.OFFICER},
     ("/review/<public_id>/grow", "POST"): {Role.OFFICER},
 }
+MATRIX |= {
+    ("/models", "GET"): TEACHING,
+    ("/models/jobs.json", "GET"): TEACHING,
+    ("/models/train", "POST"): {Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.DATA_ADMIN},
+    ("/models/<public_id>", "GET"): TEACHING,
+    ("/models/<public_id>", "POST"): {Role.UNIT_HEAD, Role.TECHNICAL_REVIEWER, Role.SUPERVISOR},
+    ("/models/<public_id>/card.html", "GET"): TEACHING,
+    ("/models/label/<scene>", "GET"): LABELLERS,
+    ("/models/label/<scene>", "POST"): LABELLERS,
+    ("/models/label/<scene>/tiles/<int:z>/<int:x>/<int:y>.png", "GET"): LABELLERS,
+    ("/models/ask/<scene>", "GET"): LABELLERS,
+    ("/models/ask/<scene>", "POST"): LABELLERS,
+    ("/models/ask/<scene>/<job>/<int:number>/<any(near, far):view>.png", "GET"): LABELLERS,
+}
 SAMPLES = {
+    "<scene>": "SC-NONE",
+    "<job>": "LJ-NONE",
+    "<int:number>": "0",
+    "<any(near, far):view>": "near",
+    "<int:z>/<int:x>/<int:y>.png": "1/1/1.png",
     "<name>.geojson": "devices.geojson",
     "<any(device, area, route, zone):branch>": "device",
     "<public_id>": "DV-DV1",

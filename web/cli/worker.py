@@ -1,6 +1,7 @@
 """`skywarden worker`: seals the ledger, and lets publications and privacy zones take effect on their day.
 
-A zone takes effect in stored imagery too: masked copies that show what it hides are masked anew.
+A zone takes effect in stored imagery too: masked copies that show what it hides are masked anew. Models that officers
+ask for are trained here, one after the other.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_due, replace_amended_plans, take_effect_where_due
 from schemas.store.sealer import seal_pending
-from web import scenes
+from web import learning, scenes
 from web.cli.common import echo_refusals, lang, pass_services
+from web.learning import Interrupted
 from web.wiring import Services
 
 SEAL_EVERY_S = 1.0
@@ -26,8 +28,8 @@ AWAY_S = 5.0
 log = structlog.get_logger(__name__)
 
 
-class _Stopped(Exception):
-    """The worker was told to stop while it masked an image; the next one begins that image again."""
+class _Stopped(Interrupted):
+    """The worker was told to stop while it worked on something; the next one begins that again."""
 
 
 class _Rounds:
@@ -48,6 +50,8 @@ class _Rounds:
         if time.monotonic() >= self._due_at + DUE_EVERY_S:
             _do_what_is_due(self._services, self._go_on)
             self._due_at = time.monotonic()
+        while (job := learning.do_next(self._services, self._go_on)) is not None:
+            click.echo(f"learning job {job} ended")
 
     def _seal(self) -> None:
         _seal(self._services)

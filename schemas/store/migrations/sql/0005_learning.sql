@@ -129,6 +129,58 @@ CREATE TRIGGER judge_step BEFORE UPDATE OF state ON core.model_version FOR EACH 
     WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION core.judge_step();
 
 -- ---------------------------------------------------------------------------------------------
+-- Work for the worker that somebody asked for: a model to train, or the places of a scene where a click teaches most
+-- ---------------------------------------------------------------------------------------------
+
+CREATE TABLE core.learning_job (
+    id uuid NOT NULL,
+    public_id text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    origin varchar(6) NOT NULL,
+    kind text NOT NULL,
+    authority_id uuid NOT NULL,
+    person_id uuid NOT NULL,
+    scene_id uuid,
+    wish jsonb NOT NULL,
+    state text NOT NULL DEFAULT 'waiting',
+    share double precision NOT NULL DEFAULT 0,
+    beat_at timestamptz,
+    ended_at timestamptz,
+    model_id uuid,
+    result jsonb,
+    CONSTRAINT pk_learning_job PRIMARY KEY (id),
+    CONSTRAINT uq_learning_job_public_id UNIQUE (public_id),
+    CONSTRAINT fk_learning_job_authority_id_authority FOREIGN KEY (authority_id) REFERENCES core.authority (id),
+    CONSTRAINT fk_learning_job_person_id_person FOREIGN KEY (person_id) REFERENCES core.person (id),
+    CONSTRAINT fk_learning_job_scene_id_scene FOREIGN KEY (scene_id) REFERENCES core.scene (id),
+    CONSTRAINT fk_learning_job_model_id_model_version FOREIGN KEY (model_id) REFERENCES core.model_version (id),
+    CONSTRAINT ck_learning_job_origin CHECK (origin IN ('live', 'sample', 'legacy')),
+    CONSTRAINT ck_learning_job_kind CHECK (kind IN ('pixel', 'object', 'questions')),
+    CONSTRAINT ck_learning_job_scene CHECK ((kind = 'questions') = (scene_id IS NOT NULL)),
+    CONSTRAINT ck_learning_job_wish CHECK (jsonb_typeof(wish) = 'object'),
+    -- NaN is above every number.
+    CONSTRAINT ck_learning_job_share CHECK (share BETWEEN 0 AND 1),
+    CONSTRAINT ck_learning_job_state CHECK (
+        CASE state
+            WHEN 'waiting' THEN ended_at IS NULL AND model_id IS NULL AND result IS NULL
+            WHEN 'working' THEN beat_at IS NOT NULL AND ended_at IS NULL AND model_id IS NULL AND result IS NULL
+            WHEN 'done' THEN ended_at IS NOT NULL AND ((kind = 'questions') = (model_id IS NULL))
+                AND ((kind = 'questions') = (result IS NOT NULL))
+            WHEN 'failed' THEN ended_at IS NOT NULL AND model_id IS NULL AND result IS NOT NULL
+            ELSE false
+        END),
+    CONSTRAINT ck_learning_job_result CHECK (result IS NULL OR jsonb_typeof(result) = 'object')
+);
+CREATE INDEX ix_learning_job_authority_id ON core.learning_job (authority_id);
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON core.learning_job FOR EACH ROW EXECUTE FUNCTION core.stamp();
+-- Who asked for what stays what it was.
+CREATE TRIGGER wish_is_final BEFORE UPDATE ON core.learning_job FOR EACH ROW
+    WHEN ((OLD.public_id, OLD.kind, OLD.authority_id, OLD.person_id, OLD.scene_id, OLD.wish)
+        IS DISTINCT FROM (NEW.public_id, NEW.kind, NEW.authority_id, NEW.person_id, NEW.scene_id, NEW.wish))
+    EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__record_is_fixed');
+GRANT SELECT, INSERT, UPDATE ON core.learning_job TO skywarden_app;
+
+-- ---------------------------------------------------------------------------------------------
 -- No model is used before an authorised person approved it, nor after it was withdrawn
 -- ---------------------------------------------------------------------------------------------
 
