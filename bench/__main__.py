@@ -21,10 +21,14 @@ ROWS = {
     "segmentation": "bench.segmentation",
     "vectorize": "bench.vectorize",
     "geoai": "bench.geoai",
+    "sam": "bench.sam",
     "ledger": "bench.ledger",
     "gateway": "bench.gateway",
 }
-GROUPS = {"flights": ("gateway", "zones", "conformance", "ledger"), "sensing": ("segmentation", "vectorize", "geoai")}
+GROUPS = {
+    "flights": ("gateway", "zones", "conformance", "ledger"),
+    "sensing": ("segmentation", "vectorize", "geoai", "sam"),
+}
 
 
 def main() -> int:
