@@ -110,6 +110,9 @@ FINDINGS: Mapping[str, str] = {
     "vegetation_loss": N_("Possible loss of vegetation"),
     "bare_soil": N_("Possible bare soil"),
     "solid_waste": N_("Possible dumping"),
+    "land_conversion": N_("Possible conversion of farmland"),
+    "algal_bloom": N_("Possible bloom of algae"),
+    "black_water": N_("Possible black water"),
 }
 ROLES: Mapping[str, str] = {
     "pilot": N_("Drone pilot"),
