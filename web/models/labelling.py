@@ -64,7 +64,7 @@ def _page(scene_id: str, refused: RuleViolation | None = None, marks: str = "") 
         "models/label.html",
         scene=copy.scene,
         classes=[(word, class_word(word, lang)) for word in classes],
-        config=_config(copy, features, [(word, class_word(word, lang)) for word in classes], house.data_dir),
+        config=_config(copy, features, classes, house.data_dir),
         count=len(features),
         kept=ngettext("%(num)d label was kept", "%(num)d labels were kept", told) if told else "",
         marks=marks,
@@ -73,9 +73,7 @@ def _page(scene_id: str, refused: RuleViolation | None = None, marks: str = "") 
     return make_response(page, refused.status if refused else 200)
 
 
-def _config(
-    copy: queries.Copy, features: list[dict[str, Any]], classes: list[tuple[str, str]], data_dir: Path
-) -> dict[str, Any]:
+def _config(copy: queries.Copy, features: list[dict[str, Any]], classes: list[str], data_dir: Path) -> dict[str, Any]:
     reach = preview.reach(Shelf(data_dir).derivatives.get(copy.sha256))
     with public_connection() as public:
         config = desk_map(public)
@@ -88,7 +86,7 @@ def _config(
             "maxzoom": min(reach.zoom + 1, 22),
         },
         "labels": features,
-        "classes": dict(classes),
+        "classes": classes,
     }
 
 

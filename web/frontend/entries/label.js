@@ -11,7 +11,7 @@ const form = document.getElementById("labels");
 const own = document.getElementById("own");
 const marks = document.getElementById("marks");
 const config = readConfig(element);
-const shadeOf = Object.fromEntries(Object.keys(config.classes).map((name, index) => [name, SHADES[index % SHADES.length]]));
+const shadeOf = Object.fromEntries(config.classes.map((name, index) => [name, SHADES[index % SHADES.length]]));
 const shade = (name) => shadeOf[name] ?? "#ffffff";
 let drawn = parse(marks.value);
 let draw = null;
@@ -58,6 +58,9 @@ function parse(text) {
 }
 
 function start() {
+  // The map was made before its frame had its size.
+  map.resize();
+  map.fitBounds([config.bounds.slice(0, 2), config.bounds.slice(2)], { padding: 24, duration: 0 });
   draw = new TerraDraw({
     adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 7 }),
     modes: [new TerraDrawPointMode({ modeName: "click" }), new TerraDrawPolygonMode({ modeName: "area" }), new TerraDrawRenderMode({ modeName: "still", styles: {} })],
