@@ -42,11 +42,12 @@ class Cover(IntEnum):
 
 # What keeps pixels from being looked at although something was measured there.
 HIDING = (Cover.OUTSIDE, Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
+_HIDES = np.isin(np.arange(256), HIDING)
 
 
 def hidden(said: Codes) -> Mask:
     """Where a plane of codes, made before the analysis, keeps pixels from being looked at."""
-    found: Mask = np.isin(said, HIDING)
+    found: Mask = _HIDES[said]
     return found
 
 
@@ -122,7 +123,7 @@ def tally(grid: Grid, codes: Codes, top: int) -> Tally:
     total = Tally()
     for row in range(0, codes.shape[0], BLOCK):
         stripe = codes[row : row + BLOCK]
-        counts, size = _counts(np.ascontiguousarray(stripe), BLOCK, len(Cover)), stripe.shape[0]
+        counts, size = _counts(np.ascontiguousarray(stripe), BLOCK), stripe.shape[0]
         for number, cell_m2 in enumerate(_ground_m2(grid, top + row, size)):
             pixel_cm2 = cell_m2 * _CM2 / (size * min(BLOCK, grid.width - number * BLOCK))
             present = {code: int(counts[number, code]) for code in Cover if counts[number, code]}
@@ -131,10 +132,10 @@ def tally(grid: Grid, codes: Codes, top: int) -> Tally:
 
 
 @compiled
-def _counts(stripe: Codes, wide: int, codes: int) -> NDArray[np.int64]:
-    """How many pixels of each code there are in each cell of so many columns."""
+def _counts(stripe: Codes, wide: int) -> NDArray[np.int64]:
+    """How many pixels of each code there are in each cell of so many columns; a place for every byte there can be."""
     rows, width = stripe.shape
-    counts = np.zeros((-(-width // wide), codes), np.int64)
+    counts = np.zeros((-(-width // wide), 256), np.int64)
     for first in range(0, width, wide):
         mine = counts[first // wide]
         for row in range(rows):

@@ -8,6 +8,7 @@ from affine import Affine
 from pyproj import CRS
 
 from geo.measure import WGS84
+from sensing import coverage
 from sensing.coverage import Cover, Tally, account, cover, hidden, nothing_found, tally
 from sensing.grid import Grid, moved
 from tests.unit.sensing.pictures import north_up
@@ -63,6 +64,14 @@ def test_tally__in_bands__adds_up_to_the_whole_in_any_order():
     assert one + other == other + one == whole
     assert sum(whole.pixels.values()) == codes.size
     assert Tally.load(whole.dump()) == whole
+
+
+def test_tally__bytes_that_are_no_code__left_out_and_written_nowhere():
+    """The ground of others is such a byte; the loop is compiled, and a place beyond its table is not its own."""
+    plain = np.full((4, 2), Cover.ANALYSED, np.uint8)
+    plain[1:, 1] = 255
+    assert coverage._counts(plain, 512)[0, 255] == 3
+    assert tally(UTM, plain, 0).pixels == {Cover.ANALYSED: 5}
 
 
 def test_tally__grid_in_degrees__pixels_further_north_are_smaller():
