@@ -27,6 +27,7 @@ from schemas.tables import (
     SupervisionItem,
 )
 from sensing.learn import guards as learn
+from sensing.shut import is_shut
 
 ENFORCEMENT = "enforcement"
 # From landing on, a flight's captures exist; before that nobody knows where the aircraft was.
@@ -60,6 +61,13 @@ def source_lawful_at_capture(context: Context) -> Iterable[Refusal]:
         flight = context.session.get_one(Flight, scene.flight_id)
         if flight.state not in _FLOWN:
             yield refuse("GD-36.1", "detection.flight_state", measured=flight.state, name=flight.public_id)
+
+
+def ground_may_be_shown(context: Context) -> Iterable[Refusal]:
+    """GD-43: no privacy zone came to lie on the ground of the finding since it was made."""
+    private = context.session.scalar(select(is_shut(context.now)).where(Detection.id == context.subject.id))
+    if private:
+        yield refuse("GD-43", "detection.private", measured=context.subject.public_id)
 
 
 def assignee_qualified(context: Context) -> Iterable[Refusal]:
@@ -155,6 +163,7 @@ def _given(context: Context, rule: str, *names: str) -> Iterable[Refusal]:
 GUARDS: dict[str, Guard] = {
     "GD-05.2:engine_registered": engine_registered,
     "GD-36.1:source_lawful_at_capture": source_lawful_at_capture,
+    "GD-43:ground_may_be_shown": ground_may_be_shown,
     "GD-30.1:assignee_qualified": assignee_qualified,
     "GD-30.1:officer_qualified": officer_qualified,
     "GD-30.1:own_decision": own_decision,

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from schemas.refusals import not_found
 from schemas.tables import Derivation, Derivative, Detection, Flight, Scene, SegmentationRun
 from sensing.evaluate import Outline
+from sensing.shut import is_shut
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,19 @@ def _row(scene: Scene, copy: Derivative | None, flight: str | None, counts: tupl
 
 
 def findings(session: Session, scene_id: str) -> list[Outline]:
-    """The detections of all passes over a scene as engines drew them, whatever was decided; no thing is there twice."""
+    """The detections of all passes over a scene as engines drew them, whatever was decided; no thing is there twice.
+
+    Those whose ground became private since are left out.
+    """
     scene = session.scalars(select(Scene).where(Scene.public_id == scene_id)).one_or_none()
     if scene is None:
         raise not_found("scene.unknown", measured=scene_id)
     rows = session.scalars(
         select(Detection)
         .where(
-            Detection.scene_id == scene.id, ~select(Derivation).where(Derivation.detection_id == Detection.id).exists()
+            Detection.scene_id == scene.id,
+            ~is_shut(),
+            ~select(Derivation).where(Derivation.detection_id == Detection.id).exists(),
         )
         .order_by(Detection.formed_at, Detection.ordinal)
     )

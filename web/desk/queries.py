@@ -32,6 +32,7 @@ from schemas.tables import (
 )
 from sensing.copies import current_copy, refuse_overdue
 from sensing.remarks import remarks
+from sensing.shut import is_shut, refuse_shut
 from sensing.sightings import history
 from sensing.words import in_words
 
@@ -249,7 +250,7 @@ def _of(actor: Actor) -> Select[Detection, Scene]:
     return (
         select(Detection, Scene)
         .join(Scene, Scene.id == Detection.scene_id)
-        .where(Detection.authority_id.in_(authorities_of(actor)))
+        .where(Detection.authority_id.in_(authorities_of(actor)), ~is_shut())
     )
 
 
@@ -275,11 +276,15 @@ def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, n
 
 
 def row_of(db: Session, actor: Actor, public_id: str) -> Detection:
-    """The detection with that id in an authority of the actor; raises RuleViolation 404 for any other."""
+    """The detection with that id in an authority of the actor.
+
+    Raises RuleViolation 404 for any other, GD-43 while its ground lies in a privacy zone that came later.
+    """
     found = select(Detection).where(Detection.public_id == public_id, Detection.authority_id.in_(authorities_of(actor)))
     row = db.scalar(found)
     if row is None:
         raise not_found("finding.unknown", "web.object_unknown", measured=public_id[:40])
+    refuse_shut(db, row)
     return row
 
 
