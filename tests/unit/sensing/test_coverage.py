@@ -68,10 +68,10 @@ def test_tally__in_bands__adds_up_to_the_whole_in_any_order():
 
 def test_tally__bytes_that_are_no_code__left_out_and_written_nowhere():
     """The ground of others is such a byte; the loop is compiled, and a place beyond its table is not its own."""
-    plain = np.full((4, 2), Cover.ANALYSED, np.uint8)
-    plain[1:, 1] = 255
-    assert coverage._counts(plain, 512)[0, 255] == 3
-    assert tally(UTM, plain, 0).pixels == {Cover.ANALYSED: 5}
+    codes = np.full((4, UTM.width), Cover.ANALYSED, np.uint8)
+    codes[1:, 1] = 255
+    assert coverage._counts(codes, UTM.width)[0, 255] == 3
+    assert tally(UTM, codes, 0).pixels == {Cover.ANALYSED: codes.size - 3}
 
 
 def test_tally__grid_in_degrees__pixels_further_north_are_smaller():
