@@ -24,12 +24,12 @@ from sensing.segment.detectors import Detector, choose
 from sensing.segment.executors import kept
 from sensing.segment.manifest import file_sha256
 from sensing.segment.painting import profile
-from sensing.segment.scenery import CACHE_BYTES, Scene, Setting, opened
+from sensing.segment.scenery import Scene, Setting, caching, opened
 
 
 def run_band(job: dict[str, Any]) -> dict[str, Any]:
     """Look at one band of a scene and write what it shows; the hash of its files, and the counters of its coverage."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), at_hand(job["setting"]) as scene:
+    with caching(job["setting"]), at_hand(job["setting"]) as scene:
         detectors, _ = choose(scene.facts, job["parameters"])
         target = Path(job["output"])
         part = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -18,7 +18,7 @@ from rasterio.windows import Window
 from geo.measure import area_m2
 from sensing.coverage import Cover, Tally, tally
 from sensing.grid import BLOCK, WGS84, Grid, moved
-from sensing.segment.bands_run import borders, drawn_within
+from sensing.segment.bands_run import at_hand, borders, drawn_within
 from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer
 from sensing.segment.components import Part, Stitcher
 from sensing.segment.detectors import BUILDING, EXCAVATION, VEGETATION_LOSS, Detector, choose
@@ -27,7 +27,7 @@ from sensing.segment.learned import CONFIDENCE
 from sensing.segment.manifest import Manifest, Outcome
 from sensing.segment.model import Candidate
 from sensing.segment.painting import profile
-from sensing.segment.scenery import CACHE_BYTES, Scene, opened
+from sensing.segment.scenery import Scene, caching
 
 # Enough parts that opening everything does not count, few enough that all hands have some.
 _PARTS_PER_JOB = 24
@@ -100,8 +100,8 @@ def examine_parts(job: dict[str, Any]) -> dict[str, Any]:
     """Look closer at some parts of a scene; plain JSON in, plain JSON out, one entry for each find."""
     paths = [Path(path) if path else None for path in job["bands"]]
     with (
-        rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES),
-        opened(job["setting"]) as scene,
+        caching(job["setting"]),
+        at_hand(job["setting"]) as scene,
         Marks(paths, job["band_px"]) as marks,
     ):
         detectors, _ = choose(scene.facts, job["parameters"])

@@ -44,11 +44,14 @@ def draw(job: Job, fit: Fit | None, target: Path) -> tuple[bool, dict[str, Any]]
     if not job.zones and bounds is None and not sky.any:
         return False, told
 
+    clouded = sky.any
+
     def painter(window: Window) -> Codes | None:
-        codes = sky.window(window) if sky.any else np.full((int(window.height), int(window.width)), USUAL)
-        codes[zones.burn(window)] = Cover.PRIVACY
-        if bounds is not None:
-            codes[bounds.outside(window)] = Cover.OUTSIDE
+        private, beyond = zones.burn(window), bounds.outside(window) if bounds is not None else None
+        codes = sky.window(window) if clouded else np.full(private.shape, USUAL)
+        codes[private] = Cover.PRIVACY
+        if beyond is not None:
+            codes[beyond] = Cover.OUTSIDE
         drawn: Codes = codes[None] ^ USUAL
         return drawn if drawn.any() else None
 

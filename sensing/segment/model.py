@@ -48,8 +48,8 @@ class Job:
     jurisdiction: Sequence[BaseGeometry] | None = None
     classes: tuple[int | None, int | None] = (None, None)
     learned: Learned | None = None
-    tile_px: int = 2048
-    band_px: int = 1024
+    tile_px: int = 1024
+    band_px: int = 512
     hands: Hands = field(default_factory=Serial)
     memory: Memory = field(default_factory=Forgetful)
 

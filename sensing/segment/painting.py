@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
@@ -44,6 +45,8 @@ def paint_shapes(path: Path, grid: Grid, layers: Sequence[Sequence[tuple[BaseGeo
     Always in windows of one size: whether a pixel's centre lies inside may hang on the last digit of an offset.
     """
     trees = [STRtree([shape for shape, _ in layer]) for layer in layers]
+    for tree in trees:
+        shapely.prepare(tree.geometries)
 
     def painter(window: Window) -> NDArray[np.uint8] | None:
         place = grid.transform @ Affine.translation(window.col_off, window.row_off)
@@ -55,8 +58,11 @@ def paint_shapes(path: Path, grid: Grid, layers: Sequence[Sequence[tuple[BaseGeo
             return None
         out = np.zeros((len(layers), int(window.height), int(window.width)), dtype=np.uint8)
         for plane, shapes in zip(out, near, strict=True):
-            if shapes:
-                rasterize(shapes, out=plane, transform=place)
+            # What lies under a shape that fills the window is not seen.
+            whole = next((n for n in reversed(range(len(shapes))) if shapely.contains_properly(shapes[n][0], here)), -1)
+            plane[:] = shapes[whole][1] if whole >= 0 else 0
+            if shapes[whole + 1 :]:
+                rasterize(shapes[whole + 1 :], out=plane, transform=place)
         return out
 
     for _ in paint(path, grid, len(layers), painter, tile_px=BLOCK):
@@ -69,15 +75,15 @@ def on_grid(shapes: Sequence[BaseGeometry], grid: Grid) -> list[BaseGeometry]:
     return [shape for shape in placed if np.isfinite(shape.bounds).all()]
 
 
-def read(dataset: DatasetReader, band: int, window: Window, halo: int) -> NDArray[np.uint8]:
-    """A window of a byte raster with `halo` pixels around it; beyond the rim there are zeros."""
+def read(dataset: DatasetReader, window: Window, halo: int) -> NDArray[np.uint8]:
+    """All planes of a window of a byte raster with `halo` pixels around it; beyond the rim there are zeros."""
     top, left = int(window.row_off) - halo, int(window.col_off) - halo
     high, wide = int(window.height) + 2 * halo, int(window.width) + 2 * halo
     rows = slice(max(top, 0), min(top + high, dataset.height))
     columns = slice(max(left, 0), min(left + wide, dataset.width))
-    out = np.zeros((high, wide), dtype=np.uint8)
-    out[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = dataset.read(
-        band, window=Window.from_slices(rows, columns)
+    out = np.zeros((dataset.count, high, wide), dtype=np.uint8)
+    out[:, rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = dataset.read(
+        window=Window.from_slices(rows, columns)
     )
     return out
 

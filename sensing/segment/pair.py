@@ -80,8 +80,7 @@ def water_change(view: View) -> Floats:
     """How far each water pixel's change is from what its body of water did as a whole, in deviations."""
     before = earlier(view)
     roles = [role for role in view.after.bands if role in before.bands]
-    change = {role: (view.after[role] - before[role]).astype(np.float64) for role in roles}
-    return surfaces.away_from_water(view, change)
+    return surfaces.away_from_water(view, {role: view.after[role] - before[role] for role in roles})
 
 
 def plume(view: View, numbers: Numbers) -> Planes:

@@ -19,6 +19,7 @@ from sensing.bands import Role
 from sensing.change import align
 from sensing.coregister import Fit, coregister, still
 from sensing.coverage import Codes, Cover, hidden
+from sensing.grid import BLOCK
 from sensing.picture import Picture, Sample, Tile, open_again, open_picture
 from sensing.segment import hiding, surfaces
 from sensing.segment.detectors import PAIR, SINGLE, Facts, way_of
@@ -30,8 +31,10 @@ from sensing.segment.painting import on_grid, paint_shapes, read
 from sensing.segment.survey import Survey, survey
 
 _MOST_FEATURES = 254
-# A row of blocks of the widest scene in its raw bytes fits several times; every worker has a cache of its own.
-CACHE_BYTES = 256 << 20
+# Every worker has a cache of its own, which holds a band with the rows of blocks above and below it, and some more:
+# what neighbouring bands share is still there when the next one is looked at. Of wider scenes it is decoded again.
+_ROWS_AROUND = 2.2
+_CACHE_RANGE = (64 << 20, 400 << 20)
 BEFORE, LAYERS_FILE, SAID, _SETTING = "before.tif", "layers.tif", "said.tif", "setting.json"
 
 
@@ -58,7 +61,8 @@ class Scene:
         """What is known of a window's pixels beforehand."""
         if self.said is None:
             return np.full((int(window.height) + 2 * halo, int(window.width) + 2 * halo), Cover.ANALYSED, np.uint8)
-        return read(self.said, 1, window, halo) ^ np.uint8(Cover.ANALYSED)
+        codes: Codes = read(self.said, window, halo)[0] ^ np.uint8(Cover.ANALYSED)
+        return codes
 
     def view(self, window: Window, halo: int) -> View:
         """A window with `halo` pixels around it, both dates in one tone, or a single one without its tint."""
@@ -69,7 +73,7 @@ class Scene:
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after)
-        layers = {name: read(self.layers, band, window, halo) for band, name in enumerate(LAYERS, start=1)}
+        layers = dict(zip(LAYERS, read(self.layers, window, halo), strict=True))
         return View(after, before, layers, self.survey, self.after.gsd_m, raw)
 
     def _seen(self, tile: Tile, halo: int) -> Tile:
@@ -99,6 +103,7 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         _draw_layers(job)
         drawn, sky = hiding.draw(job, fit, job.workdir / SAID)
         seen = {
+            "cache_bytes": _cache_bytes(job),
             "after": job.after.dump(),
             "before": before.dump() if before else None,
             "layers": str(job.workdir / LAYERS_FILE),
@@ -115,6 +120,20 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         shift_px = fit.shift_px if before and fit else (0.0, 0.0)
         told = {"fit": fit.dump() | {"gsd_m": job.after.gsd_m} if fit else None, "clouds": sky}
         return {**seen, "facts": facts.dump(), "shift_px": shift_px, **told}
+
+
+def _cache_bytes(job: Job) -> int:
+    pictures = [one for one in (job.after, job.before) if one is not None]
+    # Of every scene its mask, and what is known of its ground beforehand.
+    masks = len(pictures) + len(LAYERS) + 1
+    pixel_bytes = masks + sum(np.dtype(name).itemsize for one in pictures for name in one.dataset.dtypes)
+    rows = job.band_px + round(_ROWS_AROUND * BLOCK)
+    return int(np.clip(rows * job.after.grid.width * pixel_bytes, *_CACHE_RANGE))
+
+
+def caching(setting: Setting) -> rasterio.Env:
+    """What GDAL may keep of the files of a setting."""
+    return rasterio.Env(GDAL_CACHEMAX=setting["cache_bytes"])
 
 
 def _sampled(job: Job, seen: Setting) -> Sample:
@@ -142,7 +161,7 @@ def _planes(roles_of_bands: Sequence[Role], rows: NDArray[np.int32]) -> tuple[Ti
 
 def sample_span(job: dict[str, Any]) -> dict[str, Any]:
     """Write the sample of some rows of a scene: bands of the later date, of the earlier one, numbers of water."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES), ExitStack() as stack:
+    with caching(job), ExitStack() as stack:
         after = stack.enter_context(open_again(job["after"]))
         before = stack.enter_context(open_again(job["before"])) if job["before"] else None
         layers, said = _rasters(stack, job)

@@ -84,13 +84,13 @@ def _charred(red: Ints, green: Ints, blue: Ints, cut: Char) -> NDArray[np.uint8]
 
 def water_colour(view: View) -> Floats:
     """How far each water pixel's colour is from that of its body of water, in deviations."""
-    if not view.within(WATER).any():
-        return np.zeros(view.valid.shape)
-    return surfaces.away_from_water(view, {role: plane.astype(np.float64) for role, plane in view.after.bands.items()})
+    return surfaces.away_from_water(view, view.after.bands)
 
 
 def plume(view: View, numbers: Numbers) -> Planes:
     """Water of another colour than its body's, and no crown of a tree hanging over it."""
+    if not view.within(WATER).any():
+        return Planes(view.valid & False, view.valid & False)
     away = water_colour(view)
     leaves = excess_green(view.after) > numbers["leaves"]
     here = view.within(WATER) & view.valid & ~leaves

@@ -123,7 +123,7 @@ def roofs(view: View, numbers: Numbers) -> Mask:
     return pale | made(view, numbers)
 
 
-def away_from_water(view: View, planes: Mapping[Role, Floats]) -> Floats:
+def away_from_water(view: View, planes: Mapping[Role, Ints]) -> Floats:
     """How far planes over water are from what is usual in their body of water, in deviations; 0 beside water."""
     away = np.zeros(view.valid.shape)
     bodies = view.layers[WATER]
@@ -131,5 +131,5 @@ def away_from_water(view: View, planes: Mapping[Role, Floats]) -> Floats:
         water = view.survey.water(number)
         if water is not None:
             here = bodies == number
-            away[here] = water.distance({role: plane[here] for role, plane in planes.items()})
+            away[here] = water.distance({role: plane[here].astype(np.float64) for role, plane in planes.items()})
     return away
