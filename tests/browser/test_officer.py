@@ -176,7 +176,7 @@ def test_officer__somebody_was_faster__told_who_and_what_and_nothing_typed_is_lo
 
 
 def test_officer__phone__decision_at_the_foot_of_the_screen(sign_in, site):
-    page = opened(sign_in, site, 0, size=PHONE_PX)
+    page = opened(sign_in, site, 4, size=PHONE_PX)
     box = page.locator("#decision").bounding_box()
     assert box["y"] + box["height"] == pytest.approx(PHONE_PX[1], abs=2)
     page.get_by_text("Reject", exact=True).click()

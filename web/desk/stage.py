@@ -48,7 +48,6 @@ def config(db: Session, data_dir: Path, found: Finding, row: Detection, *, may_d
         "veil": row.run.coverage_sha256 is not None,
         "alternatives": _alternatives(row, outline),
         "neighbours": [_neighbour(one, db) for one in neighbours(db, row)] if may_decide else [],
-        "nearby": [],
         "tools": [*(_TOOLS.get(found.state, ()) if may_decide else ()), *_ALWAYS],
         "said": said(),
     }

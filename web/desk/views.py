@@ -15,10 +15,12 @@ from schemas.actors import Actor
 from schemas.refusals import RuleViolation
 from schemas.tables import Detection, Person
 from sensing.reasons import in_languages, reasons
+from sensing.words import in_words
 from web import words
-from web.desk import deciding, pictures, queries, stage
+from web.desk import deciding, pictures, queries, stage, surroundings
 from web.desk.amounts import area_words
-from web.desk.queries import DECIDED_STATES, Finding, Row
+from web.desk.nearby import nearby
+from web.desk.queries import DECIDED_STATES, OPEN_STATES, Finding, Row
 from web.errors import wants_page
 from web.i18n import current_language, gettext, ngettext
 from web.identity.request_identity import current_actor, services
@@ -109,17 +111,21 @@ def _page(
 ) -> Response:
     house, actor = services(), current_actor()
     with house.session() as db:
-        everything = queries.queue(db, actor, house.rulebook, house.clock.now())
-        listed = [row for row in everything if _wanted(row)]
+        wanted = _wanted()
+        listed = queries.queue(db, actor, house.rulebook, house.clock.now(), wanted)
+        page_full = len(listed) == queries.LONGEST_QUEUE
+        behind = listed[-1].cursor if page_full else ""
+        listed = [row for row in listed if row.late or not _filters().get("late")]
         opened = public_id or (listed[0].public_id if listed else None)
         page = render_template(
             "desk/review.html",
-            headline=_headline(everything, queries.waiting_count(db, actor)),
+            headline=_headline(listed, queries.waiting_count(db, actor, wanted)),
             queue=listed,
             choices={
-                "kinds": sorted({row.kind for row in everything}),
-                "sensors": sorted({row.sensor for row in everything}),
+                "kinds": sorted({*queries.kinds_waiting(db, actor), *filter(None, [wanted.kind])}),
+                "sensors": list(words.SENSORS),
             },
+            behind=urlencode(_filters() | {"after": behind}) if behind else "",
             filters=_filters(),
             kept=_kept(),
             decided=queries.decided(db, actor, house.rulebook, house.clock.now()),
@@ -129,38 +135,36 @@ def _page(
             typed=(form or {}).get("reason", "")[: deciding.LONGEST_REASON] if refused else "",
             form=form or {},
             area=area_words,
-            **(_opened(db, opened, everything, listed) if opened else {"finding": None}),
+            **(_opened(db, opened, listed) if opened else {"finding": None}),
         )
     return make_response(page, refused.status if refused else 200)
 
 
-def _wanted(row: Row) -> bool:
+def _wanted() -> queries.Wanted:
     asked = _filters()
-    return (
-        asked.get("kind", row.kind) == row.kind
-        and asked.get("sensor", row.sensor) == row.sensor
-        and (not asked.get("mine") or row.mine)
-        and (not asked.get("late") or row.late)
-    )
+    after = request.args.get("after") or None
+    return queries.Wanted(asked.get("kind"), asked.get("sensor"), mine=bool(asked.get("mine")), after=after)
 
 
-def _opened(db: Session, public_id: str, everything: list[Row], listed: list[Row]) -> dict[str, Any]:
+def _opened(db: Session, public_id: str, listed: list[Row]) -> dict[str, Any]:
     """What the page says of the finding that is open."""
     house, actor = services(), current_actor()
     found, row = queries.finding(db, actor, public_id), queries.row_of(db, actor, public_id)
     decider = db.get(Person, row.decided_by) if row.decided_by else None
     may_decide = queries.qualified(db, actor, today())
     held_back = _held_back(db, found)
+    around = nearby(db, actor, public_id, today())
     return {
         "finding": found,
         "sides": _sides(found),
         "outline": pictures.outline(found),
         "size": pictures.SIZE_PX,
         "config": stage.config(db, house.data_dir, found, row, may_decide=may_decide)
-        | {"action": f"/review/{public_id}{_kept()}"},
+        | {"action": f"/review/{public_id}{_kept()}", "nearby": surroundings.entries(around, _kept())},
         "combinations": stage.combination_words(),
         "held_back": held_back.render(current_language()) if held_back else [],
-        "due": next((one for one in everything if one.public_id == public_id), None),
+        "due": next((one for one in listed if one.public_id == public_id), None),
+        "place": [in_words(sentence) for sentence in row.risk_trace] if row.state in OPEN_STATES else [],
         "next": _next(public_id, listed),
         "reason": in_languages(found.reason, found.reason) if found.reason else None,
         "decided_by": {"en": decider.name_en, "zh": decider.name_zh} if decider else None,
