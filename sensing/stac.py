@@ -1,4 +1,4 @@
-"""Touches the disk: the masked copies as a static STAC catalogue that any program reads without us.
+"""Touches the disk: the masked copies as a static STAC catalogue that any program reads, and any person, without us.
 
 Self-contained: every link is relative, every image lies beside its item. Originals are never in it, nor is a scene
 that is quarantined.
@@ -35,6 +35,7 @@ from sensing.derivative import open_derivative
 from sensing.originals import ContentStore, flush_directory
 from sensing.preview import Box, render
 from sensing.scratch import private_directory
+from sensing.stac_pages import write_pages
 
 _PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 _IMAGE, _THUMBNAIL = "image", "thumbnail"
@@ -114,6 +115,7 @@ def write_catalogue(
                 progress(done / len(found))
             catalogue.add_child(_collection(sensor, items))
         catalogue.normalize_and_save(str(draft), pystac.CatalogType.SELF_CONTAINED)
+        write_pages(draft, catalogue, is_sample=about.is_sample)
         draft.chmod(0o755)
         draft.rename(out)
     flush_directory(out.absolute().parent)

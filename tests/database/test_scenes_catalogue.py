@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from schemas import tables as t
 from sensing.intake import Shelf, Told
 from sensing.relief import Level
 from sensing.stac import About, entries, write_catalogue
+from sensing.stac_pages import write_pages
 from tests.unit.sensing.pictures import (
     noise,
     north_up,
@@ -188,6 +190,39 @@ def test_catalogue__every_document__obeys_the_schema_of_stac(catalogue):
         with pytest.raises(pystac.errors.STACValidationError):
             validate_dict(document | {"links": "none"}, extensions=[])
         assert all(not link["href"].startswith(("/", "http", "file")) for link in document["links"])
+
+
+def test_catalogue__pages__every_link_leads_to_a_file_of_it_and_every_scene_is_reached(catalogue):
+    seen, left = set(), [catalogue / "index.html"]
+    while left:
+        page = left.pop()
+        seen.add(page)
+        for target in re.findall(r'(?:href|src)="([^"]+)"', page.read_text()):
+            there = (page.parent / target).resolve()
+            assert there.is_relative_to(catalogue.resolve())
+            assert there.is_file(), target
+            if there.suffix == ".html" and there not in seen:
+                left.append(there)
+    assert {path.resolve() for path in catalogue.rglob("*.html")} == {page.resolve() for page in seen}
+    assert len(seen) == 5
+    (scene,) = (catalogue / "satellite").glob("*/index.html")
+    for told in ("Invented sample data", "12.500", "red, green, blue, nir", "EPSG:32649", "遮蔽"):
+        assert told in scene.read_text()
+    assert not any("<script" in page.read_text() for page in seen)
+
+
+def test_catalogue__page__what_a_delivery_says_of_itself_is_no_markup(tmp_path):
+    hostile = '"><script>alert(1)</script>'
+    at = datetime(2025, 7, 2, tzinfo=UTC)
+    item = pystac.Item("SC-1", None, None, at, {"platform": hostile}, assets={"image": pystac.Asset("a.tif")})
+    collection = pystac.Collection("satellite", hostile, pystac.Extent.from_items([item]), license="other")
+    root = pystac.Catalog("c", hostile)
+    collection.add_item(item)
+    root.add_child(collection)
+    root.normalize_and_save(str(tmp_path), pystac.CatalogType.SELF_CONTAINED)
+    write_pages(tmp_path, root, is_sample=False)
+    for page in tmp_path.rglob("*.html"):
+        assert "<script" not in page.read_text()
 
 
 def test_catalogue__bands_mask_and_position__are_told(catalogue):

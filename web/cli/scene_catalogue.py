@@ -13,8 +13,8 @@ from web.cli.progress import progress_bar
 from web.wiring import Services
 
 WORDS = {
-    "en": "{out}: {count} scenes as a static STAC catalogue; begin with catalog.json",
-    "zh": "{out}：{count} 景影像，静态 STAC 目录；入口为 catalog.json",
+    "en": "{out}: {count} scenes as a static STAC catalogue; begin with index.html, programs with catalog.json",
+    "zh": "{out}：{count} 景影像，静态 STAC 目录；浏览入口 index.html，程序入口 catalog.json",
 }
 
 
@@ -25,8 +25,8 @@ WORDS = {
 def catalogue(services: Services, out: Path, as_json: bool) -> None:
     """Writes the masked copies of all scenes to the new folder OUT as a static STAC catalogue.
 
-    Everything in it is linked relatively, so it may be moved, served or put on a disk. Originals are never in it, and
-    no scene that is in quarantine.
+    Programs read it by its catalog.json, people by its index.html. Everything in it is linked relatively, so it may be
+    moved, served or put on a disk. Originals are never in it, and no scene that is in quarantine.
     """
     about = About(made_at=services.clock.now(), is_sample=services.holds_sample_data)
     with services.session() as session:
