@@ -38,7 +38,7 @@ from sensing.frames import MosaicPlan
 from sensing.grid import Grid
 from sensing.header import Driver, HeaderReport, driver_of
 from sensing.relief import Relief
-from sensing.scratch import private_directory
+from sensing.scratch import private_directory, still_used
 from sensing.sentinel import Member
 
 Progress = Callable[[float], None]
@@ -277,6 +277,7 @@ class Quarantine:
         written_bytes = max(grid.width * grid.height * _WIDEST_PIXEL_BYTES, _GIB)
         for line in _converse(job, guests, wall_s=wall_s, written_bytes=int(written_bytes * _COPY_SHARE)):
             if "progress" in line:
+                still_used(self._directory)
                 progress(float(line["progress"]))
             written = line.get("written", written)
         if not written or not output.is_file():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# No single step takes this long; what is older belongs to a process that is no more.
+# Who works longer in a directory says so on the way (`still_used`); what is older belongs to a process that is no more.
 _STALE_S = 3600.0
 
 
@@ -22,6 +23,11 @@ def private_directory(parent: Path, prefix: str) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def still_used(directory: Path) -> None:
+    """Say of a directory that somebody works in it; a large scene takes hours."""
+    os.utime(directory)
 
 
 def sweep(parent: Path, prefix: str, fresh: Path, *, stale_s: float = _STALE_S) -> None:

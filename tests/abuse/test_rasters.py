@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from schemas.refusals import RuleViolation
 from sensing import quarantine as q
 from sensing.georeference import locate
 from sensing.header import judge
+from sensing.intake import Told, receive
 from tests.unit.sensing.pictures import UTM, noise, north_up, sparse_tif, vrt_of, write_photo, write_tif
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -111,6 +114,15 @@ def test_row_38__wms_description_at_loopback__415_and_no_packet(room, tmp_path):
             f'<GDAL_WMS><Service name="TMS"><ServerUrl>http://127.0.0.1:{listener.port}/${{z}}</ServerUrl>'
             "</Service></GDAL_WMS>".encode()
         )
+        assert refused(room, path) == (415, "raster.magic")
+        time.sleep(0.1)
+        assert listener.calls == 0
+
+
+def test_row_38__vrt_that_names_an_address__415_and_no_packet(room, tmp_path):
+    with _Listener() as listener:
+        path = tmp_path / "map.tif"
+        path.write_bytes(vrt_of(Path(f"/vsicurl/http://127.0.0.1:{listener.port}/a.tif")))
         assert refused(room, path) == (415, "raster.magic")
         time.sleep(0.1)
         assert listener.calls == 0
@@ -216,6 +228,20 @@ def test_bomb__costs_under_two_seconds_and_300_megabytes(tmp_path, name, make, r
     assert megabytes < 300
 
 
+def test_bomb__the_command_that_takes_it_in__loads_no_engine():
+    """What the command itself needs before it refuses: no compiler, no learning, no data frames, no models."""
+    code = (
+        "import resource, sys; import web.cli.main, web.cli.scene, web.cli.scene_ingest;"
+        "heavy = {'numba', 'sklearn', 'skimage', 'pandas', 'torch', 'pystac'} & set(sys.modules);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, *heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    megabytes, *heavy = done.stdout.split()
+    assert heavy == []
+    # A child that looks into a bomb takes a hundred more.
+    assert int(megabytes) < 190
+
+
 def test_row_41__deflate_bomb__413_raster_ratio(room, tmp_path):
     assert refused(room, deflate_bomb(tmp_path / "bomb.tif")) == (413, "raster.ratio")
 
@@ -273,6 +299,40 @@ def test_row_43__local_crs__422_raster_crs(room, tmp_path):
     local = 'LOCAL_CS["anywhere",UNIT["metre",1]]'
     path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), crs=local)
     assert refused(room, path) == (422, "raster.crs")
+
+
+def tif_with_keys(path: Path, citation: str) -> Path:
+    """A TIFF of 20 x 20 pixels whose coordinate system is of the file's own making and has this text for a name."""
+    text = citation.encode("latin-1") + b"|"
+    keys = struct.pack("<16H", 1, 1, 0, 3, 1024, 0, 1, 1, 1026, 34737, len(text), 0, 3072, 0, 1, 32767)
+    numbers = struct.pack("<9d", 10, 10, 0, 0, 0, 0, 731_400, 2_560_000, 0)
+    values = {273: b"\1" * 400, 33550: numbers[:24], 33922: numbers[24:], 34735: keys, 34737: text}
+    plain = {256: 20, 257: 20, 258: 8, 259: 1, 262: 1, 277: 1, 278: 20, 279: 400}
+    kinds, sizes = {33550: 12, 33922: 12, 34735: 3, 34737: 2}, {12: 8, 3: 2, 2: 1}
+    tags = sorted([*plain, *values])
+    entries, body, start = b"", b"", 8 + 2 + 12 * len(tags) + 4
+    for tag in tags:
+        kind = kinds.get(tag, 4)
+        count = len(values[tag]) // sizes[kind] if tag in kinds else 1
+        entries += struct.pack("<HHII", tag, kind, count, plain[tag] if tag in plain else start + len(body))
+        body += values.get(tag, b"")
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + body)
+    return path
+
+
+def test_row_43__crs_that_is_an_address__422_and_no_packet(room, tmp_path):
+    with _Listener() as listener:
+        path = tif_with_keys(tmp_path / "a.tif", f"http://127.0.0.1:{listener.port}/crs.wkt")
+        assert refused(room, path) == (422, "raster.crs")
+        time.sleep(0.1)
+        assert listener.calls == 0
+
+
+@pytest.mark.parametrize("text", ['ESRI PE String = PROJCS["' + "x" * 60_000 + '"]', "\xff" * 500])
+def test_row_43__crs_of_nonsense__422(room, tmp_path, text):
+    status, rule = refused(room, tif_with_keys(tmp_path / "a.tif", text))
+    assert status == 422
+    assert rule in ("raster.crs", "raster.transform", "raster.corrupt")
 
 
 @pytest.mark.parametrize(
@@ -341,15 +401,69 @@ def test_row_47__metadata_bomb_in_a_photo__413(room, tmp_path):
     assert (caught.value.status, caught.value.refusals[0].rule) == (413, "raster.exif")
 
 
+def copy_of_photo(room, path: Path) -> bytes:
+    placed = receive(room, [path], Told(hfov_deg=70.0))
+    return placed.written(room, [], silent)[0].path.read_bytes()
+
+
+def test_row_47__photo_taken_at_home__nothing_of_what_it_says_is_in_the_copy(room, tmp_path):
+    path = write_photo(tmp_path / "a.jpg", np.full((150, 200, 3), 90, np.uint8))
+    note, body = b"1 Home Street", path.read_bytes()
+    path.write_bytes(body[:2] + b"\xff\xfe" + struct.pack(">H", len(note) + 2) + note + body[2:])
+    copy = copy_of_photo(room, path)
+    for told in (note, b"Exif", b"drone-dji", b"2025:07:02"):
+        assert told in path.read_bytes()
+        assert told not in copy
+
+
 def test_row_48__huge_photo__413_from_the_header(room, tmp_path):
     assert refused(room, huge_photo(tmp_path / "a.jpg")) == (413, "raster.pixels")
 
 
 def test_row_49__photo_that_is_also_a_web_page__transcoded_copy_holds_no_script(room, tmp_path):
     script = b"<html><script>alert(1)</script></html>"
+    path = write_photo(tmp_path / "a.jpg", np.full((150, 200, 3), 90, np.uint8))
+    path.write_bytes(path.read_bytes() + script)
+    assert b"<script" not in copy_of_photo(room, path)
+
+
+def test_row_49__image_that_is_also_a_web_page__transcoded_copy_holds_no_script(room, tmp_path):
+    script = b"<html><script>alert(1)</script></html>"
     path = write_tif(tmp_path / "a.tif", noise(3, 64, 64), tags={"TIFFTAG_IMAGEDESCRIPTION": script.decode()})
     path.write_bytes(path.read_bytes() + script)
     assert script not in take_in(room, path).path.read_bytes()
+
+
+def age(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+def test_row_51__upload_that_was_cut_off__is_swept_after_an_hour(tmp_path):
+    parent = tmp_path / "quarantine"
+    for name, seconds in (("guest-cut", 3700), ("guest-at-work", 3500)):
+        (parent / name / "inner").mkdir(parents=True)
+        age(parent / name, seconds)
+    with q.quarantine(parent):
+        assert not (parent / "guest-cut").exists()
+    assert [left.name for left in parent.iterdir()] == ["guest-at-work"]
+
+
+def test_row_51__scene_that_takes_hours__is_not_swept_by_others(tmp_path):
+    parent = tmp_path / "quarantine"
+    path = write_tif(tmp_path / "a.tif", noise(1, 600, 600))
+    seen: list[bool] = []
+
+    def silence(_: float) -> None:
+        seen.append(time.time() - home.stat().st_mtime < 60)
+        age(home, 4000)
+
+    with q.quarantine(parent) as room:
+        (home,) = parent.iterdir()
+        guest = room.admit(path)
+        (report,) = room.inspect([guest])
+        room.transcode(guest, report, locate(report).grid, [], silence)
+    assert len(seen) > 1
+    assert all(seen)
 
 
 def test_child__has_no_network_where_the_kernel_allows_it(room, tmp_path):
