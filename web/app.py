@@ -5,6 +5,8 @@ from __future__ import annotations
 from web import assets, errors, i18n, page, permissions, security
 from web.account.views import section as account
 from web.desk.editing import section as desk_editing
+from web.desk.exports import section as desk_exports
+from web.desk.sheet import section as desk_sheet
 from web.desk.tiles import section as desk_tiles
 from web.desk.views import section as desk
 from web.identity import request_identity
@@ -26,7 +28,7 @@ from web.wiring import Services
 SECTIONS = (
     *(public, tiles, data, flight_log, account),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
-    *(desk, desk_tiles, desk_editing),
+    *(desk, desk_tiles, desk_editing, desk_exports, desk_sheet),
     *(models, models_labelling, models_asking),
 )
 

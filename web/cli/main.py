@@ -41,6 +41,7 @@ COMMANDS = {
     "aircraft": "web.cli.aircraft",
     "db": "web.cli.db",
     "demo": "web.cli.demo",
+    "finding": "web.cli.finding",
     "flight": "web.cli.flight",
     "gateway": "web.cli.gateway",
     "item": "web.cli.item",

@@ -1,0 +1,187 @@
+"""Findings handed on and printed: columns documented, losses told, nothing of others and nothing that a zone hides."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import zipfile
+
+import pyogrio
+import pytest
+from click.testing import CliRunner
+from shapely.geometry import box
+
+from sensing.export_columns import COLUMNS
+from tests.web.conftest import HTML
+from tests.web.findings import PIT, make_findings
+from web.cli.common import State
+from web.cli.finding import finding as finding_group
+
+
+@pytest.fixture(scope="module")
+def made(server, world_template, tmp_path_factory):
+    """A database with three findings, their public ids, and the folder that holds their images."""
+    from schemas.clock import FixedClock
+    from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+    from web.settings import Settings
+    from web.wiring import Services
+
+    name, folder = server.clone(world_template), tmp_path_factory.mktemp("made")
+    services = Services(Settings(data_dir=folder), server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY))
+    ids = make_findings(services, folder)
+    services.close()
+    yield name, ids, folder
+    server.drop(name)
+
+
+@pytest.fixture
+def database(clone, made):
+    return clone(made[0])
+
+
+@pytest.fixture
+def services(database, clock, made):
+    from web.settings import Settings
+    from web.wiring import Services
+
+    services = Services(Settings(data_dir=made[2]), database, clock)
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def findings(made):
+    return made[1]
+
+
+@pytest.fixture
+def cli(services):
+    def run(*arguments, code=0, lang="en"):
+        state = State(lang)
+        state._services = services
+        answer = CliRunner().invoke(finding_group, [str(one) for one in arguments], obj=state)
+        assert answer.exit_code == code, answer.output + str(answer.exception)
+        return answer.output
+
+    return run
+
+
+def zone(admin, shape, number="PZ-X", sensitive=False):
+    admin.execute(
+        "INSERT INTO core.privacy_zone (id, public_id, origin, kind, name_en, name_zh, geom, sensitive, buffer_m,"
+        " source, valid_from, zone_version) VALUES (gen_random_uuid(), %s, 'sample', 'dormitory', 'x', 'x',"
+        " ST_GeomFromText(%s, 4326), %s, 0, 'legal', '2025-05-01', 1)",
+        [number, shape.wkt, sensitive],
+    )
+
+
+@pytest.mark.parametrize("epsg", [4326, 4490])
+def test_export__geopackage__read_back_by_others_with_its_columns(cli, findings, tmp_path, epsg):
+    out = tmp_path / "out.gpkg"
+    told = json.loads(cli("export", out, "--crs", f"EPSG:{epsg}", "--as", "O1", "--json"))
+    assert (told["findings"], told["losses"]) == (3, [])
+    frame = pyogrio.read_dataframe(out, layer="findings")
+    assert frame.crs.to_epsg() == epsg
+    assert list(frame["finding"]) == findings
+    assert [name for name in frame.columns if name != "geometry"] == [one.name for one in COLUMNS]
+    assert frame.geometry.iloc[0].equals(PIT)
+    assert frame["trace_en"].iloc[0].splitlines()[0] == "Bare soil where there was green before"
+    assert list(pyogrio.read_dataframe(out, layer="columns")["name"]) == [one.name for one in COLUMNS]
+    said = subprocess.run(["ogrinfo", "-so", out, "findings"], capture_output=True, text=True, check=True).stdout
+    assert "Feature Count: 3" in said
+    assert "Multi Polygon" in said
+
+
+def test_export__shapefile__short_names_and_every_loss_told(cli, findings, tmp_path, admin):
+    admin.execute("SET session_replication_role = replica")
+    long = json.dumps(["挖" * 200])
+    admin.execute("UPDATE core.detection SET rule_trace = %s::jsonb WHERE public_id = 'DT-T0'", [long])
+    out = tmp_path / "out.zip"
+    told = json.loads(cli("export", out, "--as", "O1", "--json"))
+    frame = pyogrio.read_dataframe(f"/vsizip/{out}/findings.shp")
+    assert [name for name in frame.columns if name != "geometry"] == [one.short for one in COLUMNS]
+    assert frame["trace_zh"].iloc[0] == "挖" * 84
+    lost = {(one["finding"], one["column"]) for one in told["losses"]}
+    assert ("DT-T0", "trace_zh") in lost
+    assert ("", "position_error_m") in lost
+    with zipfile.ZipFile(out) as archive:
+        assert {"findings.cpg", "findings.prj", "columns.csv", "losses.csv"} <= set(archive.namelist())
+        rows = list(csv.reader(io.StringIO(archive.read("losses.csv").decode("utf-8-sig"))))
+    assert len(rows) == len(told["losses"]) + 1
+    assert "cut: " not in cli("export", tmp_path / "plain.gpkg", "--as", "O1")
+    said = subprocess.run(["ogrinfo", "-so", f"/vsizip/{out}", "findings"], capture_output=True, text=True, check=True)
+    assert "Feature Count: 3" in said.stdout
+
+
+def test_GD_43__export__what_a_zone_hides_is_not_handed_on(cli, findings, tmp_path, admin):
+    west, south, east, north = PIT.bounds
+    half = box(west - 0.0001, south - 0.0001, (west + east) / 2, north + 0.0001)
+    zone(admin, half)
+    zone(admin, box(west + 0.0039, south - 0.0001, east + 0.0041, north + 0.0001), "PZ-Y", sensitive=True)
+    told = json.loads(cli("export", tmp_path / "out.gpkg", "--as", "O1", "--json"))
+    frame = pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="findings")
+    assert list(frame["finding"]) == [findings[0], findings[2]]
+    assert list(frame["hidden"]) == [1, 0]
+    assert not frame.geometry.iloc[0].buffer(-1e-9).intersects(half)
+    assert [(one["finding"], one["en"].split(":")[0]) for one in told["losses"]] == [
+        (findings[0], "cut"),
+        (findings[1], "left out"),
+    ]
+    assert list(pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="losses")["finding"]) == list(findings[:2])
+
+
+def test_export__filters_and_other_authorities(cli, findings, tmp_path, signed_in):
+    assert "1 findings" in cli("export", tmp_path / "kind.gpkg", "--kind", "building", "--as", "O1")
+    assert "2 findings" in cli("export", tmp_path / "since.gpkg", "--since", "2025-06-30T00:00+08:00", "--as", "O1")
+    for asked in (("--state", "confirmed", "--as", "O1"), ("--as", "O4"), ()):
+        assert cli("export", tmp_path / "none.gpkg", *asked, code=1) is not None
+    client = signed_in("O1")
+    answer = client.get("/review/export?format=shp&crs=4490&kind=building&since=2025-06-01")
+    assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+    (tmp_path / "web.zip").write_bytes(answer.data)
+    frame = pyogrio.read_dataframe(f"/vsizip/{tmp_path / 'web.zip'}/findings.shp")
+    assert (list(frame["finding"]), frame.crs.to_epsg()) == ([findings[1]], 4490)
+    for query in ("format=kml", "crs=3857", "since=yesterday", "state=gone"):
+        assert client.get(f"/review/export?{query}").status_code == 422, query
+    assert signed_in("O4").get("/review/export").status_code == 409
+
+
+def test_finding__list_show_and_take(cli, findings, admin):
+    listed = cli("list", "--as", "O1")
+    assert listed.index(findings[0]) < listed.index(findings[1])
+    assert "excavation" in listed
+    assert json.loads(cli("list", "--kind", "building", "--as", "O1", "--json"))["findings"][0]["mine"] is True
+    shown = cli("show", findings[0], "--as", "O1", lang="zh")
+    assert "采挖" in shown
+    assert cli("show", findings[0], "--as", "O4", code=1) is not None
+    assert cli("list", code=1) is not None
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.detection SET state = 'new', assigned_to = NULL WHERE public_id <> %s", [findings[0]])
+    taken = json.loads(cli("take", *findings, "--as", "O2", "--json", code=1))
+    assert taken["taken"] == findings[1:]
+    assert list(taken["refused"]) == [findings[0]]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_sheet__stands_by_itself_and_says_what_it_is(signed_in, findings, lang):
+    answer = signed_in("O1").get(f"/review/{findings[0]}/sheet.html?lang={lang}", headers=HTML)
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["Content-Disposition"]
+    page = answer.text
+    assert page.count("data:image/png;base64,") == 2
+    assert {"en": "Triage on the masked copy, not evidence", "zh": "初筛结果，不是证据"}[lang] in page
+    assert "113.261000° E" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_GD_43__sheet__picture_that_shows_what_a_zone_hides__left_out(signed_in, findings, admin):
+    zone(admin, PIT)
+    page = signed_in("O1").get(f"/review/{findings[0]}/sheet.html", headers=HTML).text
+    assert "data:image/png" not in page
+
+
+def test_sheet__of_another_authority__404(signed_in, findings):
+    assert signed_in("O4").get(f"/review/{findings[0]}/sheet.html", headers=HTML).status_code == 404
