@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from schemas.refusals import invalid
 from sensing.segment.checkpoint import RULE
-from sensing.segment.engines import sam_of
-from sensing.segment.sam import Choice, Sam
+from sensing.segment.sam import Choice, Sam, sam_of
 from web.wiring import Services
 
 

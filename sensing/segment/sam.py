@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -28,7 +29,7 @@ from sensing.picture import Picture
 from sensing.segment import sam_compat
 from sensing.segment.checkpoint import RULE, Loaded, load, torch_or_refuse
 from sensing.segment.crops import Box, Crop, Rgb, Shown, Stretch, show
-from sensing.segment.embeddings import Cache, Embedding, Key, Unkept, copy_sha256
+from sensing.segment.embeddings import MOST_BYTES, Cache, Embedding, Embeddings, Key, Unkept, copy_sha256
 
 # A mask is believed when it means the same thing as the candidate that asked for it.
 MIN_IOU = 0.3
@@ -278,6 +279,12 @@ def load_sam(choice: Choice, cache: Cache | None = None) -> Sam:
         onnx = importlib.import_module("sensing.segment.encoder")
         encoder = onnx.OnnxEncoder.load(choice.encoder, choice.encoder_sha256, loaded.sha256, choice.threads)
     return Sam(loaded, device=choice.device, threads=choice.threads, encoder=encoder, cache=cache)
+
+
+@lru_cache(maxsize=1)
+def sam_of(choice: Choice, root: Path, most_bytes: int = MOST_BYTES) -> Sam:
+    """The model that was chosen, with its embeddings below `root`; a process loads it once. Raises as `load_sam`."""
+    return load_sam(choice, Embeddings(root, most_bytes))
 
 
 def _grid(box: Box, side: int) -> Points:

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from sensing.reproduce import What, recorded, reproduce
-from sensing.segment import engines
 from sensing.segment.engines import engine
+from sensing.segment.sam import sam_of
 from sensing.segment.spectral import Spectral
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.database.digging import PIT, ground
@@ -51,7 +51,7 @@ def with_sam(services, checkpoint, monkeypatch):
     told = {"sam_checkpoint": path, "sam_checkpoint_sha256": sha256, "sam_licence": APACHE, "sam_threads": 1}
     services.settings = services.settings.model_copy(update=told)
     monkeypatch.setattr("sensing.segment.sam.same_thing", lambda mask, _: bool(mask.any()))
-    engines.sam_of.cache_clear()
+    sam_of.cache_clear()
     return services
 
 

@@ -9,12 +9,13 @@ from shapely.geometry import mapping
 
 from geo.geojson import parse_document
 from schemas.refusals import invalid
-from sensing.editing import Bounds4326, Click, grow
+from sensing.editing import Bounds4326, Click, Grown, everything_in, grow
 from sensing.intake import Shelf
 from sensing.picture import open_picture
 from web.desk import tiles
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
+from web.sam import sam_for
 
 section = Section("desk_editing", __name__, Audience.DESK)
 
@@ -32,8 +33,30 @@ def growing(public_id: str) -> Response:
     body = parse_document(request.get_data())
     clicks, box = _clicks(body.get("clicks")), _box(body.get("box"))
     with open_picture(Shelf(house.data_dir).derivatives.get(source.sha256), source.roles) as picture:
-        grown = grow(picture, clicks, sam=None, box=box)
-    return jsonify(shape=mapping(grown.shape), area_m2=grown.area_m2, method=grown.method, quality=grown.quality)
+        grown = grow(picture, clicks, sam=sam_for(house), box=box)
+    return jsonify(_told(grown))
+
+
+@section.page("/review/<public_id>/everything", POST=Permission.DECIDE_DETECTION)
+def everything(public_id: str) -> Response:
+    """The outlines of all that SAM sees inside a box of the later image, the surest first; nothing is recorded.
+
+    Takes `{"box": [west, south, east, north]}`; gives `{"outlines": [{"shape", "area_m2", "method", "quality"}]}`.
+    """
+    house = services()
+    with house.session() as db:
+        source = tiles.source_of(db, current_actor(), public_id, tiles.AFTER, house.clock.now())
+    box = _box(parse_document(request.get_data()).get("box"))
+    if box is None:
+        raise _malformed("box")
+    with open_picture(Shelf(house.data_dir).derivatives.get(source.sha256), source.roles) as picture:
+        found = everything_in(picture, box, sam_for(house))
+    return jsonify(outlines=[_told(one) for one in found])
+
+
+def _told(grown: Grown) -> dict[str, Any]:
+    plain = {"area_m2": grown.area_m2, "method": grown.method, "quality": grown.quality}
+    return plain | {"shape": mapping(grown.shape)}
 
 
 def _clicks(said: object) -> list[Click]:
