@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -153,6 +154,20 @@ def start(world_template: str) -> Start:
 def database(clone: Callable[[str], Database], start: Start) -> Database:
     """A database of its own that holds the world of the fixtures, or what the module starts with."""
     return clone(start.database)
+
+
+@contextlib.contextmanager
+def opened(server: TestServer, start: Start) -> Iterator[Any]:
+    """The services on what tests start with, to take it further."""
+    from web.settings import Settings
+    from web.wiring import Services
+
+    clock = FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
+    services = Services(Settings(data_dir=start.files), server.database(start.database), clock)
+    try:
+        yield services
+    finally:
+        services.close()
 
 
 @pytest.fixture

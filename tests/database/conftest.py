@@ -16,14 +16,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flights.ground import TERRAIN_FILE
-from schemas.clock import FixedClock
 from schemas.store.engine import Database
-from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, Start, TestServer
+from tests.conftest import TestServer, opened
 from tests.database.digging import Dug, add_item, ingest_pair
 from tests.database.plain import Plain, connect, connect_admin, rule_of
 from web import scenes
-from web.settings import Settings
-from web.wiring import Services
 
 
 @pytest.fixture
@@ -81,16 +78,6 @@ def found(server: TestServer, dug: Dug, tmp_path_factory: pytest.TempPathFactory
         (detection,) = scenes.segment(services, made.after, before=made.before).detections
     yield replace(made, detection=detection)
     server.drop(made.database)
-
-
-@contextmanager
-def opened(server: TestServer, start: Start) -> Iterator[Services]:
-    clock = FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
-    services = Services(Settings(data_dir=start.files), server.database(start.database), clock)
-    try:
-        yield services
-    finally:
-        services.close()
 
 
 @pytest.fixture

@@ -16,20 +16,35 @@ from sensing.intake import Told
 from sensing.runs import rasters
 from tests import banded
 from tests.banded import BANDS, write_pair
+from tests.conftest import Start, opened
 from tests.process.segmenting import SLOW_BAND, segmenting
 from web import scenes
 
 pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 
 
+@pytest.fixture(scope="module")
+def taken_in(server, world_template, tmp_path_factory):
+    """An installation with two scenes of three bands, and the ids of the earlier and the later one."""
+    folder = tmp_path_factory.mktemp("taken_in")
+    start, made, ids = Start(server.clone(world_template), folder / "data"), write_pair(folder), []
+    start.files.mkdir()
+    with opened(server, start) as services:
+        for number, path in enumerate((made.before, made.after)):
+            told = Told(captured_at=datetime(2025, 6, 1 + 20 * number, 3, tzinfo=UTC))
+            ids.append(scenes.ingest(services, [path], told=told).scene.public_id)
+    yield start, (ids[0], ids[1])
+    server.drop(start.database)
+
+
 @pytest.fixture
-def pair(services, tmp_path):
-    """Two scenes of three bands; the ids of the earlier and the later one."""
-    made, ids = write_pair(tmp_path), []
-    for number, path in enumerate((made.before, made.after)):
-        told = Told(captured_at=datetime(2025, 6, 1 + 20 * number, 3, tzinfo=UTC))
-        ids.append(scenes.ingest(services, [path], told=told).scene.public_id)
-    return ids[0], ids[1]
+def start(taken_in):
+    return taken_in[0]
+
+
+@pytest.fixture
+def pair(taken_in):
+    return taken_in[1]
 
 
 def states(admin) -> dict[int, tuple[str, datetime]]:
