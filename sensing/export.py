@@ -37,6 +37,7 @@ from schemas.tables import (
 )
 from schemas.words import words
 from sensing.derived import outline_of
+from sensing.export_alternatives import add_alternatives, alternative
 from sensing.export_columns import COLUMNS, LONGEST_TEXT_BYTES
 from sensing.mask import Zone, grown
 from sensing.words import in_words, name
@@ -101,10 +102,13 @@ def _chosen(asked: Asked) -> Select[Detection]:
 def export(session: Session, asked: Asked, out: Path, form: str, *, epsg: int, now: datetime) -> Export:
     """Write what is asked for to `out`: a GeoPackage, or a zip of a Shapefile with its columns and losses beside it.
 
+    Outlines that SAM drew beside those of findings are a layer of their own.
+
     Raises RuleViolation 409 where there is nothing to write, or too much.
     """
     losses: list[Loss] = []
     records, shapes = [], []
+    others: list[dict[str, Any]] = []
     for row in found(session, asked):
         outline = outline_of(session, row)
         shown = _shown(session, row, outline, now)
@@ -115,13 +119,28 @@ def export(session: Session, asked: Asked, out: Path, form: str, *, epsg: int, n
             losses.append(Loss(row.public_id, "geometry", *_CUT))
         records.append(_record(session, row, shown, hidden=shown is not outline))
         shapes.append(_multi(shown))
+        others += _alternatives(session, row, now, losses)
     if not records:
         raise conflict("finding.nothing_to_export")
     frame = geopandas.GeoDataFrame(records, geometry=shapes, crs=WGS84)
     # Nothing moves: see above. A transformation that PROJ looked for itself could differ from machine to machine.
     frame = frame.set_crs(epsg, allow_override=True)
     _WRITERS[form](frame, out, losses)
+    add_alternatives(others, out, is_geopackage=form == GEOPACKAGE, epsg=epsg)
     return Export(len(frame), tuple(losses))
+
+
+def _alternatives(session: Session, row: Detection, now: datetime, losses: list[Loss]) -> Iterator[dict[str, Any]]:
+    """The outline that SAM drew of a finding, where it did; privacy zones hide it like any other."""
+    drawn = row.context.get("alternative")
+    if not drawn:
+        return
+    outline = shapely.geometry.shape(drawn)
+    shown = _shown(session, row, outline, now)
+    if shown is not outline:
+        losses.append(Loss(row.public_id, "alternative", *(_LEFT_OUT if shown.is_empty else _CUT)))
+    if not shown.is_empty:
+        yield alternative(row, session.get_one(SegmentationRun, row.run_id), _multi(shown))
 
 
 def _shown(session: Session, row: Detection, outline: BaseGeometry, now: datetime) -> BaseGeometry:

@@ -11,8 +11,9 @@ import zipfile
 import pyogrio
 import pytest
 from click.testing import CliRunner
-from shapely.geometry import box
+from shapely.geometry import box, mapping
 
+from geo.measure import area_m2
 from sensing.export_columns import COLUMNS
 from tests.web.conftest import HTML
 from tests.web.findings import PIT, make_findings
@@ -113,6 +114,35 @@ def test_export__shapefile__short_names_and_every_loss_told(cli, findings, tmp_p
     assert "cut: " not in cli("export", tmp_path / "plain.gpkg", "--as", "O1")
     said = subprocess.run(["ogrinfo", "-so", f"/vsizip/{out}", "findings"], capture_output=True, text=True, check=True)
     assert "Feature Count: 3" in said.stdout
+
+
+@pytest.mark.parametrize("name", ["out.gpkg", "out.zip"])
+def test_export__outline_by_sam__a_layer_of_its_own_without_what_a_zone_hides(cli, findings, tmp_path, admin, name):
+    out, layer = tmp_path / name, "alternatives"
+    place = str(out) if name == "out.gpkg" else f"/vsizip/{out}/alternatives.shp"
+    cli("export", out, "--as", "O1")
+    assert not any("alternatives" in one for one in (pyogrio.list_layers(out)[:, 0] if name == "out.gpkg" else ()))
+    admin.execute("SET session_replication_role = replica")
+    drawn = json.dumps({"alternative": mapping(PIT.buffer(0.0001))})
+    admin.execute("UPDATE core.detection SET context = context || %s::jsonb WHERE public_id = 'DT-T0'", [drawn])
+    by = {"architecture": "vit_b", "checkpoint_sha256": "a" * 64, "licence": "Apache-2.0"}
+    admin.execute("UPDATE core.segmentation_run SET refinement = %s::jsonb", [json.dumps(by)])
+    out.unlink()
+    cli("export", out, "--as", "O1")
+    frame = pyogrio.read_dataframe(place, layer=layer)
+    assert frame.crs.to_epsg() == 4326
+    assert frame.drop(columns=["geometry", "area_m2"]).to_dict("records") == [
+        {"finding": "DT-T0", "drawn_by": "sam", "model": "vit_b", "model_sha": "a" * 64, "licence": "Apache-2.0"}
+    ]
+    whole_m2 = frame["area_m2"].iloc[0]
+    assert whole_m2 == pytest.approx(area_m2(PIT.buffer(0.0001)), rel=1e-3)
+    assert len(pyogrio.read_dataframe(place.replace(layer, "findings"), layer="findings")) == 3
+    west, south, east, north = PIT.bounds
+    zone(admin, box(west - 0.0005, south - 0.0005, (west + east) / 2, north + 0.0005))
+    out.unlink()
+    told = json.loads(cli("export", out, "--as", "O1", "--json"))
+    assert ("DT-T0", "alternative") in {(one["finding"], one["column"]) for one in told["losses"]}
+    assert pyogrio.read_dataframe(place, layer=layer)["area_m2"].iloc[0] < 0.7 * whole_m2
 
 
 def test_GD_43__export__what_a_zone_hides_is_not_handed_on(cli, findings, tmp_path, admin):
