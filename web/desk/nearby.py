@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
 from schemas.tables import SRID, ContextFeature, Detection, Device, DeviceSite
+from sensing.shut import is_shut
 from sensing.violations import PERMITS
 from web.desk.queries import authorities_of, row_of
 
@@ -171,7 +172,10 @@ def _zones(db: Session, near: _Near) -> tuple[Zone, ...]:
 def _findings(db: Session, actor: Actor, near: _Near, row: Detection) -> tuple[Earlier, ...]:
     away = near.distance(Detection.geom).label("away")
     rows = select(Detection, away).where(
-        Detection.id != row.id, Detection.authority_id.in_(authorities_of(actor)), *near.meets(Detection.geom)
+        Detection.id != row.id,
+        Detection.authority_id.in_(authorities_of(actor)),
+        *near.meets(Detection.geom),
+        ~is_shut(),
     )
     return tuple(
         Earlier(

@@ -217,6 +217,7 @@ def _others(db: Session, actor: Actor, wanted: Wanted) -> list[Select[uuid.UUID]
 
 
 def _narrowed(rows: Select[uuid.UUID], wanted: Wanted) -> Select[uuid.UUID]:
+    rows = rows.where(~is_shut())
     if wanted.kind:
         rows = rows.where(Detection.kind == wanted.kind)
     if wanted.sensor:
@@ -236,8 +237,8 @@ def waiting_count(db: Session, actor: Actor, wanted: Wanted = EVERYTHING) -> int
 
 def kinds_waiting(db: Session, actor: Actor) -> list[str]:
     """The kinds of the findings that wait, for a filter."""
-    kinds = select(Detection.kind).where(_WAITS, Detection.authority_id.in_(authorities_of(actor))).distinct()
-    return sorted(db.scalars(kinds))
+    kinds = select(Detection.kind).where(_WAITS, Detection.authority_id.in_(authorities_of(actor)), ~is_shut())
+    return sorted(db.scalars(kinds.distinct()))
 
 
 def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> list[Row]:

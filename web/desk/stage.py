@@ -16,6 +16,7 @@ from sensing import preview
 from sensing.bands import Role
 from sensing.derived import outline_of
 from sensing.intake import Shelf
+from sensing.shut import is_shut
 from web.desk.amounts import area_words
 from web.desk.queries import OPEN_STATES, Finding, Side
 from web.i18n import gettext
@@ -90,6 +91,7 @@ def neighbours(db: Session, row: Detection) -> list[Detection]:
         Detection.authority_id == row.authority_id,
         Detection.state.in_(OPEN_STATES),
         Detection.id != row.id,
+        ~is_shut(),
     )
     near = func.ST_Distance(Detection.geom, row.geom)
     return list(db.scalars(alike.order_by(near, Detection.public_id).limit(MOST_NEIGHBOURS)))
