@@ -120,8 +120,7 @@ def said() -> dict[str, str]:
         "m2": gettext("%(n)s m²", n="{n}"),
         "km": gettext("%(n)s km", n="{n}"),
         "m": gettext("%(n)s m", n="{n}"),
-        "differs": gettext("%(change)s %% against the outline on record", change="{change}"),
-        "same": gettext("as large as the outline on record"),
+        "same": gettext("unchanged"),
         "together": gettext("%(n)s findings, %(area)s together", n="{n}", area="{area}"),
         "ownOutline": gettext(
             "Your outline, not yet recorded: %(area)s (on record %(was)s)", area="{area}", was="{was}"

@@ -69,7 +69,7 @@ export class Editing {
   compared(shape) {
     const area = areaM2(shape);
     const change = Math.round((area / this.desk.config.area - 1) * 100);
-    const differs = change ? say("differs", { change: `${change > 0 ? "+" : "−"}${Math.abs(change)}` }) : say("same");
+    const differs = change ? `${change > 0 ? "+" : "−"}${Math.abs(change)} %` : say("same");
     return `${areaWords(area)} · ${differs}`;
   }
 

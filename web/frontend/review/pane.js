@@ -10,6 +10,8 @@ const EMPTY = { type: "FeatureCollection", features: [] };
 const FOUND = "#ffb000";
 const DRAWN = "#35e0ff";
 const RIM = "#101418";
+// Hatching is drawn for the eye at every scale; a picture has no more than its own pixels.
+const DEEPEST = 23;
 const ROUND = { "line-cap": "round", "line-join": "round" };
 export const SHAPES = ["nearby", "neighbours", "outline", "alternative", "drawn", "pen", "clicks"];
 
@@ -56,7 +58,7 @@ export class Pane {
       bounds: boundsOf(config.shape),
       fitBoundsOptions: { padding: 60, maxZoom: 16 },
       minZoom: 8,
-      maxZoom: 23,
+      maxZoom: DEEPEST,
       dragRotate: false,
       pitchWithRotate: false,
       touchPitch: false,
@@ -64,7 +66,7 @@ export class Pane {
       doubleClickZoom: false,
       attributionControl: false,
       fadeDuration: 0,
-      locale: { ...config.controls, "Map.Title": element.getAttribute("aria-label") },
+      locale: { ...config.controls, "Map.Title": element.dataset.label },
       localIdeographFontFamily: "'PingFang SC', 'Noto Sans SC', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif",
     });
     this.map.touchZoomRotate.disableRotation();
@@ -84,18 +86,18 @@ export class Pane {
       if (this.map.getLayer(id)) this.map.removeLayer(id);
       if (this.map.getSource(id)) this.map.removeSource(id);
     }
-    const raster = (drawn) => ({
+    const raster = (drawn, maxzoom) => ({
       type: "raster", tiles: [`${location.origin}${side.tiles}${drawn}/{z}/{x}/{y}.png?v=${side.mark}`],
-      tileSize: 256, bounds: side.bounds, maxzoom: side.zoom, minzoom: Math.max(side.zoom - 10, 0),
+      tileSize: 256, bounds: side.bounds, maxzoom, minzoom: Math.max(side.zoom - 10, 0),
     });
     const [west, south, east, north] = side.bounds;
     const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
     this.map.addSource("ground", { type: "geojson", data: { type: "Polygon", coordinates: [ring] } });
     this.map.addLayer({ id: "ground", type: "fill", source: "ground", paint: { "fill-pattern": "nothing" } }, anchor);
-    this.map.addSource("picture", raster(combination));
+    this.map.addSource("picture", raster(combination, side.zoom));
     this.map.addLayer({ id: "picture", type: "raster", source: "picture", paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } }, anchor);
     if (!veiled) return;
-    this.map.addSource("veil", raster("veil"));
+    this.map.addSource("veil", raster("veil", DEEPEST));
     this.map.addLayer({ id: "veil", type: "raster", source: "veil", paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } }, anchor);
   }
 

@@ -54,7 +54,7 @@ export class Stage {
   frame() {
     const { width, height } = this.after.map.getContainer().getBoundingClientRect();
     const padding = Math.min(width, height) * 0.3;
-    this.after.map.fitBounds(boundsOf(this.config.shape), { padding, maxZoom: this.config.sides.after.zoom + 1.5, duration: 0 });
+    this.after.map.fitBounds(boundsOf(this.config.shape), { padding, maxZoom: this.config.sides.after.zoom + 3, duration: 0 });
   }
 
   arrange() {
