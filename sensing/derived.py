@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import shapely
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from geo.measure import area_m2
 from schemas.ids import public_id
+from schemas.refusals import not_found
 from schemas.rules import RulePack
 from schemas.tables import SRID, ContextFeature, Detection, Label, LabelWithdrawal, SegmentationRun
 from sensing.cutting import cut, join
@@ -185,3 +187,28 @@ def _source(session: Session, named: Mapping[str, str]) -> Polygon | None:
     shapes = [row.geom, *(label.geom for label in session.scalars(_drawn(row)))]
     known = (_polygon(to_shape(one)) for one in shapes)
     return next((one for one in known if outline_sha256(one) == named["outline_sha256"]), None)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The finds of engines that a find was made from, itself where an engine found it; and whether its outline is
+    made again from theirs bit for bit (None where there is nothing to make).
+    """
+
+    roots: tuple[str, ...]
+    same: bool | None
+
+
+def lineage(session: Session, detection_id: str) -> Lineage:
+    """What a find was made from, all the way back. Raises RuleViolation 404 when there is none of that id."""
+    row = session.scalars(select(Detection).where(Detection.public_id == detection_id)).one_or_none()
+    if row is None:
+        raise not_found("finding.unknown", "web.object_unknown", measured=detection_id[:40])
+    facts = row.provenance.get(MADE_FROM)
+    if facts is None:
+        return Lineage((row.public_id,), None)
+    before = [lineage(session, one["id"]) for one in facts["from"]]
+    again = remade(session, row)
+    same = again is not None and shapely.to_wkb(again) == shapely.to_wkb(to_shape(row.geom))
+    roots = dict.fromkeys(root for one in before for root in one.roots)
+    return Lineage(tuple(roots), same and all(one.same is not False for one in before))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 import shapely
+from click.testing import CliRunner
 from geoalchemy2.shape import to_shape
 from shapely.geometry import LineString, box
 from sqlalchemy import select, text
@@ -31,11 +33,13 @@ from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.database.digging import add_item, ingest_pair
 from tests.database.plain import connect
 from web import scenes
+from web.cli.common import State
+from web.cli.scene_reproduce import reproduce_finding
 
 
 @pytest.fixture(scope="module")
 def assigned(server, world_template, tmp_path_factory):
-    """A database in which a pit was found and assigned to O1, and the public id of the finding."""
+    """A database in which a pit was found and assigned to O1, the public id of the finding, and the folder of files."""
     from web.settings import Settings
     from web.wiring import Services
 
@@ -49,7 +53,7 @@ def assigned(server, world_template, tmp_path_factory):
         assign_detection(unit, finding, "O1")
         unit.commit()
     services.close()
-    yield name, finding
+    yield name, finding, folder
     server.drop(name)
 
 
@@ -165,6 +169,24 @@ def test_split__line_that_does_not_cross__refused_and_nothing_moves(refused, row
 
 def test_merge__with_itself__refused(refused, finding):
     assert refused(merge_detections, [finding, finding], "x", 2).refusals[0].rule == "detection.merge_count"
+
+
+def test_reproduce__part_and_whole__from_the_pixels_on(cut, do, assigned, database, clock):
+    from web.settings import Settings
+    from web.wiring import Services
+
+    whole = do(merge_detections, [one.public_id for one in cut], "one pit", 1).public_id
+    state = State("en")
+    state._services = Services(Settings(data_dir=assigned[2]), database, clock)
+    told = {}
+    for one in (cut[1].public_id, whole):
+        answer = CliRunner().invoke(reproduce_finding, [one, "--json"], obj=state)
+        assert answer.exit_code == 0, answer.output
+        told[one] = json.loads(answer.output)
+    state.close()
+    assert [one["outline_same"] for one in told.values()] == [True, True]
+    assert {one["from"][0]["detection"] for one in told.values()} == {assigned[1]}
+    assert all(one["from"][0]["ok"] for one in told.values())
 
 
 # -- taken back -----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from shapely.geometry import box, mapping
 
 from geo.measure import area_m2
+from sensing.decisions import redraw_detection
 from sensing.export_columns import COLUMNS
 from tests.web.conftest import HTML
 from tests.web.findings import PIT, make_findings
@@ -205,6 +206,15 @@ def test_sheet__stands_by_itself_and_says_what_it_is(signed_in, findings, lang):
     assert "113.261000° E" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_sheet__redrawn__the_officers_outline_and_its_area(signed_in, findings, work):
+    with work("O1") as unit:
+        redraw_detection(unit, findings[1], box(113.264, 23.124, 113.268, 23.1256), "larger", seen=1)
+        unit.commit()
+    page = signed_in("O1").get(f"/review/{findings[1]}/sheet.html?lang=en", headers=HTML).text
+    assert "72,5" in page
+    assert "by an officer&#39;s outline" in page
 
 
 def test_GD_43__sheet__picture_that_shows_what_a_zone_hides__left_out(signed_in, findings, admin):

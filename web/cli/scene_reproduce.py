@@ -7,6 +7,7 @@ import sys
 import click
 from shapely.geometry import mapping
 
+from sensing.derived import Lineage, lineage
 from sensing.reproduce import Check, Reproduced, What, recorded, reproduce
 from sensing.segment.engines import engine
 from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
@@ -22,6 +23,8 @@ WORDS = {
         "unable": "{id}: cannot be made again from {run}; what it was made from is not what it was",
         "check": "{what}: recorded {recorded}, now {now}",
         "held": "{what}: {count} as recorded",
+        "remade": "{id}: made again from {sources} as it was cut or joined, bit for bit",
+        "not_remade": "{id}: made again from {sources}, and it differs",
         "elsewhere": "SAM drew its outline with {recorded}; here it is {now}. It draws the same bits on one machine"
         " with the same number of threads; elsewhere a pixel at the edge may differ, and nobody can promise otherwise.",
     },
@@ -31,6 +34,8 @@ WORDS = {
         "unable": "{id}：无法按 {run} 重新生成；所依据的内容已不是原来的内容",
         "check": "{what}：记录为 {recorded}，现为 {now}",
         "held": "{what}：{count} 项与记录一致",
+        "remade": "{id}：由 {sources} 按记录的拆分或合并重新生成，结果完全一致",
+        "not_remade": "{id}：由 {sources} 重新生成，结果不一致",
         "elsewhere": "SAM 当时在 {recorded} 上绘制轮廓，此处为 {now}。仅在同一机器、相同线程数下可保证逐位一致；"
         "在其他机器上边缘可能相差一个像素，无法作出更多保证。",
     },
@@ -68,16 +73,28 @@ def reproduce_finding(services: Services, detection_id: str, as_json: bool) -> N
     promised to be the same on the same machine alone.
     """
     with services.session() as session:
-        about = recorded(session, services.rulebook, shelf_of(services), detection_id)
+        made = lineage(session, detection_id)
+        abouts = [recorded(session, services.rulebook, shelf_of(services), root) for root in made.roots]
     chosen = engine(sam_for(services))
     with progress_bar(as_json) as progress:
-        outcome = reproduce(about, shelf_of(services), chosen, progress)
+        outcomes = [reproduce(about, shelf_of(services), chosen, progress) for about in abouts]
+    same = made.same is not False and all(outcome.same for outcome in outcomes)
     if as_json:
-        echo_json(_json(outcome))
+        echo_json(_json(outcomes[0]) if made.same is None else _json_made(detection_id, made, outcomes))
     else:
-        _tell(outcome)
-    if not outcome.same:
+        for outcome in outcomes:
+            _tell(outcome)
+        if made.same is not None:
+            words = WORDS[lang()]["remade" if made.same else "not_remade"]
+            click.echo(words.format(id=detection_id, sources=", ".join(made.roots)))
+    if not same:
         sys.exit(REFUSED)
+
+
+def _json_made(detection_id: str, made: Lineage, outcomes: list[Reproduced]) -> dict[str, object]:
+    """What an officer cut or joined: its own outline, and everything of the finds that it was made from."""
+    ok = bool(made.same) and all(outcome.same for outcome in outcomes)
+    return {"ok": ok, "detection": detection_id, "outline_same": made.same, "from": [_json(one) for one in outcomes]}
 
 
 def _tell(outcome: Reproduced) -> None:

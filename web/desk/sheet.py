@@ -5,21 +5,23 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from shapely.geometry import shape
+from shapely.geometry import mapping, shape
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo.measure import area_m2
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation
 from schemas.tables import Authority, Decision, Derivative, Detection, Person, Scene, SegmentationRun
 from schemas.words import words
+from sensing.derived import outline_of
 from sensing.reasons import in_languages
 from sensing.words import in_words, name
 from web.desk import pictures, queries
@@ -74,8 +76,8 @@ def printed(public_id: str) -> Response:
 
 def sheet(house: Services, db: Session, actor: Actor, public_id: str, lang: str) -> str:
     """The page of a finding in a language. Raises RuleViolation 404 when it is not the actor's to see."""
-    found, row = queries.finding(db, actor, public_id), queries.row_of(db, actor, public_id)
-    said = WORDS[lang]
+    row, said = queries.row_of(db, actor, public_id), WORDS[lang]
+    found = _as_drawn(db, queries.finding(db, actor, public_id), row)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -101,6 +103,14 @@ def sheet(house: Services, db: Session, actor: Actor, public_id: str, lang: str)
         decision=_decision(house, db, row, lang),
         now=_moment(house.clock.now(), house),
     )
+
+
+def _as_drawn(db: Session, found: Finding, row: Detection) -> Finding:
+    """A finding with the outline that counts: an officer's, where one drew another than the engine."""
+    outline = outline_of(db, row)
+    if outline.equals_exact(shape(found.shape), 0.0):
+        return found
+    return replace(found, shape=mapping(outline), bounds=outline.bounds, area_m2=area_m2(outline))
 
 
 def _cut(sentences: Sequence[str], lines: int, width: int, lang: str) -> list[str]:
@@ -156,7 +166,7 @@ def _facts(db: Session, found: Finding, row: Detection, lang: str) -> list[tuple
     risk = f"{row.risk} / 100" + (f" · {in_words(row.risk_trace[0])[lang]}" if row.risk_trace else "")
     facts = [
         (said["where"], f"{middle.y:.6f}° N, {middle.x:.6f}° E (WGS 84){error}"),
-        (said["area"], f"{found.area_m2:,.0f} m²"),
+        (said["area"], f"{found.area_m2:,.0f} m²{said['drawn'] if found.area_m2 != row.area_m2 else ''}"),
         (said["score"], f"{found.score:.2f}"),
         (said["risk"], risk),
         (said["item"], found.item[lang] if found.item else "–"),
