@@ -42,7 +42,7 @@ from sensing.segment.executors import Hands, Serial
 from sensing.segment.learned import Learned
 from sensing.segment.manifest import Forgetful, Memory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
-from sensing.violations import Seen, Verdict, judge, rules_sha256, unjudged
+from sensing.violations import Seen, Verdict, judge, rules_sha256, shows_alone, unjudged
 from sensing.words import say
 
 _NO_RULES = "0" * 64
@@ -129,7 +129,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
-    asked = learned(bench.models, pack)
+    asked = learned(bench.models, pack, after)
     inputs = _inputs(bench, context, (after, before), (on, asked))
     key = hashlib.sha256(inputs).hexdigest()
     copies = [one.derivative.sha256 for one in (after, before) if one]
@@ -168,13 +168,20 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
     )
 
 
-def learned(models: Models, pack: RulePack | None) -> Learned | None:
-    """What the pixel model of a run is asked for: the kinds that it knows and that the engine or the law speaks of."""
+def learned(models: Models, pack: RulePack | None, after: Source) -> Learned | None:
+    """What the pixel model of a run is asked for: the kinds that it knows and that the engine or the law speaks of.
+
+    What the law sees in such a scene by comparing two dates alone, the model must find changed as well.
+    """
     used = models.pixel
     if used is None:
         return None
-    spoken = {*KINDS, *(kind for entry in (pack.violation_catalogue if pack else ()) for kind in entry.kinds)}
-    return Learned(used.public_id, used.sha256, used.path, tuple(kind for kind in used.classes if kind in spoken))
+    catalogue = pack.violation_catalogue if pack else ()
+    spoken = {*KINDS, *(kind for entry in catalogue for kind in entry.kinds)}
+    kinds = tuple(kind for kind in used.classes if kind in spoken)
+    roles, gsd_m = frozenset(after.roles), after.scene.gsd_m or 0.0
+    alone = {kind for entry in catalogue if shows_alone(entry, roles, gsd_m) for kind in entry.kinds}
+    return Learned(used.public_id, used.sha256, used.path, kinds, tuple(kind for kind in kinds if kind not in alone))
 
 
 def ranked_by(models: Models, picture: Picture, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -210,13 +217,13 @@ def _inputs(
     bench: Bench,
     context: Context,
     sources: tuple[Source, Source | None],
-    asked: tuple[date, Learned | None],
+    wish: tuple[date, Learned | None],
 ) -> bytes:
     """Everything that decides what an engine sees, as canonical JSON: files, zones, layers, engine, numbers, models.
 
     It is kept with the run under its SHA-256, so that the run can be made again when the layers are others.
     """
-    on, wanted = asked
+    on, wanted = wish
     seen: list[Any] = [
         [one.scene.sha256, one.derivative.sha256, one.derivative.zone_hash, one.derivative.band_roles]
         for one in sources
@@ -225,9 +232,11 @@ def _inputs(
     engine: list[Any] = [bench.engine.name, bench.engine.version, bench.engine.parameters_sha256, code_sha256()]
     plain: dict[str, Any] = {"format": _FORMAT, "scenes": seen, "engine": engine, "layers": context.dump()}
     plain |= {"on": on.isoformat(), "jurisdictions": dump(sources[0].jurisdictions) if sources[0] else []}
+    ranker = bench.models.object
+    asked = {"kinds": list(wanted.kinds), "changed": list(wanted.changed)} if wanted else {}
     plain["models"] = {
-        "pixel": {"sha256": wanted.sha256, "kinds": list(wanted.kinds)} if wanted else None,
-        "object": {"sha256": bench.models.object.sha256} if bench.models.object else None,
+        "pixel": {"sha256": wanted.sha256} | asked if wanted else None,
+        "object": {"sha256": ranker.sha256} if ranker else None,
     }
     return rfc8785.dumps(plain)
 

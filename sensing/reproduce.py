@@ -267,7 +267,9 @@ def _look_again(
 def _learned(models: Models, inputs: dict[str, Any]) -> Learned | None:
     """What the pixel model was asked for then; runs from before there were models asked for nothing."""
     used, asked = models.pixel, inputs.get("models", {}).get("pixel")
-    return Learned(used.public_id, used.sha256, used.path, tuple(asked["kinds"])) if used and asked else None
+    if used is None or asked is None:
+        return None
+    return Learned(used.public_id, used.sha256, used.path, tuple(asked["kinds"]), tuple(asked["changed"]))
 
 
 def _same_or_closest(about: Recorded, found: Segmentation) -> Candidate | None:

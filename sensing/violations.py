@@ -79,6 +79,11 @@ def unjudged(pack: RulePack, seen: Seen, detected: Collection[str]) -> dict[str,
     return refused
 
 
+def shows_alone(entry: ViolationType, roles: frozenset[Role], gsd_m: float) -> bool:
+    """Whether one date of these bands, with pixels of this size, shows a violation."""
+    return any(one.dates == 1 and _shows(one, Seen(roles, None, gsd_m)) for one in entry.observed)
+
+
 def _shows(way: Observation, seen: Seen) -> bool:
     needed = {Role(band) for band in way.bands}
     dates = [seen.roles, seen.before_roles] if way.dates == 2 else [seen.roles]

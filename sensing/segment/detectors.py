@@ -134,7 +134,8 @@ def _learned(facts: Facts, parameters: Mapping[str, Any]) -> list[Detector]:
     plain = parameters.get("learned")
     if plain is None or _unusable(facts):
         return []
-    return [Detector(*way) for way in learned.ways(learned.Learned.load(plain), facts.roles, facts.gsd_m)]
+    asked = learned.Learned.load(plain)
+    return [Detector(*way) for way in learned.ways(asked, facts.roles, facts.gsd_m, pair=facts.way == PAIR)]
 
 
 def _unusable(facts: Facts) -> Sentence | None:

@@ -1,7 +1,8 @@
 """Touches the disk: an approved pixel model as one more way of looking for each kind that it knows.
 
 It proposes beside the detectors of the engine and is examined like them: a pixel is marked where the model is more
-sure than not, an area is looked at where some of it is surely so, and the law decides what becomes of it.
+sure than not, an area is looked at where some of it is surely so, and the law decides what becomes of it. Where the law
+wants two dates to see a thing, the model must not have called it so on the earlier one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from sensing.bands import Role
 from sensing.learn.features import HALO_PX
-from sensing.learn.pixel import CERTAIN, NONE, PixelModel, corrupt
+from sensing.learn.pixel import CERTAIN, NONE, Bytes, PixelModel, corrupt
 from sensing.learn.use import paint
 from sensing.picture import Tile
 from sensing.segment.areas import elongation, rectangularity
@@ -36,21 +37,27 @@ _FEWEST_PX, _FEWEST_SURE_PX, _SMALLEST_M2 = 12, 4, 50.0
 
 @dataclass(frozen=True)
 class Learned:
-    """The pixel model of a pass: its public id, its file with its hash, and the kinds that it is asked for."""
+    """The pixel model of a pass: its public id, its file with its hash, and the kinds that it is asked for.
+
+    `changed` are those kinds that show only in what became of a place between two dates.
+    """
 
     name: str
     sha256: str
     path: Path
     kinds: tuple[str, ...]
+    changed: tuple[str, ...] = ()
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON."""
-        return {"name": self.name, "sha256": self.sha256, "path": str(self.path), "kinds": list(self.kinds)}
+        lists = {"kinds": list(self.kinds), "changed": list(self.changed)}
+        return {"name": self.name, "sha256": self.sha256, "path": str(self.path), **lists}
 
     @classmethod
     def load(cls, plain: Mapping[str, Any]) -> Self:
         """From what `dump` gave."""
-        return cls(plain["name"], plain["sha256"], Path(plain["path"]), tuple(plain["kinds"]))
+        lists = (tuple(plain["kinds"]), tuple(plain["changed"]))
+        return cls(plain["name"], plain["sha256"], Path(plain["path"]), *lists)
 
 
 class Way(NamedTuple):
@@ -62,10 +69,11 @@ class Way(NamedTuple):
     examine: Callable[[Closer, Numbers], Find | None]
 
 
-def ways(learned: Learned, roles: Collection[Role], gsd_m: float) -> list[Way]:
+def ways(learned: Learned, roles: Collection[Role], gsd_m: float, *, pair: bool) -> list[Way]:
     """A way of looking for each kind that is asked for and that the model knows; none where it lacks a band.
 
-    Raises RuleViolation `model.corrupt` where the file is not what it was.
+    Without a `pair` of dates nothing is looked for that shows only in a change. Raises RuleViolation `model.corrupt`
+    where the file is not what it was.
     """
     model = _model(str(learned.path), learned.sha256)
     if not {*model.roles_needed, Role.RED, Role.GREEN, Role.BLUE} <= set(roles):
@@ -77,9 +85,15 @@ def ways(learned: Learned, roles: Collection[Role], gsd_m: float) -> list[Way]:
         "min_m2": max(_SMALLEST_M2, _FEWEST_PX * pixel_m2),
         "min_sure_m2": _FEWEST_SURE_PX * pixel_m2,
     }
-    known = [(kind, model.classes.index(kind)) for kind in learned.kinds if kind in model.classes and kind != NONE]
+    shown = (kind for kind in learned.kinds if pair or kind not in learned.changed)
+    known = [(kind, model.classes.index(kind)) for kind in shown if kind in model.classes and kind != NONE]
     return [
-        Way(kind, numbers, partial(_marked, model, code), partial(_examined, (model, learned.name), code))
+        Way(
+            kind,
+            numbers,
+            partial(_turned if kind in learned.changed else _marked, model, code),
+            partial(_examined, (model, learned.name), code),
+        )
         for kind, code in known
     ]
 
@@ -93,13 +107,24 @@ def _model(path: str, sha256: str) -> PixelModel:
 
 
 def _marked(model: PixelModel, code: int, view: View, _: Numbers) -> Planes:
-    """Pixels that the model calls so, as valid as the view is; its answer for a window is asked once for all kinds."""
-    tile = view.raw
-    if tile is None:
-        raise ValueError("a model looks at pixels as they were stored")
-    labels, confidence = tile.once("learned", lambda: np.pad(np.stack(paint(model, tile)), _FRAME))
+    """Pixels that the model calls so, as valid as the view is."""
+    labels, confidence = _said(model, view.raw)
     here = (labels == code) & view.valid
     return Planes(here & (confidence >= _LIKELY), here & (confidence >= _SURE))
+
+
+def _turned(model: PixelModel, code: int, view: View, numbers: Numbers) -> Planes:
+    """Pixels that the model calls so now, and something else on the earlier date."""
+    now = _marked(model, code, view, numbers)
+    was = _said(model, view.raw_before)[0] == code
+    return Planes(now.member & ~was, now.sure & ~was)
+
+
+def _said(model: PixelModel, tile: Tile | None) -> Bytes:
+    """Labels and confidences of a tile; it is asked once for all kinds."""
+    if tile is None:
+        raise ValueError("a model looks at pixels as they were stored")
+    return tile.once("learned", lambda: np.pad(np.stack(paint(model, tile)), _FRAME))
 
 
 # Planes lose their rim when features are made of them, and get it back as nothing.

@@ -32,8 +32,8 @@ class Planes(NamedTuple):
 class View:
     """A window of the scene: both dates in one tone, the layers on it, the scene's yardsticks, metres per pixel.
 
-    Layers hold 0 where there is nothing, else the number of the feature. `raw` is the later date as it is stored,
-    for what learned from stored pixels.
+    Layers hold 0 where there is nothing, else the number of the feature. `raw` and `raw_before` are the dates as
+    they are stored, for what learned from stored pixels.
     """
 
     after: Tile
@@ -42,6 +42,7 @@ class View:
     survey: Survey
     gsd_m: float
     raw: Tile | None = None
+    raw_before: Tile | None = None
 
     @property
     def valid(self) -> Mask:

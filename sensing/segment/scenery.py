@@ -69,12 +69,13 @@ class Scene:
         tones = self.survey.tones
         raw = self._seen(self.after.tile(window, halo), halo)
         after = tones.later(raw)
-        before = tones.earlier(self.before.tile(window, halo)) if self.before else None
+        raw_before = self.before.tile(window, halo) if self.before else None
+        before = tones.earlier(raw_before) if raw_before else None
         if self.facts.way == SINGLE:
             # A camera's grain is finer than anything on the ground that is looked for.
             after = surfaces.smooth(after)
         layers = dict(zip(LAYERS, read(self.layers, window, halo), strict=True))
-        return View(after, before, layers, self.survey, self.after.gsd_m, raw)
+        return View(after, before, layers, self.survey, self.after.gsd_m, raw, raw_before)
 
     def _seen(self, tile: Tile, halo: int) -> Tile:
         if self.said is None:

@@ -98,10 +98,19 @@ def test_model__file_that_was_changed__stops_the_work(learned, tmp_path):
     other = tmp_path / "b.npz"
     other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(RuleViolation) as caught:
-        ways(replace(learned, path=other), banded.RGBN, 10.0)
+        ways(replace(learned, path=other), banded.RGBN, 10.0, pair=True)
     assert caught.value.refusals[0].rule == "model.corrupt"
 
 
 def test_model__scene_without_its_bands__is_not_asked(learned):
-    assert ways(learned, banded.RGBN[:3], 10.0) == []
-    assert [way.kind for way in ways(learned, banded.RGBN, 10.0)] == ["excavation", "solid_waste"]
+    assert ways(learned, banded.RGBN[:3], 10.0, pair=True) == []
+    assert [way.kind for way in ways(learned, banded.RGBN, 10.0, pair=True)] == ["excavation", "solid_waste"]
+
+
+def test_model__what_shows_in_a_change_alone__only_where_it_was_not_so_before(pair, learned, tmp_path):
+    asked = replace(learned, changed=("solid_waste",))
+    assert [way.kind for way in ways(asked, banded.RGBN, 10.0, pair=False)] == ["excavation"]
+    new = look(pair, tmp_path / "new", band_px=2048, learned=asked)
+    assert any(one.kind == "solid_waste" and one.geom.intersects(pair.ground.to_map(HEAP)) for one in new.candidates)
+    same = look(pair._replace(before=pair.after), tmp_path / "same", band_px=2048, learned=asked)
+    assert not any(one.kind == "solid_waste" for one in same.candidates)
