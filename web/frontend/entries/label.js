@@ -58,9 +58,6 @@ function parse(text) {
 }
 
 function start() {
-  // The map was made before its frame had its size.
-  map.resize();
-  map.fitBounds([config.bounds.slice(0, 2), config.bounds.slice(2)], { padding: 24, duration: 0 });
   draw = new TerraDraw({
     adapter: new TerraDrawMapLibreGLAdapter({ map, coordinatePrecision: 7 }),
     modes: [new TerraDrawPointMode({ modeName: "click" }), new TerraDrawPolygonMode({ modeName: "area" }), new TerraDrawRenderMode({ modeName: "still", styles: {} })],
