@@ -75,11 +75,15 @@ class OnnxEncoder:
         return features
 
 
-def _session(path: Path, threads: int = 0) -> tuple[Any, str]:
+def _module(name: str) -> Any:  # noqa: ANN401 - neither carries types
     try:
-        runtime = importlib.import_module("onnxruntime")
+        return importlib.import_module(name)
     except ImportError as error:
-        raise invalid(RULE, "segment.no_onnx", measured=error.name or "onnxruntime") from error
+        raise invalid(RULE, "segment.no_onnx", measured=name) from error
+
+
+def _session(path: Path, threads: int = 0) -> tuple[Any, str]:
+    runtime = _module("onnxruntime")
     options = runtime.SessionOptions()
     # The arena of the processor keeps what it once needed: gigabytes more with every other crop.
     options.enable_cpu_mem_arena = False
@@ -103,6 +107,8 @@ def export(loaded: Loaded, target: Path) -> Exported:
     file is left.
     """
     torch = torch_or_refuse()
+    for name in ("onnx", "onnxruntime"):
+        _module(name)
     encoder = loaded.model.image_encoder
     weight_bytes = sum(tensor.numel() * tensor.element_size() for tensor in encoder.parameters())
     if weight_bytes > _LARGEST_BYTES:
@@ -129,10 +135,6 @@ def export(loaded: Loaded, target: Path) -> Exported:
 
 
 def _write(torch: Any, encoder: Any, image: Any, path: Path) -> None:  # noqa: ANN401
-    try:
-        importlib.import_module("onnx")
-    except ImportError as error:
-        raise invalid(RULE, "segment.no_onnx", measured=error.name or "onnx") from error
     with warnings.catch_warnings():
         # The exporter warns that sizes become constants, which is what a fixed size of image means.
         warnings.simplefilter("ignore")

@@ -52,10 +52,9 @@ def test_encode__same_crop_twice__same_bits(sam):
     assert (one.size, one.input_size) == ((120, 160), (192, 256))
 
 
-def test_masks__from_an_embedding__what_the_predictor_says_of_the_crop(sam, tiny_model, monkeypatch):
+def test_masks__from_an_embedding__what_the_predictor_says_of_the_crop(sam, tiny_model):
     from segment_anything import SamPredictor
 
-    monkeypatch.setattr(sam, "_threads", torch.get_num_threads())
     peer = SamPredictor(tiny_model)
     peer.set_image(crop())
     # What is kept has 11 bits of every number.
