@@ -142,8 +142,8 @@ def test_nearby__permits_and_findings_around__and_zones_as_everybody_sees_them(f
     admin.execute(
         "INSERT INTO core.privacy_zone (id, public_id, origin, kind, name_en, name_zh, geom, exact_geom, sensitive,"
         " buffer_m, source, valid_from, zone_version) SELECT gen_random_uuid(), 'PZ-S', 'sample', 'dormitory',"
-        " 'secret', '秘密', ST_Expand(geom, 0.0005), geom, true, 0, 'legal', '2025-05-01', 1 FROM core.detection"
-        " WHERE public_id = 'DT-T1'"
+        " 'secret', '秘密', ST_Expand(place, 0.0003), place, true, 0, 'legal', '2025-05-01', 1"
+        " FROM ST_MakeEnvelope(113.2600, 23.1272, 113.2603, 23.1274, 4326) place"
     )
     found = nearby(session, services.actor("O1"), findings[0], services.clock.now().date())
     assert [(one.number, one.counts, one.distance_m) for one in found.permits] == [("P-1", False, 0.0)]
