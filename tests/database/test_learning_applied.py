@@ -14,13 +14,21 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from schemas import tables as t
+from schemas.actors import SYSTEM
 from schemas.clock import FixedClock
 from schemas.refusals import RuleViolation
 from sensing.commands import record_run
-from sensing.decisions import assign_detection, confirm_detection, reject_detection
+from sensing.decisions import (
+    assign_detection,
+    confirm_detection,
+    redraw_detection,
+    reject_detection,
+    split_detection,
+)
 from sensing.intake import Told
 from sensing.learn import commands
 from sensing.learn.labels import Mark
+from sensing.learn.sampling import lessons
 from sensing.learn.training import Wish, authority_for, taught, train_objects, train_pixels
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.replay import Change, replay
@@ -90,20 +98,36 @@ def is_pond(made: Ground, shape: shapely.Polygon, shift: int) -> bool:
     return any(shape.intersects(pond) for pond in ponds)
 
 
+def holds(made: Ground, shape: shapely.Polygon, place: tuple[int, int]) -> bool:
+    return shape.contains(made.to_map(shapely.Point(place)))
+
+
 def decided(services: Services, made: Ground) -> None:
-    """O1 takes on every find, accepts lakes and rejects ponds."""
+    """O1 takes on every find and rejects ponds; of the lakes one is cut in two, one redrawn, and all are accepted."""
     with services.session() as session:
         found = [(one.public_id, to_shape(one.geom)) for one in session.scalars(select(t.Detection))]
     for number, shape in found:
-        with services.work() as work:
-            assign_detection(work, number, "O1")
-            work.commit()
-        with services.work(services.actor("O1")) as work:
-            if is_pond(made, shape, 0):
-                reject_detection(work, number, WHY)
-            else:
-                confirm_detection(work, number, "dark and foul")
-            work.commit()
+        do(services, assign_detection, number, "O1", by="SYSTEM")
+        if is_pond(made, shape, 0):
+            do(services, reject_detection, number, WHY)
+            continue
+        kept = [number]
+        if holds(made, shape, LAKES[0]):
+            west, south, east, north = shape.bounds
+            line = shapely.LineString([((west + east) / 2, south - 0.001), ((west + east) / 2, north + 0.001)])
+            kept = [part.public_id for part in do(services, split_detection, number, line, "two basins")]
+        if holds(made, shape, LAKES[1]):
+            mine = made.to_map(shapely.Point(LAKES[1]).buffer(9))
+            do(services, redraw_detection, number, mine, "without its banks")
+        for one in kept:
+            do(services, confirm_detection, one, "dark and foul")
+
+
+def do(services: Services, command, *words, by: str = "O1"):
+    with services.work(SYSTEM if by == "SYSTEM" else services.actor(by)) as work:
+        made = command(work, *words)
+        work.commit()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +194,23 @@ def test_rejected_double__is_ranked_lower_on_the_next_scene_and_is_no_lead(loop)
     assert all(one.is_lead for one in lakes)
     # Without the officers' decisions all of them were leads, and what the engine had said is still there.
     assert all(one.candidate.measures[ENGINE] > 0.5 for one in ponds)
+
+
+def test_parts_and_redrawn_outlines__teach_both_models_on_request(loop):
+    with loop.services.session() as session:
+        labels = session.scalars(select(t.Label).where(t.Label.detection_id.is_not(None))).all()
+        parts = set(session.scalars(select(t.Derivation.detection_id)))
+        models = {one.kind: one for one in session.scalars(select(t.ModelVersion))}
+        known = taught(session, models["object"].authority_id)
+    of_parts = {one.public_id for one in labels if one.detection_id in parts}
+    (redrawn,) = [one for one in labels if one.kind == "edit"]
+    assert len(of_parts) == 2
+    assert of_parts <= set(models["object"].label_ids)
+    assert models["object"].metrics["taught"]["hard_negatives"] == {WHY: 6}
+    shapes = [lesson for lesson in lessons(known.labels) if known.labels[lesson.label].public_id == redrawn.public_id]
+    # The outline of the officer, and what he left out as nothing of interest.
+    assert {lesson.of_class for lesson in shapes} == {KIND, "none"}
+    assert of_parts <= {known.labels[lesson.label].public_id for lesson in lessons(known.labels)}
 
 
 def test_dropped__is_kept_as_a_candidate_with_the_words_why(loop):
