@@ -30,10 +30,17 @@ def place_has_rules(context: Context) -> Iterable[Refusal]:
 
 
 def item_cited(context: Context) -> Iterable[Refusal]:
-    """IR-1: the subject names an item of the supervision catalogue."""
+    """IR-1, LF-10: the subject names an item of the catalogue, and one that may be supervised from afar.
+
+    Both hold for the authorities that have switched these rules on (G-42).
+    """
     item_id = context.subject.item_id
-    if item_id is None or context.session.get(SupervisionItem, item_id) is None:
+    item = None if item_id is None else context.session.get(SupervisionItem, item_id)
+    if item is None and context.pack["item.catalogue_only"]:
         yield refuse("IR-1", "site.no_item", subject=label(context.subject))
+    elif context.pack["item.offsite_list_only"] and (item is None or not item.offsite_allowed):
+        measured = item.code if item else "—"
+        yield refuse("LF-10", "site.item_unlisted", subject=label(context.subject), measured=measured)
 
 
 def approver_is_not_author(context: Context) -> Iterable[Refusal]:

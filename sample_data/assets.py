@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,20 @@ CHANNELS = ("official_disclosure", "platform_map")
 
 # line, true height, home, speed, photo spacing -> the stored mission, its digest, height of home above sea level
 CompileRoute = Callable[[LineString, float, Point, float, float], tuple[dict[str, Any], str, float]]
+
+
+def overlays(w: Writer, names: Iterable[str]) -> None:
+    """Every authority of the district has switched on every overlay of rules (G-42)."""
+    for authority in w.session.scalars(select(t.Authority)).all():
+        for name in names:
+            w.add(
+                t.OverlaySwitch,
+                "OS",
+                authority_id=authority.id,
+                overlay=name,
+                is_on=True,
+                reason="The fictional district shows all of them.",
+            )
 
 
 def _siting_plan(w: Writer) -> t.SitingPlan:

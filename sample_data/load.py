@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from sample_data.assets import CompileRoute, devices, patrols
+from sample_data.assets import CompileRoute, devices, overlays, patrols
 from sample_data.make import MANIFEST, NOTICE
 from sample_data.registers import KEY, Account, maps, registers, zones
 from sample_data.writer import Writer
@@ -56,6 +56,7 @@ def load(
         accounts = registers(writer, data, hash_password)
         maps(writer, directory)
         zones(writer, data)
+        overlays(writer, [overlay.id for overlay in work.rulebook.overlays])
         devices(writer, data, today)
         patrols(writer, data, compile_route)
         work.record(

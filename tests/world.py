@@ -79,6 +79,18 @@ class World:
             contact_channel="+86 00 0000 0000",
         )
 
+    def switch_on(self, authority: object) -> None:
+        """All overlays, as in the demo (G-42)."""
+        for overlay in OVERLAYS:
+            self.add(
+                t.OverlaySwitch,
+                public_id=f"OS-{authority.code}-{overlay}",
+                authority_id=authority.id,
+                overlay=overlay,
+                is_on=True,
+                reason="fixtures",
+            )
+
     def person(self, code: str, role: str, authority: object) -> object:
         somebody = self.add(
             t.Person,
@@ -127,6 +139,7 @@ class World:
             )
 
 
+OVERLAYS = ("lf-2024", "lx-2024", "ir-2023", "jn-2024")
 BOTH = ("official_disclosure", "platform_map")
 
 
@@ -137,6 +150,8 @@ def build_world(session: Session) -> None:
     province = world.authority("P0", "province")
     a1 = world.authority("A1", "county", province)
     other = world.authority("A2", "county", province)
+    for authority in (province, a1, other):
+        world.switch_on(authority)
     people = {code: world.person(code, role, a1) for code, role in PEOPLE.items()}
     people["O4"] = world.person("O4", "officer", other)
     people["P1"] = world.person("P1", "provincial_approver", province)

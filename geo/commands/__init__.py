@@ -27,6 +27,7 @@ from geo.commands.devices import (
     unblock_device,
 )
 from geo.commands.due import block_where_due, block_where_private
+from geo.commands.overlays import switch_overlay
 from geo.commands.papers import (
     Test,
     evaluate_device,
@@ -129,6 +130,7 @@ __all__ = [
     "start_review",
     "submit_plan",
     "suspend",
+    "switch_overlay",
     "take_effect",
     "take_effect_where_due",
     "unblock_device",

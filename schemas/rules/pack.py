@@ -121,6 +121,7 @@ class RulePack(Strict):
     airspace_layers: tuple[AirspaceLayer, ...]
     violation_catalogue: tuple[ViolationType, ...]
     overrides: tuple[Override, ...] = ()
+    overlays: Names = ()  # those that were merged over the pack, in their order
     needs_legal_review: Names = ()
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401
@@ -145,8 +146,8 @@ class RulePack(Strict):
 
     @property
     def reference(self) -> str:
-        """How ledger events name the pack: its id and the start of the hash of its content."""
-        return f"{self.id}@{self.sha256[:12]}"
+        """How ledger events name the pack: its id, its overlays and the start of the hash of its content."""
+        return f"{'+'.join((self.id, *self.overlays))}@{self.sha256[:12]}"
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from datetime import date, datetime
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
 from schemas.refusals import conflict
+from schemas.rules.overlays import Overlay, merged
 from schemas.rules.pack import RulePack
 
 
@@ -41,11 +43,27 @@ def read_pack(text: str, name: str = "rule pack") -> RulePack:
         raise PackError(f"{name}: {error}") from error
 
 
+def read_overlay(text: str, name: str = "overlay") -> Overlay:
+    """The overlay that a YAML document describes; PackError says everything that is wrong with it."""
+    try:
+        return Overlay.model_validate(yaml.load(text, _StrictLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        raise PackError(f"{name}: {error}") from error
+
+
+def _files(folder: Traversable) -> list[Traversable]:
+    return sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+
+
 class Rulebook:
     """Rule packs that never contradict each other: at most one applies at any place and date."""
 
-    def __init__(self, packs: Iterable[RulePack]) -> None:
+    def __init__(self, packs: Iterable[RulePack], overlays: Iterable[Overlay] = ()) -> None:
         self.packs = tuple(packs)
+        self.overlays = tuple(overlays)
+        self._merged: dict[tuple[str, tuple[str, ...]], RulePack] = {}
+        if len({overlay.id for overlay in self.overlays}) < len(self.overlays):
+            raise PackError("two overlays have one id")
         for one, other in combinations(self.packs, 2):
             if one.id == other.id and one.version == other.version:
                 raise PackError(f"two rule packs are called {one.id} version {one.version}")
@@ -55,16 +73,44 @@ class Rulebook:
     @classmethod
     def load(cls, folder: Path | None = None) -> Rulebook:
         """Reads every `*.yaml` of `folder`, by default the packs that come with the house."""
-        source = resources.files("schemas.rules").joinpath("packs") if folder is None else folder
-        files = sorted((f for f in source.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-        return cls(read_pack(file.read_text(encoding="utf-8"), file.name) for file in files)
+        house = resources.files("schemas.rules")
+        source = house.joinpath("packs") if folder is None else folder
+        packs = [read_pack(file.read_text(encoding="utf-8"), file.name) for file in _files(source)]
+        overlays = [
+            read_overlay(file.read_text(encoding="utf-8"), file.name) for file in _files(house.joinpath("overlays"))
+        ]
+        return cls(packs, overlays)
+
+    def with_overlays(self, pack: RulePack, names: Iterable[str], on: date) -> RulePack:
+        """The pack with the overlays called `names` over it, those that are in force on a local date.
+
+        Raises KeyError for an overlay that nobody has, PackError where one contradicts the pack.
+        """
+        known = {overlay.id: overlay for overlay in self.overlays}
+        chosen = [known[name] for name in sorted(set(names)) if known[name].effective_from <= on]
+        key = (pack.sha256, tuple(overlay.id for overlay in chosen))
+        if key not in self._merged:
+            try:
+                self._merged[key] = merged(pack, chosen)
+            except ValueError as error:
+                raise PackError(f"{pack.id} with {', '.join(key[1])}: {error}") from error
+        return self._merged[key]
 
     def __getitem__(self, reference: str) -> RulePack:
         """The newest pack of an id, or the exact one of a reference; KeyError when there is none."""
-        found = [p for p in self.packs if reference in (p.id, p.reference)]
+        found = [p for p in (*self.packs, *self._merged.values()) if reference in (p.id, p.reference)]
+        found = [p for p in found if not p.overlays or p.reference == reference] or self._named(reference)
         if not found:
             raise KeyError(reference)
         return max(found, key=lambda p: p.version)
+
+    def _named(self, reference: str) -> list[RulePack]:
+        """The packs with overlays that a reference such as `cn-gd-2025+lf-2024@...` could mean."""
+        base, *names = reference.partition("@")[0].split("+")
+        if not names or not set(names) <= {overlay.id for overlay in self.overlays}:
+            return []
+        made = (self.with_overlays(pack, names, date.max) for pack in self.packs if pack.id == base)
+        return [pack for pack in made if pack.reference == reference]
 
     def resolve(self, lon: float, lat: float, on: date) -> RulePack:
         """The pack in force at a place (EPSG:4326) on a local date; RuleViolation GD-02.1 when none is."""

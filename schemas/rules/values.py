@@ -181,6 +181,15 @@ class Values(Strict):
     correction__override: Literal["unit_head_with_reason", "none"]
     recusal__decide_within: Days
     notice__suspected_due: Days
+    item__catalogue_only: bool
+    item__offsite_list_only: bool
+    entity__written_notice: bool
+    entity__risk_plan: bool
+    patrol__daily_record: bool
+    view__faults: Names
+    data__databases: Names
+    case__leniency_step: bool
+    case__stages: Names
     alert__yellow_after_days: Count
     alert__performance_after_days: Count
     alert__day_kind: DayKind
@@ -192,7 +201,7 @@ class Values(Strict):
     publish__updates_per_month: Count
     publish__exposure_per_month: Count
     publish__flight_log_delay_hours: Count
-    behaviour__export_due: Days
+    behaviour__export_due: Days | None
     complaint__reply_due: Days
     edelivery__consent_required: bool
     edelivery__service_date: Literal["arrived_at", "sent_at"]

@@ -24,6 +24,7 @@ from schemas.machine import Change, Context, Machine
 from schemas.refusals import Refusal, RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
 from schemas.store import judge, ledger
+from schemas.store.overlays import switched_on
 from schemas.tables import (
     Device,
     DeviceSite,
@@ -58,6 +59,7 @@ class Work(AbstractContextManager["Work"]):
         self._entries: list[ledger.Entry] = []
         self._attempt: tuple[str, str, uuid.UUID] | None = None
         self._committed = False
+        self._overlays: dict[uuid.UUID, tuple[str, ...]] = {}
 
     @property
     def now(self) -> datetime:
@@ -165,8 +167,17 @@ class Work(AbstractContextManager["Work"]):
         return find(self.session, kind, public_id)
 
     def pack_for(self, subject: Stated) -> RulePack:
-        """The rule pack in force at the subject's place today; raises RuleViolation GD-02.1."""
-        return self.rulebook.at_place(rule_shape(self.session, subject), self.now)
+        """The rule pack in force at the subject's place today; raises RuleViolation GD-02.1.
+
+        With the overlays that the subject's authority has switched on.
+        """
+        pack = self.rulebook.at_place(rule_shape(self.session, subject), self.now)
+        authority_id = getattr(subject, "authority_id", None)
+        if authority_id is None:
+            return pack
+        if authority_id not in self._overlays:
+            self._overlays[authority_id] = switched_on(self.session, authority_id)
+        return self.rulebook.with_overlays(pack, self._overlays[authority_id], pack.local_date(self.now))
 
     def _lock(self, subject: Stated, expected_version: int | None) -> None:
         """Locks the row and refuses (409) one that changed since it was read; pending changes stay pending."""

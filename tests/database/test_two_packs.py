@@ -19,7 +19,8 @@ def in_force_everywhere(name: str) -> Rulebook:
     """A rulebook of one pack, put in force where the device stands; its values are untouched."""
     book = Rulebook.load()
     pack, at_home = book[name], book["cn-gd-2025"]
-    return Rulebook([pack.model_copy(update={"jurisdiction": at_home.jurisdiction, "timezone": at_home.timezone})])
+    moved = pack.model_copy(update={"jurisdiction": at_home.jurisdiction, "timezone": at_home.timezone})
+    return Rulebook([moved], book.overlays)
 
 
 def activate(services) -> str:

@@ -246,6 +246,12 @@ $$;
 CREATE TRIGGER judge_place BEFORE INSERT OR UPDATE OF decision ON core.planned_site FOR EACH ROW
     WHEN (NEW.decision = 'approved') EXECUTE FUNCTION core.judge_planned_place();
 
+-- What every authority was held to before overlays could be switched, it is held to still, until it decides otherwise.
+INSERT INTO core.overlay_switch (authority_id, overlay, is_on, reason, id, public_id, origin)
+SELECT a.id, o.name, true, 'in force before overlays could be switched', gen_random_uuid(),
+       'OS-' || upper(substr(md5(a.id::text || o.name), 1, 12)), a.origin
+FROM core.authority a CROSS JOIN unnest(ARRAY['lf-2024', 'lx-2024', 'ir-2023', 'jn-2024']) AS o (name);
+
 REVOKE ALL ON FUNCTION core.judge_calibration, core.judge_calibration_date, core.judge_route_area, core.judge_area_change,
     core.judge_content_of, core.judge_point, core.judge_deployment_place, core.judge_planned_place FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION core.judge_calibration, core.judge_calibration_date, core.judge_route_area,

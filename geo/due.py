@@ -1,0 +1,132 @@
+"""What is due for devices, and by when: tests, evaluations, upkeep, marks, stops, reviews; the annual report."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from schemas.rules import RulePack
+from schemas.tables import Authority, Device
+
+# Every branch gives what is due of a device of one authority, and the day. `in_use` are the states that count.
+_DUE = text("""
+    WITH d AS (
+        SELECT * FROM core.device WHERE authority_id = :authority AND state NOT IN ('retired', 'discontinued')
+    ), in_use AS (SELECT * FROM d WHERE state IN ('active', 'maintenance', 'blocked')),
+    due (what, device_id, due_on) AS (
+        SELECT 'calibration', id, coalesce(calibration_valid_to, :today) FROM d WHERE is_measuring_instrument
+        UNION ALL
+        SELECT 'evaluation', u.id, (coalesce(max(e.evaluated_on), u.activated_on)
+               + make_interval(months => :evaluation_months))::date
+        FROM in_use u LEFT JOIN core.evaluation e ON e.device_id = u.id GROUP BY u.id, u.activated_on
+        UNION ALL
+        SELECT 'maintenance', u.id, (coalesce(max(k.done_on), u.activated_on)
+               + make_interval(months => :maintenance_months))::date
+        FROM in_use u LEFT JOIN core.upkeep k ON k.device_id = u.id GROUP BY u.id, u.activated_on
+        UNION ALL
+        SELECT 'mark', u.id, coalesce((max(s.verified_on) + make_interval(months => :mark_months))::date, :today)
+        FROM in_use u LEFT JOIN core.signage s ON s.device_id = u.id
+        WHERE u.category = 'mobile' AND :marks GROUP BY u.id
+        UNION ALL
+        SELECT 'sign', u.id, l.evaluated_on + :grace_days FROM in_use u
+        JOIN LATERAL (SELECT e.outcome, e.evaluated_on, e.recorded_at FROM core.evaluation e WHERE e.device_id = u.id
+                      ORDER BY e.evaluated_on DESC, e.recorded_at DESC LIMIT 1) l ON l.outcome = 'adjust_signage'
+        WHERE NOT EXISTS (SELECT FROM core.signage s WHERE s.device_id = u.id AND s.verified_on >= l.evaluated_on
+                          AND s.recorded_at > l.recorded_at)
+        UNION ALL
+        SELECT 'end_of_pause', id, pause_ends_on FROM d WHERE state = 'maintenance' AND pause_ends_on IS NOT NULL
+        UNION ALL
+        SELECT 'end_of_stop', id, (state_since AT TIME ZONE :zone)::date
+               + CASE state WHEN 'blocked' THEN :block_days ELSE :pause_days END
+        FROM d WHERE state IN ('blocked', 'maintenance') AND state_since IS NOT NULL
+        UNION ALL
+        SELECT 'review', r.id, (min(r.day) + make_interval(months => :review_months))::date
+        FROM (SELECT d.id, v.kind, max(v.reviewed_on) AS day FROM d
+              JOIN core.device_review v ON v.device_id = d.id AND v.device_version = d.device_version
+              WHERE d.state IN ('registered', 'reviewed', 'published') GROUP BY d.id, v.kind) r GROUP BY r.id
+    )
+    SELECT due.what, d.public_id, d.name, d.state, due.due_on FROM due JOIN d ON d.id = due.device_id
+    WHERE due.due_on <= :until AND (NOT d.secret OR :cleared) ORDER BY due.due_on, due.what, d.public_id LIMIT :most
+""")
+MOST_TOLD = 1_000
+
+
+@dataclass(frozen=True)
+class Due:
+    """Something that a device needs by a local date."""
+
+    what: str
+    public_id: str
+    name: str
+    state: str
+    due_on: date
+    overdue: bool
+
+
+def due(
+    session: Session, authority_id: uuid.UUID, pack: RulePack, today: date, *, days: int | None = None
+) -> list[Due]:
+    """What is due for an authority's devices within so many days, or those that the pack reminds; earliest first.
+
+    Secret devices are not on this list.
+    """
+    within = pack["due.remind_days"] if days is None else days
+    values: Mapping[str, Any] = {
+        "authority": authority_id,
+        "today": today,
+        "until": today + timedelta(days=within),
+        "zone": pack.timezone,
+        "evaluation_months": pack["evaluation.interval_months"],
+        "maintenance_months": pack["maintenance.interval_months"],
+        "mark_months": pack["uav.marking_valid_months"],
+        "marks": pack["uav.marking_required"],
+        "grace_days": pack["evaluation.grace_days"],
+        "block_days": pack["block.max_days"],
+        "pause_days": pack["maintenance.max_days"],
+        "review_months": pack["review.max_age_months"],
+        "cleared": False,
+        "most": MOST_TOLD,
+    }
+    return [
+        Due(row.what, row.public_id, row.name, row.state, row.due_on, row.due_on < today)
+        for row in session.execute(_DUE, values)
+    ]
+
+
+@dataclass(frozen=True)
+class AnnualReport:
+    """The devices that an authority put into use for the first time within a year, and to whom it tells (GD-13.3)."""
+
+    year: int
+    addressee: str
+    due_on: date
+    devices: tuple[tuple[str, str, date], ...]
+
+
+def annual_report(session: Session, authority: Authority, pack: RulePack, year: int) -> AnnualReport:
+    """The annual report of newly added devices; the addressee follows from the level of the authority.
+
+    The lowest level of the pack reports to the government above it, every other one to that of its own level. Secret
+    devices are reported elsewhere (GD-14.6).
+    """
+    month, day = map(int, pack["annual_report.due"].split("-"))
+    rows = session.execute(
+        select(Device.public_id, Device.name, Device.activated_on)
+        .where(
+            Device.authority_id == authority.id,
+            Device.secret.is_(False),
+            Device.activated_on >= date(year, 1, 1),
+            Device.activated_on <= date(year, 12, 31),
+        )
+        .order_by(Device.activated_on, Device.public_id)
+    )
+    lowest = len(pack.authority_levels) > 1 and authority.level == pack.authority_levels[-1]
+    addressee = "government_above" if lowest else "government_of_the_same_level"
+    devices = tuple((name, title, on) for name, title, on in rows if on is not None)
+    return AnnualReport(year, addressee, date(year, month, day), devices)
