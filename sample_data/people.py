@@ -136,4 +136,8 @@ ITEMS = (
     ("illegal_discharge", "LB-WATER", "Discharge that discolours water", "违法排污致水体变色"),
     ("vegetation_clearance", "LB-LAND", "Clearing of vegetation in a protected zone", "保护区内毁坏植被"),
     ("uncovered_soil", "LB-ECO", "Uncovered soil that raises dust", "裸露土地扬尘"),
+    ("land_conversion", "LB-LAND", "Farmland turned into something else", "擅自改变耕地用途"),
+    ("open_dumping", "LB-ECO", "Open dumping of waste", "露天倾倒固体废物"),
+    ("algal_bloom", "LB-WATER", "Bloom of algae in open water", "水体藻华"),
+    ("black_odour_water", "LB-WATER", "Black and odorous water", "黑臭水体"),
 )

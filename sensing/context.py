@@ -85,10 +85,11 @@ class Context:
         """Whether anything of a layer is known here; where nothing is, its rules cannot be applied."""
         return layer in self._by_layer
 
-    def shapes(self, layer: str, on: date | None = None) -> list[BaseGeometry]:
-        """The shapes of a layer, of one day where `on` is given."""
+    def shapes(self, layer: str, on: date | None = None, kind: str | None = None) -> list[BaseGeometry]:
+        """The shapes of a layer, of one day where `on` is given, and of one kind where that is given."""
         places, _ = self._by_layer.get(layer, ([], None))
-        return [place.geom for place in places if on is None or place.counts_on(on)]
+        of_kind = (place for place in places if kind is None or place.kind == kind)
+        return [place.geom for place in of_kind if on is None or place.counts_on(on)]
 
     def overlaps(self, layer: str, shape: BaseGeometry, on: date | None = None) -> list[Overlap]:
         """The places of a layer that share area with a shape, the largest share first; EPSG:4326."""

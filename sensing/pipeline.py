@@ -48,7 +48,7 @@ from sensing.words import say
 _NO_RULES = "0" * 64
 _INPUTS = "inputs.json"
 # Raised whenever the same inputs would make other files of bands.
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -105,8 +105,9 @@ class SamePlace(Strict):
 class ViolationType(Strict):
     """A violation that imagery may suggest, and when the law looks away (G-35).
 
-    `trust` says how far the way of finding it was tried: `low` never, `medium` on made imagery whose truth is known,
-    `high` on real imagery whose truth is known. Places are layers, permits are named by what they allow.
+    `trust` says how far the way of finding it was tried: `low` never, or only on made imagery that says little of the
+    real; `medium` on made imagery whose truth is known, `high` on real imagery whose truth is known. Places are
+    layers, permits are named by what they allow.
     """
 
     code: Code

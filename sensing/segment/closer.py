@@ -142,7 +142,7 @@ def _looked_closer(part: Part, number: int, where: tuple[Marks, Scene], detector
     marks, scene = where
     grid = scene.after.grid
     window = surroundings(part, (grid.height, grid.width))
-    if window is None:
+    if window is None or part.pixels * scene.after.gsd_m**2 > detector.largest_m2:
         return None
     area = close_up(part, marks.read(window, number), window)
     find = detector.examine(Closer(scene.view(window, 0), area), detector.numbers)

@@ -9,13 +9,14 @@ from typing import Any, Self
 
 from sensing.bands import Role
 from sensing.features import Floats, majority
-from sensing.segment import examine, learned, pair, single
-from sensing.segment.looks import PROTECTED, WATER, Closer, Find, Numbers, Planes, View
+from sensing.segment import examine, learned, litter, pair, ponds, single, yards
+from sensing.segment.looks import FARMLAND, PROTECTED, SITES, WATER, Closer, Find, Numbers, Planes, View
 from sensing.segment.survey import Survey
 from sensing.words import Sentence, say
 
 EXCAVATION, BUILDING, BURN_SCAR, DISCOLOURED_WATER = "excavation", "building", "burn_scar", "discoloured_water"
-VEGETATION_LOSS = "vegetation_loss"
+VEGETATION_LOSS, LAND_CONVERSION, SOLID_WASTE = "vegetation_loss", "land_conversion", "solid_waste"
+ALGAL_BLOOM, BLACK_WATER, BARE_SOIL = "algal_bloom", "black_water", "bare_soil"
 PAIR, SINGLE = "pair", "single"
 _RGB = frozenset({Role.RED, Role.GREEN, Role.BLUE})
 
@@ -29,15 +30,22 @@ class Detector:
     paint: Callable[[View, Numbers], Planes]
     examine: Callable[[Closer, Numbers], Find | None]
 
+    @property
+    def largest_m2(self) -> float:
+        """How large an area may be at most that it looks at."""
+        return _LARGEST_M2.get(self.kind, math.inf)
+
     def halo_px(self, gsd_m: float) -> int:
         """How far around a pixel its answer depends on other pixels."""
-        reach_m: float = max(self.numbers.get(name, 0.0) for name in ("slope_m", "field_m", "bank_m"))
-        grain_px = int(self.numbers["settle_px"]) + int(self.numbers.get("rim_px", 0))
+        reach_m: float = max(self.numbers.get(name, 0.0) for name in ("slope_m", "field_m", "bank_m", "crowd_m"))
+        grain_px = sum(int(self.numbers.get(name, 0)) for name in ("settle_px", "calm_px", "rim_px"))
         return grain_px + math.ceil(reach_m / gsd_m) + 2
 
     def planes(self, view: View) -> Planes:
         """The painted planes without lone pixels and with small gaps closed."""
         painted = self.paint(view, self.numbers)
+        if not painted.member.any():
+            return painted
         member = majority(painted.member, int(self.numbers["settle_px"]))
         return Planes(member, painted.sure & member)
 
@@ -49,6 +57,12 @@ def _water(level: Callable[[View], Floats]) -> Callable[[Closer, Numbers], Find 
     return look
 
 
+_EITHER: Mapping[str, tuple[Any, Any]] = {
+    SOLID_WASTE: (litter.dumped, litter.solid_waste),
+    ALGAL_BLOOM: (ponds.bloom, ponds.algal_bloom),
+    BLACK_WATER: (ponds.black, ponds.black_water),
+    BARE_SOIL: (yards.uncovered, yards.bare_soil),
+}
 _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     PAIR: {
         EXCAVATION: (pair.dug, examine.excavation),
@@ -56,17 +70,28 @@ _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         BURN_SCAR: (pair.burnt, examine.burn_scar),
         DISCOLOURED_WATER: (pair.plume, _water(pair.water_change)),
         VEGETATION_LOSS: (pair.cleared, examine.vegetation_loss),
+        LAND_CONVERSION: (yards.converted, yards.land_conversion),
+        **_EITHER,
     },
     SINGLE: {
         EXCAVATION: (single.dug, examine.excavation),
         BUILDING: (single.built, examine.building),
         BURN_SCAR: (single.burnt, examine.burn_scar),
         DISCOLOURED_WATER: (single.plume, _water(single.water_colour)),
+        **_EITHER,
     },
 }
 KINDS = tuple(_WAYS[PAIR])
 # Without these layers a kind has no meaning: water has no bounds, and outside protected zones nobody asks.
-_NEEDED_LAYER = {DISCOLOURED_WATER: WATER, BUILDING: PROTECTED, VEGETATION_LOSS: PROTECTED}
+_NEEDED_LAYER = {
+    **dict.fromkeys((DISCOLOURED_WATER, ALGAL_BLOOM, BLACK_WATER), WATER),
+    **dict.fromkeys((BUILDING, VEGETATION_LOSS), PROTECTED),
+    LAND_CONVERSION: FARMLAND,
+    BARE_SOIL: SITES,
+}
+# A jumble that is larger than this is a landfill, or a picture so grainy that hues jump everywhere.
+_LARGEST_M2 = {SOLID_WASTE: 20_000.0}
+_NEEDED_BANDS = {ALGAL_BLOOM: frozenset({Role.NIR})}
 _FEWEST_PIXELS = 200
 # No natural scene is twice as green as it is red and blue: then the bands are not in the order that was assumed.
 _GREENEST = 1.8
@@ -155,13 +180,33 @@ def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence
         return reason
     if kind not in _WAYS[facts.way]:
         return say("cannot.apart" if facts.apart else "cannot.one_date")
-    coarsest_m = parameters[PAIR if kind == DISCOLOURED_WATER else facts.way]["coarsest_m"]
-    if facts.gsd_m > coarsest_m and facts.apart:
-        return say("cannot.apart")
-    if facts.gsd_m > coarsest_m:
-        key = "cannot.coarse" if facts.way == PAIR else "cannot.coarse_alone"
-        return say(key, gsd_m=facts.gsd_m, coarsest_m=coarsest_m)
+    missing: list[str] = sorted(_NEEDED_BANDS.get(kind, frozenset()) - facts.roles)
+    if missing:
+        return say("cannot.lacks", bands=missing)
+    coarse = _too_coarse(facts, kind, parameters)
+    if coarse is not None:
+        return coarse
     if facts.gsd_m < parameters["surface"]["finest_m"]:
         return say("cannot.fine", gsd_m=facts.gsd_m)
     layer = _NEEDED_LAYER.get(kind)
-    return say("cannot.no_layer", layer=layer) if layer and layer not in facts.layers else None
+    if layer is None or layer in facts.layers:
+        return None
+    return say("cannot.no_site") if layer == SITES else say("cannot.no_layer", layer=layer)
+
+
+def _too_coarse(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence | None:
+    coarsest_m = _coarsest_m(kind, facts.way, facts.roles, parameters)
+    if facts.gsd_m <= coarsest_m:
+        return None
+    sizes = {"gsd_m": facts.gsd_m, "coarsest_m": coarsest_m}
+    if facts.gsd_m > _coarsest_m(kind, PAIR, facts.roles, parameters):
+        return say("cannot.coarse", **sizes)
+    return say("cannot.apart") if facts.apart else say("cannot.coarse_alone", **sizes)
+
+
+def _coarsest_m(kind: str, way: str, roles: Collection[Role], parameters: Mapping[str, Any]) -> float:
+    """The largest pixels in which a kind is looked for; near infrared may allow larger ones."""
+    own = parameters[way][kind]
+    usual_m: float = own.get("coarsest_m", parameters[way]["coarsest_m"])
+    with_nir_m: float = own.get("coarsest_nir_m", usual_m)
+    return with_nir_m if Role.NIR in roles else usual_m

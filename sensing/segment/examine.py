@@ -12,16 +12,19 @@ from scipy import ndimage
 from shapely.geometry import shape
 
 from sensing.bands import Role
-from sensing.features import Floats, brightness, excess_green, greenness, local_deviation, local_mean, warmth
+from sensing.features import Floats, brightness, excess_green, greenness, local_deviation, local_mean, warmth, wetness
 from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, ring, solidity
-from sensing.segment.looks import FARMLAND, WATER, Closer, Find, Numbers, View
+from sensing.segment.looks import FARMLAND, PROTECTED, WATER, Closer, Find, Numbers, View
 from sensing.words import say
 
 # How far an edge may be drawn from where the painted area ends.
 _EDGE_PX = 2
 _TEXTURE_PX = 3
+# Land this far from water is its bank.
+_BANK_PX = (2, 5)
+_FEWEST_BANK_PX = 12
 _CROSS = ndimage.generate_binary_structure(2, 1)
 
 
@@ -81,7 +84,7 @@ def unevenness(view: View, where: Mask) -> float:
     return float((high - low) / max(centre, 1.0))
 
 
-def _to_half(closer: Closer) -> Mask:
+def to_half(closer: Closer) -> Mask:
     """A bright area, drawn where brightness falls to half way between itself and its surroundings.
 
     That is where a blurred edge really is. Only pixels next to the area are taken or left.
@@ -99,7 +102,7 @@ def _to_half(closer: Closer) -> Mask:
 def excavation(closer: Closer, numbers: Numbers) -> Find | None:
     """Dug ground: soil for the most part, in one piece, not a road."""
     view = closer.view
-    mask = smoothed(_to_half(closer), view.px(numbers["smooth_m"]))
+    mask = smoothed(to_half(closer), view.px(numbers["smooth_m"]))
     rim = outline(mask)
     if rim is None:
         return None
@@ -126,7 +129,7 @@ def excavation(closer: Closer, numbers: Numbers) -> Find | None:
         say("seen.soil", share=measures["soil_share"]),
         say("seen.uneven", share=measures["unevenness"]),
     )
-    return Find("excavation", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
+    return Find("excavation", mask, scored(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
 
 def texture(view: View, mask: Mask) -> float:
@@ -148,7 +151,7 @@ def evidence(measures: Mapping[str, float], numbers: Mapping[str, Sequence[float
 def building(closer: Closer, numbers: Numbers) -> Find | None:
     """A building: a made colour in a compact, straight-sided shape."""
     view = closer.view
-    mask = smoothed(_to_half(closer), view.px(numbers["smooth_m"]))
+    mask = smoothed(to_half(closer), view.px(numbers["smooth_m"]))
     rim = outline(mask)
     if rim is None:
         return None
@@ -159,6 +162,7 @@ def building(closer: Closer, numbers: Numbers) -> Find | None:
         "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
         "blue_share": share(surfaces.blue(view, numbers), mask),
         "soil_share": share(surfaces.soil(view, numbers), mask),
+        "protected": share(view.within(PROTECTED), mask),
     }
     shaped = measures["rectangularity"] > numbers["rectangular"] and measures["solidity"] > numbers["solid"]
     if not shaped or measures["elongation"] > numbers["max_elongation"]:
@@ -167,7 +171,7 @@ def building(closer: Closer, numbers: Numbers) -> Find | None:
         say("seen.made", times=measures["light"]),
         say("seen.straight", share=measures["rectangularity"]),
     )
-    return Find("building", mask, _score(measures["rectangularity"] + measures["solidity"], 1.2, 1.9), measures, words)
+    return Find("building", mask, scored(measures["rectangularity"] + measures["solidity"], 1.2, 1.9), measures, words)
 
 
 def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
@@ -188,6 +192,9 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
     }
     if view.before is not None and Role.NIR in view.after.bands:
         measures["green_loss"] = middle(greenness(view.before) - greenness(view.after), mask)
+        measures["wetness"] = middle(wetness(view.after), mask)
+        if measures["wetness"] > numbers["wet_middle"]:
+            return None
     even = measures["texture"] < numbers["shade_texture"]
     shade = measures["built_contact"] > numbers["shade_contact_even" if even else "shade_contact"]
     # Under shade the plants are still there, and NDVI shows them; ashes are surely ashes only here and there.
@@ -199,7 +206,7 @@ def burn_scar(closer: Closer, numbers: Numbers) -> Find | None:
         say("seen.char", times=measures["light"]),
         say("seen.no_shade", share=measures["built_contact"]),
     )
-    return Find("burn_scar", mask, _score(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
+    return Find("burn_scar", mask, scored(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
 
 def vegetation_loss(closer: Closer, numbers: Numbers) -> Find | None:
@@ -211,7 +218,7 @@ def vegetation_loss(closer: Closer, numbers: Numbers) -> Find | None:
     loss = greenness(view.before) - greenness(view.after)
     measures = {"green_loss": middle(loss, mask), "ndvi": middle(greenness(view.after), mask)}
     words = (say("seen.cleared", loss=measures["green_loss"], ndvi=measures["ndvi"]),)
-    return Find("vegetation_loss", mask, _score(measures["green_loss"], 0.1, 0.7), measures, words)
+    return Find("vegetation_loss", mask, scored(measures["green_loss"], 0.1, 0.7), measures, words)
 
 
 def _calmed(plane: Floats, where: Mask) -> Floats:
@@ -222,8 +229,28 @@ def _calmed(plane: Floats, where: Mask) -> Floats:
     return calm
 
 
+def bank(closer: Closer, mask: Mask) -> Mask | None:
+    """The land beside an area of water, which lies in the shade when the water does; None far from any bank."""
+    view = closer.view
+    from_water = ndimage.distance_transform_edt(~view.within(WATER))
+    near = ndimage.distance_transform_edt(~mask) <= _BANK_PX[1] + 1
+    beside: Mask = near & (from_water >= _BANK_PX[0]) & (from_water <= _BANK_PX[1]) & view.valid
+    return beside if beside.sum() >= _FEWEST_BANK_PX else None
+
+
+def _bank_kept(closer: Closer, mask: Mask) -> float | None:
+    """What share of its earlier light the bank beside water that became darker has; None where nothing tells."""
+    before, beside = closer.view.before, bank(closer, mask)
+    if before is None or beside is None:
+        return None
+    now, then = brightness(closer.view.after).astype(np.float64), brightness(before).astype(np.float64)
+    if middle(now - then, mask) >= 0:
+        return None
+    return middle(now / np.maximum(then, 1.0), beside)
+
+
 def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
-    """Discoloured water, drawn where its change falls to half of what it is at its strongest."""
+    """Discoloured water, drawn where its change falls to half of what it is at its strongest; no shade."""
     away = _calmed(away, closer.view.within(WATER))
     strong = float(np.percentile(away[closer.mask], 90))
     half = closer.mask & (away > max(numbers["change"], numbers["edge"] * strong))
@@ -231,13 +258,18 @@ def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     if not mask.any():
         return None
     measures = {"change": strong, "warmth": middle(warmth(closer.view.after), mask)}
+    bank_kept = _bank_kept(closer, mask)
+    if bank_kept is not None:
+        measures["bank_kept"] = bank_kept
+        if bank_kept < numbers["least_bank_kept"]:
+            return None
     words = (say("seen.plume", times=strong),)
     return Find(
-        "discoloured_water", mask, _score(strong, numbers["change"], 3 * numbers["sure_change"]), measures, words
+        "discoloured_water", mask, scored(strong, numbers["change"], 3 * numbers["sure_change"]), measures, words
     )
 
 
-def _score(value: float, low: float, high: float) -> float:
+def scored(value: float, low: float, high: float) -> float:
     """How sure, in [0.3, 0.99]: linear between two values of the number that decides."""
     return float(np.clip(0.3 + 0.69 * (value - low) / (high - low), 0.3, 0.99))
 

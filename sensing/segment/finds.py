@@ -21,7 +21,19 @@ from sensing.grid import BLOCK, WGS84, Grid, moved
 from sensing.segment.bands_run import at_hand, borders, drawn_within
 from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer
 from sensing.segment.components import Part, Stitcher
-from sensing.segment.detectors import BUILDING, EXCAVATION, VEGETATION_LOSS, Detector, choose
+from sensing.segment.detectors import (
+    ALGAL_BLOOM,
+    BLACK_WATER,
+    BUILDING,
+    BURN_SCAR,
+    DISCOLOURED_WATER,
+    EXCAVATION,
+    LAND_CONVERSION,
+    SOLID_WASTE,
+    VEGETATION_LOSS,
+    Detector,
+    choose,
+)
 from sensing.segment.executors import Hands, all_done
 from sensing.segment.learned import CONFIDENCE
 from sensing.segment.manifest import Manifest, Outcome
@@ -33,6 +45,13 @@ from sensing.segment.scenery import Scene, caching
 _PARTS_PER_JOB = 24
 # A find that lies mostly inside another one of a stronger kind is a part of it.
 _PART = 0.5
+# What a find of a kind is a part of, where one of these other kinds covers most of it.
+_STRONGER = {
+    BUILDING: {EXCAVATION, SOLID_WASTE},
+    EXCAVATION: {SOLID_WASTE},
+    LAND_CONVERSION: {EXCAVATION, BURN_SCAR},
+    DISCOLOURED_WATER: {ALGAL_BLOOM, BLACK_WATER},
+}
 
 
 @dataclass(frozen=True)
@@ -150,9 +169,10 @@ def _without_parts(found: list[Drawn]) -> list[Drawn]:
 def _explains(other: Drawn, one: Drawn) -> bool:
     if one.kind == VEGETATION_LOSS:
         return other.kind != VEGETATION_LOSS
-    if one.kind != BUILDING or other.kind != EXCAVATION:
-        return False
-    return bool(shapely.intersection(other.rim, one.rim).area > _PART * one.rim.area)
+    stronger = other.kind in _STRONGER.get(one.kind, set())
+    # Of a building in a protected zone more is told than that it took a field.
+    stronger |= one.kind == LAND_CONVERSION and other.kind == BUILDING and other.measures.get("protected", 0) > _PART
+    return stronger and bool(shapely.intersection(other.rim, one.rim).area > _PART * one.rim.area)
 
 
 def candidate(one: Drawn, scene: Scene) -> Candidate:

@@ -16,7 +16,9 @@ from sensing.segment.survey import Survey
 from sensing.words import Sentence
 
 WATER, FARMLAND, PROTECTED = "water", "farmland", "protected"
-LAYERS = (WATER, FARMLAND, PROTECTED)
+# Where building is licensed: permits of that kind, of which the layer is made.
+SITES, BUILDING_PERMITS = "sites", ("permits", "construction")
+LAYERS = (WATER, FARMLAND, PROTECTED, SITES)
 
 Numbers = Mapping[str, Any]
 

@@ -86,7 +86,9 @@ def water_change(view: View) -> Floats:
 def plume(view: View, numbers: Numbers) -> Planes:
     """Water that changed its colour while the rest of its body did not."""
     away = water_change(view)
-    here = view.within(WATER) & view.valid
+    # Leaves on both dates are a planted pond or a crown over the bank, whose changes are none of the water's.
+    leaves = (greenness(view.after) > numbers["leaves"]) & (greenness(earlier(view)) > numbers["leaves"])
+    here = view.within(WATER) & view.valid & ~leaves
     # Pixels on a bank are part land, whose changes are none of the water's.
     open_water = inside(here, view.px(numbers["bank_m"]))
     return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))

@@ -14,6 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
 
 from sensing.bands import Role
 from sensing.change import align
@@ -24,7 +25,7 @@ from sensing.picture import Picture, Sample, Tile, open_again, open_picture
 from sensing.segment import hiding, surfaces
 from sensing.segment.detectors import PAIR, SINGLE, Facts, way_of
 from sensing.segment.executors import all_done
-from sensing.segment.looks import LAYERS, View
+from sensing.segment.looks import BUILDING_PERMITS, LAYERS, SITES, View
 from sensing.segment.manifest import file_sha256
 from sensing.segment.model import Job
 from sensing.segment.painting import on_grid, paint_shapes, read
@@ -114,7 +115,7 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
             roles=frozenset(job.after.roles),
             way=way,
             gsd_m=job.after.gsd_m,
-            layers=frozenset(name for name in LAYERS if job.context.has(name)),
+            layers=frozenset(name for name in LAYERS if _known(job, name)),
             survey=survey(_sampled(job, seen), colours[way]),
             apart=fit is not None and not fit.holds,
         )
@@ -230,10 +231,21 @@ def _aligned(job: Job, before: Picture) -> Fit:
     return replace(again, shift_px=fit.shift_px)
 
 
+def _shapes(job: Job, name: str) -> list[BaseGeometry]:
+    """The shapes of a layer on the day of the scene."""
+    layer, kind = BUILDING_PERMITS if name == SITES else (name, None)
+    return job.context.shapes(layer, job.on, kind)
+
+
+def _known(job: Job, name: str) -> bool:
+    """Whether a layer is known here; one that is made of permits, whether there is any."""
+    return bool(_shapes(job, name)) if name == SITES else job.context.has(name)
+
+
 def _draw_layers(job: Job) -> None:
     """Draw the layers on the grid of the scene, each feature with its number."""
     drawn = []
     for name in LAYERS:
-        shapes = on_grid(job.context.shapes(name, job.on), job.after.grid)
+        shapes = on_grid(_shapes(job, name), job.after.grid)
         drawn.append([(shape, min(number, _MOST_FEATURES)) for number, shape in enumerate(shapes, start=1)])
     paint_shapes(job.workdir / LAYERS_FILE, job.after.grid, drawn)

@@ -60,12 +60,10 @@ def test_segment__run__says_what_was_looked_at_and_what_could_not_be_judged(foun
     assert covered["privacy"] == pytest.approx(0.0256, rel=0.1)
     unseen = {kind: reason["key"] for kind, reason in found.run.refused_kinds.items()}
     assert {kind for kind, key in unseen.items() if key == "cannot.no_layer"} == {
-        *("building", "discoloured_water", "vegetation_loss")
+        *("building", "discoloured_water", "vegetation_loss", "land_conversion", "algal_bloom", "black_water")
     }
-    # What no detector looks for is told by name for every scene, never left out in silence.
-    assert {kind for kind, key in unseen.items() if key == "cannot.no_detector"} == {
-        *("land_conversion", "solid_waste", "algal_bloom", "black_water", "bare_soil")
-    }
+    # What cannot be looked for here is told by name, never left out in silence.
+    assert {unseen["solid_waste"], unseen["bare_soil"]} == {"cannot.coarse", "cannot.no_site"}
 
 
 def test_segment__one_ledger_event_for_the_run_and_one_for_each_detection(found, session):

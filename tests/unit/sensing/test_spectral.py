@@ -268,7 +268,10 @@ def test_refused__pixels_too_coarse__names_what_would_do(tmp_path):
 
 def test_refused__layers_unknown__only_the_kinds_that_need_them(tmp_path):
     reasons = refused(tmp_path, noise(3, 100, 100))
-    assert set(reasons) == {"building", "discoloured_water", "vegetation_loss"}
+    assert set(reasons) == {
+        *("building", "discoloured_water", "vegetation_loss", "land_conversion", "algal_bloom", "black_water"),
+        "bare_soil",
+    }
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 50), (4, 7, 7)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -207,10 +206,22 @@ def test_bands_missing__refused_for_that_type__and_the_others_not(pack):
     assert "excavation" not in refused
 
 
+def test_kinds_of_the_pack__every_one_has_a_detector(pack):
+    assert {kind for entry in pack.violation_catalogue for kind in entry.kinds} == set(KINDS)
+
+
 def test_kinds_without_detector__refused_by_name_for_every_scene(pack):
-    refused = unjudged(pack, Seen(RGB | NIR, RGB | NIR, 10.0), KINDS)
-    assert set(refused) == {kind for entry in pack.violation_catalogue for kind in entry.kinds} - set(KINDS)
-    assert {reason.key for reason in refused.values()} == {"cannot.no_detector"}
+    detected = set(KINDS) - {"algal_bloom", "bare_soil"}
+    refused = unjudged(pack, Seen(RGB | NIR, RGB | NIR, 0.4), detected)
+    assert {kind: reason.key for kind, reason in refused.items()} == dict.fromkeys(
+        ("algal_bloom", "bare_soil"), "cannot.no_detector"
+    )
+
+
+def test_waste__in_pixels_coarser_than_half_a_metre__refused_and_says_so(pack):
+    refused = unjudged(pack, Seen(RGB | NIR, RGB | NIR, 0.7), KINDS)
+    assert set(refused) == {"solid_waste"}
+    assert "0.6 m or finer" in refused["solid_waste"].render("en")
 
 
 def test_pixels_too_coarse_for_the_rule__refused(pack):
@@ -296,9 +307,3 @@ def test_truth__anything_else__refused(data):
 
 def test_engine__without_a_checkpoint__is_the_default():
     assert isinstance(engine(), Spectral)
-
-
-def test_engine__checkpoint_without_its_hash__refused(tmp_path):
-    with pytest.raises(RuleViolation) as caught:
-        engine(Path(tmp_path / "sam.pth"))
-    assert caught.value.refusals[0].text == "segment.checkpoint_pin"
