@@ -144,10 +144,10 @@ def test_officer__cut_and_joined_again__and_taken_back(sign_in, site):
     page = opened(sign_in, site, 4)
     x, y = middle(page)
     page.keyboard.press("x")
-    page.mouse.click(x, y - 130)
-    page.mouse.click(x + 30, y)
+    page.mouse.click(x + 40, y - 130)
+    page.mouse.click(x + 60, y)
     page.keyboard.press("Control+z")
-    page.mouse.click(x, y + 130)
+    page.mouse.click(x + 40, y + 130)
     page.keyboard.press("Enter")
     expect(page.locator(".done")).to_contain_text("Cut into parts")
     part = page.locator("#map").get_attribute("data-finding")
@@ -195,8 +195,8 @@ def test_officer__signed_out__back_shows_nothing(sign_in):
 
 def test_officer__without_scripts__both_images_and_the_form(sign_in, site):
     page = sign_in("O1", scripts=False)
-    page.goto(f"/review/{site.findings[5]}")
+    page.goto(f"/review/{site.findings[4]}")
     for image in page.locator(".cutouts img").all():
         expect(image).to_have_js_property("naturalWidth", 512)
-    assert json.loads(page.locator("#map").get_attribute("data-config"))["id"] == site.findings[5]
+    assert json.loads(page.locator("#map").get_attribute("data-config"))["id"] == site.findings[4]
     expect(page.locator("#decision button[type=submit]")).to_be_visible()

@@ -52,6 +52,9 @@ MATRIX = {
     ("/review/<public_id>/<any(before, after):side>.png", "GET"): {Role.OFFICER},
     ("/review/<public_id>/tiles/<any(before, after):side>/<drawn>/<int:z>/<int:x>/<int:y>.png", "GET"): {Role.OFFICER},
     ("/review/<public_id>/grow", "POST"): {Role.OFFICER},
+    ("/review/<public_id>/everything", "POST"): {Role.OFFICER},
+    ("/review/<public_id>/sheet.html", "GET"): {Role.OFFICER},
+    ("/review/export", "GET"): {Role.OFFICER},
 }
 MATRIX |= {
     ("/models", "GET"): TEACHING,
