@@ -37,6 +37,9 @@ from sensing.rpc import Rpc
 _FRAME_CACHE_BYTES = 512 << 20
 _TILE = 1024
 _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 256 << 20, 768 << 20
+# Decoders of a dozen files at once hold much by themselves. Two rows of our tiles share a row of blocks of a coarser
+# band, and no more is asked for twice.
+_STACK_CACHE_BYTES = 320 << 20
 _TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
 _TAG_LENGTH = 200
 _NAME_LENGTH = 80
@@ -168,7 +171,7 @@ def stack(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
     """
     grid = Grid.load(job["grid"])
     with ExitStack() as opened:
-        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=_MOST_CACHE_BYTES))
+        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=_STACK_CACHE_BYTES))
         sources = [opened.enter_context(rasterio.open(file["path"], driver=file["driver"])) for file in job["files"]]
         writer = opened.enter_context(_writer(job, grid, len(sources), "uint16"))
         for window, done in windows(grid, writer.row_bytes, tile=_TILE):

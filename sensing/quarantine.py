@@ -59,6 +59,8 @@ _MIB = 1 << 20
 _WIDEST_PIXEL_BYTES = 4 * limit("raster.bands") + 1
 _SPARE_BYTES = 4 * _MIB
 _SECONDS_PER_MEGAPIXEL, _USUAL_BANDS = 3, 4
+# Those are seconds of a processor; who shares it with many others waits so many times as long.
+_PATIENCE = 10
 _ANSWER_BYTES = 64 << 20
 
 
@@ -184,7 +186,7 @@ class Quarantine:
         job = {"task": "inspect", "files": _files(guests)}
         reports: list[HeaderReport] = []
         try:
-            for line in _converse(job, guests, wall_s=_INSPECT_S + len(guests), written_bytes=0):
+            for line in _converse(job, guests, cpu_s=_INSPECT_S + len(guests), written_bytes=0):
                 if "report" in line:
                     reports.append(HeaderReport.model_validate(line["report"]))
         except RuleViolation as failed:
@@ -272,10 +274,10 @@ class Quarantine:
         job |= {"files": _files(guests), "grid": grid.dump(), "output": str(output)}
         planes = max(len(job.get("layers", ())) / _USUAL_BANDS, 1.0)
         megapixels = planes * grid.width * grid.height / 1e6 + 2.0 * len(guests)
-        wall_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
+        cpu_s = _INSPECT_S + int(megapixels * _SECONDS_PER_MEGAPIXEL)
         written: dict[str, Any] = {}
         written_bytes = max(grid.width * grid.height * _WIDEST_PIXEL_BYTES, _GIB)
-        for line in _converse(job, guests, wall_s=wall_s, written_bytes=int(written_bytes * _COPY_SHARE)):
+        for line in _converse(job, guests, cpu_s=cpu_s, written_bytes=int(written_bytes * _COPY_SHARE)):
             if "progress" in line:
                 still_used(self._directory)
                 progress(float(line["progress"]))
@@ -309,10 +311,10 @@ def _files(guests: Sequence[Guest]) -> list[dict[str, str]]:
 
 
 def _converse(
-    job: dict[str, Any], guests: Sequence[Guest], *, wall_s: int, written_bytes: int
+    job: dict[str, Any], guests: Sequence[Guest], *, cpu_s: int, written_bytes: int
 ) -> Iterator[dict[str, Any]]:
     """Start a child, give it the job, pass on its lines; its failures and its death become refusals."""
-    limits = {"memory_bytes": 2 * _GIB, "cpu_s": wall_s, "open_files": 64, "written_bytes": written_bytes}
+    limits = {"memory_bytes": 2 * _GIB, "cpu_s": cpu_s, "open_files": 64, "written_bytes": written_bytes}
     with tempfile.TemporaryFile() as request:
         request.write(json.dumps(job | {"limits": limits}).encode())
         request.seek(0)
@@ -325,7 +327,7 @@ def _converse(
             cwd=guests[0].path.parent,
             close_fds=True,
         )
-    patience = threading.Timer(wall_s, child.kill)
+    patience = threading.Timer(_PATIENCE * cpu_s, child.kill)
     patience.start()
     try:
         yield from _lines(child, guests)
