@@ -40,6 +40,7 @@ from sensing.derived import outline_of
 from sensing.export_alternatives import add_alternatives, alternative
 from sensing.export_columns import COLUMNS, LONGEST_TEXT_BYTES
 from sensing.mask import Zone, grown
+from sensing.shut import is_shut
 from sensing.words import in_words, name
 
 GEOPACKAGE, SHAPEFILE = "gpkg", "shp"
@@ -109,10 +110,12 @@ def export(session: Session, asked: Asked, out: Path, form: str, *, epsg: int, n
     losses: list[Loss] = []
     records, shapes = [], []
     others: list[dict[str, Any]] = []
-    for row in found(session, asked):
+    chosen = found(session, asked)
+    shut = set(session.scalars(_chosen(asked).with_only_columns(Detection.id).where(is_shut(now))))
+    for row in chosen:
         outline = outline_of(session, row)
         shown = _shown(session, row, outline, now)
-        if shown.is_empty:
+        if row.id in shut or shown.is_empty:
             losses.append(Loss(row.public_id, "geometry", *_LEFT_OUT))
             continue
         if shown is not outline:
@@ -144,7 +147,7 @@ def _alternatives(session: Session, row: Detection, now: datetime, losses: list[
 
 
 def _shown(session: Session, row: Detection, outline: BaseGeometry, now: datetime) -> BaseGeometry:
-    """What of an outline may be shown now: privacy zones that came later hide it too."""
+    """What of an outline may be shown: an officer or SAM may have drawn into what the image hides."""
     in_force = PrivacyZone.valid_from <= now, or_(PrivacyZone.valid_to.is_(None), PrivacyZone.valid_to > now)
     near = func.ST_DWithin(PrivacyZone.geom, from_shape(outline, srid=SRID), _REACH_DEG)
     zones = session.scalars(select(PrivacyZone).where(*in_force, near))

@@ -124,7 +124,7 @@ def test_export__outline_by_sam__a_layer_of_its_own_without_what_a_zone_hides(cl
     cli("export", out, "--as", "O1")
     assert not any("alternatives" in one for one in (pyogrio.list_layers(out)[:, 0] if name == "out.gpkg" else ()))
     admin.execute("SET session_replication_role = replica")
-    drawn = json.dumps({"alternative": mapping(PIT.buffer(0.0001))})
+    drawn = json.dumps({"alternative": mapping(PIT.buffer(0.001))})
     admin.execute("UPDATE core.detection SET context = context || %s::jsonb WHERE public_id = 'DT-T0'", [drawn])
     by = {"architecture": "vit_b", "checkpoint_sha256": "a" * 64, "licence": "Apache-2.0"}
     admin.execute("UPDATE core.segmentation_run SET refinement = %s::jsonb", [json.dumps(by)])
@@ -136,31 +136,36 @@ def test_export__outline_by_sam__a_layer_of_its_own_without_what_a_zone_hides(cl
         {"finding": "DT-T0", "drawn_by": "sam", "model": "vit_b", "model_sha": "a" * 64, "licence": "Apache-2.0"}
     ]
     whole_m2 = frame["area_m2"].iloc[0]
-    assert whole_m2 == pytest.approx(area_m2(PIT.buffer(0.0001)), rel=1e-3)
+    assert whole_m2 == pytest.approx(area_m2(PIT.buffer(0.001)), rel=1e-3)
     assert len(pyogrio.read_dataframe(place.replace(layer, "findings"), layer="findings")) == 3
-    west, south, east, north = PIT.bounds
-    zone(admin, box(west - 0.0005, south - 0.0005, (west + east) / 2, north + 0.0005))
+    west, south, _, north = PIT.bounds
+    # Far enough from the finding itself, which would not be handed on at all.
+    zone(admin, box(west - 0.0012, south, west - 0.0006, north))
     out.unlink()
     told = json.loads(cli("export", out, "--as", "O1", "--json"))
     assert ("DT-T0", "alternative") in {(one["finding"], one["column"]) for one in told["losses"]}
-    assert pyogrio.read_dataframe(place, layer=layer)["area_m2"].iloc[0] < 0.7 * whole_m2
+    assert pyogrio.read_dataframe(place, layer=layer)["area_m2"].iloc[0] < 0.96 * whole_m2
 
 
-def test_GD_43__export__what_a_zone_hides_is_not_handed_on(cli, findings, tmp_path, admin):
+def test_GD_43__export__what_a_zone_hides_is_not_handed_on(cli, findings, tmp_path, admin, work):
     west, south, east, north = PIT.bounds
-    half = box(west - 0.0001, south - 0.0001, (west + east) / 2, north + 0.0001)
-    zone(admin, half)
+    zone(admin, box(west - 0.0001, south - 0.0001, (west + east) / 2, north + 0.0001))
     zone(admin, box(west + 0.0039, south - 0.0001, east + 0.0041, north + 0.0001), "PZ-Y", sensitive=True)
+    with work("O1") as unit:
+        # Over the zone that the image hid already.
+        redraw_detection(unit, findings[2], box(113.268, 23.124, 113.271, 23.131), "larger", seen=1)
+        unit.commit()
     told = json.loads(cli("export", tmp_path / "out.gpkg", "--as", "O1", "--json"))
     frame = pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="findings")
-    assert list(frame["finding"]) == [findings[0], findings[2]]
-    assert list(frame["hidden"]) == [1, 0]
-    assert not frame.geometry.iloc[0].buffer(-1e-9).intersects(half)
+    assert list(frame["finding"]) == [findings[2]]
+    assert (list(frame["hidden"]), list(frame["outline"])) == ([1], ["officer"])
+    assert not frame.geometry.iloc[0].buffer(-1e-9).intersects(box(113.2695, 23.1295, 113.2705, 23.1305))
     assert [(one["finding"], one["en"].split(":")[0]) for one in told["losses"]] == [
-        (findings[0], "cut"),
+        (findings[0], "left out"),
         (findings[1], "left out"),
+        (findings[2], "cut"),
     ]
-    assert list(pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="losses")["finding"]) == list(findings[:2])
+    assert list(pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="losses")["finding"]) == findings
 
 
 def test_export__filters_and_other_authorities(cli, findings, tmp_path, signed_in):
