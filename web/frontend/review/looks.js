@@ -5,7 +5,6 @@ export class Looks {
   constructor(desk) {
     this.desk = desk;
     this.bar = document.getElementById("looks");
-    this.bar.hidden = false;
     this.bar.addEventListener("click", (event) => {
       const { combination, mode } = event.target.closest("button")?.dataset ?? {};
       if (combination) desk.stage.set({ combination });
@@ -29,6 +28,7 @@ export class Looks {
     this.bar.querySelector("[data-part=modes]").hidden = !this.desk.config.sides.before || pair === false;
     document.getElementById("look-veil").hidden = !this.desk.config.veil;
     this.bar.querySelector("[data-part=bands]").hidden = offered.length < 2;
+    this.bar.hidden = [...this.bar.children].every((group) => group.hidden);
   }
 
   toggle(name) {
