@@ -20,6 +20,7 @@ from sensing.shut import is_shut
 from web.desk.amounts import area_words
 from web.desk.queries import OPEN_STATES, Finding, Side
 from web.i18n import gettext
+from web.identity.request_identity import services
 from web.public.database import public_connection
 from web.public.overview import desk_map
 
@@ -27,9 +28,9 @@ MOST_NEIGHBOURS = 30
 # Which tools make sense for a finding in a state: what was decided may be measured, and an accepted outline mended.
 _ALWAYS = ("measure",)
 _TOOLS = {
-    "new": ("redraw", "grow", "split", "merge"),
-    "assigned": ("redraw", "grow", "split", "merge"),
-    "confirmed": ("redraw", "grow"),
+    "new": ("redraw", "grow", "everything", "split", "merge"),
+    "assigned": ("redraw", "grow", "everything", "split", "merge"),
+    "confirmed": ("redraw", "grow", "everything"),
 }
 
 
@@ -49,6 +50,7 @@ def config(db: Session, data_dir: Path, found: Finding, row: Detection, *, may_d
         "veil": row.run.coverage_sha256 is not None,
         "alternatives": _alternatives(row, outline),
         "neighbours": [_neighbour(one, db) for one in neighbours(db, row)] if may_decide else [],
+        "sam": services().settings.sam_checkpoint is not None,
         "tools": [*(_TOOLS.get(found.state, ()) if may_decide else ()), *_ALWAYS],
         "said": said(),
     }
@@ -134,6 +136,11 @@ def said() -> dict[str, str]:
         "merge": gettext("Click the findings that belong to this one."),
         "mergeNone": gettext("No other open finding of this kind lies in this image."),
         "mergeDone": gettext("Join them"),
+        "everything": gettext("Drag a box around what is to be drawn; SAM draws all that it sees inside."),
+        "everythingBusy": gettext("SAM is looking …"),
+        "everythingPick": gettext("%(n)s outlines; click the one that is meant.", n="{n}"),
+        "everythingNone": gettext("SAM is sure of nothing in this box. Drag another one, or click to grow."),
+        "everythingDone": gettext("Keep this outline"),
         "grow": gettext("Click inside the thing; Shift and click where it must not reach."),
         "growOutside": gettext("Now click where it must not reach."),
         "growing": gettext("The outline is growing …"),

@@ -148,6 +148,7 @@ class Desk {
       x: tool("split"),
       m: tool("merge"),
       g: tool("grow"),
+      b: tool("everything"),
       d: tool("measure"),
       o: () => this.looks?.toggle("outline"),
       c: () => this.looks?.toggle("veil"),

@@ -1,12 +1,13 @@
 // One tool at a time: what it asks for, what it measures, a step back, and what becomes of its result.
 import { areaM2 } from "./geodesy.js";
+import { Everything } from "./tools/everything.js";
 import { Grow } from "./tools/grow.js";
 import { Merge } from "./tools/merge.js";
 import { Cut, Measure } from "./tools/pen.js";
 import { Redraw } from "./tools/redraw.js";
 import { areaWords, say } from "./words.js";
 
-const TOOLS = { redraw: Redraw, split: Cut, merge: Merge, grow: Grow, measure: Measure };
+const TOOLS = { redraw: Redraw, split: Cut, merge: Merge, grow: Grow, everything: Everything, measure: Measure };
 
 export class Editing {
   constructor(desk) {
