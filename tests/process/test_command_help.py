@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from web.cli.finding import finding
 from web.cli.flight_approval import approval, sheet
 from web.cli.helping import chinese, in_chinese, told
 from web.cli.main import skywarden
@@ -13,7 +14,7 @@ from web.cli.plan import plan
 from web.cli.zone import zone
 
 HAN = re.compile("[\u4e00-\u9fff]")
-OF_PILOTS = (plan, zone, approval, sheet)
+OF_THE_FIELD = (plan, zone, approval, sheet, finding)
 
 
 def texts(command):
@@ -24,15 +25,15 @@ def texts(command):
         yield from texts(below)
 
 
-@pytest.mark.parametrize("command", OF_PILOTS, ids=lambda command: command.name)
-def test_help_of_what_pilots_use__all_in_chinese(command):
+@pytest.mark.parametrize("command", OF_THE_FIELD, ids=lambda command: command.name)
+def test_help_of_what_pilots_and_officers_use__all_in_chinese(command):
     for text in filter(None, texts(command)):
         for paragraph in told(text).split("\n\n"):
             assert HAN.search(paragraph), f"no Chinese for {paragraph!r} in help_zh.toml"
 
 
 def test_catalogue__holds_nothing_that_no_command_says():
-    said = {part for command in OF_PILOTS for text in filter(None, texts(command)) for part in paragraphs(text)}
+    said = {part for command in OF_THE_FIELD for text in filter(None, texts(command)) for part in paragraphs(text)}
     assert set(chinese()) <= said
 
 
