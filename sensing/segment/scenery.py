@@ -35,7 +35,7 @@ _MOST_FEATURES = 254
 # Every worker has a cache of its own, which holds a band with the rows of blocks above and below it, and some more:
 # what neighbouring bands share is still there when the next one is looked at. Of wider scenes it is decoded again.
 _ROWS_AROUND = 2.2
-_CACHE_RANGE = (64 << 20, 400 << 20)
+_CACHE_RANGE = (64 << 20, 320 << 20)
 BEFORE, LAYERS_FILE, SAID, _SETTING = "before.tif", "layers.tif", "said.tif", "setting.json"
 
 

@@ -23,7 +23,7 @@ from sensing.segment.finds import candidate, finds, join
 from sensing.segment.manifest import Manifest, work_through
 from sensing.segment.model import Job, Progress, Segmentation
 from sensing.segment.painting import content_sha256, paint_shapes
-from sensing.segment.scenery import opened, prepare, recall, remember
+from sensing.segment.scenery import caching, opened, prepare, recall, remember
 
 # Share of the work that looking at bands is, as far as progress tells.
 _BANDS_SHARE = 0.8
@@ -80,7 +80,7 @@ class Spectral:
             sha256_of=band_sha256,
         )
         outcomes = work_through(manifest, run_band, job.hands, job.memory, lambda done: progress(done * _BANDS_SHARE))
-        with opened(setting) as scene:
+        with caching(setting), opened(setting) as scene:
             detectors, refused = choose(scene.facts, parameters)
             joined = join(manifest, outcomes, scene, detectors, job.workdir)
             found = finds(joined, manifest, outcomes, job.hands)
