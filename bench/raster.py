@@ -42,6 +42,7 @@ ROOFS, PITS, FIRES, HOMES, CLOUDS = 200, 20, 10, 24, 6
 _SHADOW_PX = 300
 
 _KNOTS = 33
+_WELL_PACKED_PX = 8192
 
 Thing = tuple[slice, slice, tuple[int, ...]]
 
@@ -100,6 +101,8 @@ def write_scene(path: Path, side_px: int, pixel_m: float = PIXEL_M) -> Layers:
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "compress": "zstd",
+        # What is not timed need not be packed well.
+        "zstd_level": 9 if side_px <= _WELL_PACKED_PX else 1,
         "predictor": 2,
         "interleave": "band",
         "bigtiff": "if_safer",

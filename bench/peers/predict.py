@@ -1,6 +1,6 @@
 """geoai's `predict_geotiff` as its user would call it, with a convolution of 1 x 1. Runs in the peer's own environment.
 
-Each line of standard input is a JSON object: source, output, bands, classes, tile, overlap. The module that holds the
+Each line of standard input is a JSON object: source, output, bands, classes. The module that holds the
 function is loaded from its file, and with it the one that chooses a device, without the package around them and
 without what that imports for other purposes.
 """
@@ -73,8 +73,6 @@ def main() -> None:
             model=unmoved(asked["bands"], asked["classes"]),
             input_raster=asked["source"],
             output_raster=asked["output"],
-            tile_size=asked["tile"],
-            overlap=asked["overlap"],
             num_classes=asked["classes"],
             postprocess_fn=labels,
             output_dtype="uint8",
