@@ -135,7 +135,8 @@ def export(loaded: Loaded, target: Path) -> Exported:
 
 
 def _write(torch: Any, encoder: Any, image: Any, path: Path) -> None:  # noqa: ANN401
-    with warnings.catch_warnings():
+    # What only training needs is not kept.
+    with warnings.catch_warnings(), torch.no_grad():
         # The exporter warns that sizes become constants, which is what a fixed size of image means.
         warnings.simplefilter("ignore")
         torch.onnx.export(
