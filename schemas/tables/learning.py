@@ -79,7 +79,7 @@ class LearningJob(Identified, Recorded, Base):
     person_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.person.id"))
     scene_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.scene.id"))
     wish: Mapped[dict[str, Any]]
-    state: Mapped[str] = mapped_column(default="waiting")
+    stage: Mapped[str] = mapped_column(default="waiting")
     share: Mapped[float] = mapped_column(default=0.0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]

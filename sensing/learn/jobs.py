@@ -76,14 +76,14 @@ def _row(kind: str, authority_id: uuid.UUID, person_id: uuid.UUID, wish: dict[st
         authority_id=authority_id,
         person_id=person_id,
         wish=wish,
-        state=WAITING,
+        stage=WAITING,
         share=0.0,
     )
 
 
 def _refuse_second(session: Session, kind: str, same: Any) -> None:  # noqa: ANN401 - a condition
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"learning {kind}", 0))))
-    known = session.scalars(select(LearningJob).where(LearningJob.kind == kind, LearningJob.state.in_(OPEN), same))
+    known = session.scalars(select(LearningJob).where(LearningJob.kind == kind, LearningJob.stage.in_(OPEN), same))
     if (one := known.first()) is not None:
         raise conflict("model.under_way", measured=one.public_id)
 
@@ -92,12 +92,12 @@ def take_next(sessions: Sessions) -> uuid.UUID | None:
     """Take on the oldest job that waits, or that whoever worked on it left; None where there is none."""
     with sessions() as session:
         left = LearningJob.beat_at < func.clock_timestamp() - text(f"interval '{_SILENT_S} seconds'")
-        free = or_(LearningJob.state == WAITING, (LearningJob.state == WORKING) & left)
+        free = or_(LearningJob.stage == WAITING, (LearningJob.stage == WORKING) & left)
         oldest = select(LearningJob).where(free).order_by(LearningJob.recorded_at).limit(1)
         job = session.scalars(oldest.with_for_update(skip_locked=True)).one_or_none()
         if job is None:
             return None
-        job.state, job.share, job.beat_at = WORKING, 0.0, _now(session)
+        job.stage, job.share, job.beat_at = WORKING, 0.0, _now(session)
         return job.id
 
 
@@ -112,7 +112,7 @@ def give_back(sessions: Sessions, job_id: uuid.UUID) -> None:
     """Leave a job to whoever comes next."""
     with sessions() as session:
         job = session.get_one(LearningJob, job_id)
-        job.state, job.share, job.beat_at = WAITING, 0.0, None
+        job.stage, job.share, job.beat_at = WAITING, 0.0, None
 
 
 def fail(sessions: Sessions, job_id: uuid.UUID, refusals: Sequence[Refusal]) -> None:
@@ -122,9 +122,9 @@ def fail(sessions: Sessions, job_id: uuid.UUID, refusals: Sequence[Refusal]) -> 
         _end(session, job_id, FAILED).result = told
 
 
-def _end(session: Session, job_id: uuid.UUID, state: str) -> LearningJob:
+def _end(session: Session, job_id: uuid.UUID, stage: str) -> LearningJob:
     job = session.get_one(LearningJob, job_id)
-    job.state, job.share, job.ended_at = state, 1.0, _now(session)
+    job.stage, job.share, job.ended_at = stage, 1.0, _now(session)
     return job
 
 

@@ -287,7 +287,7 @@ def test_job__that_a_worker_left__is_taken_up_by_the_next_one(signed_in, service
     first = jobs.take_next(services.housekeeping)
     assert first is not None
     assert jobs.take_next(services.housekeeping) is None
-    admin.execute("UPDATE core.learning_job SET beat_at = beat_at - interval '5 minutes' WHERE state = 'working'")
+    admin.execute("UPDATE core.learning_job SET beat_at = beat_at - interval '5 minutes' WHERE stage = 'working'")
     assert jobs.take_next(services.housekeeping) == first
 
 
@@ -300,20 +300,20 @@ def test_job__worker_is_told_to_stop__waits_for_the_next_one(signed_in, services
     with pytest.raises(learning.Interrupted):
         learning.do_next(services, stop)
     with services.session() as db:
-        assert db.scalars(select(t.LearningJob.state).order_by(t.LearningJob.recorded_at.desc())).first() == "waiting"
+        assert db.scalars(select(t.LearningJob.stage).order_by(t.LearningJob.recorded_at.desc())).first() == "waiting"
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        *("share = 'NaN'", "share = 1.5", "state = 'lost'", "state = 'done'", "result = '[]'"),
+        *("share = 'NaN'", "share = 1.5", "stage = 'lost'", "stage = 'done'", "result = '[]'"),
         *("kind = 'object'", "wish = '{}'"),
     ],
 )
 def test_job__row_that_makes_no_sense__the_database_refuses(signed_in, services, change):
     post(signed_in("O1"), "/models/train", ASKED)
     with Session(services.engine) as db, pytest.raises(IntegrityError):
-        db.execute(text(f"UPDATE core.learning_job SET {change} WHERE state = 'waiting'"))
+        db.execute(text(f"UPDATE core.learning_job SET {change} WHERE stage = 'waiting'"))
 
 
 # -- differences, pure ----------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def _take_answer(scene_id: str) -> None:
 
 def _job_of(db: Any, copy: queries.Copy, public_id: str) -> LearningJob:  # noqa: ANN401 - a session
     job = queries.questions_job(db, copy.scene)
-    if job is None or job.public_id != public_id or job.state != DONE:
+    if job is None or job.public_id != public_id or job.stage != DONE:
         raise not_found("model.unknown", "web.object_unknown", measured=public_id[:40])
     return job
 
@@ -103,7 +103,7 @@ def _page(scene_id: str, refused: RuleViolation | None = None) -> Response:
         classes = queries.classes_for(db, copy.scene, house.rulebook, house.clock.now())
         job = queries.questions_job(db, copy.scene)
         told = queries.job_of(job, lang) if job else None
-    questions = (job.result or {}).get("questions", []) if job and job.state == DONE else []
+    questions = (job.result or {}).get("questions", []) if job and job.stage == DONE else []
     left = [number for number, one in enumerate(questions) if one["answer"] is None]
     page = render_template(
         "models/ask.html",

@@ -147,12 +147,12 @@ def job_of(one: LearningJob, lang: str) -> Job:
     return Job(
         public_id=one.public_id,
         kind=one.kind,
-        state=one.state,
+        state=one.stage,
         percent=round(100 * one.share),
         asked_at=one.recorded_at,
         model=one.model.public_id if one.model else None,
         scene=one.scene.public_id if one.scene else None,
-        refusals=tuple((one.result or {}).get(lang, ())) if one.state == "failed" else (),
+        refusals=tuple((one.result or {}).get(lang, ())) if one.stage == "failed" else (),
     )
 
 

@@ -142,7 +142,7 @@ CREATE TABLE core.learning_job (
     person_id uuid NOT NULL,
     scene_id uuid,
     wish jsonb NOT NULL,
-    state text NOT NULL DEFAULT 'waiting',
+    stage text NOT NULL DEFAULT 'waiting',
     share double precision NOT NULL DEFAULT 0,
     beat_at timestamptz,
     ended_at timestamptz,
@@ -160,8 +160,8 @@ CREATE TABLE core.learning_job (
     CONSTRAINT ck_learning_job_wish CHECK (jsonb_typeof(wish) = 'object'),
     -- NaN is above every number.
     CONSTRAINT ck_learning_job_share CHECK (share BETWEEN 0 AND 1),
-    CONSTRAINT ck_learning_job_state CHECK (
-        CASE state
+    CONSTRAINT ck_learning_job_stage CHECK (
+        CASE stage
             WHEN 'waiting' THEN ended_at IS NULL AND model_id IS NULL AND result IS NULL
             WHEN 'working' THEN beat_at IS NOT NULL AND ended_at IS NULL AND model_id IS NULL AND result IS NULL
             WHEN 'done' THEN ended_at IS NOT NULL AND ((kind = 'questions') = (model_id IS NULL))
