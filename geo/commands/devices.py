@@ -51,6 +51,7 @@ class NewDevice:
     secret_level: str | None = None
     secret_until: date | None = None
     planned_site: PlannedSite | None = None
+    code: str | None = None
 
 
 # What goes into the device's own row under the same name.

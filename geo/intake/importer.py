@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import shapely
+from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -24,10 +25,11 @@ from geo.intake.archive import sha256_of
 from geo.intake.columns import Cells, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.geozones import ZoneOf, table_of
-from geo.intake.layers import LAYERS, Intake, Layer
+from geo.intake.layers import LAYERS, Intake, KnownDevice, Layer
 from geo.intake.table import Row, Table
 from geo.intake.texts import geojson_table, read_csv, read_json
 from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
+from geo.shapes import lon_lat
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
 from schemas.limits import limit
@@ -35,7 +37,16 @@ from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invali
 from schemas.roles import Role
 from schemas.store import judge
 from schemas.store.work import Work
-from schemas.tables import Authority, Base, ImportBatch, Origin, SupervisionItem
+from schemas.tables import (
+    Authority,
+    Base,
+    Device,
+    DeviceShare,
+    DeviceSite,
+    ImportBatch,
+    Origin,
+    SupervisionItem,
+)
 from schemas.words import Coded
 
 IMPORTED, REFUSED = "imported", "refused"
@@ -156,7 +167,9 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
     way = placement(table.crs, options.crs)
     columns = match(table.columns, layer.fields, table.kept)
     batch = _batch(options.layer, path, sha256, way.name)
-    intake = Intake(work, batch.id, way, *_named(work, options))
+    intake = Intake(work, batch.id, way, *_named(work, options, columns))
+    if options.layer == "devices":
+        intake.known.update(_known_devices(work, table, columns.get("device_code")))
     outcomes, made = _judge(table, layer, columns, intake)
     refused = sum(bool(outcome.refusals) for outcome in outcomes)
     written = bool(made) and not (options.strict and refused)
@@ -240,14 +253,38 @@ def _batch(layer: str, path: Path, sha256: str, crs: str) -> ImportBatch:
     )
 
 
-def _named(work: Work, options: Options) -> tuple[Authority | None, SupervisionItem | None]:
+def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tuple[str, KnownDevice]]:
+    """The devices in the register whose codes stand in a column of the file."""
+    if column is None:
+        return
+    named = {str(row.values.get(column) or "").strip() for row in table.rows} - {""}
+    codes = sorted(code for code in named if "\0" not in code)
+    for start in range(0, len(codes), _CHUNK):
+        rows = work.session.execute(
+            select(Device.code, Device.id, Device.public_id, Device.authority_id, DeviceSite.geom)
+            .join(DeviceSite, DeviceSite.id == Device.site_id)
+            .where(Device.code.in_(codes[start : start + _CHUNK]))
+        )
+        found = {
+            code: KnownDevice(device_id, name, Point(lon_lat(geom)), {owner})
+            for code, device_id, name, owner, geom in rows
+            if code is not None
+        }
+        by_id = {known.id: known for known in found.values()}
+        shares = select(DeviceShare.device_id, DeviceShare.authority_id).where(DeviceShare.device_id.in_(by_id))
+        for device_id, user in work.session.execute(shares):
+            by_id[device_id].users.add(user)
+        yield from found.items()
+
+
+def _named(work: Work, options: Options, columns: Mapping[str, str]) -> tuple[Authority | None, SupervisionItem | None]:
     """The authority and the item that hold for all devices of the file."""
     if options.layer != "devices":
         return None, None
-    if options.authority is None:
+    if options.authority is None and "authority" not in columns:
         raise invalid("layer.authority", "layer.authority_missing")
     authority = work.session.scalars(select(Authority).where(Authority.code == options.authority)).one_or_none()
-    if authority is None:
+    if authority is None and options.authority is not None:
         raise not_found(
             "store.unknown", "store.not_found", subject=Coded("subject", ["authority"]), measured=options.authority
         )

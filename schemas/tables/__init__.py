@@ -2,7 +2,7 @@
 
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
 from schemas.tables.desk import Decision, Derivation, LabelWithdrawal
-from schemas.tables.devices import Device, DeviceReview, DeviceSite, Drone, Signage
+from schemas.tables.devices import Device, DeviceReview, DeviceShare, DeviceSite, Drone, Signage
 from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
@@ -57,6 +57,7 @@ __all__ = [
     "Detection",
     "Device",
     "DeviceReview",
+    "DeviceShare",
     "DeviceSite",
     "Dispatch",
     "Drone",

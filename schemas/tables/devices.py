@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry, mercator
@@ -54,6 +54,7 @@ class Device(Stated, Base):
     secret_authority: Mapped[str | None]  # who classified it, how highly, until when (GD-14.6)
     secret_level: Mapped[str | None]
     secret_until: Mapped[date | None]
+    code: Mapped[str | None] = mapped_column(unique=True)  # the device's own, such as its GB/T 28181 number
     device_version: Mapped[int] = mapped_column(default=1)  # reviews are of one version
     author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     activated_on: Mapped[date | None]  # local date of the rule pack's time zone
@@ -67,6 +68,19 @@ class Device(Stated, Base):
     authority: Mapped[Authority] = relationship()
     site: Mapped[DeviceSite] = relationship()
     item: Mapped[SupervisionItem | None] = relationship()
+
+
+class DeviceShare(Identified, Recorded, Base):
+    """A department in whose lists a device of another stands too (S01)."""
+
+    __tablename__ = "device_share"
+    __table_args__ = (UniqueConstraint("device_id", "authority_id"),)
+    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"))
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    name: Mapped[str]  # what that department calls it
+    import_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.import_batch.id"))
+
+    device: Mapped[Device] = relationship()
 
 
 class DeviceReview(Identified, Recorded, Base):

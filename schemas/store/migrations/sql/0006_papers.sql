@@ -1,6 +1,8 @@
 -- The papers of a device: evaluations, calibrations, maintenance and repairs, incidents, dispatches to channels.
 
 ALTER TABLE core.device
+    ADD COLUMN code text,
+    ADD CONSTRAINT uq_device_code UNIQUE (code),
     ADD COLUMN device_version integer NOT NULL DEFAULT 1,
     ADD COLUMN author_id uuid,
     ADD COLUMN secret_authority text,
@@ -8,6 +10,24 @@ ALTER TABLE core.device
     ADD COLUMN secret_until date,
     ADD CONSTRAINT fk_device_author_id_person FOREIGN KEY (author_id) REFERENCES core.person (id),
     ADD CONSTRAINT ck_device_device_version CHECK (device_version > 0);
+
+-- One device in the lists of several departments: it is registered once, and each of the others uses it too.
+CREATE TABLE core.device_share (
+    device_id uuid NOT NULL,
+    authority_id uuid NOT NULL,
+    name text NOT NULL,
+    import_id uuid,
+    id uuid NOT NULL,
+    public_id text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    origin varchar(6) NOT NULL,
+    CONSTRAINT pk_device_share PRIMARY KEY (id),
+    CONSTRAINT uq_device_share_public_id UNIQUE (public_id),
+    CONSTRAINT uq_device_share_device_id_authority_id UNIQUE (device_id, authority_id),
+    CONSTRAINT fk_device_share_device_id_device FOREIGN KEY (device_id) REFERENCES core.device (id),
+    CONSTRAINT fk_device_share_authority_id_authority FOREIGN KEY (authority_id) REFERENCES core.authority (id),
+    CONSTRAINT fk_device_share_import_id_import_batch FOREIGN KEY (import_id) REFERENCES core.import_batch (id)
+);
 
 CREATE TABLE core.evaluation (
     device_id uuid NOT NULL,
@@ -127,11 +147,12 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'dispatch'] LOOP
+    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'dispatch', 'device_share'] LOOP
         EXECUTE format('ALTER TABLE core.%I ADD CONSTRAINT %I CHECK (origin IN (''live'', ''sample'', ''legacy''))',
             tab, 'ck_' || tab || '_origin');
     END LOOP;
-    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'attachment', 'overlay_switch'] LOOP
+    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'attachment', 'overlay_switch',
+                               'device_share'] LOOP
         EXECUTE format('CREATE TRIGGER record_is_final BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW
             EXECUTE FUNCTION core.refuse_change(''rule__GD-20.2__record_is_fixed'')', tab);
         EXECUTE format('CREATE TRIGGER record_is_kept BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT
@@ -139,7 +160,7 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT ON core.%I TO skywarden_app', tab);
     END LOOP;
     FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'attachment', 'overlay_switch',
-                               'dispatch', 'planned_site'] LOOP
+                               'dispatch', 'planned_site', 'device_share'] LOOP
         EXECUTE format('CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON core.%I
             FOR EACH ROW EXECUTE FUNCTION core.stamp()', tab);
     END LOOP;

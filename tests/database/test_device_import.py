@@ -1,0 +1,102 @@
+"""Cameras of several departments in one file: each is registered once, and those that share it are kept (S01)."""
+
+import pytest
+from sqlalchemy import func, select
+
+from geo.intake import Options, import_layer
+from schemas.refusals import RuleViolation
+from schemas.tables import Authority, Device, DeviceShare
+from tests.world import World
+
+HEAD = "name,device_type,purpose,place_text,item,device_code,authority,lon,lat\n"
+DEPARTMENTS = ("A1", "A2", "B1", "B2", "B3")
+
+
+@pytest.fixture
+def departments(admin, services):
+    """Three more departments beside A1 and A2."""
+    with services.housekeeping() as session:
+        world = World(session)
+        for code in ("B1", "B2", "B3"):
+            world.authority(code, "county")
+
+
+@pytest.fixture
+def bring(work, tmp_path):
+    def run(rows, code="D1", head=HEAD, **options):
+        path = tmp_path / f"cameras{len(list(tmp_path.glob('*.csv')))}.csv"
+        path.write_text(head + "".join(rows), encoding="utf-8")
+        with work(code) as doing:
+            report = import_layer(doing, path, Options(layer="devices", crs="EPSG:4490", **options))
+            if report.batch is not None:
+                doing.commit()
+        return report
+
+    return run
+
+
+def row(number, authority, code=None, *, lon=None, lat=23.131):
+    place = lon if lon is not None else 113.26 + number * 1e-4
+    return f"camera {number},video,outfalls,bank,ECO-01,{code or f'3701{number:016d}'},{authority},{place:.6f},{lat}\n"
+
+
+def told(report):
+    return [[refusal.text for refusal in entry.refusals] for entry in report.rows]
+
+
+def test_S01__two_hundred_cameras_of_five_departments__duplicates_merged(bring, departments, session):
+    rows = [row(number, DEPARTMENTS[number % 5]) for number in range(200)]
+    again = [row(number, DEPARTMENTS[(number + 1) % 5]) for number in range(0, 200, 10)]
+    report = bring(rows + again)
+    assert (report.imported, report.refused) == (220, 0)
+    assert session.scalar(select(func.count()).where(Device.code.is_not(None))) == 200
+    shared = session.execute(
+        select(Device.code, Authority.code)
+        .join(DeviceShare, DeviceShare.device_id == Device.id)
+        .join(Authority, Authority.id == DeviceShare.authority_id)
+        .order_by(Device.code)
+    ).all()
+    assert len(shared) == 20
+    assert shared[1] == (f"3701{10:016d}", "A2")
+
+
+def test_S01__another_file_with_the_same_camera__one_more_sharer(bring, departments, session):
+    bring([row(1, "A1")])
+    assert bring([row(1, "B1"), row(1, "B2")]).imported == 2
+    assert session.scalar(select(func.count()).where(Device.code.is_not(None))) == 1
+    report = bring([row(1, "B1"), row(1, "A1")])
+    assert told(report) == [["layer.device_twice"]] * 2
+    assert report.batch is None
+
+
+def test_S01__same_code_elsewhere__told_with_the_distance(bring, session):
+    report = bring([row(1, "A1"), row(1, "A2", lon=113.2606), row(1, "A2", lon=113.2603)])
+    assert told(report) == [[], ["layer.device_elsewhere"], []]
+    assert report.rows[1].refusals[0].measured == "51 m"
+
+
+def test_devices__of_another_department__left_to_the_data_administration(bring):
+    report = bring([row(1, "A1"), row(2, "A2"), row(3, "A9")], code="N1")
+    assert told(report) == [[], ["layer.authority_other"], ["layer.authority_unknown"]]
+
+
+def test_devices__neither_in_the_row_nor_for_the_file__told(bring):
+    assert told(bring([row(1, "")])) == [["layer.field_missing"]]
+    assert bring([row(1, "")], authority="A1").imported == 1
+    head = HEAD.replace("authority,", "")
+    with pytest.raises(RuleViolation) as caught:
+        bring(["camera,video,p,t,ECO-01,1,113.26,23.13\n"], head=head)
+    assert caught.value.refusals[0].text == "layer.authority_missing"
+
+
+def test_devices__swapped_coordinates__told_row_by_row_and_strict_imports_nothing(bring, session):
+    rows = [row(1, "A1"), row(2, "A1", lon=23.131, lat=113.26)]
+    report = bring(rows, strict=True)
+    assert [bool(texts) for texts in told(report)] == [False, True]
+    assert session.scalar(select(func.count()).where(Device.code.is_not(None))) == 0
+
+
+def test_devices__gcj_02__file_refused(bring):
+    head = HEAD.replace("lon,lat", "gcj_lon,gcj_lat")
+    with pytest.raises(RuleViolation):
+        bring([row(1, "A1")], head=head)
