@@ -65,7 +65,16 @@ def _compared(work: tuple[Written, Learned], peer: Worker, crew: Hands, rounds: 
         peaks.append(told["peak_bytes"])
         return int(told["marked"])
 
-    time = compare(NAME, PEER, lambda: _marked(shown, crew, model), theirs, same=_nothing, target=TARGET, rounds=rounds)
+    time = compare(
+        NAME,
+        PEER,
+        lambda: _marked(shown, crew, model),
+        theirs,
+        same=_nothing,
+        target=TARGET,
+        rounds=rounds,
+        is_slow=True,
+    )
     together = memory_of(shown, engine_off(), model).together
     memory = limited(MEMORY, PEER, together / 1e6, max(peaks) / 1e6, MEMORY_TARGET)
     return [replace(row, note=row.note or NOTE) for row in (time, memory)]

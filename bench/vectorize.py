@@ -55,6 +55,7 @@ def _compared(labels: Path, peer: Worker, rounds: int) -> Result:
         same=lambda mine, other: mine == other,
         target=TARGET,
         rounds=rounds,
+        is_slow=True,
     )
     # Not on the clock: what is fast and wrong is no answer.
     with rasterio.open(labels) as plane:

@@ -6,7 +6,7 @@ import pytest
 
 from bench import __main__ as command
 from bench import measure
-from bench.measure import Result, compare, middle, not_measured
+from bench.measure import Result, compare, limited, middle, not_measured
 from bench.report import write_report
 
 WORDS = ("name", "ours", "peer", "ratio", "spread", "target", "met")
@@ -66,6 +66,25 @@ def test_compare__pieces__alternate_within_a_round_and_are_summed(watch):
 def test_compare__first_round__warms_up_and_does_not_count(watch):
     row = measured(watch.call("ours", [50.0, 1.0]), watch.call("peer", [2.0]))
     assert (row.ours, row.ratio, row.spread) == (1.0, 2.0, 0.0)
+
+
+def test_compare__slow_peer__ours_alone_warms_up_and_every_round_counts(watch):
+    ours, peer = watch.call("ours", [9.0, 1.0]), watch.call("peer", [3.0])
+    result = compare("row", "peer", ours, peer, same=lambda a, b: a == b, target=2.0, rounds=5, is_slow=True)
+    assert (result.ratio, result.spread) == (3.0, 0.0)
+    assert watch.order[0] == "ours"
+    assert watch.order.count("peer") == 5
+
+
+@pytest.mark.parametrize(("ours", "met"), [(100.0, True), (100.1, False)])
+def test_limited__a_quantity_that_is_no_time(ours, met):
+    row = limited("memory", "a limit", ours, 800.0, 8.0)
+    assert (row.met, row.unit) == (met, "MB")
+
+
+def test_report__a_quantity_that_is_no_time__has_its_unit(page):
+    write_report([limited("memory", "a limit", 640.0, 1280.0)], is_whole=True)
+    assert "| memory | a limit | 640 MB | 1.28e+03 MB | 2 |" in page.read_text()
 
 
 def test_compare__outputs_differ__not_measured(watch):
