@@ -63,7 +63,8 @@ def ingest_scene(
     Privacy zones in force at capture or now are burnt into the pixels of the copy before anything but the write-once
     original is stored. With a flight, capture must lie within its time in the air and its published area,
     else the scene is kept in quarantine (GD-36.1). The same bytes are one scene: they are taken in again only
-    to say what the bands measure. Raises RuleViolation with every reason for a refusal.
+    to say what the bands measure, or when it was taken where nobody knew. Raises RuleViolation with every reason for a
+    refusal.
     """
     flight = work.get(Flight, flight_id) if flight_id else None
     if flight is not None and told.hfov_deg is None:
@@ -75,10 +76,11 @@ def ingest_scene(
         left_out = placed.left_out
         while True:
             known = _found_alone(work, placed)
+            if known is not None and _time_told(known, told):
+                return replace(_dated(work, known, placed), left_out=left_out)
             if known is not None and not _bands_corrected(work, known, placed, told):
                 return replace(_known(work, known), left_out=left_out)
-            if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
-                raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
+            _refuse_future(work, placed)
             against = tuple(_unlawful(work, placed, flight)) if flight else ()
             if against and known is None:
                 return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
@@ -122,6 +124,25 @@ def _quarantined(
     work.session.add(scene)
     _record(work, scene, {"quarantined": sorted({refusal.rule for refusal in against})})
     return Ingested(scene, None, known=False, quarantined=against)
+
+
+def _refuse_future(work: Work, placed: Placed) -> None:
+    if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
+        raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
+
+
+def _time_told(scene: Scene, told: Told) -> bool:
+    """Whether somebody says of a known scene when it was taken, and nobody knew."""
+    return told.captured_at is not None and scene.captured_at is None and not scene.quarantine
+
+
+def _dated(work: Work, scene: Scene, placed: Placed) -> Ingested:
+    """A known scene with the time that was missing; its copy hides the zones of all times already."""
+    _refuse_future(work, placed)
+    scene.captured_at, scene.captured_until = placed.captured_at, placed.captured_until
+    copy = _newest_copy(work, scene)
+    _record(work, scene, {"captured_at": placed.captured_at.isoformat() if placed.captured_at else None})
+    return Ingested(scene, copy, known=False)
 
 
 def _bands_corrected(work: Work, scene: Scene, placed: Placed, told: Told) -> bool:

@@ -126,6 +126,27 @@ def test_ingest__same_bytes_with_other_bands__one_scene_with_a_new_copy(ingest, 
     assert session.scalars(text("SELECT action FROM ledger.event")).all() == ["scene.ingest"] * 2
 
 
+def test_ingest__time_told_later__the_scene_has_it_and_keeps_its_copy(ingest, tmp_path, session):
+    path = write_tif(tmp_path / "a.tif", noise(4, 30, 30))
+    first = ingest(path)
+    assert first.scene.captured_at is None
+    again = ingest(path, captured_at=TAKEN)
+    assert (again.known, again.scene.id, again.derivative.id) == (False, first.scene.id, first.derivative.id)
+    assert session.scalars(select(t.Scene)).one().captured_at == TAKEN
+    assert session.scalars(text("SELECT action FROM ledger.event")).all() == ["scene.ingest"] * 2
+    # A time that is known stays: another one is another image, or a mistake.
+    third = ingest(path, captured_at=TAKEN - timedelta(days=1))
+    assert (third.known, third.scene.captured_at) == (True, TAKEN)
+
+
+def test_ingest__time_told_later_still_to_come__refused(ingest, tmp_path, session):
+    path = write_tif(tmp_path / "a.tif", noise(4, 30, 30))
+    ingest(path)
+    with pytest.raises(RuleViolation) as caught:
+        ingest(path, captured_at=TAKEN + timedelta(days=9))
+    assert caught.value.refusals[0].rule == "scene.future"
+
+
 def test_ingest__same_bytes_of_a_quarantined_scene__stay_in_quarantine(ingest, flight, tmp_path, session):
     path = photo(tmp_path / "a.jpg", lon=113.2902)
     ingest(path, flight=flight, hfov_deg=70.0)
