@@ -52,7 +52,7 @@ _DUE = text("""
               WHERE d.state IN ('registered', 'reviewed', 'published') GROUP BY d.id, v.kind) r GROUP BY r.id
     )
     SELECT due.what, d.public_id, d.name, d.state, due.due_on FROM due JOIN d ON d.id = due.device_id
-    WHERE due.due_on <= :until AND (NOT d.secret OR :cleared) ORDER BY due.due_on, due.what, d.public_id LIMIT :most
+    WHERE due.due_on <= :until AND NOT d.secret ORDER BY due.due_on, due.what, d.public_id LIMIT :most
 """)
 MOST_TOLD = 1_000
 
@@ -90,7 +90,6 @@ def due(
         "block_days": pack["block.max_days"],
         "pause_days": pack["maintenance.max_days"],
         "review_months": pack["review.max_age_months"],
-        "cleared": False,
         "most": MOST_TOLD,
     }
     return [

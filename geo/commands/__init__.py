@@ -23,6 +23,7 @@ from geo.commands.devices import (
     register_device,
     resume_device,
     review_device,
+    review_where_ready,
     revise_device,
     unblock_device,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "retire",
     "return_plan",
     "review_device",
+    "review_where_ready",
     "revise_device",
     "revoke_plan",
     "start_review",

@@ -218,6 +218,25 @@ def test_GD_10_2__sign_to_be_adjusted__due_until_one_is_seen_again(run, tmp_path
     assert json.loads(run(None, *look)) == []
 
 
+def test_GD_13_3__annual_report__devices_first_used_that_year(run):
+    run("H1", "device", "activate", "DV-DV1")
+    report = json.loads(run(None, "device", "report", "2025", "--authority", "A1", "--json"))
+    assert [entry[0] for entry in report["devices"]] == ["DV-DR1", "DV-DV1"]
+    assert (report["addressee"], report["due_on"]) == ("government_of_the_same_level", "2025-12-31")
+    assert "2024 年：0 台设备" in run(None, "device", "report", "2024", "--authority", "A1", lang="zh")
+
+
+def test_GD_10_3__reviewed_but_something_else_is_missing__told(run, granted, paper):
+    _, site = granted
+    about = ["--name", "Camera", "--at", 113.263, 23.132, "--place-text", "Bridge (fictional)", "--type", "video"]
+    about += ["--purpose-en", "Outfall", "--purpose-zh", "排污口", "--authority", "A1", "--item", "ECO-01"]
+    device = json.loads(run("N1", "device", "register", *about, "--planned-site", site, "--json"))["id"]
+    assert "GD-10.3" in run("L1", "device", "review", device, *answered(paper, "legal"))
+    told = run("T1", "device", "review", device, *answered(paper, "technical"))
+    assert "GD-12.2" in told
+    assert "GD-10.3" not in told
+
+
 def test_G_42__overlays__listed_and_switched(run):
     assert run(None, "overlay", "list", "--authority", "A1").count("-20") == 4
     run("H1", "overlay", "off", "jn-2024", "--authority", "A1", "--reason", "not ours")

@@ -13,15 +13,30 @@ from sqlalchemy import select
 from geo import commands, due
 from geo.commands.papers import INCIDENTS, OUTCOMES, TESTS
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
-from schemas.actors import SYSTEM
-from schemas.tables import Authority, Device, DeviceReview, PlannedSite, SitingPlan, SupervisionItem
-from web.cli.common import Instant, actor_for, as_json, as_person, echo_json, lang, pass_services
+from schemas.tables import Authority, Device, PlannedSite, SitingPlan, SupervisionItem
+from web.cli.common import Instant, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.cli.registry import DAY, FILE, answers, by_code, day, kept, review_options, rules_of, step, tell
 from web.wiring import Services
 
 _SAYS = {
-    "en": {"overdue": "overdue", "none": "Nothing is due.", "blocked": "{device} is out of use from now on."},
-    "zh": {"overdue": "已逾期", "none": "没有到期事项。", "blocked": "{device} 即时停用。"},
+    "en": {
+        "overdue": "overdue",
+        "none": "Nothing is due.",
+        "blocked": "{device} is out of use from now on.",
+        "missing": "Before it counts as reviewed:",
+        "report": "{year}: {count} devices, to the {to}, due on {due}",
+        "government_above": "government above",
+        "government_of_the_same_level": "government of the same level",
+    },
+    "zh": {
+        "overdue": "已逾期",
+        "none": "没有到期事项。",
+        "blocked": "{device} 即时停用。",
+        "missing": "审核完成前尚须：",
+        "report": "{year} 年：{count} 台设备，报送{to}，截止 {due}",
+        "government_above": "上一级人民政府",
+        "government_of_the_same_level": "本级人民政府",
+    },
 }
 
 
@@ -89,17 +104,12 @@ def review(services: Services, name: str, person: str | None, as_json: bool, kin
         required = work.pack_for(found)[f"review.{kind}.items"]
         commands.record_review(work, found, kind=kind, answers=answers(services, work, required, given))
         work.commit()
-    with services.work(SYSTEM) as work:
-        found = work.get(Device, name)
-        passed = select(DeviceReview.kind).where(
-            DeviceReview.device_id == found.id,
-            DeviceReview.device_version == found.device_version,
-            DeviceReview.passed,
-        )
-        if found.state == "registered" and len(set(work.session.scalars(passed))) > 1:
-            commands.review_device(work, found)
-            work.commit()
-        tell(found, as_json=as_json)
+    missing = commands.review_where_ready(services.work, name)
+    with services.work() as work:
+        tell(work.get(Device, name), as_json=as_json)
+    if missing and not as_json:
+        click.echo(_SAYS[lang()]["missing"])
+        echo_refusals(missing, lang())
 
 
 @device.command("sign")
@@ -336,3 +346,23 @@ def due_list(services: Services, authority: str, days: int | None, as_json: bool
         click.echo(f"{entry.due_on}  {entry.what:<13}{entry.public_id}  {entry.name}{late}")
     if not found:
         click.echo(_SAYS[lang()]["none"])
+
+
+@device.command("report")
+@click.argument("year", type=int)
+@click.option("--authority", required=True, help="Code of the authority.")
+@as_json
+@pass_services
+def report(services: Services, year: int, authority: str, as_json: bool) -> None:
+    """The annual report of the devices first used in YEAR, and to whom it goes (GD-13.3)."""
+    with services.work() as work:
+        owner = by_code(work, Authority, authority)
+        made = due.annual_report(work.session, owner, rules_of(work, owner), year)
+    if as_json:
+        echo_json(vars(made))
+        return
+    says = _SAYS[lang()]
+    head = {"year": made.year, "count": len(made.devices), "to": says[made.addressee], "due": made.due_on}
+    click.echo(says["report"].format(**head))
+    for public_id, name, on in made.devices:
+        click.echo(f"{on}  {public_id}  {name}")
