@@ -24,16 +24,9 @@ from web.public.overview import desk_map
 
 section = Section("models_labelling", __name__, Audience.MODELS)
 
-# A few thousand corners; whoever has more hands them in as a file (skywarden model label).
-MOST_BYTES = 1 << 20
 
-
-@section.page(
-    "/models/label/<scene>",
-    GET=Permission.LABEL_PLACES,
-    POST=Permission.LABEL_PLACES,
-    max_body_bytes=MOST_BYTES,
-)
+# A form holds some hundred places; whoever has more hands them in as a file (skywarden model label).
+@section.page("/models/label/<scene>", GET=Permission.LABEL_PLACES, POST=Permission.LABEL_PLACES)
 def label(scene: str) -> Response:
     """The map to label on, and the labels that were drawn on it."""
     if request.method == "GET":
