@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -118,6 +119,14 @@ def cut(do, row, finding):
 def events(session):
     session.rollback()
     return session.execute(text("SELECT count(*) FROM ledger.event")).scalar_one()
+
+
+def test_proposed__has_its_place_in_the_queue_with_the_reason(finding, row):
+    found = row(finding)
+    # Five days from the day on which it was formed (LX-17), less a day for every ten points.
+    assert found.due == TEN_ON_THE_FIRST_FLYING_DAY.date() + timedelta(days=5)
+    assert found.turn == found.due - timedelta(days=found.risk // 10)
+    assert [line["key"] for line in found.risk_trace][:2] == ["risk.place", "risk.severity"]
 
 
 # -- cut and joined -------------------------------------------------------------------------------

@@ -85,6 +85,10 @@ def test_larger_pit__grown__with_the_figures_of_the_overlap(services, taken, dug
     assert 0.2 < sighting.iou < 0.7
     assert lives(session, later) == lives(session, dug[1]) == [Relation.NEW, Relation.GROWN]
     assert told(session, later)[1].startswith("grown to ")
+    # What grows is looked at sooner than what was there before, and says so.
+    rows = {row.public_id: row for row in session.scalars(select(t.Detection))}
+    assert rows[later].risk > rows[dug[1]].risk
+    assert "risk.growth" in {line["key"] for line in rows[later].risk_trace}
 
 
 @pytest.mark.parametrize(("lang", "words"), [("en", "and grown since: "), ("zh", "且已扩大：")])
