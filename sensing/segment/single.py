@@ -26,6 +26,8 @@ def dug(view: View, numbers: Numbers) -> Planes:
 
 def _slopes(view: View, dim: Mask, sure: Mask, numbers: Numbers) -> Mask:
     """Dim soil close to bright soil, unless all the ground around is such soil: then it is the field."""
+    if not sure.any():
+        return sure
     reach = view.px(numbers["slope_m"])
     field = majority(dim, view.px(numbers["field_m"]))
     return dim & near(sure, reach) & ~field

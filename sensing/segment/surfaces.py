@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -95,9 +96,15 @@ def soil(view: View, numbers: Numbers) -> Mask:
     return _any_of(view, numbers, _SOIL)
 
 
+def above(plane: Ints, level: float) -> Mask:
+    """Where whole numbers are greater than a level; compared as whole numbers, which is the same."""
+    found: Mask = plane > np.int32(math.floor(level))
+    return found
+
+
 def bright_soil(view: View, numbers: Numbers, gain: float) -> Mask:
     """Soil that is brighter than ordinary bare soil of this scene: subsoil, sand, fresh rock."""
-    bright: Mask = brightness(view.after) > gain * view.survey.soil_light
+    bright = above(brightness(view.after), gain * view.survey.soil_light)
     return bright & soil(view, numbers)
 
 
@@ -118,7 +125,7 @@ def made(view: View, numbers: Numbers) -> Mask:
 
 def roofs(view: View, numbers: Numbers) -> Mask:
     """What may stand high enough to cast a shade: made colours, and anything pale without plants."""
-    pale: Mask = brightness(view.after) > numbers["pale"] * view.survey.light
+    pale = above(brightness(view.after), numbers["pale"] * view.survey.light)
     pale &= excess_green(view.after) < numbers["soil_green"]
     return pale | made(view, numbers)
 
