@@ -70,6 +70,18 @@ def test_evaluate__third_party_truth_in_its_own_system__pixels_borders_and_thing
     assert len(found["truth"]["sha256"]) == 64
 
 
+def test_evaluate__the_same_truth_in_every_format__the_same_answer(cli, analysed, tmp_path):
+    told = []
+    for name, epsg in (("a.gpkg", 32649), ("b.shp", 32649), ("c.geojson", 4326)):
+        file = truth(tmp_path / name, PIT, FAR, epsg=epsg)
+        answer = json.loads(
+            cli("scene", "evaluate", analysed, "--truth", file, "--map", "DIG=excavation", "--json").output
+        )
+        told.append({key: answer[key] for key in ("kinds", "reliability", "coverage", "misses")})
+    assert told[0]["kinds"]["excavation"]["matched"] == 1
+    assert told[0] == told[1] == told[2]
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_evaluate__in_words(cli, analysed, tmp_path, lang):
     file = truth(tmp_path / "theirs.shp", PIT, FAR, names=("DIG", "LAKE"))
