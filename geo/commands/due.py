@@ -22,7 +22,7 @@ _CLEAR_OF_ZONES = "GD-15:outside_private_places"
 # Each cause, the guard that judges it, and those in use whom it may concern: a superset that an index finds.
 _LAPSED = """
     SELECT public_id FROM core.device WHERE state = 'active' AND is_measuring_instrument
-    AND coalesce(calibration_valid_to, '-infinity') < :tomorrow
+    AND (calibration_valid_to IS NULL OR calibration_valid_to < :tomorrow)
 """
 _UNEVALUATED = """
     SELECT d.public_id FROM core.device d

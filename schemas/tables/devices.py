@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry, mercator
@@ -22,8 +22,8 @@ class DeviceSite(Identified, Recorded, Base):
     place_text: Mapped[str]
     place_type: Mapped[str] = mapped_column(default="open_air")  # or one of the prohibited kinds of GD-15
     indoor: Mapped[bool] = mapped_column(default=False)
-    siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
-    planned_site_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.planned_site.id"))
+    siting_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"), index=True)
+    planned_site_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.planned_site.id"), index=True)
 
 
 class Device(Stated, Base):
@@ -31,6 +31,14 @@ class Device(Stated, Base):
 
     __tablename__ = "device"
     __machine__ = "device"
+    __table_args__ = (
+        Index("ix_device_authority_id_state", "authority_id", "state"),
+        Index(
+            "ix_device_calibration_valid_to",
+            "calibration_valid_to",
+            postgresql_where=text("is_measuring_instrument AND state = 'active'"),
+        ),
+    )
     name: Mapped[str]
     platform: Mapped[str]  # fixed | uav | ugv | usv
     category: Mapped[str]  # fixed | mobile

@@ -11,6 +11,13 @@ ALTER TABLE core.device
     ADD CONSTRAINT fk_device_author_id_person FOREIGN KEY (author_id) REFERENCES core.person (id),
     ADD CONSTRAINT ck_device_device_version CHECK (device_version > 0);
 
+-- Lists of an authority, instruments whose calibration lapses, and the sites that lean on a plan.
+CREATE INDEX ix_device_authority_id_state ON core.device (authority_id, state);
+CREATE INDEX ix_device_calibration_valid_to ON core.device (calibration_valid_to)
+    WHERE is_measuring_instrument AND state = 'active';
+CREATE INDEX ix_device_site_siting_plan_id ON core.device_site (siting_plan_id);
+CREATE INDEX ix_device_site_planned_site_id ON core.device_site (planned_site_id);
+
 -- One device in the lists of several departments: it is registered once, and each of the others uses it too.
 CREATE TABLE core.device_share (
     device_id uuid NOT NULL,
