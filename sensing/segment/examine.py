@@ -238,15 +238,16 @@ def bank(closer: Closer, mask: Mask) -> Mask | None:
     return beside if beside.sum() >= _FEWEST_BANK_PX else None
 
 
-def _bank_kept(closer: Closer, mask: Mask) -> float | None:
-    """What share of its earlier light the bank beside water that became darker has; None where nothing tells."""
+def _bank_kept(closer: Closer, mask: Mask, shaded: float) -> float | None:
+    """What share of its earlier light the bank beside water has.
+
+    None where nothing tells, and for water that kept more than `shaded` of its own light: no shade falls on that.
+    """
     before, beside = closer.view.before, bank(closer, mask)
     if before is None or beside is None:
         return None
-    now, then = brightness(closer.view.after).astype(np.float64), brightness(before).astype(np.float64)
-    if middle(now - then, mask) >= 0:
-        return None
-    return middle(now / np.maximum(then, 1.0), beside)
+    kept = brightness(closer.view.after) / np.maximum(brightness(before).astype(np.float64), 1.0)
+    return middle(kept, beside) if middle(kept, mask) < shaded else None
 
 
 def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
@@ -258,7 +259,7 @@ def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     if not mask.any():
         return None
     measures = {"change": strong, "warmth": middle(warmth(closer.view.after), mask)}
-    bank_kept = _bank_kept(closer, mask)
+    bank_kept = _bank_kept(closer, mask, numbers["shaded"])
     if bank_kept is not None:
         measures["bank_kept"] = bank_kept
         if bank_kept < numbers["least_bank_kept"]:

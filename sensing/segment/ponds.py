@@ -46,7 +46,8 @@ def bloom(view: View, numbers: Numbers) -> Planes:
         return nothing(view)
     here &= view.valid & ~between(view)
     growing = greenness(view.after)
-    member = here & (growing > numbers["ndvi"]) & (excess_green(view.after) > numbers["green"])
+    bright = view.after[Role.NIR] > numbers["nir"] * view.survey.light
+    member = here & bright & (growing > numbers["ndvi"]) & (excess_green(view.after) > numbers["green"])
     member = here & majority(member, int(numbers["calm_px"]))
     return Planes(member, member & (growing > numbers["sure_ndvi"]) & inside(here, view.px(numbers["bank_m"])))
 

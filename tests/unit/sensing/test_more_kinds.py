@@ -97,6 +97,12 @@ def test_pair__film_harvest_flood_net_deep_and_planted_water__silent(pair):
     assert told(pair, pair.found)[1] == []
 
 
+def test_pair__black_pond_bloom_and_soil__told_once_and_as_nothing_else(pair):
+    found = leads(pair.found, pair.ground.context)
+    assert evaluate(found, pair.truth, pair.silent).false_alarms == ()
+    assert Counter(one.kind for one in found) == Counter(thing.kind for thing in pair.truth)
+
+
 def test_pair__every_find__says_in_words_what_was_measured(pair):
     kinds = {one.kind: [say.render("en") for say in one.trace] for one in pair.found.candidates}
     assert "hard ground now: NDVI fell by" in kinds["land_conversion"][0]
