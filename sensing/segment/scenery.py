@@ -94,7 +94,8 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
     `colours` are the numbers of surfaces by the way of looking.
     """
     way = way_of(job.after.roles, job.before.roles if job.before else None)
-    with ExitStack() as stack:
+    cache_bytes = _cache_bytes(job)
+    with rasterio.Env(GDAL_CACHEMAX=cache_bytes), ExitStack() as stack:
         before, fit = None, None
         if job.before is not None and way == PAIR:
             fit = _aligned(job, job.before)
@@ -105,7 +106,7 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         _draw_layers(job)
         drawn, sky = hiding.draw(job, fit, job.workdir / SAID)
         seen = {
-            "cache_bytes": _cache_bytes(job),
+            "cache_bytes": cache_bytes,
             "after": job.after.dump(),
             "before": before.dump() if before else None,
             "layers": str(job.workdir / LAYERS_FILE),
