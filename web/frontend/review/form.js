@@ -85,7 +85,6 @@ export class Decision {
   }
 
   fail() {
-    const fault = this.form?.querySelector("[data-part=fault]");
-    if (fault) fault.textContent = say("offline");
+    document.querySelector("#panel [data-part=fault]").textContent = say("offline");
   }
 }
