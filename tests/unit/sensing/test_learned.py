@@ -18,7 +18,7 @@ from tests import banded
 from tests.banded import PIT, exactly, look, write_pair
 from tests.unit.sensing.ground import blob, rectangle
 
-# Across a border of bands and of windows; nothing in the engine calls char on one date waste, the model does.
+# Across a border of bands and of windows; no detector of the engine knows such a thing, the model does.
 HEAP, ROOF = blob((508, 300), 18, 7), rectangle((420, 1024), (16, 12))
 FIELDS = [blob(place, 20, number) for number, place in enumerate([(100, 100), (500, 900), (150, 1000), (560, 80)])]
 
@@ -30,11 +30,11 @@ def pair(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def learned(pair, tmp_path_factory):
-    """A model that knows diggings and heaps of waste from this scene."""
-    lessons = [("excavation", PIT), ("solid_waste", HEAP), *(("none", field) for field in FIELDS)]
+    """A model that knows diggings and heaps from this scene."""
+    lessons = [("excavation", PIT), ("tyre_heap", HEAP), *(("none", field) for field in FIELDS)]
     lessons.append(("none", rectangle((300, 716), (30, 14))))
     shapes = [pair.ground.to_map(shape) for _, shape in lessons]
-    classes = ("excavation", "none", "solid_waste")
+    classes = ("excavation", "none", "tyre_heap")
     with open_picture(pair.after, banded.RGBN) as picture:
         ground = Ground(picture)
         names = ("red", "green", "blue", "nir", "ndvi", "brightness", "texture_near")
@@ -46,7 +46,7 @@ def learned(pair, tmp_path_factory):
     model = train(Samples(names, classes, features, kinds[number], number, area[number], number * 0, ("A1",)))
     path = tmp_path_factory.mktemp("model") / "a.npz"
     path.write_bytes(model.to_bytes())
-    return Learned("MV-1", model.sha256, path, ("excavation", "solid_waste"))
+    return Learned("MV-1", model.sha256, path, ("excavation", "tyre_heap"))
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,13 @@ def of_model(found):
 
 
 def test_model__proposes_what_no_detector_knows__with_words(pair, found):
-    (heap,) = [one for one in found.candidates if one.kind == "solid_waste"]
+    (heap,) = [one for one in found.candidates if one.kind == "tyre_heap"]
     truth = pair.ground.to_map(HEAP)
     assert shapely.intersection(heap.geom, truth).area > 0.7 * shapely.union(heap.geom, truth).area
     assert heap.score == pytest.approx(heap.measures[CONFIDENCE], abs=0.02)
     assert "MV-1" in heap.trace[0].render("en")
     assert "像元模型" in heap.trace[0].render("zh")
-    assert "solid_waste" not in found.refused
+    assert "tyre_heap" not in found.refused
 
 
 def test_model_and_engine__see_the_same_thing__told_once_as_the_engine_drew_it(pair, found, tmp_path):
@@ -90,7 +90,7 @@ def test_model__any_window_band_and_hands__the_same_bytes(pair, learned, found, 
 
 def test_model__of_one_date_alone__proposes_as_well(pair, learned, tmp_path):
     found = look(pair, tmp_path / "a", single=True, band_px=2048, learned=learned)
-    assert {one.kind for one in of_model(found)} >= {"solid_waste"}
+    assert {one.kind for one in of_model(found)} >= {"tyre_heap"}
 
 
 def test_model__file_that_was_changed__stops_the_work(learned, tmp_path):
@@ -104,13 +104,13 @@ def test_model__file_that_was_changed__stops_the_work(learned, tmp_path):
 
 def test_model__scene_without_its_bands__is_not_asked(learned):
     assert ways(learned, banded.RGBN[:3], 10.0, pair=True) == []
-    assert [way.kind for way in ways(learned, banded.RGBN, 10.0, pair=True)] == ["excavation", "solid_waste"]
+    assert [way.kind for way in ways(learned, banded.RGBN, 10.0, pair=True)] == ["excavation", "tyre_heap"]
 
 
 def test_model__what_shows_in_a_change_alone__only_where_it_was_not_so_before(pair, learned, tmp_path):
-    asked = replace(learned, changed=("solid_waste",))
+    asked = replace(learned, changed=("tyre_heap",))
     assert [way.kind for way in ways(asked, banded.RGBN, 10.0, pair=False)] == ["excavation"]
     new = look(pair, tmp_path / "new", band_px=2048, learned=asked)
-    assert any(one.kind == "solid_waste" and one.geom.intersects(pair.ground.to_map(HEAP)) for one in new.candidates)
+    assert any(one.kind == "tyre_heap" and one.geom.intersects(pair.ground.to_map(HEAP)) for one in new.candidates)
     same = look(pair._replace(before=pair.after), tmp_path / "same", band_px=2048, learned=asked)
-    assert not any(one.kind == "solid_waste" for one in same.candidates)
+    assert not any(one.kind == "tyre_heap" for one in same.candidates)
