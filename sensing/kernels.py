@@ -184,3 +184,13 @@ def toned(row: Ints, gain: float, offset: float) -> Ints:
     for i in range(row.size):
         out[i] = np.int32(np.rint(row[i] * gain + offset))
     return out
+
+
+@compiled
+def present(codes: Bytes) -> Flags:
+    """For every byte there can be, whether it occurs in a plane."""
+    found = np.zeros(256, np.bool_)
+    for row in range(codes.shape[0]):
+        for column in range(codes.shape[1]):
+            found[codes[row, column]] = True
+    return found

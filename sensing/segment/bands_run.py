@@ -133,6 +133,8 @@ def looked_at(scene: Scene, detectors: list[Detector], window: Window) -> NDArra
     out[COVERAGE - 1] = cover(view.valid[inner], said) if detectors else Cover.OUTSIDE
     for number, detector in enumerate(detectors):
         planes, place = detector.planes(view), place_of(number)
+        if not planes.member.any():
+            continue
         out[place.labels - 1] |= planes.member[inner].astype(np.uint8) * np.uint8(place.bit)
         out[place.confidence - 1] |= planes.sure[inner].astype(np.uint8) * np.uint8(place.bit)
     return out

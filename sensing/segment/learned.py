@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from sensing.bands import Role
+from sensing.kernels import present
 from sensing.learn.features import HALO_PX
 from sensing.learn.pixel import CERTAIN, NONE, Bytes, PixelModel, corrupt
 from sensing.learn.use import paint
@@ -109,6 +110,8 @@ def _model(path: str, sha256: str) -> PixelModel:
 def _marked(model: PixelModel, code: int, view: View, _: Numbers) -> Planes:
     """Pixels that the model calls so, as valid as the view is."""
     labels, confidence = _said(model, view.raw)
+    if not view.raw.once("learned kinds", lambda: present(labels))[code]:
+        return Planes(nowhere := np.zeros_like(view.valid), nowhere)
     here = (labels == code) & view.valid
     return Planes(here & (confidence >= _LIKELY), here & (confidence >= _SURE))
 
@@ -116,14 +119,14 @@ def _marked(model: PixelModel, code: int, view: View, _: Numbers) -> Planes:
 def _turned(model: PixelModel, code: int, view: View, numbers: Numbers) -> Planes:
     """Pixels that the model calls so now, and something else on the earlier date."""
     now = _marked(model, code, view, numbers)
+    if view.raw_before is None:
+        raise ValueError("what became of a place shows in two dates")
     was = _said(model, view.raw_before)[0] == code
     return Planes(now.member & ~was, now.sure & ~was)
 
 
-def _said(model: PixelModel, tile: Tile | None) -> Bytes:
+def _said(model: PixelModel, tile: Tile) -> Bytes:
     """Labels and confidences of a tile; it is asked once for all kinds."""
-    if tile is None:
-        raise ValueError("a model looks at pixels as they were stored")
     return tile.once("learned", lambda: np.pad(np.stack(paint(model, tile)), _FRAME))
 
 
@@ -135,8 +138,6 @@ def _examined(named: tuple[PixelModel, str], code: int, closer: Closer, _: Numbe
     """An area of one label: its cleaned mask, scored by how sure the model is of it on average."""
     model, name = named
     view = closer.view
-    if view.raw is None:
-        return None
     mask = smoothed(closer.mask, 1)
     rim = outline(mask)
     if rim is None:

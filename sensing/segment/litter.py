@@ -35,8 +35,7 @@ def jumping(view: View, numbers: Numbers) -> NDArray[np.uint8]:
 
     Of pixels as they were stored: what is looked for is as fine as a camera's grain, which stands out in the dark.
     """
-    tile = view.raw or view.after
-    planes = [np.ascontiguousarray(tile[role]) for role in features.VISIBLE]
+    planes = [np.ascontiguousarray(view.raw[role]) for role in features.VISIBLE]
     return _jumps(planes[0], planes[1], planes[2], numbers["jump"], int(3 * numbers["dark"] * view.survey.light))
 
 
@@ -61,8 +60,7 @@ def grain(view: View, mask: Mask) -> float:
 
     A camera's noise changes as much from pixel to pixel as over any length; things are larger than a pixel.
     """
-    tile = view.raw or view.after
-    red, green, blue = (tile[role].astype(np.int64) for role in features.VISIBLE)
+    red, green, blue = (view.raw[role].astype(np.int64) for role in features.VISIBLE)
     warm, green_over = red - blue, 2 * green - red - blue
     far = view.px(_THING_M)
     steps = [_steps(warm, mask, lag) + _steps(green_over, mask, lag) for lag in (1, far)]

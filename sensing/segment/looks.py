@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensing import features
 from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment.areas import Area
@@ -32,24 +34,34 @@ class Planes(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """A window of the scene: both dates in one tone, the layers on it, the scene's yardsticks, metres per pixel.
+    """A window of the scene: its dates as they are stored, the layers on it, the scene's yardsticks, metres per pixel.
 
-    Layers hold 0 where there is nothing, else the number of the feature. `raw` and `raw_before` are the dates as
-    they are stored, for what learned from stored pixels.
+    Layers hold 0 where there is nothing, else the number of the feature. What learned from stored pixels looks at
+    `raw` and `raw_before`; `after` and `before` are both dates in one tone, made when somebody asks for them.
     """
 
-    after: Tile
-    before: Tile | None
+    raw: Tile
+    raw_before: Tile | None
     layers: Mapping[str, NDArray[np.uint8]]
     survey: Survey
     gsd_m: float
-    raw: Tile | None = None
-    raw_before: Tile | None = None
 
-    @property
+    @cached_property
+    def after(self) -> Tile:
+        """The later date in the common tone, or the only one without its tint and its grain."""
+        toned = self.survey.tones.later(self.raw)
+        # A camera's grain is finer than anything on the ground that is looked for.
+        return toned if self.raw_before else _smooth(toned)
+
+    @cached_property
+    def before(self) -> Tile | None:
+        """The earlier date in the common tone."""
+        return self.survey.tones.earlier(self.raw_before) if self.raw_before else None
+
+    @cached_property
     def valid(self) -> Mask:
         """Pixels that all dates show."""
-        return self.after.valid & self.before.valid if self.before else self.after.valid
+        return self.raw.valid & self.raw_before.valid if self.raw_before else self.raw.valid
 
     def px(self, metres: float) -> int:
         """A length in whole pixels, at least one."""
@@ -58,6 +70,12 @@ class View:
     def within(self, layer: str) -> Mask:
         """Where a layer has a feature."""
         return self.layers[layer] > 0
+
+
+def _smooth(tile: Tile) -> Tile:
+    """A tile without grain: the mean over valid neighbours, in whole numbers."""
+    bands = {role: features.smooth(plane, tile.valid) for role, plane in tile.bands.items()}
+    return Tile(tile.window, bands, tile.valid)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sensing.coregister import Fit, coregister, still
 from sensing.coverage import Codes, Cover, hidden
 from sensing.grid import BLOCK
 from sensing.picture import Picture, Sample, Tile, open_again, open_picture
-from sensing.segment import hiding, surfaces
+from sensing.segment import hiding
 from sensing.segment.detectors import PAIR, SINGLE, Facts, way_of
 from sensing.segment.executors import all_done
 from sensing.segment.looks import BUILDING_PERMITS, LAYERS, SITES, View
@@ -66,17 +66,11 @@ class Scene:
         return codes
 
     def view(self, window: Window, halo: int) -> View:
-        """A window with `halo` pixels around it, both dates in one tone, or a single one without its tint."""
-        tones = self.survey.tones
-        raw = self._seen(self.after.tile(window, halo), halo)
-        after = tones.later(raw)
-        raw_before = self.before.tile(window, halo) if self.before else None
-        before = tones.earlier(raw_before) if raw_before else None
-        if self.facts.way == SINGLE:
-            # A camera's grain is finer than anything on the ground that is looked for.
-            after = surfaces.smooth(after)
+        """A window with `halo` pixels around it."""
+        after = self._seen(self.after.tile(window, halo), halo)
+        before = self.before.tile(window, halo) if self.before else None
         layers = dict(zip(LAYERS, read(self.layers, window, halo), strict=True))
-        return View(after, before, layers, self.survey, self.after.gsd_m, raw, raw_before)
+        return View(after, before, layers, self.survey, self.after.gsd_m)
 
     def _seen(self, tile: Tile, halo: int) -> Tile:
         if self.said is None:

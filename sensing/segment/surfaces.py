@@ -14,14 +14,7 @@ from sensing.bands import Role
 from sensing.features import Floats, brightness, excess_green
 from sensing.kernels import Ints, compiled
 from sensing.mask import Mask
-from sensing.picture import Tile
 from sensing.segment.looks import WATER, Numbers, View
-
-
-def smooth(tile: Tile) -> Tile:
-    """A tile without grain: the mean over valid neighbours, in whole numbers."""
-    bands = {role: features.smooth(plane, tile.valid) for role, plane in tile.bands.items()}
-    return Tile(tile.window, bands, tile.valid)
 
 
 class Colours(NamedTuple):

@@ -42,3 +42,8 @@ def test_crowded__counts_the_square(shape, radius):
     mask = (np.random.default_rng(4).random(shape) < 0.5).astype(np.uint8)
     for least in (1, (2 * radius + 1) ** 2 // 2 + 1, (2 * radius + 1) ** 2):
         assert (kernels.crowded(mask, radius, least) == (summed(mask, radius) >= least)).all()
+
+
+def test_present__every_byte_that_occurs_and_no_other():
+    codes = np.array([[0, 7, 7], [255, 0, 7]], np.uint8)
+    assert np.flatnonzero(kernels.present(codes)).tolist() == [0, 7, 255]
