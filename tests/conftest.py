@@ -145,25 +145,25 @@ class Start:
 
 
 @pytest.fixture
-def start(world_template: str) -> Start:
+def beginning(world_template: str) -> Start:
     """The world of the fixtures and no files; a module whose tests all begin further on gives another one."""
     return Start(world_template)
 
 
 @pytest.fixture
-def database(clone: Callable[[str], Database], start: Start) -> Database:
+def database(clone: Callable[[str], Database], beginning: Start) -> Database:
     """A database of its own that holds the world of the fixtures, or what the module starts with."""
-    return clone(start.database)
+    return clone(beginning.database)
 
 
 @contextlib.contextmanager
-def opened(server: TestServer, start: Start) -> Iterator[Any]:
+def opened(server: TestServer, beginning: Start) -> Iterator[Any]:
     """The services on what tests start with, to take it further."""
     from web.settings import Settings
     from web.wiring import Services
 
     clock = FixedClock(TEN_ON_THE_FIRST_FLYING_DAY)
-    services = Services(Settings(data_dir=start.files), server.database(start.database), clock)
+    services = Services(Settings(data_dir=beginning.files), server.database(beginning.database), clock)
     try:
         yield services
     finally:
@@ -171,14 +171,14 @@ def opened(server: TestServer, start: Start) -> Iterator[Any]:
 
 
 @pytest.fixture
-def services(database: Database, clock: FixedClock, tmp_path: Path, start: Start) -> Iterator[object]:
+def services(database: Database, clock: FixedClock, tmp_path: Path, beginning: Start) -> Iterator[object]:
     """The services on a database of their own, at the fixed clock."""
     from web.settings import Settings
     from web.wiring import Services
 
     made = Services(Settings(data_dir=tmp_path / "data"), database, clock)
-    if start.files:
-        shutil.copytree(start.files, made.data_dir)
+    if beginning.files:
+        shutil.copytree(beginning.files, made.data_dir)
     else:
         made.data_dir.mkdir()
     yield made

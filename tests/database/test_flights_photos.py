@@ -19,7 +19,7 @@ from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from tests.database.flying import cleared, new_zone
 from tests.database.test_flights_verdict import LAT, LON, UTC0, along_r1, log, run  # noqa: F401 - fixtures
-from web import scenes
+from web import intake, scenes
 
 GEOD = Geod(ellps="WGS84")
 XMP = (
@@ -116,7 +116,7 @@ def test_GD_15__photo_of_a_privacy_zone__quarantined_and_not_handed_on(landed, s
     assert {row.quarantine_reason for row in held} == {"zone"}
     files = sorted(folder.glob("*.jpg"))
     with services.work(services.actor("F1")) as work:
-        usable = scenes._usable(work, files, number)
+        usable = intake._usable(work, files, number)
     assert {file.name for file in files} - {file.name for file in usable} == {row.file_name for row in held}
     with pytest.raises(RuleViolation) as caught:
         scenes.ingest(services, [folder / held[0].file_name], flight_id=number)

@@ -18,7 +18,7 @@ PACK = Path("schemas/rules/packs/cn-gd-2025.yaml")
 
 
 @pytest.fixture
-def start(found):
+def beginning(found):
     """Both scenes of a pit, and the later one was looked at."""
     return found
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 
 
 @pytest.fixture
-def start(dug):
+def beginning(dug):
     """Both scenes of a pit; nobody looked at them yet."""
     return dug
 

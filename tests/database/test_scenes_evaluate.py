@@ -32,7 +32,7 @@ def cli(services, monkeypatch):
 
 
 @pytest.fixture
-def start(found):
+def beginning(found):
     """Both scenes of a pit, and the later one was looked at."""
     return found
 

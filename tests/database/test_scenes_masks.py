@@ -23,7 +23,7 @@ CORNER = (731_400.0, 2_560_000.0)
 
 
 @pytest.fixture
-def start(dug):
+def beginning(dug):
     """Both scenes of a pit; nobody looked at them yet."""
     return dug
 

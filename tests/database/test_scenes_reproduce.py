@@ -22,7 +22,7 @@ from web.cli.scene import scene as scene_group
 
 
 @pytest.fixture
-def start(found):
+def beginning(found):
     """Both scenes of a pit, and the later one was looked at."""
     return found
 

@@ -33,7 +33,7 @@ APACHE = "Apache-2.0"
 
 
 @pytest.fixture
-def start(dug):
+def beginning(dug):
     """Both scenes of a pit; nobody looked at them yet."""
     return dug
 
@@ -69,10 +69,10 @@ def reproduced_in_words(services, detection, *more, lang="en"):
 
 
 def test_segment__with_sam__both_outlines_whose_model_it_was_and_the_same_again(
-    with_sam, start, checkpoint, session, admin, monkeypatch
+    with_sam, beginning, checkpoint, session, admin, monkeypatch
 ):
     services = with_sam
-    outcome = scenes.segment(services, start.after, before=start.before)
+    outcome = scenes.segment(services, beginning.after, before=beginning.before)
     (found,) = session.scalars(select(t.Detection)).all()
     assert outcome.detections == (found.public_id,)
     sam = shapely.geometry.shape(found.context["alternative"])
@@ -121,7 +121,7 @@ def test_segment__with_sam__both_outlines_whose_model_it_was_and_the_same_again(
     assert not list((services.data_dir / "embeddings").glob("*/*"))
 
 
-def test_segment__hash_not_pinned_or_no_licence__refused_before_anything_is_looked_at(with_sam, start, session):
+def test_segment__hash_not_pinned_or_no_licence__refused_before_anything_is_looked_at(with_sam, beginning, session):
     for missing, reason in (
         ("sam_checkpoint_sha256", "segment.checkpoint_pin"),
         ("sam_licence", "segment.checkpoint_licence"),
@@ -129,7 +129,7 @@ def test_segment__hash_not_pinned_or_no_licence__refused_before_anything_is_look
         whole = with_sam.settings
         with_sam.settings = whole.model_copy(update={missing: None})
         with pytest.raises(RuleViolation) as refused:
-            scenes.segment(with_sam, start.after)
+            scenes.segment(with_sam, beginning.after)
         assert [refusal.text for refusal in refused.value.refusals] == [reason]
         with_sam.settings = whole
     assert session.scalars(select(t.SegmentationRun)).all() == []

@@ -30,6 +30,8 @@ def waiting(until: Path, job: dict[str, Any]) -> dict[str, Any]:
     """As `run_band`, but band 2 waits."""
     from sensing.segment.bands_run import run_band
 
+    if job["number"] == SLOW_BAND:
+        until.with_name("waits").touch()
     while job["number"] == SLOW_BAND and not until.exists():
         time.sleep(0.02)
     return run_band(job)

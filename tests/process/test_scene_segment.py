@@ -38,7 +38,7 @@ def taken_in(server, world_template, tmp_path_factory):
 
 
 @pytest.fixture
-def start(taken_in):
+def beginning(taken_in):
     return taken_in[0]
 
 
@@ -94,7 +94,7 @@ def test_kill_9__no_finished_band_is_done_twice_and_the_outcome_is_the_same(serv
 
 def test_ctrl_c__says_how_to_go_on_and_keeps_what_is_done(services, pair, admin, tmp_path):
     with segmenting(services, pair[1], "--before", pair[0], "--engine", "serial", until=tmp_path / "never") as led:
-        until(lambda: len(states(admin)) == BANDS - 1)
+        until(lambda: len(states(admin)) == BANDS - 1 and (tmp_path / "waits").exists())
         led.process.send_signal(signal.SIGINT)
         assert led.end(20) == 130
     assert "stopped; the bands that are done are kept" in "".join(led.said)

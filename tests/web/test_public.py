@@ -226,8 +226,9 @@ SECRET_DEVICE = """
         ('00000000-0000-0000-0000-0000000000aa', 'ST-SEC', ST_Point(113.2777, 23.1277, 4326), 'SECRET-PLACE',
          'open_air', false, 'live');
     INSERT INTO core.device SELECT (jsonb_populate_record(d, jsonb_build_object(
-        'id', gen_random_uuid(), 'public_id', 'DV-SECRET', 'secret', true, 'secret_document', 'SECRET-DOCUMENT',
-        'site_id', '00000000-0000-0000-0000-0000000000aa', 'purpose_en', 'SECRET-PURPOSE'))).*
+        'id', gen_random_uuid(), 'public_id', 'DV-SECRET', 'code', 'SECRET-CODE', 'secret', true,
+        'secret_document', 'SECRET-DOCUMENT', 'site_id', '00000000-0000-0000-0000-0000000000aa',
+        'purpose_en', 'SECRET-PURPOSE'))).*
         FROM core.device d WHERE public_id = 'DV-DV1';
 """
 # Codes by which the house finds and judges its rows; a secret has no place in them.
