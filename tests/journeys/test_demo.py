@@ -91,7 +91,7 @@ def test_lawful_look_alikes__hardly_any_is_reported_and_each_mistake_is_told(tol
     assert len(lines) == 2
     mistakes = [int(found[1]) if (found := re.search(r"(\d+) reported by mistake", line)) else 0 for line in lines]
     there = [int(re.search(r"(\d+) in the scene", line)[1]) for line in lines]
-    assert all(mistakes or "none reported" in line for mistakes, line in zip(mistakes, lines, strict=True))
+    assert all(count or "none reported" in line for count, line in zip(mistakes, lines, strict=True))
     assert sum(mistakes) <= 0.05 * sum(there)
 
 
