@@ -86,13 +86,10 @@ def test_the_photos_of_the_flight_were_taken_in_and_read(told) -> None:
     assert all(" 0 for review" not in line for line in findings)
 
 
-def test_lawful_look_alikes__hardly_any_is_reported_and_each_mistake_is_told(told) -> None:
+def test_no_lawful_look_alike_was_reported(told) -> None:
     lines = [line for line in told.splitlines() if "lawful look-alikes" in line]
     assert len(lines) == 2
-    mistakes = [int(found[1]) if (found := re.search(r"(\d+) reported by mistake", line)) else 0 for line in lines]
-    there = [int(re.search(r"(\d+) in the scene", line)[1]) for line in lines]
-    assert all(count or "none reported" in line for count, line in zip(mistakes, lines, strict=True))
-    assert sum(mistakes) <= 0.05 * sum(there)
+    assert all("none reported" in line for line in lines)
 
 
 def test_the_ledger_verifies_after_all_that(told, installation) -> None:
