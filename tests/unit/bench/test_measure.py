@@ -164,12 +164,12 @@ def test_command__json__one_line_for_each_row(monkeypatch, capsys):
     [
         ((), [True]),
         (("flights",), [False]),
-        (("ledger",), []),
+        (("ledger",), [False]),
         (("--rounds", "3"), []),
         (("flights", "--rounds", "3"), []),
     ],
 )
-def test_command__page__of_all_or_of_a_group_with_enough_rounds(monkeypatch, arguments, written):
+def test_command__page__of_all_or_of_what_was_named_with_enough_rounds(monkeypatch, arguments, written):
     assert [is_whole for _rows, is_whole in run(monkeypatch, [row(True)], *arguments)[1]] == written
 
 
