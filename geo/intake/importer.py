@@ -22,10 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.geozones import is_geozones
 from geo.intake.archive import sha256_of
+from geo.intake.batch import Intake, KnownDevice
 from geo.intake.columns import Cells, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.geozones import ZoneOf, table_of
-from geo.intake.layers import LAYERS, Intake, KnownDevice, Layer
+from geo.intake.layers import LAYERS, Layer
 from geo.intake.table import Row, Table
 from geo.intake.texts import geojson_table, read_csv, read_json
 from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
