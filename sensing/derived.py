@@ -82,7 +82,7 @@ def whole_of(session: Session, sources: Sequence[Detection], width_m: float, *, 
     whole.score = max(one.score for one in sources)
     whole.formed_at = min(one.formed_at for one in sources)
     names = ", ".join(one.public_id for one in sources)
-    first = min(sources, key=lambda one: (one.turn, one.public_id))
+    first = min(sources, key=lambda one: (one.turn, -one.risk, one.public_id))
     whole.risk, whole.due, whole.turn = first.risk, first.due, first.turn
     whole.risk_trace = [say("risk.inherited", source=first.public_id).dump(), *first.risk_trace]
     told = say("desk.joined", sources=names, gaps_m=joined.gaps_m)

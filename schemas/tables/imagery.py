@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, FetchedValue, ForeignKey, Index, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Computed, FetchedValue, ForeignKey, Index, SmallInteger, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -17,6 +17,7 @@ from schemas.tables.places import Authority, SupervisionItem
 # As the migration has them; the queue of the review desk is read along these.
 _WAITS = text("state IN ('new', 'assigned')")
 _TAKEN = text("state = 'assigned'")
+_PLACE = ("turn", "risk_short_of_most", "public_id")
 
 
 class Scene(Identified, Recorded, Base):
@@ -129,9 +130,9 @@ class Detection(Stated, Base):
     __machine__ = "detection"
     __table_args__ = (
         UniqueConstraint("run_id", "ordinal"),
-        Index("ix_detection_waiting", "authority_id", "turn", "public_id", postgresql_where=_WAITS),
-        Index("ix_detection_waiting_of_kind", "authority_id", "kind", "turn", "public_id", postgresql_where=_WAITS),
-        Index("ix_detection_waiting_for", "assigned_to", "turn", "public_id", postgresql_where=_TAKEN),
+        Index("ix_detection_waiting", "authority_id", *_PLACE, postgresql_where=_WAITS),
+        Index("ix_detection_waiting_of_kind", "authority_id", "kind", *_PLACE, postgresql_where=_WAITS),
+        Index("ix_detection_waiting_for", "assigned_to", *_PLACE, postgresql_where=_TAKEN),
     )
     run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.segmentation_run.id"), index=True)
     ordinal: Mapped[int]
@@ -151,6 +152,7 @@ class Detection(Stated, Base):
     risk_trace: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     due: Mapped[date | None]
     turn: Mapped[date] = mapped_column(server_default=FetchedValue())
+    risk_short_of_most: Mapped[int] = mapped_column(SmallInteger, Computed("100 - risk", persisted=True))
     assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     decided_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     decided_at: Mapped[datetime | None]

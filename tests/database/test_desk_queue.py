@@ -78,7 +78,10 @@ def test_queue__thousands__each_page_behind_the_last_one_and_nothing_twice(crowd
         after = page[-1].cursor
     assert [row.mine for row in seen[:3]] == [True] * 3
     others = seen[3:]
-    assert [(row.turn, row.public_id) for row in others] == sorted({(row.turn, row.public_id) for row in others})
+    # Whose turn is on one day stands by its risk: the ten points of a day are not all the same.
+    assert [(row.turn, -row.risk, row.public_id) for row in others] == sorted(
+        {(row.turn, -row.risk, row.public_id) for row in others}
+    )
     assert len({row.public_id for row in seen}) == 240
     # The page behind is the same after some of the page before were decided.
     first = seen[:60]
@@ -92,7 +95,7 @@ def test_queue__thousands__each_page_behind_the_last_one_and_nothing_twice(crowd
 def test_queue__of_thousands__read_along_its_index_and_never_sorted_whole(crowd, ask, session, services):
     asked = []
     event.listen(session.get_bind(), "before_cursor_execute", lambda *call: asked.append(call[2:4]))
-    for wanted in ({}, {"kind": "rare"}, {"after": "o.2025-06-20.DT-M000100"}):
+    for wanted in ({}, {"kind": "rare"}, {"after": "o.2025-06-20.23.DT-M000100"}):
         ask(**wanted)
     cursor, told = session.connection().connection.cursor(), set()
     for statement, values in [one for one in asked if "LIMIT" in one[0]]:
@@ -126,7 +129,18 @@ def test_queue__filters__only_what_was_asked_for(findings, ask, session, service
     assert queries.waiting_count(session, services.actor("O1"), Wanted(kind="building")) == 1
 
 
-@pytest.mark.parametrize("after", ["", "o", "x.2025-07-01.DT-1", "o.2025-13-01.DT-1", "o.2025-07-01.dt'"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        "",
+        "o",
+        "x.2025-07-01.5.DT-1",
+        "o.2025-13-01.5.DT-1",
+        "o.2025-07-01.5.dt'",
+        "o.2025-07-01.DT-1",
+        "o.2025-07-01.101.DT-1",
+    ],
+)
 def test_queue__cursor_that_is_none__422(findings, ask, after):
     with pytest.raises(RuleViolation) as caught:
         ask(after=after)

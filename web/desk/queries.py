@@ -11,7 +11,7 @@ from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
-from sqlalchemy import Date, Select, Text, func, literal, select, text, tuple_
+from sqlalchemy import Date, Select, SmallInteger, Text, func, literal, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
@@ -32,6 +32,7 @@ from schemas.tables import (
 )
 from sensing.copies import current_copy, refuse_overdue
 from sensing.remarks import remarks
+from sensing.risk import MOST_POINTS
 from sensing.shut import is_shut, refuse_shut
 from sensing.sightings import history
 from sensing.words import in_words
@@ -65,7 +66,7 @@ class Row:
     @property
     def cursor(self) -> str:
         """Where this line stands in the queue, for the page behind it."""
-        return f"{'m' if self.mine else 'o'}.{self.turn.isoformat()}.{self.public_id}"
+        return f"{'m' if self.mine else 'o'}.{self.turn.isoformat()}.{self.risk}.{self.public_id}"
 
 
 @dataclass(frozen=True)
@@ -160,38 +161,54 @@ def queue(db: Session, actor: Actor, rulebook: Rulebook, now: datetime, wanted: 
     """
     size = wanted.limit or LONGEST_QUEUE
     start = _start(wanted.after)
-    taken = [] if start and not start[0] else _page(db, _mine(actor, wanted), start, size)
+    taken = [] if start and not start.mine else _page(db, _mine(actor, wanted), start, size)
     rest = size - len(taken)
     others = []
     if rest > 0 and not wanted.mine:
-        others = _page(db, _others(db, actor, wanted), start if start and not start[0] else None, rest)
+        others = _page(db, _others(db, actor, wanted), start if start and not start.mine else None, rest)
     return [_row(detection, scene, actor, rulebook, now) for detection, scene in (*taken, *others)]
 
 
-_CURSOR = re.compile(r"(?P<whose>[mo])\.(?P<turn>\d{4}-\d\d-\d\d)\.(?P<id>[A-Z0-9-]{1,20})")
+_CURSOR = re.compile(r"(?P<whose>[mo])\.(?P<turn>\d{4}-\d\d-\d\d)\.(?P<risk>\d\d?|100)\.(?P<id>[A-Z0-9-]{1,20})")
 # Said as in the partial indexes, or the planner does not see that they serve.
 _WAITS, _TAKEN = text("detection.state IN ('new', 'assigned')"), text("detection.state = 'assigned'")
-_ORDER = (Detection.turn, Detection.public_id)
+_ORDER = (Detection.turn, Detection.risk_short_of_most, Detection.public_id)
 
 
-def _start(after: str | None) -> tuple[bool, date, str] | None:
-    """Whether a cursor lies among one's own, and after which turn and id it goes on."""
+@dataclass(frozen=True)
+class _Start:
+    """Behind which line of the queue a page begins, and whether that line is among one's own."""
+
+    mine: bool
+    turn: date
+    risk: int
+    public_id: str
+
+
+def _start(after: str | None) -> _Start | None:
     if after is None:
         return None
     found = _CURSOR.fullmatch(after)
     try:
         if found:
-            return found["whose"] == "m", date.fromisoformat(found["turn"]), found["id"]
+            return _Start(found["whose"] == "m", date.fromisoformat(found["turn"]), int(found["risk"]), found["id"])
     except ValueError:
         pass
-    raise invalid("query.unknown", "web.query_unknown", name="after", measured=after[:40], required="m|o.DATE.ID")
+    raise invalid("query.unknown", "web.query_unknown", name="after", measured=after[:40], required="m|o.DATE.RISK.ID")
 
 
 def _page(
-    db: Session, branches: list[Select[uuid.UUID]], start: tuple[bool, date, str] | None, size: int
+    db: Session, branches: list[Select[uuid.UUID]], start: _Start | None, size: int
 ) -> list[tuple[Detection, Scene]]:
     """The first rows of several queues in one order: each is read along its index, and no further than a page."""
-    behind = tuple_(*_ORDER) > tuple_(literal(start[1], Date), literal(start[2], Text)) if start else None
+    behind = None
+    if start:
+        last = (
+            literal(start.turn, Date),
+            literal(MOST_POINTS - start.risk, SmallInteger),
+            literal(start.public_id, Text),
+        )
+        behind = tuple_(*_ORDER) > tuple_(*last)
     pages = [(one if behind is None else one.where(behind)).order_by(*_ORDER).limit(size) for one in branches]
     ids = [one for page in pages for one in db.scalars(page)]
     # By their ids, or the planner would rather read everything than a page of it.

@@ -301,7 +301,9 @@ ALTER TABLE core.detection
     ADD COLUMN risk smallint NOT NULL DEFAULT 0,
     ADD COLUMN risk_trace jsonb NOT NULL DEFAULT '[]',
     ADD COLUMN due date,
-    ADD COLUMN turn date NOT NULL DEFAULT CURRENT_DATE;
+    ADD COLUMN turn date NOT NULL DEFAULT CURRENT_DATE,
+    -- Within one turn the riskier comes first; it counts down, so that one index goes one way.
+    ADD COLUMN risk_short_of_most smallint GENERATED ALWAYS AS (100 - risk) STORED;
 UPDATE core.detection d SET turn = (d.formed_at AT TIME ZONE 'UTC')::date;
 ALTER TABLE core.detection
     ADD CONSTRAINT ck_detection_risk CHECK (risk BETWEEN 0 AND 100 AND jsonb_typeof(risk_trace) = 'array'),
@@ -325,8 +327,9 @@ CREATE TRIGGER place_in_queue BEFORE INSERT ON core.detection FOR EACH ROW EXECU
 CREATE TRIGGER place_is_final BEFORE UPDATE ON core.detection FOR EACH ROW
     WHEN ((OLD.risk, OLD.risk_trace, OLD.due, OLD.turn) IS DISTINCT FROM (NEW.risk, NEW.risk_trace, NEW.due, NEW.turn))
     EXECUTE FUNCTION core.refuse_change('rule__GD-20.2__record_is_fixed');
-CREATE INDEX ix_detection_waiting ON core.detection (authority_id, turn, public_id)
+CREATE INDEX ix_detection_waiting ON core.detection (authority_id, turn, risk_short_of_most, public_id)
     WHERE state IN ('new', 'assigned');
-CREATE INDEX ix_detection_waiting_of_kind ON core.detection (authority_id, kind, turn, public_id)
+CREATE INDEX ix_detection_waiting_of_kind ON core.detection (authority_id, kind, turn, risk_short_of_most, public_id)
     WHERE state IN ('new', 'assigned');
-CREATE INDEX ix_detection_waiting_for ON core.detection (assigned_to, turn, public_id) WHERE state = 'assigned';
+CREATE INDEX ix_detection_waiting_for ON core.detection (assigned_to, turn, risk_short_of_most, public_id)
+    WHERE state = 'assigned';
