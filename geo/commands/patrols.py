@@ -125,6 +125,46 @@ def approve(work: Work, subject: Patrolled, *, seen_version: int | None = None) 
     move(work, subject, "approve", seen_version)
 
 
+def return_draft(
+    work: Work, subject: PatrolArea | DeploymentPoint, *, reason: str, seen_version: int | None = None
+) -> None:
+    """The unit head gives a checked area or point back to whoever drafts it, with the reason."""
+    move(work, subject, "return", seen_version, record={"reason": reason}, reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redraft:
+    """An area or a point as it is drafted now; `geom` in EPSG:4326, heights above ground of an area alone."""
+
+    name_en: str
+    name_zh: str
+    purpose_en: str
+    purpose_zh: str
+    item: SupervisionItem | None
+    siting_plan: SitingPlan | None
+    geom: Polygon | Point
+    place_text: str = ""
+    alt_min_agl_m: float | None = None
+    alt_max_agl_m: float | None = None
+
+
+def redraft(
+    work: Work, subject: PatrolArea | DeploymentPoint, new: Redraft, *, seen_version: int | None = None
+) -> None:
+    """Drafts an area or a point anew that is not approved yet; whoever does so is its author from then on."""
+    subject.name_en, subject.name_zh = new.name_en, new.name_zh
+    subject.purpose_en, subject.purpose_zh = new.purpose_en, new.purpose_zh
+    subject.item_id = new.item.id if new.item else None
+    subject.siting_plan_id = new.siting_plan.id if new.siting_plan else None
+    subject.geom = shapes.element(new.geom)
+    if isinstance(subject, DeploymentPoint):
+        subject.place_text = new.place_text
+    elif new.alt_min_agl_m is not None and new.alt_max_agl_m is not None:
+        subject.alt_min_agl_m, subject.alt_max_agl_m = new.alt_min_agl_m, new.alt_max_agl_m
+    subject.author_id = work.actor.person_id
+    move(work, subject, "redraft", seen_version)
+
+
 def take_effect(work: Work, subject: Patrolled) -> None:
     """Puts a published area or route into effect once its notice period is over; for the system."""
     move(work, subject, "take_effect")

@@ -67,6 +67,7 @@ class Case:
     justification: Mapping[str, str] = field(default_factory=dict)
     need: Mapping[str, str] = field(default_factory=dict)
     duplicates_answer: str | None = None
+    files: Sequence[File] = ()
 
 
 def draft_plan(work: Work, new: NewPlan) -> SitingPlan:
@@ -119,7 +120,8 @@ def justify_plan(work: Work, plan: SitingPlan, case: Case, *, seen_version: int 
     """Gives the case for a draft, which must then hold (GD-09.1, GD-13.1, GD-15, GD-17)."""
     plan.justification, plan.need = dict(case.justification), dict(case.need)
     plan.duplicates_answer = case.duplicates_answer
-    work.apply(plan, "justify", expected_version=seen_version, record=_told(plan))
+    files = attach(work, "siting_plan", plan.id, "justification", case.files)
+    work.apply(plan, "justify", expected_version=seen_version, record=_told(plan) | {"files": files})
 
 
 def start_review(
@@ -139,6 +141,12 @@ def return_plan(work: Work, plan: SitingPlan, *, reason: str, seen_version: int 
     """A reviewer, or the approver, gives a plan back with the reason."""
     plan.state_reason = reason
     work.apply(plan, "return", expected_version=seen_version, record={"reason": reason}, reason=reason)
+
+
+def send_back_plan(work: Work, plan: SitingPlan, *, reason: str, seen_version: int | None = None) -> None:
+    """The unit head gives a plan under review back with the reason, whatever its reviews say."""
+    plan.state_reason = reason
+    work.apply(plan, "send_back", expected_version=seen_version, record={"reason": reason}, reason=reason)
 
 
 def redraft_plan(work: Work, plan: SitingPlan, changes: Changes, *, seen_version: int | None = None) -> None:

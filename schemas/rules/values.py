@@ -149,6 +149,7 @@ class Values(Strict):
     review__technical__items: Names
     review__attachments: Mapping[str, str]
     review__max_age_months: Positive
+    review__decide_within: Days
     evaluation__interval_months: Positive
     evaluation__grace_days: Count
     privacy__prohibited_place_types: Names

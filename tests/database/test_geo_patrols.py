@@ -5,9 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from shapely.geometry import LineString, Point, box
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 
 from geo import commands
+from geo.shapes import polygon
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import PatrolArea, PatrolRoute
@@ -198,3 +199,64 @@ def test_route__settings_that_routes_do_not_have__a_fault_of_the_caller(work):
 
 
 # -- taking effect ----------------------------------------------------------------------------------------
+
+
+# -- what the unit head gives back ----------------------------------------------------------------------------
+
+
+_LATEST_REASON = text("""
+    SELECT convert_from(body, 'UTF8')::jsonb ->> 'reason' FROM ledger.event
+    WHERE subject_id = :id ORDER BY id DESC LIMIT 1
+""")
+
+
+def _drafted(work, code="N1"):
+    draft_area(work)
+    do(work, code, commands.check, PatrolArea, "PA2")
+
+
+def _redraft(session, **changes):
+    area = new_area(session)
+    fields = {name: getattr(area, name) for name in ("name_en", "name_zh", "purpose_en", "purpose_zh", "geom", "item")}
+    return commands.Redraft(**fields | {"siting_plan": area.siting_plan} | changes)
+
+
+def test_GD_16_1__checked_area_returned__a_draft_again_with_the_reason_on_record(work, services):
+    _drafted(work)
+    do(work, "H1", commands.return_draft, PatrolArea, "PA2", reason="Leave the school out.")
+    with services.session() as session:
+        area = find(session, PatrolArea, "PA2")
+        said = session.scalar(_LATEST_REASON, {"id": str(area.id)})
+    assert (area.state, said) == ("draft", "Leave the school out.")
+
+
+def test_GD_16_1__area_returned_without_a_reason__refused(work):
+    _drafted(work)
+    caught = refused(work, "H1", commands.return_draft, PatrolArea, "PA2", reason=" ")
+    assert rules(caught) == {"state.reason"}
+
+
+def test_GD_16_1__area_returned_by_its_planner__refused(work):
+    _drafted(work)
+    assert refused(work, "N1", commands.return_draft, PatrolArea, "PA2", reason="no").value.status == 403
+
+
+def test_GD_16_3__area_drafted_anew__another_shape_that_is_checked_again(work, services):
+    _drafted(work)
+    smaller = box(113.30, 23.12, 113.31, 23.13)
+    with work("N1") as doing:
+        new = _redraft(doing.session, geom=smaller, alt_min_agl_m=50.0, alt_max_agl_m=90.0)
+        commands.redraft(doing, doing.get(PatrolArea, "PA2"), new)
+        doing.commit()
+    with services.session() as session:
+        area = find(session, PatrolArea, "PA2")
+        assert (area.state, area.alt_min_agl_m, area.alt_max_agl_m) == ("draft", 50.0, 90.0)
+        assert polygon(area.geom).equals(smaller)
+
+
+def test_GD_16_3__area_drafted_anew_after_approval__refused(work):
+    _drafted(work)
+    do(work, "H1", commands.approve, PatrolArea, "PA2")
+    with pytest.raises(RuleViolation) as caught, work("N1") as doing:
+        commands.redraft(doing, doing.get(PatrolArea, "PA2"), _redraft(doing.session))
+    assert rules(caught) == {"state.machine"}

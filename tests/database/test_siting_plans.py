@@ -444,3 +444,29 @@ def test_4_2__revoked__devices_in_use_are_stopped(work, services, step):
     with services.session() as session:
         device = find(session, Device, "DV-DV1")
         assert (device.state, device.state_reason.split(":")[0]) == ("blocked", "GD-09.2")
+
+
+def test_GD_10_3__unit_head_sends_a_plan_under_review_back__with_the_reason(services, in_review, step):
+    plan = in_review()
+    step("H1", plan, commands.send_back_plan, reason="Two sites too many.")
+    with services.session() as session:
+        made = find(session, SitingPlan, plan)
+        assert (made.state, made.state_reason) == ("returned", "Two sites too many.")
+
+
+def test_GD_10_3__plan_sent_back_without_a_reason__refused(in_review, refused):
+    assert rules(refused("H1", in_review(), commands.send_back_plan, reason="")) == {"state.reason"}
+
+
+def test_GD_10_3__plan_sent_back_by_a_reviewer__refused(in_review, refused):
+    assert refused("L1", in_review(), commands.send_back_plan, reason="no").value.status == 403
+
+
+def test_GD_09_1__papers_of_the_case__are_kept_with_the_plan(services, drafted, step):
+    plan = drafted()
+    case = commands.Case(justification=REASONS, need=NEED, files=[PAPER])
+    step("N1", plan, commands.justify_plan, case)
+    with services.session() as session:
+        made = find(session, SitingPlan, plan)
+        kept = session.scalars(select(Attachment).where(Attachment.subject_id == made.id)).one()
+        assert (kept.sha256, kept.purpose) == (PAPER.sha256, "justification")

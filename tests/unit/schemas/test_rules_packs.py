@@ -44,6 +44,7 @@ GUANGDONG = {
     "maintenance.interval_months": 6,
     "due.remind_days": 30,
     "review.max_age_months": 12,
+    "review.decide_within": Days(count=14, kind=DayKind.CALENDAR),
     "evaluation.interval_months": 12,
     "evaluation.grace_days": 30,
     "privacy.buffer_m": 0,
