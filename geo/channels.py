@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from geo.content import content_sha256, published_content
 from geo.geojson import parse_document
 from geo.notices import Published
+from geo.wording import notice_text
 from schemas.refusals import invalid
 from schemas.rules import RulePack
 
@@ -23,19 +23,28 @@ _REJECTED = frozenset({"dispatch", "content_sha256", "rejected_because"})
 
 
 class Channel(Protocol):
-    """A way to a channel that answers later: files in a folder, a service on the network."""
+    """A way to a channel: files in a folder, a service on the network; raises `ChannelFailed` where it fails."""
 
-    def send(self, dispatch: str, document: bytes) -> None:
-        """Hand a document over; the same dispatch twice is one."""
+    def send(self, dispatch: str, document: bytes) -> bytes | None:
+        """Hand a document over, the same dispatch twice being one; gives the answer where it comes at once."""
         ...
 
-    def answers(self) -> Iterable[tuple[str, bytes]]:
-        """What has been answered and not been put away yet: a name for it, and the answer."""
+    def ask(self, dispatch: str) -> bytes | None:
+        """The answer to a document that was handed over, or None while there is none."""
         ...
 
-    def put_away(self, name: str) -> None:
+    def put_away(self, dispatch: str) -> None:
         """Mark an answer as taken."""
         ...
+
+
+class ChannelFailed(Exception):
+    """A document did not get to its channel, or its answer not back; `lasting` where trying again alone is no help."""
+
+    def __init__(self, code: str, detail: str = "", *, lasting: bool = False, wait_s: float = 0.0) -> None:
+        super().__init__(f"{code} {detail}".strip())
+        self.lasting = lasting
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Receipt:
 
 
 def document_for(session: Session, subject: Published, pack: RulePack, dispatch: str, channel: str) -> bytes:
-    """What a channel is asked to publish, as RFC 8785 JSON: the content, its hash, and the rules it is published by."""
+    """What a channel is asked to publish, as RFC 8785 JSON: content, hash, rules, and the text to print."""
     document = {
         "dispatch": dispatch,
         "channel": channel,
@@ -58,6 +67,7 @@ def document_for(session: Session, subject: Published, pack: RulePack, dispatch:
         "content_sha256": content_sha256(session, subject),
         "rules": pack.reference,
         "lead_days": pack["publication.lead_days"],
+        "text": notice_text(session, subject, pack),
     }
     return rfc8785.dumps(document)
 

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     trusted_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host names, separated by commas, under which this installation answers."""
 
+    channels: Path | None = None
+    """A TOML file that says how each channel of the rule pack is reached: by a folder, or by a service over HTTP."""
+
     scene_pixels: int = Field(default=limit("raster.pixels"), ge=1)
     """The most pixels that one scene may have."""
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 import flights.guards
 import geo.guards
 import sensing.guards
+from geo.channels import Channel
 from schemas.actors import SYSTEM, Actor, ActorKind, Grant
 from schemas.clock import Clock, SystemClock
 from schemas.machine import Guard, Machine, state_tables
@@ -28,6 +29,7 @@ from schemas.store.engine import APP, PUBLIC, Database
 from schemas.store.migrate import migrate
 from schemas.store.work import Work
 from schemas.tables import Installation, Person, RoleAssignment
+from web.channels import read_channels
 from web.settings import ROOT, Settings
 
 
@@ -70,6 +72,11 @@ class Services:
     def machine(self) -> Machine:
         """The machine with the guards of all packages."""
         return Machine(state_tables(), all_guards())
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """The channels that publish for us, by their code in the rule pack; raises ChannelsUnreadable."""
+        return read_channels(self.settings.channels, self.clock)
 
     @property
     def data_dir(self) -> Path:

@@ -27,6 +27,7 @@ from geo.commands.devices import (
     revise_device,
     unblock_device,
 )
+from geo.commands.dispatches import send_again, send_notice, take_receipt
 from geo.commands.due import block_where_due, block_where_private
 from geo.commands.overlays import switch_overlay
 from geo.commands.papers import (
@@ -58,6 +59,7 @@ from geo.commands.publications import (
     suspend,
     withdraw_publication,
 )
+from geo.commands.reports import record_report_receipt, submit_report
 from geo.commands.reviews import record_review
 from geo.commands.siting import (
     Case,
@@ -119,6 +121,7 @@ __all__ = [
     "record_calibration",
     "record_change_publication",
     "record_publication",
+    "record_report_receipt",
     "record_review",
     "record_sign",
     "record_upkeep",
@@ -137,13 +140,17 @@ __all__ = [
     "revise_device",
     "revoke_plan",
     "send_back_plan",
+    "send_again",
+    "send_notice",
     "start_review",
     "submit_plan",
+    "submit_report",
     "suspend",
     "switch_overlay",
     "take_effect",
     "take_effect_where_due",
     "unblock_device",
+    "take_receipt",
     "waiting_change",
     "withdraw_publication",
 ]

@@ -41,11 +41,27 @@ def send_notice(work: Work, subject: Published, *, channel: str) -> Dispatch:
         content_sha256=content_sha256(work.session, subject),
         document=document_for(work.session, subject, pack, name, channel).decode(),
         sent_at=work.now,
+        sent_by=work.actor.person_id,
+        next_try_at=work.now,
     )
     work.session.add(row)
     body = {"dispatch": name, "channel": channel, "content_sha256": row.content_sha256}
     work.record("publication.send", subject.__tablename__, subject.id, body)
     return row
+
+
+def send_again(work: Work, dispatch: Dispatch) -> None:
+    """Has what was given up tried again from the start; the channel takes it for the same dispatch (GD-14.2)."""
+    subject: Published = work.session.get_one(KINDS[dispatch.subject_kind], dispatch.subject_id)  # type: ignore[assignment]
+    require(work, subject, *_PUBLISHERS, action="send")
+    if dispatch.answered_at is not None:
+        raise conflict("GD-14.2", "notice.answered", measured=dispatch.public_id)
+    if content_sha256(work.session, subject) != dispatch.content_sha256:
+        raise conflict("GD-14.4", "notice.sent_otherwise", measured=dispatch.public_id)
+    dispatch.tries, dispatch.failure, dispatch.next_try_at = 0, None, work.now
+    dispatch.sent_by = work.actor.person_id
+    body = {"dispatch": dispatch.public_id, "channel": dispatch.channel}
+    work.record("publication.send_again", dispatch.subject_kind, dispatch.subject_id, body)
 
 
 def take_receipt(work: Work, receipt: Receipt) -> Publication | None:

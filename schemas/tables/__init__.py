@@ -8,7 +8,7 @@ from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
 from schemas.tables.learning import Label, LearningJob, ModelVersion
-from schemas.tables.papers import Calibration, Dispatch, Evaluation, Incident, Upkeep
+from schemas.tables.papers import AnnualReport, Calibration, Dispatch, Evaluation, Incident, Upkeep
 from schemas.tables.patrols import (
     AirspaceClearance,
     AreaChange,
@@ -54,6 +54,7 @@ __all__ = [
     "DeploymentPoint",
     "Derivation",
     "Derivative",
+    "AnnualReport",
     "Detection",
     "Device",
     "DeviceReview",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base, Identified, Recorded
@@ -65,13 +65,39 @@ class Dispatch(Identified, Recorded, Base):
     """A notice handed to a channel that answers later, and its answer: a publication, or why there is none."""
 
     __tablename__ = "dispatch"
-    __table_args__ = (Index("ix_dispatch_subject", "subject_kind", "subject_id"),)
+    __table_args__ = (
+        Index("ix_dispatch_subject", "subject_kind", "subject_id"),
+        Index("ix_dispatch_next_try_at", "next_try_at", postgresql_where=text("answered_at IS NULL")),
+    )
     subject_kind: Mapped[str]
     subject_id: Mapped[uuid.UUID]
     channel: Mapped[str]
     content_sha256: Mapped[str]
     document: Mapped[str]  # RFC 8785 JSON, as it was sent
     sent_at: Mapped[datetime]
+    sent_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    tries: Mapped[int] = mapped_column(default=0)
+    tried_at: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]  # null where nothing is tried: given up, answered, or nobody could
+    handed_over_at: Mapped[datetime | None]
+    failure: Mapped[str | None]  # why it is not there yet, as a code of web.words.FAILURES and what was said
     answered_at: Mapped[datetime | None]
     publication_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.publication.id"))
     rejected_because: Mapped[str | None]
+
+
+class AnnualReport(Identified, Recorded, Base):
+    """A year's new devices as they were reported, and the receipt for it (GD-13.3); a draft is nowhere but computed."""
+
+    __tablename__ = "annual_report"
+    __table_args__ = (UniqueConstraint("authority_id", "year"),)
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    year: Mapped[int]
+    addressee: Mapped[str]  # government_of_the_same_level | government_above
+    due_on: Mapped[date]
+    document: Mapped[str]  # RFC 8785 JSON, as it was submitted
+    content_sha256: Mapped[str]
+    submitted_on: Mapped[date]
+    submitted_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    received_on: Mapped[date | None]
+    receipt_no: Mapped[str | None]

@@ -19,6 +19,7 @@ from geo.commands import block_where_due, replace_amended_plans, take_effect_whe
 from schemas.store.sealer import seal_pending
 from web import learning, scenes
 from web.cli.common import echo_refusals, lang, pass_services
+from web.delivery import deliver
 from web.learning import Interrupted
 from web.wiring import Services
 
@@ -45,8 +46,9 @@ class _Rounds:
         self.stopping = True
 
     def once(self) -> None:
-        """Seal, and do what is due."""
+        """Seal, hand over what was sent to channels, and do what is due."""
         self._seal()
+        _deliver(self._services)
         if time.monotonic() >= self._due_at + DUE_EVERY_S:
             _do_what_is_due(self._services, self._go_on)
             self._due_at = time.monotonic()
@@ -94,6 +96,12 @@ def _seal(services: Services) -> None:
     sealed = seal_pending(services.engine)
     if sealed:
         click.echo(f"sealed {sealed} events")
+
+
+def _deliver(services: Services) -> None:
+    for done in deliver(services, services.channels):
+        failure = f" ({done.failure})" if done.failure else ""
+        click.echo(f"{done.dispatch} to {done.channel}: {done.outcome.replace('_', ' ')}{failure}")
 
 
 def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
