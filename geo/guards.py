@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geo import checks_common, checks_device, checks_patrol, checks_siting
+from geo import checks_common, checks_device, checks_patrol, checks_siting, checks_zones
 from schemas.machine import Guard
 
 GUARDS: dict[str, Guard] = {
@@ -57,6 +57,7 @@ GUARDS: dict[str, Guard] = {
     "GD-16.2:height_within_band": checks_patrol.height_within_band,
     "GD-16.3:inside_published_area": checks_patrol.inside_published_area,
     "GD-16.5:clear_of_private_places": checks_patrol.clear_of_private_places,
+    "GD-15:decided_by_another": checks_zones.decided_by_another,
     "DC-2:mission_compiled": checks_patrol.mission_compiled,
     "DC-2:digest_published": checks_patrol.digest_published,
 }

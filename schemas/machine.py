@@ -106,7 +106,7 @@ def _contradictions(table: StateTable) -> Iterable[str]:
             if state not in (*table.states, NEW, ANY):
                 yield f"{table.subject}.{t.name} names the unknown state {state!r}"
         for who in t.who:
-            if who.removesuffix(ANYWHERE) not in (*Role, ActorKind.SYSTEM):
+            if who.removesuffix(ANYWHERE) not in (*Role, ActorKind.SYSTEM, ActorKind.ANONYMOUS):
                 yield f"{table.subject}.{t.name} names the unknown role {who!r}"
     for state in (NEW, *table.states):
         names = table.allowed(state)
@@ -220,8 +220,8 @@ class Machine:
 def _may(actor: Actor, who: Iterable[str], subject: Any) -> bool:  # noqa: ANN401
     for entry in who:
         role = entry.removesuffix(ANYWHERE)
-        if role == ActorKind.SYSTEM:
-            if actor.kind == ActorKind.SYSTEM:
+        if role in (ActorKind.SYSTEM, ActorKind.ANONYMOUS):
+            if actor.kind == role:
                 return True
             continue
         authority = None if entry.endswith(ANYWHERE) else subject.authority_id

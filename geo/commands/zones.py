@@ -21,6 +21,16 @@ from schemas.tables import PrivacyZone
 _HIGHEST_M = 20_000.0
 
 ZONE_SOURCES = ("legal", "request", "survey")
+ZONE_KINDS = (
+    "hotel_room",
+    "dormitory",
+    "public_bathhouse",
+    "changing_room",
+    "toilet",
+    "mother_baby_room",
+    "other",
+    "requested",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +100,13 @@ def add_privacy_zone(work: Work, new: NewZone) -> PrivacyZone:
     if not work.actor.has(Role.UNIT_HEAD):
         raise role_missing("privacy_zone", "add", (Role.UNIT_HEAD,))
     zone = new_zone(new, now=work.now)
-    work.session.add(zone)
+    write_zone(work, zone)
     body = {"zone": zone.public_id, "kind": zone.kind, "valid_from": zone.valid_from.isoformat()}
     work.record("privacy_zone.add", "privacy_zone", zone.id, body, effective_at=zone.valid_from)
     return zone
+
+
+def write_zone(work: Work, zone: PrivacyZone) -> None:
+    """Writes a zone; the command to which it belongs tells the ledger."""
+    work.session.add(zone)
+    work.session.flush()

@@ -34,7 +34,7 @@ from schemas.tables.signing import AircraftSigning
 from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
 from schemas.tables.verdicts import FlightVerdict
 from schemas.tables.volumes import FlightVolume
-from schemas.tables.zones import PrivacyZone
+from schemas.tables.zones import PrivacyZone, ZoneRequest, ZoneTouch
 
 __all__ = [
     "SCHEMA",
@@ -103,4 +103,6 @@ __all__ = [
     "TelemetryPoint",
     "Upkeep",
     "WebSession",
+    "ZoneRequest",
+    "ZoneTouch",
 ]

@@ -29,6 +29,8 @@ COLUMNS = {
     " authority_zh contact_address contact_channel mission_digest origin recorded_on geom geom_3857",
     "privacy_zones": "public_id kind name_en name_zh source buffer_m valid_from valid_to origin geom geom_3857"
     " floor_agl_m ceiling_agl_m schedule",
+    "zone_requests": "public_id authority_id authority_en authority_zh asked_in state decided_in reasons_en reasons_zh"
+    " origin",
     "publications": "public_id subject_kind subject_id round_no channel published_at published_on lead_days"
     " earliest_activation receipt_id content_sha256 withdrawn_at recorded_at origin",
     "announcements": "public_id subject_kind subject_id kind announced_at text_en text_zh recorded_at origin",
