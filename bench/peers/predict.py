@@ -1,8 +1,9 @@
 """geoai's `predict_geotiff` as its user would call it, with a convolution of 1 x 1. Runs in the peer's own environment.
 
-Each line of standard input is a JSON object: source, output, bands, classes. The module that holds the
-function is loaded from its file, and with it the one that chooses a device, without the package around them and
-without what that imports for other purposes.
+Each line of standard input is a JSON object: source, output, bands, classes, and whether labels are wanted in place of
+the scores that it writes by itself; or counted, a file whose pixels of another label than the first are to be counted.
+The module that holds the function is loaded from its file, and with it the one that chooses a device, without the
+package around them and without what that imports for other purposes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import rasterio
 import torch
 
 
@@ -28,16 +30,23 @@ def load(folder: Path, name: str, file: str) -> ModuleType:
     return module
 
 
-class Labels:
-    """Makes labels of scores, and knows how many pixels have another label than the first."""
+def labels(scores: Any) -> Any:  # noqa: ANN401 - classes x height x width
+    """The greatest score's number."""
+    return scores.argmax(axis=0)[None]
 
-    marked = 0
 
-    def __call__(self, scores: Any) -> Any:  # noqa: ANN401 - classes x height x width
-        """The greatest score's number."""
-        labels = scores.argmax(axis=0)[None]
-        self.marked = int((labels > 0).sum())
-        return labels
+# Labels are whole numbers, and take the place of the scores of all classes.
+LABELS = {"postprocess_fn": labels, "output_dtype": "uint8", "output_nodata": 255}
+
+
+def marked(path: str) -> int:
+    """How many pixels of an output have another label than the first."""
+    count = 0
+    with rasterio.open(path) as written:
+        for _, window in written.block_windows(1):
+            planes = written.read(window=window)
+            count += int(((labels(planes) if written.count > 1 else planes) > 0).sum())
+    return count
 
 
 def unmoved(bands: int, classes: int) -> torch.nn.Conv2d:
@@ -67,20 +76,20 @@ def main() -> None:
     predict: Any = load(folder, "geoai.inference", "inference.py").predict_geotiff
     for line in sys.stdin:
         asked = json.loads(line)
+        if "counted" in asked:
+            print(json.dumps(marked(asked["counted"])), flush=True)
+            continue
         Path(asked["output"]).unlink(missing_ok=True)
-        labels = Labels()
         predict(
             model=unmoved(asked["bands"], asked["classes"]),
             input_raster=asked["source"],
             output_raster=asked["output"],
             num_classes=asked["classes"],
-            postprocess_fn=labels,
-            output_dtype="uint8",
-            output_nodata=255,
             device="cpu",
             verbose=False,
+            **(LABELS if asked["labels"] else {}),
         )
-        print(json.dumps({"marked": labels.marked, "peak_bytes": peak_bytes()}), flush=True)
+        print(json.dumps(peak_bytes()), flush=True)
 
 
 if __name__ == "__main__":
