@@ -8,33 +8,33 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.rules import RulePack
 from schemas.tables import Authority, Device
 
 # Every branch gives what is due of a device of one authority, and the day. `in_use` are the states that count.
-_DUE = text("""
+_ALL_DUE = """
     WITH d AS (
-        SELECT * FROM core.device WHERE authority_id = :authority AND state NOT IN ('retired', 'discontinued')
+        SELECT * FROM core.device WHERE authority_id = %(authority)s AND state NOT IN ('retired', 'discontinued')
     ), in_use AS (SELECT * FROM d WHERE state IN ('active', 'maintenance', 'blocked')),
     due (what, device_id, due_on) AS (
-        SELECT 'calibration', id, coalesce(calibration_valid_to, :today) FROM d WHERE is_measuring_instrument
+        SELECT 'calibration', id, coalesce(calibration_valid_to, %(today)s) FROM d WHERE is_measuring_instrument
         UNION ALL
         SELECT 'evaluation', u.id, (coalesce(max(e.evaluated_on), u.activated_on)
-               + make_interval(months => :evaluation_months))::date
+               + make_interval(months => %(evaluation_months)s))::date
         FROM in_use u LEFT JOIN core.evaluation e ON e.device_id = u.id GROUP BY u.id, u.activated_on
         UNION ALL
         SELECT 'maintenance', u.id, (coalesce(max(k.done_on), u.activated_on)
-               + make_interval(months => :maintenance_months))::date
+               + make_interval(months => %(maintenance_months)s))::date
         FROM in_use u LEFT JOIN core.upkeep k ON k.device_id = u.id GROUP BY u.id, u.activated_on
         UNION ALL
-        SELECT 'mark', u.id, coalesce((max(s.verified_on) + make_interval(months => :mark_months))::date, :today)
+        SELECT 'mark', u.id, coalesce((max(s.verified_on) + make_interval(months => %(mark_months)s))::date, %(today)s)
         FROM in_use u LEFT JOIN core.signage s ON s.device_id = u.id
-        WHERE u.category = 'mobile' AND :marks GROUP BY u.id
+        WHERE u.category = 'mobile' AND %(marks)s GROUP BY u.id
         UNION ALL
-        SELECT 'sign', u.id, l.evaluated_on + :grace_days FROM in_use u
+        SELECT 'sign', u.id, l.evaluated_on + %(grace_days)s FROM in_use u
         JOIN LATERAL (SELECT e.outcome, e.evaluated_on, e.recorded_at FROM core.evaluation e WHERE e.device_id = u.id
                       ORDER BY e.evaluated_on DESC, e.recorded_at DESC LIMIT 1) l ON l.outcome = 'adjust_signage'
         WHERE NOT EXISTS (SELECT FROM core.signage s WHERE s.device_id = u.id AND s.verified_on >= l.evaluated_on
@@ -42,18 +42,22 @@ _DUE = text("""
         UNION ALL
         SELECT 'end_of_pause', id, pause_ends_on FROM d WHERE state = 'maintenance' AND pause_ends_on IS NOT NULL
         UNION ALL
-        SELECT 'end_of_stop', id, (state_since AT TIME ZONE :zone)::date
-               + CASE state WHEN 'blocked' THEN :block_days ELSE :pause_days END
+        SELECT 'end_of_stop', id, (state_since AT TIME ZONE %(zone)s)::date
+               + CASE state WHEN 'blocked' THEN %(block_days)s ELSE %(pause_days)s END
         FROM d WHERE state IN ('blocked', 'maintenance') AND state_since IS NOT NULL
         UNION ALL
-        SELECT 'review', r.id, (min(r.day) + make_interval(months => :review_months))::date
+        SELECT 'review', r.id, (min(r.day) + make_interval(months => %(review_months)s))::date
         FROM (SELECT d.id, v.kind, max(v.reviewed_on) AS day FROM d
               JOIN core.device_review v ON v.device_id = d.id AND v.device_version = d.device_version
               WHERE d.state IN ('registered', 'reviewed', 'published') GROUP BY d.id, v.kind) r GROUP BY r.id
     )
+"""
+_DUE = f"""{_ALL_DUE}
     SELECT due.what, d.public_id, d.name, d.state, due.due_on FROM due JOIN d ON d.id = due.device_id
-    WHERE due.due_on <= :until AND NOT d.secret ORDER BY due.due_on, due.what, d.public_id LIMIT :most
-""")
+    WHERE due.due_on <= %(until)s AND NOT d.secret ORDER BY due.due_on, due.what, d.public_id LIMIT %(most)s
+"""
+# The same as a condition on devices.
+DUE_DEVICES = f"{_ALL_DUE} SELECT due.device_id FROM due WHERE due.due_on <= %(until)s"
 MOST_TOLD = 1_000
 
 
@@ -76,8 +80,17 @@ def due(
 
     Secret devices are not on this list.
     """
+    values = {**due_values(authority_id, pack, today, days=days), "most": MOST_TOLD}
+    return [
+        Due(row.what, row.public_id, row.name, row.state, row.due_on, row.due_on < today)
+        for row in session.connection().exec_driver_sql(_DUE, values)
+    ]
+
+
+def due_values(authority_id: uuid.UUID, pack: RulePack, today: date, *, days: int | None = None) -> Mapping[str, Any]:
+    """What the statements on what is due within so many days, or those that the pack reminds, are asked with."""
     within = pack["due.remind_days"] if days is None else days
-    values: Mapping[str, Any] = {
+    return {
         "authority": authority_id,
         "today": today,
         "until": today + timedelta(days=within),
@@ -90,12 +103,7 @@ def due(
         "block_days": pack["block.max_days"],
         "pause_days": pack["maintenance.max_days"],
         "review_months": pack["review.max_age_months"],
-        "most": MOST_TOLD,
     }
-    return [
-        Due(row.what, row.public_id, row.name, row.state, row.due_on, row.due_on < today)
-        for row in session.execute(_DUE, values)
-    ]
 
 
 @dataclass(frozen=True)

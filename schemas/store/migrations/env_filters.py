@@ -15,7 +15,7 @@ def include_name(name: str | None, kind: str, _parents: Any) -> bool:  # noqa: A
 
 
 def include_object(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:  # noqa: ANN401
-    """Spatial indexes are made by the migrations and not by the models, and known by their prefix."""
-    if kind == "index" and reflected and other is None and str(name).startswith("gist_"):
+    """Indexes of shapes and of parts of names are made by the migrations alone, and known by their prefix."""
+    if kind == "index" and reflected and other is None and str(name).startswith(("gist_", "gin_")):
         return False
     return bool(alembic_helpers.include_object(thing, name, kind, reflected, other))  # type: ignore[no-untyped-call]
