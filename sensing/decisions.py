@@ -24,6 +24,7 @@ from sensing.cutting import cut
 from sensing.derived import outline_of, outline_sha256, parts_of, whole_of
 from sensing.learn.labels import ACCEPT, EDIT, REJECT, of_decision
 from sensing.reasons import Why, why
+from sensing.releasing import inherit_releases
 
 Seen = int | Mapping[str, int] | None
 
@@ -278,6 +279,7 @@ def _make(work: Work, made: Sequence[Detection], decisions: Sequence[Decision]) 
         work.also(one, "derive")
         for decision in decisions:
             work.session.add(Derivation(detection=one, source=decision.detection, decision=decision))
+    inherit_releases(work.session, made, [decision.detection for decision in decisions])
 
 
 def _close(work: Work, detection: Detection, given: Why) -> None:

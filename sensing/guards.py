@@ -26,6 +26,7 @@ from schemas.tables import (
     Sighting,
     SupervisionItem,
 )
+from sensing import releasing
 from sensing.learn import guards as learn
 from sensing.shut import is_shut
 
@@ -174,4 +175,5 @@ GUARDS: dict[str, Guard] = {
     "LX-17:verified_by_image_or_visit": verified_by_image_or_visit,
     "LX-2:receiving_unit_accepts": receiving_unit_accepts,
     **learn.GUARDS,
+    **releasing.GUARDS,
 }

@@ -6,6 +6,7 @@ from web import assets, errors, i18n, page, permissions, security
 from web.account.views import section as account
 from web.desk.editing import section as desk_editing
 from web.desk.exports import section as desk_exports
+from web.desk.private import section as desk_private
 from web.desk.sheet import section as desk_sheet
 from web.desk.tiles import section as desk_tiles
 from web.desk.views import section as desk
@@ -28,7 +29,7 @@ from web.wiring import Services
 SECTIONS = (
     *(public, tiles, data, flight_log, account),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
-    *(desk, desk_tiles, desk_editing, desk_exports, desk_sheet),
+    *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
 )
 

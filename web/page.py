@@ -40,6 +40,7 @@ LINKS = (
     Link("/pilot", lazy_gettext("Pilot desk"), Permission.CHECK_PLAN),
     Link("/pilot/air", lazy_gettext("In the air"), Permission.WATCH_FLIGHT),
     Link("/review", lazy_gettext("Review desk"), Permission.READ_DETECTIONS),
+    Link("/review/private", lazy_gettext("Private ground"), Permission.READ_RELEASES),
     Link("/models", lazy_gettext("Models"), Permission.READ_MODELS),
 )
 

@@ -47,6 +47,8 @@ class Permission(StrEnum):
     CLEAR_FLIGHT = "flight.clear"
     READ_DETECTIONS = "detection.read"
     DECIDE_DETECTION = "detection.decide"
+    READ_RELEASES = "release.read"
+    RELEASE_FINDING = "release.decide"
     READ_MODELS = "model.read"
     LABEL_PLACES = "model.label"
     TRAIN_MODEL = "model.train"
@@ -65,6 +67,8 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.CLEAR_FLIGHT: frozenset({Role.UNIT_HEAD}),
     Permission.READ_DETECTIONS: frozenset({Role.OFFICER}),
     Permission.DECIDE_DETECTION: frozenset({Role.OFFICER}),
+    Permission.READ_RELEASES: frozenset({Role.LEGAL_REVIEWER, Role.SUPERVISOR}),
+    Permission.RELEASE_FINDING: frozenset({Role.LEGAL_REVIEWER}),
     Permission.READ_MODELS: frozenset(
         {Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.UNIT_HEAD, Role.SUPERVISOR, Role.DATA_ADMIN}
     ),

@@ -30,6 +30,7 @@ from schemas.tables.places import (
 )
 from schemas.tables.publication import Announcement, Publication
 from schemas.tables.relay import RelayCredential
+from schemas.tables.releases import Release, ReleaseFind, ReleaseZone
 from schemas.tables.signing import AircraftSigning
 from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
 from schemas.tables.verdicts import FlightVerdict
@@ -90,6 +91,9 @@ __all__ = [
     "Publication",
     "Qualification",
     "RelayCredential",
+    "Release",
+    "ReleaseFind",
+    "ReleaseZone",
     "RoleAssignment",
     "Scene",
     "SegmentationBand",

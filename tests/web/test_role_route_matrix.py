@@ -55,6 +55,8 @@ MATRIX = {
     ("/review/<public_id>/everything", "POST"): {Role.OFFICER},
     ("/review/<public_id>/sheet.html", "GET"): {Role.OFFICER},
     ("/review/export", "GET"): {Role.OFFICER},
+    ("/review/private", "GET"): {Role.LEGAL_REVIEWER, Role.SUPERVISOR},
+    ("/review/private/<public_id>", "POST"): {Role.LEGAL_REVIEWER},
 }
 MATRIX |= {
     ("/models", "GET"): TEACHING,

@@ -15,6 +15,7 @@ from sensing.decisions import assign_detection
 from sensing.derived import MADE_FROM
 from sensing.export import CGCS2000, FORMATS, GEOPACKAGE, SHAPEFILE, WGS84, Asked, export
 from sensing.words import name
+from web.cli import finding_release
 from web.cli.common import Instant, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.desk import queries
 from web.desk.queries import Finding, Row, Wanted
@@ -60,6 +61,10 @@ _SUFFIX = {".gpkg": GEOPACKAGE, ".zip": SHAPEFILE}
 @click.group()
 def finding() -> None:
     """Findings of the authorities in which the acting person is an officer."""
+
+
+for _command in (finding_release.private, finding_release.release, finding_release.shut):
+    finding.add_command(_command)
 
 
 def _officer(services: Services, person: str | None) -> Actor:

@@ -10,7 +10,7 @@ revision = "0005"
 down_revision = "0004"
 
 SQL = Path(__file__).parent.parent / "sql"
-PARTS = ("bands", "learning", "scenes", "masks", "rules", "desk", "sam")
+PARTS = ("bands", "learning", "scenes", "masks", "rules", "desk", "sam", "release")
 
 
 def upgrade() -> None:
