@@ -27,6 +27,7 @@ from web.public.views import section as public
 from web.wiring import Services
 
 SECTIONS = (
+from web.things.views import section as things
     *(public, tiles, data, flight_log, account),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
@@ -34,6 +35,7 @@ SECTIONS = (
 )
 
 
+    things,
 def create_app(services: Services) -> GuardedFlask:
     """The web application on `services`; nothing is opened before the first request."""
     app = GuardedFlask(__name__)

@@ -17,6 +17,7 @@ from schemas.actors import Actor, ActorKind
 from schemas.refusals import Kind, RuleViolation, forbidden, refuse
 from schemas.roles import Role
 from web.identity.request_identity import current_actor
+from web.things.credentials import current_token
 
 _NEEDS = "__skywarden_needs__"
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,6 +31,9 @@ class Audience(StrEnum):
     PILOT = "pilot"
     DESK = "review"
     MODELS = "models"
+    THINGS = "sta"
+    PLANNER = "planner"
+    REVIEWS = "reviews"
 
 
 class Permission(StrEnum):
@@ -53,10 +57,32 @@ class Permission(StrEnum):
     LABEL_PLACES = "model.label"
     TRAIN_MODEL = "model.train"
     DECIDE_MODEL = "model.decide"
+    READ_THINGS = "things.read"
+    PUSH_READINGS = "things.push"
+    READ_REGISTRY = "registry.read"
+    ACT_ON_DEVICE = "device.act"
+    PUBLISH = "publication.make"
+    REPORT_DEVICES = "report.submit"
+    SWITCH_RULES = "rules.switch"
+    READ_ZONES = "zone.read"
+    DECIDE_ZONE = "zone.decide"
+    DRAFT_PLACES = "siting.draft"
+    READ_FILES = "siting.read"
+    REVIEW_SITES = "siting.review"
+    SUBMIT_PLAN = "siting.submit"
+    RETURN_PLAN = "siting.return"
+    DECIDE_PLAN = "siting.decide"
+    REVOKE_PLAN = "siting.revoke"
+    APPROVE_PLACES = "patrol.approve"
 
 
+_PUBLISHERS = frozenset({Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD})
+_ACTING = _PUBLISHERS | {Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE}
+_LOOKING = _ACTING | {Role.PROVINCIAL_APPROVER, Role.SUPERVISOR, Role.DATA_ADMIN}
 SIGNED_IN = frozenset({Permission.SIGN_OUT, Permission.READ_ACCOUNT})
 OPEN = frozenset({Permission.BROWSE, Permission.SIGN_IN})
+# What a device may do with a credential of its own; no person pushes readings.
+BY_DEVICE = frozenset({Permission.READ_THINGS, Permission.PUSH_READINGS})
 # Roles as data (requirements.md section 6). `OPEN` needs no login, `SIGNED_IN` any login.
 ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.CHECK_PLAN: frozenset({Role.PILOT, Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD}),
@@ -74,6 +100,8 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     ),
     Permission.LABEL_PLACES: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER}),
     Permission.TRAIN_MODEL: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.DATA_ADMIN}),
+    Permission.READ_THINGS: frozenset({Role.OFFICER}),
+    Permission.PUSH_READINGS: frozenset(),
     Permission.DECIDE_MODEL: frozenset({Role.UNIT_HEAD, Role.TECHNICAL_REVIEWER, Role.SUPERVISOR}),
 }
 
@@ -178,3 +206,5 @@ def may(actor: Actor, permission: Permission) -> bool:
     if permission in SIGNED_IN:
         return actor.kind is ActorKind.PERSON
     return bool(ROLES[permission] & actor.roles)
+    if permission in BY_DEVICE and current_token() is not None:
+        return

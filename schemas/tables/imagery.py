@@ -134,9 +134,11 @@ class Detection(Stated, Base):
         Index("ix_detection_waiting_of_kind", "authority_id", "kind", *_PLACE, postgresql_where=_WAITS),
         Index("ix_detection_waiting_for", "assigned_to", *_PLACE, postgresql_where=_TAKEN),
     )
-    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.segmentation_run.id"), index=True)
+    # A find of an image has its run and its scene; one of readings has neither, and is never asked for them.
+    run_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.segmentation_run.id"), index=True, nullable=True)
     ordinal: Mapped[int]
-    scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True)
+    scene_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.scene.id"), index=True, nullable=True)
+    exceedance_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.exceedance.id"), unique=True)
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"), index=True)
     item_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.supervision_item.id"))
     kind: Mapped[str]

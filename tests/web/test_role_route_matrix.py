@@ -78,6 +78,7 @@ SAMPLES = {
     "<int:number>": "0",
     "<any(near, far):view>": "near",
     "<int:z>/<int:x>/<int:y>.png": "1/1/1.png",
+    "<path:path>": "Things",
     "<name>.geojson": "devices.geojson",
     "<any(device, area, route, zone):branch>": "device",
     "<public_id>": "DV-DV1",
