@@ -24,18 +24,18 @@ from web.public.data import section as data
 from web.public.flights import section as flight_log
 from web.public.tiles import section as tiles
 from web.public.views import section as public
+from web.things.views import section as things
 from web.wiring import Services
 
 SECTIONS = (
-from web.things.views import section as things
     *(public, tiles, data, flight_log, account),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
+    things,
 )
 
 
-    things,
 def create_app(services: Services) -> GuardedFlask:
     """The web application on `services`; nothing is opened before the first request."""
     app = GuardedFlask(__name__)

@@ -192,6 +192,8 @@ def enforce(app: GuardedFlask) -> None:
     permission = needs.methods.get(method)
     if permission is None or permission in OPEN:
         return
+    if permission in BY_DEVICE and current_token() is not None:
+        return
     actor = current_actor()
     if actor.kind is not ActorKind.PERSON:
         raise RuleViolation(Kind.UNAUTHENTICATED, [refuse("session.required", "web.session_required")])
@@ -206,5 +208,3 @@ def may(actor: Actor, permission: Permission) -> bool:
     if permission in SIGNED_IN:
         return actor.kind is ActorKind.PERSON
     return bool(ROLES[permission] & actor.roles)
-    if permission in BY_DEVICE and current_token() is not None:
-        return
