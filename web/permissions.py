@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, request
 
 from schemas.actors import Actor, ActorKind
+from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, forbidden, refuse
 from schemas.roles import Role
 from web.identity.request_identity import current_actor
@@ -31,6 +32,8 @@ class Audience(StrEnum):
     PILOT = "pilot"
     DESK = "review"
     MODELS = "models"
+    REGISTRY = "registry"
+    ZONES = "zones"
     THINGS = "sta"
     PLANNER = "planner"
     REVIEWS = "reviews"
@@ -103,16 +106,42 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.READ_THINGS: frozenset({Role.OFFICER}),
     Permission.PUSH_READINGS: frozenset(),
     Permission.DECIDE_MODEL: frozenset({Role.UNIT_HEAD, Role.TECHNICAL_REVIEWER, Role.SUPERVISOR}),
+    Permission.READ_REGISTRY: _LOOKING,
+    Permission.ACT_ON_DEVICE: _ACTING,
+    Permission.PUBLISH: _PUBLISHERS,
+    Permission.REPORT_DEVICES: _PUBLISHERS,
+    Permission.SWITCH_RULES: frozenset({Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.PROVINCIAL_APPROVER}),
+    Permission.READ_ZONES: _LOOKING - {Role.DATA_ADMIN},
+    Permission.DECIDE_ZONE: frozenset({Role.UNIT_HEAD}),
+    Permission.DRAFT_PLACES: frozenset({Role.PLANNER, Role.OFFICER}),
+    Permission.READ_FILES: frozenset(
+        {
+            Role.LEGAL_REVIEWER,
+            Role.TECHNICAL_REVIEWER,
+            Role.UNIT_HEAD,
+            Role.PROVINCIAL_APPROVER,
+            Role.SUPERVISOR,
+        }
+    ),
+    Permission.REVIEW_SITES: frozenset({Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER}),
+    Permission.SUBMIT_PLAN: frozenset({Role.UNIT_HEAD}),
+    Permission.RETURN_PLAN: frozenset(
+        {Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.UNIT_HEAD, Role.PROVINCIAL_APPROVER}
+    ),
+    Permission.DECIDE_PLAN: frozenset({Role.PROVINCIAL_APPROVER}),
+    Permission.REVOKE_PLAN: frozenset({Role.PROVINCIAL_APPROVER, Role.SUPERVISOR}),
+    Permission.APPROVE_PLACES: frozenset({Role.UNIT_HEAD}),
 }
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a route declares: its audience, a permission per method, and the body it takes at most."""
+    """What a route declares: its audience, a permission per method, and the body that it takes."""
 
     audience: Audience
     methods: Mapping[str, Permission]
     max_body_bytes: int | None = None
+    long_form: bool = False
 
 
 class UndeclaredRoute(Exception):
@@ -126,13 +155,18 @@ class Section(Blueprint):
         super().__init__(name, import_name)
         self.audience = audience
 
-    def page(self, rule: str, *, max_body_bytes: int | None = None, **methods: Permission) -> Callable[[View], View]:
-        """Registers a view with a permission per method: `@section.page("/x", GET=..., POST=...)`."""
+    def page(
+        self, rule: str, *, max_body_bytes: int | None = None, long_form: bool = False, **methods: Permission
+    ) -> Callable[[View], View]:
+        """Registers a view with a permission per method: `@section.page("/x", GET=..., POST=...)`.
+
+        `long_form` lets a body have the fields that a check-list or many sites need.
+        """
         if not methods:
             raise UndeclaredRoute(f"{rule}: no method is declared")
 
         def register(view: View) -> View:
-            needs = Needs(self.audience, dict(methods), max_body_bytes)
+            needs = Needs(self.audience, dict(methods), max_body_bytes, long_form)
             setattr(view, _NEEDS, {**getattr(view, _NEEDS, {}), rule: needs})
             self.add_url_rule(rule, view_func=view, methods=list(methods), provide_automatic_options=False)
             return view
@@ -188,6 +222,10 @@ def enforce(app: GuardedFlask) -> None:
         return
     if needs.max_body_bytes is not None:
         request.max_content_length = needs.max_body_bytes
+    if needs.long_form:
+        request.max_form_parts = limit("form.long_parts")
+        request.max_form_memory_size = limit("form.long_bytes")
+        request.max_content_length = max(limit("form.long_bytes"), needs.max_body_bytes or 0)
     method = "GET" if request.method == "HEAD" else request.method
     permission = needs.methods.get(method)
     if permission is None or permission in OPEN:
