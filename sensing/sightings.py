@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from schemas.tables import SRID, CandidateRecord, Derivative, Detection, Scene, SegmentationRun, Sighting
+from schemas.tables import SRID, CandidateRecord, Derivation, Derivative, Detection, Scene, SegmentationRun, Sighting
 from sensing.bands import Role
 from sensing.commands import Analysis
 from sensing.coverage import Cover
@@ -226,9 +226,14 @@ class Moment:
     iou: float | None
     area_ratio: float | None
     authority_id: uuid.UUID
+    made_from: tuple[str, ...] = ()
+    cut: bool = False
 
     def said(self) -> Sentence:
         """What it was, as a sentence."""
+        if self.made_from:
+            made = "history.cut" if self.cut else "history.joined"
+            return say(made, sources=", ".join(self.made_from), area_m2=self.area_m2 or 0.0)
         if self.relation is Relation.REMEDIED or self.area_m2 is None:
             return say("history.remedied")
         if self.relation is Relation.NEW:
@@ -240,42 +245,54 @@ class Moment:
 
 
 def history(session: Session, detection: Detection) -> list[Moment]:
-    """All dates of the thing that a detection is of, the oldest first."""
-    first = detection
-    seen = {first.id}
-    while (earlier := _before(session, first)) is not None and earlier.id not in seen:
-        first = earlier
-        seen.add(first.id)
-    moments: list[Moment] = []
-    _follow(session, first, moments)
-    return moments
+    """All dates of the thing that a detection is of, the oldest first; a part goes on where its whole was cut."""
+    way = [detection]
+    while (earlier := _before(session, way[-1])) is not None and earlier not in way:
+        way.append(earlier)
+    way.reverse()
+    while (later := _after(session, way[-1])) is not None and later not in way:
+        way.append(later)
+    return [moment for one in way for moment in (_moment(session, one), *_gone(session, one))]
 
 
 def _before(session: Session, detection: Detection) -> Detection | None:
-    link = session.scalars(select(Sighting).where(Sighting.detection_id == detection.id)).one_or_none()
-    return session.get(Detection, link.earlier_id) if link is not None and link.earlier_id else None
+    """The find of the date before, or the largest one that a part or a whole was made from."""
+    link = _link(session, detection)
+    if link is not None:
+        return session.get(Detection, link.earlier_id) if link.earlier_id else None
+    return next(iter(_sources(session, detection)), None)
 
 
-def _follow(session: Session, detection: Detection, moments: list[Moment]) -> None:
-    """A find and everything that came of it, as a list."""
-    current: Detection | None = detection
-    walked: set[uuid.UUID] = set()
-    while current is not None and current.id not in walked:
-        walked.add(current.id)
-        link = session.scalars(select(Sighting).where(Sighting.detection_id == current.id)).one_or_none()
-        moments.append(_moment(session, current, link))
-        moments += _gone(session, current)
-        following = select(Detection).join(Sighting, Sighting.detection_id == Detection.id)
-        current = session.scalars(
-            following.where(Sighting.earlier_id == current.id).order_by(Sighting.recorded_at).limit(1)
-        ).one_or_none()
+def _after(session: Session, detection: Detection) -> Detection | None:
+    following = select(Detection).join(Sighting, Sighting.detection_id == Detection.id)
+    later = following.where(Sighting.earlier_id == detection.id).order_by(Sighting.recorded_at)
+    return session.scalars(later.limit(1)).one_or_none()
 
 
-def _moment(session: Session, detection: Detection, link: Sighting | None) -> Moment:
-    taken = session.get_one(Scene, detection.scene_id).captured_at
-    relation = Relation(link.relation) if link else Relation.NEW
-    iou, ratio = (link.iou, link.area_ratio) if link else (None, None)
-    return Moment(detection.public_id, relation, taken, detection.area_m2, iou, ratio, detection.authority_id)
+def _link(session: Session, detection: Detection) -> Sighting | None:
+    return session.scalars(select(Sighting).where(Sighting.detection_id == detection.id)).one_or_none()
+
+
+def _sources(session: Session, detection: Detection) -> list[Detection]:
+    """What an officer made a find from, the largest first; nothing where an engine found it."""
+    made_from = select(Detection).join(Derivation, Derivation.source_id == Detection.id)
+    rows = made_from.where(Derivation.detection_id == detection.id)
+    return list(session.scalars(rows.order_by(Detection.area_m2.desc(), Detection.public_id)))
+
+
+def _moment(session: Session, detection: Detection) -> Moment:
+    link, sources = _link(session, detection), _sources(session, detection)
+    return Moment(
+        detection.public_id,
+        Relation(link.relation) if link else Relation.NEW,
+        session.get_one(Scene, detection.scene_id).captured_at,
+        detection.area_m2,
+        link.iou if link else None,
+        link.area_ratio if link else None,
+        detection.authority_id,
+        made_from=tuple(one.public_id for one in sources),
+        cut=len(sources) == 1,
+    )
 
 
 def _gone(session: Session, detection: Detection) -> list[Moment]:

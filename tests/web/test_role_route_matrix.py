@@ -47,6 +47,7 @@ MATRIX = {
     ("/pilot/flight/<public_id>/approval.html", "GET"): WATCHERS,
     ("/pilot/flight/<public_id>/clear", "POST"): {Role.UNIT_HEAD},
     ("/review", "GET"): {Role.OFFICER},
+    ("/review", "POST"): {Role.OFFICER},
     ("/review/<public_id>", "GET"): {Role.OFFICER},
     ("/review/<public_id>", "POST"): {Role.OFFICER},
     ("/review/<public_id>/<any(before, after):side>.png", "GET"): {Role.OFFICER},

@@ -8,17 +8,18 @@ from typing import Any
 import click
 
 from schemas.actors import Actor
-from schemas.refusals import RuleViolation, forbidden
+from schemas.refusals import Kind, RuleViolation, forbidden
 from schemas.roles import Role
 from schemas.words import Coded, words
-from sensing.decisions import assign_detection
 from sensing.derived import MADE_FROM
-from sensing.export import CGCS2000, FORMATS, GEOPACKAGE, SHAPEFILE, WGS84, Asked, export
+from sensing.export import CGCS2000, FORMATS, GEOPACKAGE, SHAPEFILE, WGS84, export
+from sensing.export import Asked as ToExport
 from sensing.words import name
 from web.cli import finding_release
 from web.cli.common import Instant, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.desk import queries
 from web.desk.queries import Finding, Row, Wanted
+from web.desk.several import REJECT, TAKE, Asked, checked, record
 from web.desk.sheet import sheet
 from web.wiring import Services
 
@@ -34,7 +35,8 @@ WORDS = {
         "lost": "  ! {finding} {column}: {what}",
         "written": "{out}: {count} findings, EPSG:{epsg}",
         "taken": "{id}: yours",
-        "refused": "{id}: not taken",
+        "rejected": "{id}: rejected",
+        "refused": "{id}: left as it is",
         "page": "{out}: one page to print",
         "scene": "  scene {scene}, copy {copy}",
     },
@@ -49,7 +51,8 @@ WORDS = {
         "lost": "  ！{finding} {column}：{what}",
         "written": "{out}：{count} 条线索，EPSG:{epsg}",
         "taken": "{id}：已由您受理",
-        "refused": "{id}：未受理",
+        "rejected": "{id}：已驳回",
+        "refused": "{id}：未作变更",
         "page": "{out}：单页打印件",
         "scene": "  影像 {scene}，副本 {copy}",
     },
@@ -154,25 +157,36 @@ def _echo_finding(found: Finding, provenance: dict[str, object]) -> None:
 @pass_services
 def take(services: Services, finding_ids: tuple[str, ...], person: str | None, as_json: bool) -> None:
     """Takes findings on, each by itself: one that somebody else has taken does not keep the others back."""
-    actor = _officer(services, person)
-    refused: dict[str, RuleViolation] = {}
-    for one in dict.fromkeys(finding_ids):
-        try:
-            with services.work(actor) as work:
-                queries.row_of(work.session, actor, one)
-                assign_detection(work, one, actor.code or "")
-                work.commit()
-        except RuleViolation as error:
-            refused[one] = error
+    _several(services, person, Asked(TAKE, dict.fromkeys(finding_ids)), as_json=as_json)
+
+
+@finding.command("reject")
+@click.argument("finding_ids", metavar="FINDING...", nargs=-1, required=True)
+@click.option("--code", help="A reason of the list, such as ploughed_field.")
+@click.option("--reason", default="", help="The reason in your own words.")
+@as_person
+@as_json
+@pass_services
+def reject(
+    services: Services, finding_ids: tuple[str, ...], code: str | None, reason: str, person: str | None, as_json: bool
+) -> None:
+    """Rejects findings with one reason, each by itself; what is refused is told and does not keep the others back."""
+    asked = checked(Asked(REJECT, dict.fromkeys(finding_ids), code, reason))
+    _several(services, person, asked, as_json=as_json)
+
+
+def _several(services: Services, person: str | None, asked: Asked, *, as_json: bool) -> None:
+    told = record(services, _officer(services, person), asked)
     if as_json:
-        told = {one: error.render(lang()) for one, error in refused.items()}
-        echo_json({"ok": not refused, "taken": [one for one in finding_ids if one not in refused], "refused": told})
+        refused = {one: RuleViolation(Kind.CONFLICT, found).render(lang()) for one, found in told.refused.items()}
+        done = {TAKE: "taken", REJECT: "rejected"}[asked.decision]
+        echo_json({"ok": not refused, done: told.done, "refused": refused})
     else:
-        for one in dict.fromkeys(finding_ids):
-            click.echo(WORDS[lang()]["refused" if one in refused else "taken"].format(id=one))
-            if one in refused:
-                echo_refusals(refused[one].refusals, lang())
-    if refused:
+        for one in asked.seen:
+            word = "refused" if one in told.refused else {TAKE: "taken", REJECT: "rejected"}[asked.decision]
+            click.echo(WORDS[lang()][word].format(id=one))
+            echo_refusals(told.refused.get(one, ()), lang())
+    if told.refused:
         click.get_current_context().exit(1)
 
 
@@ -201,7 +215,7 @@ def exported(services: Services, out: Path, person: str | None, as_json: bool, *
     epsg = int(str(asked.pop("crs")).removeprefix("EPSG:"))
     out.unlink(missing_ok=True)
     with services.session() as session:
-        wanted = Asked(queries.authorities_of(actor), **asked)
+        wanted = ToExport(queries.authorities_of(actor), **asked)
         written = export(session, wanted, out, str(form), epsg=epsg, now=services.clock.now())
     if as_json:
         losses = [vars(loss) for loss in written.losses]

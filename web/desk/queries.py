@@ -59,6 +59,7 @@ class Row:
     late: bool
     mine: bool
     decided_at: datetime | None
+    version: int
     risk: int
     place: tuple[Mapping[str, str], ...]
     turn: date
@@ -287,6 +288,7 @@ def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, n
         late=due < pack.local_date(now),
         mine=detection.state == "assigned" and detection.assigned_to == actor.person_id,
         decided_at=detection.decided_at,
+        version=detection.version,
         risk=detection.risk,
         place=tuple(map(in_words, detection.risk_trace)),
         turn=detection.turn,

@@ -7,18 +7,19 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, jsonify, make_response, redirect, render_template, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
-from schemas.refusals import RuleViolation
+from schemas.refusals import Kind, RuleViolation
 from schemas.tables import Detection, Person
 from sensing.reasons import in_languages, reasons
 from sensing.words import in_words
 from web import words
-from web.desk import deciding, pictures, queries, stage, surroundings
+from web.desk import deciding, pictures, queries, several, stage, surroundings
 from web.desk.amounts import area_words
+from web.desk.family import family
 from web.desk.nearby import nearby
 from web.desk.queries import DECIDED_STATES, OPEN_STATES, Finding, Row
 from web.errors import wants_page
@@ -36,10 +37,24 @@ UNDOABLE_STATES = (*DECIDED_STATES, "split", "merged")
 _UNDO_OFFERED = timedelta(hours=12)
 
 
-@section.page("/review", GET=Permission.READ_DETECTIONS)
+@section.page("/review", GET=Permission.READ_DETECTIONS, POST=Permission.DECIDE_DETECTION)
 def desk() -> Response:
-    """The queue, opened at what waits first."""
-    return _page(None)
+    """The queue, opened at what waits first; a decision on several findings of it."""
+    return _page(None) if request.method == "GET" else _several()
+
+
+def _several() -> Response:
+    opened = request.form.get("open", "")
+    try:
+        told = several.record(services(), current_actor(), several.read(request.form))
+    except RuleViolation as refused:
+        if not wants_page():
+            raise
+        return _page(_known(opened) or None, refused=refused)
+    if not wants_page():
+        refusals = {one: RuleViolation(Kind.CONFLICT, found).render("en") for one, found in told.refused.items()}
+        return jsonify(done=told.done, refused=refusals)
+    return _page(_known(opened) if opened and opened not in told.done else None, told=told)
 
 
 @section.page("/review/<public_id>", GET=Permission.READ_DETECTIONS, POST=Permission.DECIDE_DETECTION)
@@ -107,7 +122,11 @@ def picture(public_id: str, side: str) -> Response:
 
 
 def _page(
-    public_id: str | None, *, refused: RuleViolation | None = None, form: Mapping[str, str] | None = None
+    public_id: str | None,
+    *,
+    refused: RuleViolation | None = None,
+    form: Mapping[str, str] | None = None,
+    told: several.Told | None = None,
 ) -> Response:
     house, actor = services(), current_actor()
     with house.session() as db:
@@ -134,10 +153,24 @@ def _page(
             refusals=refused.render(current_language()) if refused else [],
             typed=(form or {}).get("reason", "")[: deciding.LONGEST_REASON] if refused else "",
             form=form or {},
+            several=_told(told) if told else None,
+            reject_reasons=[{"code": one.code, "text": one.text} for one in reasons("reject")],
             area=area_words,
             **(_opened(db, opened, listed) if opened else {"finding": None}),
         )
-    return make_response(page, refused.status if refused else 200)
+    nothing_done = told is not None and not told.done
+    return make_response(page, refused.status if refused else 409 if nothing_done else 200)
+
+
+def _told(told: several.Told) -> dict[str, Any]:
+    """What became of several findings, in words."""
+    count, lang = len(told.done), current_language()
+    said = {
+        several.TAKE: ngettext("%(num)d finding is yours", "%(num)d findings are yours", count),
+        several.REJECT: ngettext("%(num)d finding is rejected", "%(num)d findings are rejected", count),
+    }[told.decision]
+    refused = {one: [refusal.render(lang) for refusal in found] for one, found in told.refused.items()}
+    return {"said": said if count else "", "refused": refused}
 
 
 def _wanted() -> queries.Wanted:
@@ -166,6 +199,7 @@ def _opened(db: Session, public_id: str, listed: list[Row]) -> dict[str, Any]:
         "due": next((one for one in listed if one.public_id == public_id), None),
         "place": [in_words(sentence) for sentence in row.risk_trace] if row.state in OPEN_STATES else [],
         "next": _next(public_id, listed),
+        "family": family(db, row),
         "reason": in_languages(found.reason, found.reason) if found.reason else None,
         "decided_by": {"en": decider.name_en, "zh": decider.name_zh} if decider else None,
         "reasons": _reasons(),

@@ -100,7 +100,7 @@ class Desk {
 
   follow(event) {
     const act = event.target.closest("[data-act]")?.dataset.act;
-    if (act) ({ keys: () => document.getElementById("keys").showModal(), drop: () => this.keepShape(null), save: () => this.saveOutline(), reject: () => this.decision.decide("reject"), confirm: () => this.decision.decide("confirm"), open: () => this.decision.decide("leave_open") })[act]?.();
+    if (act) ({ keys: () => document.getElementById("keys").showModal(), drop: () => this.keepShape(null), save: () => this.saveOutline(), all: () => this.pick(true), none: () => this.pick(false), reject: () => this.decision.decide("reject"), confirm: () => this.decision.decide("confirm"), open: () => this.decision.decide("leave_open") })[act]?.();
     const use = event.target.closest("[data-use]")?.dataset.use;
     if (use) this.keepShape(this.config.alternatives[Number(use)].shape);
     const link = event.target.closest("a[data-go]");
@@ -111,6 +111,7 @@ class Desk {
 
   changed(event) {
     event.target.closest("[data-sift]")?.requestSubmit();
+    if (event.target.matches(".pick")) this.countPicked();
     const { alternative, look } = event.target.dataset;
     if (look) this.looks.toggle(look);
     if (alternative === undefined) return;
@@ -125,6 +126,24 @@ class Desk {
     const fields = new URLSearchParams(new FormData(form, event.submitter));
     if (form.method === "get") this.going.to(`${form.getAttribute("action")}?${fields}`);
     else this.going.to(form.action, { body: fields });
+  }
+
+  // Findings that are selected for one decision on all of them.
+  pick(on) {
+    for (const each of document.querySelectorAll(".pick")) each.checked = on;
+    this.countPicked();
+  }
+
+  turnPick() {
+    const pick = document.querySelector("#queue a[aria-current=true]")?.parentElement.querySelector(".pick");
+    if (!pick) return;
+    pick.checked = !pick.checked;
+    this.countPicked();
+  }
+
+  countPicked() {
+    const told = document.querySelector("#several [data-part=picked]");
+    if (told) told.textContent = document.querySelectorAll(".pick:checked").length;
   }
 
   step(by) {
@@ -143,6 +162,7 @@ class Desk {
       r: () => this.decision?.decide("reject"),
       u: () => this.decision?.decide("leave_open"),
       t: press("#take"),
+      v: () => this.turnPick(),
       z: press("#undo button"),
       e: tool("redraw"),
       x: tool("split"),
