@@ -29,6 +29,8 @@ from sensing.releasing import inherit_releases
 Seen = int | Mapping[str, int] | None
 
 # What a decision about a find teaches; one that is left open teaches nothing.
+# What can be done to an outline, and not to a window of readings.
+_OF_IMAGES = ("redraw", "split", "merge")
 _TEACHES = {"confirm": ACCEPT, "reject": REJECT}
 # As many finds as one thing may have been found in.
 MOST_MERGED = 20
@@ -70,7 +72,8 @@ def _decide(work: Work, detection_id: str, kind: str, given: Why, seen: int | No
     number = public_id("DD")
     change = work.apply(detection, kind, reason=given.told, record={"decision": number})
     label = None
-    if kind in _TEACHES:
+    # What was measured teaches nothing about images.
+    if kind in _TEACHES and detection.exceedance_id is None:
         label = of_decision(detection, _TEACHES[kind], (_person(work), given.taught))
     _write(work, detection, change, given, number=number, label=label)
     detection.decided_by, detection.decided_at, detection.reason = work.actor.person_id, work.now, given.told
@@ -211,6 +214,9 @@ def _locked(work: Work, ids: Sequence[str], seen: Seen, step: str) -> list[Detec
     """The finds of these ids as they are now, held until the end; 409 where one is not what the officer saw."""
     found = [work.get(Detection, one) for one in ids]
     work.attempts(found[0], step)
+    measured = next((one for one in found if one.exceedance_id is not None), None)
+    if measured is not None and step in _OF_IMAGES:
+        raise conflict("detection.of_readings", measured=measured.public_id)
     for row in sorted(found, key=lambda one: one.id):
         # In one order, so that two who want the same finds wait for each other and not for ever.
         work.session.refresh(row, with_for_update=True)

@@ -195,6 +195,27 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
         "formed_at": row.formed_at.astimezone(UTC),
         "decided_at": row.decided_at.astimezone(UTC) if row.decided_at else None,
         "decided_by": decider.code if decider else None,
+        **_source(session, row),
+        "trace_en": "\n".join(line["en"] for line in trace),
+        "trace_zh": "\n".join(line["zh"] for line in trace),
+    }
+
+
+def _source(session: Session, row: Detection) -> dict[str, Any]:
+    """Where a finding comes from: its image and engine, or the readings of a device, of which no image tells."""
+    if row.exceedance is not None:
+        chain = row.provenance
+        return {
+            **dict.fromkeys(("scene", "position_error_m", "scene_sha256", "copy_sha256", "zone_hash")),
+            "sensor": chain["device"],
+            "captured_at": row.exceedance.window_from.astimezone(UTC),
+            "engine": chain["limit"],
+            "parameters_sha256": chain["readings_sha256"],
+            "rules_sha256": chain["rules_sha256"],
+        }
+    run = session.get_one(SegmentationRun, row.run_id)
+    scene, copy = session.get_one(Scene, row.scene_id), session.get_one(Derivative, run.derivative_id)
+    return {
         "reason": row.reason,
         "permits": ", ".join(filter(None, (one.get("number") for one in row.context.get("permits", [])))) or None,
         "scene": scene.public_id,

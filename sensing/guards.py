@@ -28,6 +28,7 @@ from schemas.tables import (
 )
 from sensing import releasing
 from sensing.learn import guards as learn
+from sensing.sensors import guards as sensors
 from sensing.shut import is_shut
 
 ENFORCEMENT = "enforcement"
@@ -175,5 +176,6 @@ GUARDS: dict[str, Guard] = {
     "LX-17:verified_by_image_or_visit": verified_by_image_or_visit,
     "LX-2:receiving_unit_accepts": receiving_unit_accepts,
     **learn.GUARDS,
+    **sensors.GUARDS,
     **releasing.GUARDS,
 }

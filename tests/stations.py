@@ -12,7 +12,7 @@ from schemas import tables as t
 from sensing.sensors import tokens
 from tests.world import BOTH, EARLIEST, World, device, reviews, site_at
 
-PM25 = "http://vocab.nerc.ac.uk/collection/P02/current/PM25/"
+PM25 = "http://dd.eionet.europa.eu/vocabulary/aq/pollutant/6001"
 UNIT = {"name": "microgram per cubic metre", "symbol": "ug/m3", "definition": "http://unitsofmeasure.org/ug/m3"}
 MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 SENSOR = {"name": "beta gauge", "description": "hourly", "encodingType": "text/plain", "metadata": "BAM-1"}

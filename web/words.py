@@ -110,6 +110,9 @@ FINDINGS: Mapping[str, str] = {
     "vegetation_loss": N_("Possible loss of vegetation"),
     "bare_soil": N_("Possible bare soil"),
     "solid_waste": N_("Possible dumping"),
+    "air_exceedance": N_("Air beyond a limit"),
+    "water_exceedance": N_("Water beyond a limit"),
+    "noise_exceedance": N_("Noise beyond a limit"),
     "land_conversion": N_("Possible conversion of farmland"),
     "algal_bloom": N_("Possible bloom of algae"),
     "black_water": N_("Possible black water"),
@@ -135,10 +138,16 @@ CHANNELS: Mapping[str, str] = {
     "notice_board": N_("Notice board"),
     "media": N_("Local media"),
 }
+QUALITIES: Mapping[str, str] = {
+    "valid": N_("Valid"),
+    "suspect": N_("Suspect"),
+    "invalid": N_("Invalid"),
+}
 SENSORS: Mapping[str, str] = {
     "uav": N_("Drone"),
     "satellite": N_("Satellite"),
     "aerial": N_("Aerial survey"),
+    "station": N_("Measuring station"),
 }
 
 
@@ -302,6 +311,11 @@ def role(code: str) -> str:
 def sensor(code: str) -> str:
     """What took an image."""
     return _said(SENSORS, code)
+
+
+def quality(code: str) -> str:
+    """How far a reading is trusted."""
+    return _said(QUALITIES, code)
 
 
 def channel(code: str) -> str:

@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.prepared import PreparedGeometry, prep
 
 from schemas.rules.calendar import WorkCalendar
+from schemas.rules.readings import ReadingLimit, reading_contradictions
 from schemas.rules.values import KEYS, Names, Strict, Values
 from schemas.rules.violations import Code, Text, ViolationType, Words, contradictions
 
@@ -120,6 +121,7 @@ class RulePack(Strict):
     standards: tuple[Standard, ...]
     airspace_layers: tuple[AirspaceLayer, ...]
     violation_catalogue: tuple[ViolationType, ...]
+    reading_limits: tuple[ReadingLimit, ...] = ()
     overrides: tuple[Override, ...] = ()
     overlays: Names = ()  # those that were merged over the pack, in their order
     needs_legal_review: Names = ()
@@ -204,7 +206,10 @@ def _problems(pack: RulePack) -> list[str]:
     if official < need.official or len(pack.channels) - official < need.further:
         problems.append("publication.min_channels asks for more channels than the pack has")
     reviewed = "violation_catalogue" not in pack.needs_legal_review
+    problems += reading_contradictions(pack.reading_limits, "reading_limits" not in pack.needs_legal_review)
     return problems + contradictions(pack.violation_catalogue, reviewed)
 
 
-REVIEWABLE = frozenset({"calendar", "channels", "standards", "airspace_layers", "violation_catalogue"})
+REVIEWABLE = frozenset(
+    {"calendar", "channels", "standards", "airspace_layers", "violation_catalogue", "reading_limits"}
+)

@@ -43,6 +43,7 @@ from schemas.tables.things import (
     Heartbeat,
     Observation,
     ObservedProperty,
+    ReadingCursor,
     Sensor,
 )
 from schemas.tables.verdicts import FlightVerdict
@@ -111,6 +112,7 @@ __all__ = [
     "PrivacyZone",
     "Publication",
     "Qualification",
+    "ReadingCursor",
     "RelayCredential",
     "Release",
     "ReleaseFind",

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from schemas.tables.base import Base, Identified, Recorded, Shape, Stated, geometry
 from schemas.tables.flights import Flight
 from schemas.tables.places import Authority, SupervisionItem
+from schemas.tables.things import Exceedance
 
 # As the migration has them; the queue of the review desk is read along these.
 _WAITS = text("state IN ('new', 'assigned')")
@@ -162,5 +163,6 @@ class Detection(Stated, Base):
 
     run: Mapped[SegmentationRun] = relationship()
     scene: Mapped[Scene] = relationship()
+    exceedance: Mapped[Exceedance | None] = relationship()
     authority: Mapped[Authority] = relationship()
     item: Mapped[SupervisionItem | None] = relationship()

@@ -75,7 +75,7 @@ class ObservedProperty(Base):
 
 
 class Datastream(Base):
-    """A series of readings of one property by one sensor; windows that ended until `judged_until` were judged."""
+    """A series of readings of one property by one sensor."""
 
     __tablename__ = "datastream"
     id: Mapped[int] = _serial()
@@ -89,12 +89,20 @@ class Datastream(Base):
     unit_symbol: Mapped[str]
     unit_definition: Mapped[str]
     properties: Mapped[dict[str, Any] | None] = mapped_column(_NULL_JSON)
-    judged_until: Mapped[datetime | None]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
     device: Mapped[Device] = relationship()
     sensor: Mapped[Sensor] = relationship()
     observed_property: Mapped[ObservedProperty] = relationship()
+
+
+class ReadingCursor(Base):
+    """Until when the windows of a limit of the rule pack were judged in a series."""
+
+    __tablename__ = "reading_cursor"
+    datastream_id: Mapped[int] = mapped_column(ForeignKey("core.datastream.id"), primary_key=True)
+    limit_code: Mapped[str] = mapped_column(primary_key=True)
+    judged_until: Mapped[datetime]
 
 
 class FeatureOfInterest(Base):

@@ -73,13 +73,40 @@ MATRIX |= {
     ("/models/ask/<scene>", "POST"): LABELLERS,
     ("/models/ask/<scene>/<job>/<int:number>/<any(near, far):view>.png", "GET"): LABELLERS,
 }
+MATRIX |= {
+    ("/sta/v1.1", "GET"): {Role.OFFICER},
+    ("/sta/v1.1/<path:path>", "GET"): {Role.OFFICER},
+    ("/sta/v1.1/<path:path>", "POST"): set(),
+}
+PUBLISHERS = {Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD}
+ACTING = {*PUBLISHERS, Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE}
+LOOKING = {*ACTING, Role.PROVINCIAL_APPROVER, Role.SUPERVISOR, Role.DATA_ADMIN}
+MATRIX |= {
+    ("/registry", "GET"): LOOKING,
+    ("/registry/devices.csv", "GET"): LOOKING,
+    ("/registry/device/<public_id>", "GET"): LOOKING,
+    ("/registry/device/<public_id>", "POST"): ACTING,
+    ("/registry/device/<public_id>/file/<sha256>", "GET"): LOOKING,
+    ("/registry/publication", "GET"): PUBLISHERS,
+    ("/registry/publication/<public_id>", "GET"): PUBLISHERS,
+    ("/registry/publication/<public_id>", "POST"): PUBLISHERS,
+    ("/registry/due", "GET"): LOOKING,
+    ("/registry/due.csv", "GET"): LOOKING,
+    ("/registry/report", "GET"): LOOKING,
+    ("/registry/report", "POST"): PUBLISHERS,
+    ("/registry/report.<any(csv, json):form>", "GET"): LOOKING,
+    ("/registry/rules", "GET"): LOOKING,
+    ("/registry/rules", "POST"): {Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.PROVINCIAL_APPROVER},
+}
 SAMPLES = {
+    "<sha256>": "0" * 64,
+    "<any(csv, json):form>": "csv",
+    "<path:path>": "Things",
     "<scene>": "SC-NONE",
     "<job>": "LJ-NONE",
     "<int:number>": "0",
     "<any(near, far):view>": "near",
     "<int:z>/<int:x>/<int:y>.png": "1/1/1.png",
-    "<path:path>": "Things",
     "<name>.geojson": "devices.geojson",
     "<any(device, area, route, zone):branch>": "device",
     "<public_id>": "DV-DV1",

@@ -79,7 +79,7 @@ def _officer(services: Services, person: str | None) -> Actor:
 
 @finding.command("list")
 @click.option("--kind", help="Only of this kind, such as excavation.")
-@click.option("--sensor", type=click.Choice(["uav", "satellite", "aerial"]))
+@click.option("--sensor", type=click.Choice(["uav", "satellite", "aerial", "station"]))
 @click.option("--authority", help="Only of this authority of yours, by its code.")
 @click.option("--mine", is_flag=True, help="Only what you have taken on.")
 @click.option("--after", metavar="CURSOR", help="Go on behind this line (--json gives the cursor of each).")

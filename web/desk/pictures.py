@@ -27,7 +27,8 @@ def window(finding: Finding) -> tuple[float, float, float, float]:
     west, south, east, north = _metric(finding).bounds
     # Web Mercator stretches metres by 1 / cos(latitude).
     stretch = 1 / max(math.cos(math.radians((finding.bounds[1] + finding.bounds[3]) / 2)), 0.1)
-    least_m = LEAST_PIXELS * (finding.after.gsd_m or 1.0) * stretch
+    gsd_m = finding.after.gsd_m if finding.after else None
+    least_m = LEAST_PIXELS * (gsd_m or 1.0) * stretch
     half = max(AROUND * max(east - west, north - south), least_m) / 2
     x, y = (west + east) / 2, (south + north) / 2
     return x - half, y - half, x + half, y + half

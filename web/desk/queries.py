@@ -36,11 +36,14 @@ from sensing.risk import MOST_POINTS
 from sensing.shut import is_shut, refuse_shut
 from sensing.sightings import history
 from sensing.words import in_words
+from web.desk.readings import Reading, reading_of
 
 OPEN_STATES = ("new", "assigned")
 DECIDED_STATES = ("confirmed", "false_alarm", "inconclusive")
 LONGEST_QUEUE = 200
 LATELY = 8
+# What measured where no image was taken.
+STATION = "station"
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class Finding:
     looked: tuple[dict[str, str], ...]
     history: tuple[Dated, ...]
     before: Side | None
-    after: Side
+    after: Side | None
+    reading: Reading | None = None
 
 
 def authorities_of(actor: Actor) -> frozenset[uuid.UUID]:
@@ -200,7 +204,7 @@ def _start(after: str | None) -> _Start | None:
 
 def _page(
     db: Session, branches: list[Select[uuid.UUID]], start: _Start | None, size: int
-) -> list[tuple[Detection, Scene]]:
+) -> list[tuple[Detection, Scene | None]]:
     """The first rows of several queues in one order: each is read along its index, and no further than a page."""
     behind = None
     if start:
@@ -213,7 +217,7 @@ def _page(
     pages = [(one if behind is None else one.where(behind)).order_by(*_ORDER).limit(size) for one in branches]
     ids = [one for page in pages for one in db.scalars(page)]
     # By their ids, or the planner would rather read everything than a page of it.
-    rows = select(Detection, Scene).join(Scene, Scene.id == Detection.scene_id).where(Detection.id.in_(ids))
+    rows = select(Detection, Scene).outerjoin(Scene, Scene.id == Detection.scene_id).where(Detection.id.in_(ids))
     return [(detection, scene) for detection, scene in db.execute(rows.order_by(*_ORDER).limit(size))]
 
 
@@ -238,7 +242,9 @@ def _narrowed(rows: Select[uuid.UUID], wanted: Wanted) -> Select[uuid.UUID]:
     rows = rows.where(~is_shut())
     if wanted.kind:
         rows = rows.where(Detection.kind == wanted.kind)
-    if wanted.sensor:
+    if wanted.sensor == STATION:
+        rows = rows.where(Detection.exceedance_id.is_not(None))
+    elif wanted.sensor:
         rows = rows.join(Scene, Scene.id == Detection.scene_id).where(Scene.sensor == wanted.sensor)
     if wanted.authority:
         rows = rows.join(Authority, Authority.id == Detection.authority_id).where(Authority.code == wanted.authority)
@@ -268,12 +274,12 @@ def decided(db: Session, actor: Actor, rulebook: Rulebook, now: datetime) -> lis
 def _of(actor: Actor) -> Select[Detection, Scene]:
     return (
         select(Detection, Scene)
-        .join(Scene, Scene.id == Detection.scene_id)
+        .outerjoin(Scene, Scene.id == Detection.scene_id)
         .where(Detection.authority_id.in_(authorities_of(actor)), ~is_shut())
     )
 
 
-def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, now: datetime) -> Row:
+def _row(detection: Detection, scene: Scene | None, actor: Actor, rulebook: Rulebook, now: datetime) -> Row:
     pack = rulebook.at_place(to_shape(detection.geom), now)
     formed_on = pack.local_date(detection.formed_at)
     # By the law of the day on which it was formed; what was formed before that was kept goes by the law of today.
@@ -282,7 +288,7 @@ def _row(detection: Detection, scene: Scene, actor: Actor, rulebook: Rulebook, n
         public_id=detection.public_id,
         kind=detection.kind,
         state=detection.state,
-        sensor=scene.sensor,
+        sensor=scene.sensor if scene else STATION,
         area_m2=detection.area_m2,
         due=due,
         late=due < pack.local_date(now),
@@ -308,12 +314,12 @@ def row_of(db: Session, actor: Actor, public_id: str) -> Detection:
     return row
 
 
-def finding(db: Session, actor: Actor, public_id: str) -> Finding:
+def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None = None) -> Finding:
     """One finding in full; raises RuleViolation 404 when it is not the actor's to see."""
     row = row_of(db, actor, public_id)
-    run = db.get_one(SegmentationRun, row.run_id)
-    scene = db.get_one(Scene, row.scene_id)
-    flight = db.get(Flight, scene.flight_id) if scene.flight_id else None
+    run = db.get_one(SegmentationRun, row.run_id) if row.run_id else None
+    scene = db.get_one(Scene, row.scene_id) if row.scene_id else None
+    flight = db.get(Flight, scene.flight_id) if scene is not None and scene.flight_id else None
     route = db.get(PatrolRoute, flight.route_id) if flight else None
     item = db.get(SupervisionItem, row.item_id) if row.item_id else None
     basis = db.get(LegalBasis, item.legal_basis_id) if item else None
@@ -339,11 +345,12 @@ def finding(db: Session, actor: Actor, public_id: str) -> Finding:
         flight=flight.public_id if flight else None,
         route=f"{route.code} · {route.name_en}" if route else None,
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
-        engine=f"{run.engine} {run.engine_version}",
-        looked=tuple(in_words(sentence.dump()) for sentence in remarks(run)),
-        history=tuple(_dates(db, actor, row)),
-        before=_side(db, "before", run.before_derivative_id) if run.before_derivative_id else None,
-        after=_side(db, "after", run.derivative_id),
+        engine=f"{run.engine} {run.engine_version}" if run else row.provenance["limit"],
+        looked=tuple(in_words(sentence.dump()) for sentence in remarks(run)) if run else (),
+        history=tuple(_dates(db, actor, row)) if run else (),
+        before=_side(db, "before", run.before_derivative_id) if run and run.before_derivative_id else None,
+        after=_side(db, "after", run.derivative_id) if run else None,
+        reading=reading_of(db, row.exceedance, rulebook, row.rule_trace) if row.exceedance and rulebook else None,
     )
 
 

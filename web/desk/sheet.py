@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from geo.measure import area_m2
 from schemas.actors import Actor
-from schemas.refusals import RuleViolation
+from schemas.refusals import RuleViolation, not_found
 from schemas.tables import Authority, Decision, Derivative, Detection, Person, Scene, SegmentationRun
 from schemas.words import words
 from sensing.derived import outline_of
@@ -77,6 +77,8 @@ def printed(public_id: str) -> Response:
 def sheet(house: Services, db: Session, actor: Actor, public_id: str, lang: str) -> str:
     """The page of a finding in a language. Raises RuleViolation 404 when it is not the actor's to see."""
     row, said = queries.row_of(db, actor, public_id), WORDS[lang]
+    if row.exceedance_id is not None:
+        raise not_found("picture.unknown", "web.object_unknown", measured=f"{public_id}/sheet")
     found = _as_drawn(db, queries.finding(db, actor, public_id), row)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True

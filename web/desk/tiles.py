@@ -50,7 +50,10 @@ def source_of(db: Session, actor: Actor, public_id: str, side: str, at: datetime
     Raises RuleViolation 404 where the actor has no such finding or it no such image, GD-43 while the copy shows what a
     privacy zone hides.
     """
-    run = db.get_one(SegmentationRun, queries.row_of(db, actor, public_id).run_id)
+    row = queries.row_of(db, actor, public_id)
+    if row.exceedance_id is not None:
+        raise _unknown(public_id, side)
+    run = db.get_one(SegmentationRun, row.run_id)
     derivative_id: uuid.UUID | None = run.before_derivative_id if side == BEFORE else run.derivative_id
     if derivative_id is None:
         raise _unknown(public_id, side)

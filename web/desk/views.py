@@ -182,7 +182,7 @@ def _wanted() -> queries.Wanted:
 def _opened(db: Session, public_id: str, listed: list[Row]) -> dict[str, Any]:
     """What the page says of the finding that is open."""
     house, actor = services(), current_actor()
-    found, row = queries.finding(db, actor, public_id), queries.row_of(db, actor, public_id)
+    found, row = queries.finding(db, actor, public_id, house.rulebook), queries.row_of(db, actor, public_id)
     decider = db.get(Person, row.decided_by) if row.decided_by else None
     may_decide = queries.qualified(db, actor, today())
     held_back = _held_back(db, found)
@@ -192,7 +192,10 @@ def _opened(db: Session, public_id: str, listed: list[Row]) -> dict[str, Any]:
         "sides": _sides(found),
         "outline": pictures.outline(found),
         "size": pictures.SIZE_PX,
-        "config": stage.config(db, house.data_dir, found, row, may_decide=may_decide)
+        # Of readings there is no picture to draw.
+        "config": {"area": found.area_m2, "alternatives": [], "nearby": []}
+        if found.reading
+        else stage.config(db, house.data_dir, found, row, may_decide=may_decide)
         | {"action": f"/review/{public_id}{_kept()}", "nearby": surroundings.entries(around, _kept())},
         "combinations": stage.combination_words(),
         "held_back": held_back.render(current_language()) if held_back else [],
