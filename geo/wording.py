@@ -49,10 +49,10 @@ def facts(session: Session, subject: Published, pack: RulePack) -> dict[str, dic
     item = session.get(SupervisionItem, item_id) if item_id else None
     basis = session.get(LegalBasis, item.legal_basis_id) if item else None
     days = str(pack["publication.lead_days"])
-    contact = f"{authority.contact_address}, {authority.contact_channel}"
+    address = placed(authority.contact_address)
     return {
         "authority": _pair(authority, "name"),
-        "contact": dict.fromkeys(LANGUAGES, contact),
+        "contact": {lang: f"{address[lang]}, {authority.contact_channel}" for lang in LANGUAGES},
         "days": dict.fromkeys(LANGUAGES, days),
         "item": _pair(item, "name") if item else _NOTHING,
         "basis": _basis(basis),

@@ -1,0 +1,92 @@
+"""What waits at the registry's desk for whoever reads: announcements, stuck notices, clocks that ran out, dues."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+
+from geo import due as dues
+from geo.commands.dispatches import KINDS
+from geo.commands.reports import report_of
+from schemas.roles import Role
+from schemas.rules import RulePack
+from schemas.tables import Authority, Device, Dispatch
+from web.i18n import gettext, ngettext
+from web.identity.request_identity import services
+from web.permissions import ROLES, Permission
+from web.registry.publishing import to_announce
+from web.registry.rules_of import rules_at
+from web.waiting import Asking, Waiting
+
+
+def registry_waits(asking: Asking) -> Iterator[Waiting]:
+    """What waits for publishers, inspectors and unit heads."""
+    publishes = _authorities(asking, *ROLES[Permission.PUBLISH])
+    if publishes:
+        count = to_announce(asking.db, publishes)
+        said = ngettext("%(num)d approval to be announced", "%(num)d approvals to be announced", count)
+        yield Waiting(count, said, None, "/registry/publication")
+        stuck = _stuck(asking, publishes)
+        said = ngettext("%(num)d notice that did not get through", "%(num)d notices that did not get through", stuck)
+        yield Waiting(stuck, said, asking.today, "/registry/publication#under-way")
+    heads = _authorities(asking, Role.UNIT_HEAD)
+    if heads:
+        yield from _for_heads(asking, heads)
+    inspects = _authorities(asking, Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE)
+    for authority in _rows(asking, inspects):
+        yield from _dues(asking, authority)
+
+
+def _authorities(asking: Asking, *roles: Role) -> set[uuid.UUID]:
+    return {grant.authority_id for grant in asking.actor.grants if grant.role in roles}
+
+
+def _rows(asking: Asking, ids: set[uuid.UUID]) -> list[Authority]:
+    return list(asking.db.scalars(select(Authority).where(Authority.id.in_(ids)).order_by(Authority.code)))
+
+
+def _stuck(asking: Asking, mine: set[uuid.UUID]) -> int:
+    total = 0
+    for name, kind in KINDS.items():
+        wanted = (
+            select(func.count())
+            .select_from(Dispatch)
+            .join(kind, kind.id == Dispatch.subject_id)
+            .where(
+                Dispatch.subject_kind == name,
+                Dispatch.answered_at.is_(None),
+                Dispatch.next_try_at.is_(None),
+                Dispatch.failure.is_not(None),
+                kind.authority_id.in_(mine),
+            )
+        )
+        total += asking.db.scalar(wanted) or 0
+    return total
+
+
+def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
+    stopped = Device.authority_id.in_(heads) & Device.secret.is_(False) & (Device.state == "blocked")
+    blocked = asking.db.scalar(select(func.count()).select_from(Device).where(stopped)) or 0
+    said = ngettext("%(num)d device stopped by a check", "%(num)d devices stopped by a check", blocked)
+    yield Waiting(blocked, said, None, "/registry?state=blocked")
+    for authority in _rows(asking, heads):
+        year = asking.today.year
+        pack = _pack(asking, authority)
+        due_on = dues.annual_report(asking.db, authority, pack, year).due_on
+        near = (due_on - asking.today).days <= pack["due.remind_days"]
+        if near and report_of(asking.db, authority, year) is None:
+            said = gettext("The annual report for %(year)s", year=year)
+            yield Waiting(1, said, due_on, f"/registry/report?authority={authority.code}&year={year}")
+
+
+def _dues(asking: Asking, authority: Authority) -> Iterator[Waiting]:
+    found = dues.due(asking.db, authority.id, _pack(asking, authority), asking.today)
+    if found:
+        said = ngettext("%(num)d thing due for devices", "%(num)d things due for devices", len(found))
+        yield Waiting(len(found), said, found[0].due_on, f"/registry/due?authority={authority.code}")
+
+
+def _pack(asking: Asking, authority: Authority) -> RulePack:
+    return rules_at(asking.db, services().rulebook, authority, services().clock.now())
