@@ -167,8 +167,6 @@ def _multi(shape: BaseGeometry) -> MultiPolygon:
 
 def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bool) -> dict[str, Any]:
     """The values of a finding, by column."""
-    run = session.get_one(SegmentationRun, row.run_id)
-    scene, copy = session.get_one(Scene, row.scene_id), session.get_one(Derivative, run.derivative_id)
     item = session.get(SupervisionItem, row.item_id) if row.item_id else None
     decider = session.get(Person, row.decided_by) if row.decided_by else None
     trace = [in_words(line) for line in row.rule_trace]
@@ -195,6 +193,8 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
         "formed_at": row.formed_at.astimezone(UTC),
         "decided_at": row.decided_at.astimezone(UTC) if row.decided_at else None,
         "decided_by": decider.code if decider else None,
+        "reason": row.reason,
+        "permits": ", ".join(filter(None, (one.get("number") for one in row.context.get("permits", [])))) or None,
         **_source(session, row),
         "trace_en": "\n".join(line["en"] for line in trace),
         "trace_zh": "\n".join(line["zh"] for line in trace),
@@ -216,8 +216,6 @@ def _source(session: Session, row: Detection) -> dict[str, Any]:
     run = session.get_one(SegmentationRun, row.run_id)
     scene, copy = session.get_one(Scene, row.scene_id), session.get_one(Derivative, run.derivative_id)
     return {
-        "reason": row.reason,
-        "permits": ", ".join(filter(None, (one.get("number") for one in row.context.get("permits", [])))) or None,
         "scene": scene.public_id,
         "sensor": scene.sensor,
         "captured_at": scene.captured_at.astimezone(UTC) if scene.captured_at else None,
@@ -228,8 +226,6 @@ def _source(session: Session, row: Detection) -> dict[str, Any]:
         "engine": f"{run.engine} {run.engine_version}",
         "parameters_sha256": run.parameters_sha256,
         "rules_sha256": run.rules_sha256,
-        "trace_en": "\n".join(line["en"] for line in trace),
-        "trace_zh": "\n".join(line["zh"] for line in trace),
     }
 
 

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from schemas.refusals import RuleViolation, not_found
+from schemas.refusals import RuleViolation, conflict, not_found
 from schemas.rules import Rulebook
 from schemas.tables import Derivative, Detection, PrivacyZone, Scene, SegmentationRun
 from sensing.context import Context

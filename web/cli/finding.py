@@ -145,7 +145,8 @@ def _echo_finding(found: Finding, provenance: dict[str, object]) -> None:
     if isinstance(made, dict):
         sources = ", ".join(one["id"] for one in made["from"])
         click.echo(said["made"].format(sources=sources, how=_HOW[made["how"]][lang()]))
-    click.echo(said["scene"].format(scene=provenance.get("scene", "–"), copy=found.after.sha256[:16]))
+    if found.after is not None:
+        click.echo(said["scene"].format(scene=provenance.get("scene", "–"), copy=found.after.sha256[:16]))
     if found.reason:
         click.echo(said["reason"].format(reason=found.reason))
 
