@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import uuid
@@ -32,6 +33,8 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_CLUSTER = ROOT / ".local" / "tests"
+# The first PostgreSQL that asks how a database is to be copied.
+STRATEGIES_SINCE = 150000
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
 
@@ -73,9 +76,15 @@ class TestServer:
         with psycopg.connect(_url(self.database("postgres").admin_url), autocommit=True) as connection:
             connection.execute(statement)
 
+    @functools.cached_property
+    def copying(self) -> str:
+        """How a template is copied: file by file, which costs half of the other way; older servers know no other."""
+        with psycopg.connect(_url(self.database("postgres").admin_url)) as connection:
+            return "STRATEGY FILE_COPY" if connection.info.server_version >= STRATEGIES_SINCE else ""
+
     def clone(self, template: str) -> str:
         name = f"{self.prefix}_{uuid.uuid4().hex[:10]}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self.copying}')
         return name
 
     def drop(self, name: str) -> None:
