@@ -81,6 +81,8 @@ require_system() {
     has_chinese_font || need "a font for Chinese" fonts-noto-cjk
     [[ $1 != test ]] || has_libatomic || need "a library of the browser tests' driver" libatomic1
     [[ $1 != test ]] || find_chromium || install_chromium
+    [[ $1 == demo ]] || has_mosquitto || need "an MQTT broker" mosquitto mosquitto-clients
+    [[ $1 != test ]] || command -v curl >/dev/null || need "curl" curl
 }
 
 find_python() {
@@ -113,6 +115,9 @@ has_node() {
 
 # The Node.js that Playwright brings along is linked to it.
 has_libatomic() { compgen -G '/usr/lib*/*/libatomic.so.1' || compgen -G '/usr/lib*/libatomic.so.1'; } >/dev/null
+
+# Debian puts the broker where no path of an ordinary user leads.
+has_mosquitto() { [[ -x /usr/sbin/mosquitto || -n $(command -v mosquitto) ]] && command -v mosquitto_pub >/dev/null; }
 
 has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/NotoSansCJK*' >/dev/null ||

@@ -389,6 +389,11 @@ def test_body__too_large_or_no_json__said(a):
     assert a.post("/Sensors", json.loads(json.dumps(SENSOR | {"name": "\N{FACTORY}"}))).status_code == 201
 
 
+def test_body__as_a_form__415_with_what_to_send(a):
+    answer = a.client.post("/sta/v1.1/Sensors", data=SENSOR, headers=a.headers)
+    assert (answer.status_code, rule_of(answer)) == (415, "things.json")
+
+
 def test_moved_device__its_former_place_is_history(a, services, admin):
     (site,) = admin.execute(
         "INSERT INTO core.device_site (id, public_id, origin, geom, place_text, place_type, indoor) VALUES "

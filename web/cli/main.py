@@ -63,6 +63,7 @@ COMMANDS = {
     "simulator": "web.cli.simulator",
     "siting": "web.cli.siting",
     "terrain": "web.cli.terrain",
+    "things": "web.cli.things",
     "worker": "web.cli.worker",
     "zone": "web.cli.zone",
 }

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_due, replace_amended_plans, take_effect_where_due
 from schemas.store.sealer import seal_pending
+from sensing.sensors.judging import judge_due
 from web import learning, scenes
 from web.cli.common import echo_refusals, lang, pass_services
 from web.delivery import deliver
@@ -111,6 +112,8 @@ def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
         click.echo(f"{plan} is replaced by its next version")
     for device in block_where_due(services.work):
         click.echo(f"{device} is blocked")
+    for judged in judge_due(services.work):
+        click.echo(f"{judged.device} is beyond {judged.limit}: {judged.finding or 'no finding'}")
     for done in scenes.remask(services, progress=go_on):
         if done.refused:
             click.echo(f"{done.overdue.copy} of {done.overdue.scene} cannot be masked anew:")
