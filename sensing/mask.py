@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.features import rasterize
 from rasterio.windows import Window
-from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from geo import crs as metric
@@ -126,6 +125,9 @@ class ZoneBurner:
         near = self._tree.geometries.take(self._tree.query(outline))
         if not near.size:
             return np.zeros((rows, columns), dtype=np.bool_)
+        # Every image is opened in a process of its own, and most have no zone in them.
+        from scipy import ndimage
+
         touched = rasterize(
             list(near), out_shape=shape, transform=origin, all_touched=True, default_value=1, dtype="uint8"
         )

@@ -24,7 +24,7 @@ class PackError(ValueError):
     """A rule pack file is not a valid rule pack."""
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML in which a key given twice is an error instead of a silent replacement."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
