@@ -83,7 +83,7 @@ def refusals(kind: str, answers: Answers, pack: RulePack, today: date) -> list[R
 def _wrong_items(kind: str, answers: Answers, required: Iterable[str]) -> Iterator[Refusal]:
     required = tuple(required)
     if blank := [item for item in required if not isinstance(answers.items.get(item), bool)]:
-        yield refuse("GD-10.3", "device.review_blank", reviewer=reviewer(kind), measured=", ".join(blank))
+        yield refuse("GD-10.3", "device.review_blank", reviewer=reviewer(kind), measured=Coded("item", blank))
     if unknown := sorted(set(answers.items) - set(required)):
         measured, names = ", ".join(unknown), ", ".join(required)
         yield refuse("GD-10.3", "device.review_unknown", reviewer=reviewer(kind), measured=measured, required=names)
@@ -92,13 +92,13 @@ def _wrong_items(kind: str, answers: Answers, required: Iterable[str]) -> Iterat
 def _without_text(kind: str, answers: Answers) -> Iterator[Refusal]:
     silent = [item for item in answers.failed if not answers.texts.get(item, "").strip()]
     if silent:
-        yield refuse("GD-10.3", "device.review_no_text", reviewer=reviewer(kind), measured=", ".join(silent))
+        yield refuse("GD-10.3", "device.review_no_text", reviewer=reviewer(kind), measured=Coded("item", silent))
 
 
 def _without_file(kind: str, answers: Answers, pack: RulePack) -> Iterator[Refusal]:
     for item, rule in pack["review.attachments"].items():
         if item in pack[f"review.{kind}.items"] and answers.says(item) and not answers.files.get(item):
-            yield refuse(rule, "device.review_no_file", reviewer=reviewer(kind), measured=item)
+            yield refuse(rule, "device.review_no_file", reviewer=reviewer(kind), measured=Coded("item", [item]))
 
 
 def _legal(answers: Answers) -> Iterator[Refusal]:

@@ -69,7 +69,7 @@ def need_shown(context: Context) -> Iterable[Refusal]:
 
 def _blank(rule: str, text: str, given: Mapping[str, Any], required: Iterable[str]) -> Iterator[Refusal]:
     if missing := [name for name in required if not str(given.get(name) or "").strip()]:
-        yield refuse(rule, text, measured=", ".join(missing))
+        yield refuse(rule, text, measured=Coded("item", missing))
 
 
 def duplicates_answered(context: Context) -> Iterable[Refusal]:

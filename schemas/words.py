@@ -14,7 +14,7 @@ _BETWEEN = {"en": ", ", "zh": "、"}
 @cache
 def words() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
     """All words: `{area: {code: {"en", "zh"}}}`; areas are role, subject, state, step, level, place, validity, order,
-    refuge, clearance, held, incident and lacking.
+    field, item, refuge, clearance, held, incident and lacking.
     """
     text = resources.files("schemas").joinpath("words.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)

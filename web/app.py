@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web import assets, errors, i18n, page, permissions, security
+from web import assets, errors, i18n, page, permissions, security, waiting
 from web.account.views import section as account
 from web.desk.editing import section as desk_editing
 from web.desk.exports import section as desk_exports
@@ -10,20 +10,38 @@ from web.desk.private import section as desk_private
 from web.desk.sheet import section as desk_sheet
 from web.desk.tiles import section as desk_tiles
 from web.desk.views import section as desk
+from web.desk.waiting import waiting as findings_waiting
 from web.identity import request_identity
 from web.models.asking import section as models_asking
 from web.models.labelling import section as models_labelling
 from web.models.views import section as models
+from web.models.waiting import waiting as models_waiting
 from web.permissions import GuardedFlask
 from web.pilot.live import section as flights_live
 from web.pilot.packages import section as flight_packages
 from web.pilot.papers import section as flight_papers
 from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
+from web.pilot.waiting import waiting as flights_waiting
+from web.planner.devices import section as planner_devices
+from web.planner.places import section as planner_places
+from web.planner.plans import section as planner_plans
+from web.planner.views import section as planner
+from web.planner.waiting import waiting as drafts_waiting
 from web.public.data import section as data
 from web.public.flights import section as flight_log
 from web.public.tiles import section as tiles
 from web.public.views import section as public
+from web.registry.announcing import section as registry_announcing
+from web.registry.device import section as registry_device
+from web.registry.duties import section as registry_duties
+from web.registry.listing import section as registry
+from web.registry.rules import section as registry_rules
+from web.registry.waits import registry_waits
+from web.reviews.decisions import section as review_decisions
+from web.reviews.sheets import section as review_sheets
+from web.reviews.views import section as reviews
+from web.reviews.waiting import waiting as reviews_waiting
 from web.things.views import section as things
 from web.wiring import Services
 
@@ -32,7 +50,14 @@ SECTIONS = (
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
+    *(registry, registry_device, registry_announcing, registry_duties, registry_rules),
+    *(planner, planner_plans, planner_devices, planner_places),
+    *(reviews, review_sheets, review_decisions),
     things,
+)
+# What waits for the reader, as each desk tells it (web/waiting.py).
+WAITING = (
+    *(registry_waits, flights_waiting, findings_waiting, models_waiting, drafts_waiting, reviews_waiting),
 )
 
 
@@ -49,6 +74,7 @@ def create_app(services: Services) -> GuardedFlask:
     app.before_request(security.check_form)
     assets.register(app)
     page.register(app)
+    waiting.register(app, WAITING)
     for section in SECTIONS:
         app.register_blueprint(section)
     return app

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from schemas.actors import ActorKind
 from schemas.rules.registry import registry
 from web import words
+from web.i18n import days_left
 from web.identity.request_identity import current_actor, services
-from web.permissions import Permission, may
+from web.permissions import OPEN, Permission, may
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ LINKS = (
     Link("/review", lazy_gettext("Review desk"), Permission.READ_DETECTIONS),
     Link("/review/private", lazy_gettext("Private ground"), Permission.READ_RELEASES),
     Link("/models", lazy_gettext("Models"), Permission.READ_MODELS),
+    Link("/planner", lazy_gettext("Planner's desk"), Permission.DRAFT_PLACES),
+    Link("/reviews", lazy_gettext("Approvals"), Permission.READ_FILES),
+    Link("/registry", lazy_gettext("Registry"), Permission.READ_REGISTRY),
 )
 
 
@@ -57,6 +61,7 @@ def register(app: Flask) -> None:
         signed_in=signed_in,
         sample_data=sample_data,
         today=today,
+        days_left=days_left,
         words=words,
         may=allowed,
         is_law=is_law,
@@ -67,6 +72,11 @@ def register(app: Flask) -> None:
 def navigation() -> list[Link]:
     """The entries that the reader may open."""
     return [link for link in LINKS if may(current_actor(), link.needs)]
+
+
+def desks() -> list[Link]:
+    """The desks that the reader holds a role for."""
+    return [link for link in navigation() if link.needs not in OPEN]
 
 
 def allowed(permission: str) -> bool:

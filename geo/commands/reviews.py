@@ -15,7 +15,7 @@ from geo.private_places import private_place_refusals
 from geo.queries import latest_review
 from schemas.ids import new_id, public_id
 from schemas.machine import label
-from schemas.refusals import Kind, Refusal, RuleViolation, conflict, refuse
+from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import Device, DeviceReview, PlannedSite, SitingPlan
@@ -30,12 +30,12 @@ def record_review(work: Work, subject: Device | PlannedSite, *, kind: str, answe
     The reviewer belongs to the authority, drafted nothing of it and did not make the other review (GD-11.1).
     """
     refuse_unknown([("kind", kind, tuple(REVIEWERS))])
-    owner = subject if isinstance(subject, Device) else subject.plan
+    owner = _owner(subject)
     if not work.actor.has(REVIEWERS[kind], owner.authority_id):
         raise role_missing(label(owner), "review", (REVIEWERS[kind],))
     pack, today = work.pack_for(owner), local_today(work, owner)
     found = [
-        *_not_others(work, subject, owner, kind),
+        *reviewer_refusals(work, subject, kind),
         *checklists.refusals(kind, answers, pack, today),
         *_prohibited(work, subject, answers),
     ]
@@ -76,13 +76,15 @@ def _tell(
     work.record(f"{owner.__machine__}.record_review", owner.__tablename__, owner.id, body)
 
 
-def _not_others(work: Work, subject: Device | PlannedSite, owner: Device | SitingPlan, kind: str) -> Iterator[Refusal]:
-    """Why this person is not the one to review it."""
-    me = work.actor.person_id
+def reviewer_refusals(work: Work, subject: Device | PlannedSite, kind: str) -> Iterator[Refusal]:
+    """Why the actor is not the one to make a review of that kind now; asked before its work is begun (GD-11.1)."""
+    me, owner = work.actor.person_id, _owner(subject)
     if isinstance(owner, SitingPlan):
         if owner.state != "in_review":
-            state = Coded("state", [owner.state])
-            raise conflict("GD-10.3", "siting.not_in_review", measured=state, number=owner.public_id)
+            yield refuse(
+                "GD-10.3", "siting.not_in_review", measured=Coded("state", [owner.state]), number=owner.public_id
+            )
+            return
         assigned = owner.legal_reviewer_id if kind == "legal" else owner.technical_reviewer_id
         if assigned != me:
             yield refuse("GD-11.1", "siting.other_reviewer", reviewer=checklists.reviewer(kind))
@@ -94,10 +96,17 @@ def _not_others(work: Work, subject: Device | PlannedSite, owner: Device | Sitin
             yield refuse("GD-11.1", "device.review_both", reviewer=checklists.reviewer(other))
 
 
+def _owner(subject: Device | PlannedSite) -> Device | SitingPlan:
+    return subject if isinstance(subject, Device) else subject.plan
+
+
 def _prohibited(work: Work, subject: Device | PlannedSite, answers: Answers) -> Iterable[Refusal]:
-    """GD-11.2: nobody says that no prohibition stands against a place where one does."""
-    if not answers.denies_prohibition:
-        return
+    if answers.denies_prohibition:
+        yield from prohibitions(work, subject)
+
+
+def prohibitions(work: Work, subject: Device | PlannedSite) -> Iterator[Refusal]:
+    """GD-11.2: nobody says that no prohibition stands against a place where one does; what the machine finds there."""
     if isinstance(subject, Device):
         place, pack = place_of_device(work.session, subject), work.pack_for(subject)
     else:

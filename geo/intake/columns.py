@@ -42,6 +42,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "purpose_en": ("purpose_en",),
     "purpose_zh": ("purpose_zh",),
     "place_text": ("place_text", "place", "address", "设置地点", "位置", "地址"),
+    "place_type": ("place_type", "场所类型"),
+    "indoor": ("indoor", "室内"),
     "item": ("item", "item_code", "事项编码", "监管事项"),
     "model": ("model", "型号"),
     "serial_no": ("serial_no", "serial", "序列号", "设备编号"),

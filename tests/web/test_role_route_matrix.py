@@ -98,7 +98,49 @@ MATRIX |= {
     ("/registry/rules", "GET"): LOOKING,
     ("/registry/rules", "POST"): {Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.PROVINCIAL_APPROVER},
 }
+DRAFTERS = {Role.PLANNER, Role.OFFICER}
+REVIEWERS = {Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER}
+DECIDERS = {*REVIEWERS, Role.UNIT_HEAD, Role.PROVINCIAL_APPROVER}
+FILE_READERS = {*DECIDERS, Role.SUPERVISOR}
+MATRIX |= {
+    (f"/planner{path}", method): DRAFTERS
+    for path, methods in {
+        "": ("GET",),
+        "/attachments/<public_id>": ("GET",),
+        "/plans/new": ("GET", "POST"),
+        "/plans/import": ("GET", "POST"),
+        "/plans/<public_id>": ("GET",),
+        "/plans/<public_id>/justify": ("POST",),
+        "/plans/<public_id>/hand-over": ("POST",),
+        "/plans/<public_id>/change": ("GET", "POST"),
+        "/devices/new": ("GET", "POST"),
+        "/devices/import": ("GET", "POST"),
+        "/devices/<public_id>": ("GET", "POST"),
+        "/<any(areas, points):kind>/new": ("GET", "POST"),
+        "/<any(areas, points):kind>/<public_id>": ("GET", "POST"),
+        "/<any(areas, points):kind>/<public_id>/check": ("POST",),
+    }.items()
+    for method in methods
+}
+MATRIX |= {
+    ("/reviews", "GET"): FILE_READERS,
+    ("/reviews/attachments/<public_id>", "GET"): FILE_READERS,
+    ("/reviews/plans/<public_id>", "GET"): FILE_READERS,
+    ("/reviews/plans/<public_id>/submit", "POST"): {Role.UNIT_HEAD},
+    ("/reviews/plans/<public_id>/return", "POST"): DECIDERS,
+    ("/reviews/plans/<public_id>/decide", "POST"): {Role.PROVINCIAL_APPROVER},
+    ("/reviews/plans/<public_id>/revoke", "POST"): {Role.PROVINCIAL_APPROVER, Role.SUPERVISOR},
+    ("/reviews/sites/<public_id>/<any(legal, technical):kind>", "GET"): REVIEWERS,
+    ("/reviews/sites/<public_id>/<any(legal, technical):kind>", "POST"): REVIEWERS,
+    ("/reviews/devices/<public_id>/<any(legal, technical):kind>", "GET"): REVIEWERS,
+    ("/reviews/devices/<public_id>/<any(legal, technical):kind>", "POST"): REVIEWERS,
+    ("/reviews/<any(areas, points):kind>/<public_id>", "GET"): FILE_READERS,
+    ("/reviews/<any(areas, points):kind>/<public_id>", "POST"): {Role.UNIT_HEAD},
+}
 SAMPLES = {
+    "devices/<public_id>/<any(legal, technical):kind>": "devices/DV-NONE/legal",
+    "<any(legal, technical):kind>": "legal",
+    "<any(areas, points):kind>": "areas",
     "<sha256>": "0" * 64,
     "<any(csv, json):form>": "csv",
     "<path:path>": "Things",

@@ -17,7 +17,7 @@ from web.errors import wants_page
 from web.i18n import current_language
 from web.identity import people, request_identity, sessions, throttle
 from web.identity.passwords import Passwords
-from web.page import today
+from web.page import desks, today
 from web.permissions import Audience, Permission, Section, may
 from web.wiring import actor_of
 
@@ -107,14 +107,18 @@ def account() -> str:
         papers = db.scalars(
             select(Qualification).where(Qualification.person_id == actor.person_id).order_by(Qualification.valid_to)
         ).all()
-        return render_template("account/account.html", roles=roles, papers=papers, on=today())
+        return render_template("account/account.html", roles=roles, papers=papers, on=today(), desks=desks())
 
 
 def _home(actor: Actor) -> str:
-    for path, needs in (("/review", Permission.READ_DETECTIONS), ("/pilot", Permission.CHECK_PLAN)):
-        if may(actor, needs):
-            return path
-    return "/account"
+    """The desk where most of a role's work lies; what waits at the others stands at the top of each."""
+    desks = (
+        ("/review", Permission.READ_DETECTIONS),
+        ("/planner", Permission.DRAFT_PLACES),
+        ("/pilot", Permission.FILE_FLIGHT),
+        ("/reviews", Permission.READ_FILES),
+    )
+    return next((path for path, needs in desks if may(actor, needs)), "/account")
 
 
 def _local(target: Any) -> str:  # noqa: ANN401

@@ -1,0 +1,1 @@
+"""The planner's desk: siting plans, devices, patrol areas and deployment points on their way to approval."""

@@ -1,0 +1,1 @@
+"""The desks of those who review and approve: check-lists, whole files, decisions."""
