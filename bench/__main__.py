@@ -24,6 +24,7 @@ ROWS = {
     "sam": "bench.sam",
     "ledger": "bench.ledger",
     "gateway": "bench.gateway",
+    "things": "bench.things",
 }
 GROUPS = {
     "flights": ("gateway", "zones", "conformance", "ledger"),
