@@ -13,7 +13,7 @@ from geo.content import content_sha256
 from geo.publication import notice
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
-from schemas.store.work import rule_shape
+from schemas.store.places import rule_shape
 from schemas.tables import Announcement, Authority, Publication, SitingPlan, SupervisionItem
 from schemas.words import Coded
 
@@ -35,7 +35,11 @@ def item_cited(context: Context) -> Iterable[Refusal]:
     Both hold for the authorities that have switched these rules on (G-42).
     """
     item_id = context.subject.item_id
-    item = None if item_id is None else context.session.get(SupervisionItem, item_id)
+    yield from item_refusals(context, None if item_id is None else context.session.get(SupervisionItem, item_id))
+
+
+def item_refusals(context: Context, item: SupervisionItem | None) -> Iterable[Refusal]:
+    """IR-1, LF-10: why a subject may not be supervised under an item, or under none."""
     if item is None and context.pack["item.catalogue_only"]:
         yield refuse("IR-1", "site.no_item", subject=label(context.subject))
     elif context.pack["item.offsite_list_only"] and (item is None or not item.offsite_allowed):

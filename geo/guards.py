@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from geo import checks_common, checks_device, checks_patrol, checks_siting, checks_zones
-from schemas.machine import Guard
+from geo import checks_common, checks_device, checks_many, checks_patrol, checks_siting, checks_zones
+from schemas.machine import Guard, InSets
 
 GUARDS: dict[str, Guard] = {
-    "GD-02.1:place_has_rules": checks_common.place_has_rules,
-    "IR-1:item_cited": checks_common.item_cited,
+    "GD-02.1:place_has_rules": InSets(checks_common.place_has_rules, checks_many.places_have_rules),
+    "IR-1:item_cited": InSets(checks_common.item_cited, checks_many.items_cited),
     "GD-16.1:approver_is_not_author": checks_common.approver_is_not_author,
     "GD-14.2:official_channel": checks_common.official_channel,
     "GD-14.3:further_channel": checks_common.further_channel,
@@ -21,7 +21,7 @@ GUARDS: dict[str, Guard] = {
     "GD-10.3:both_reviews_passed": checks_device.both_reviews_passed,
     "GD-10.3:reviews_recent": checks_device.reviews_recent,
     "GD-12.2:quality_certificate": checks_device.quality_certificate,
-    "GD-15:outside_private_places": checks_device.outside_private_places,
+    "GD-15:outside_private_places": InSets(checks_device.outside_private_places, checks_many.outside_private_places),
     "GD-22.2:calibration_valid": checks_device.calibration_valid,
     "GD-14.1:sign_verified": checks_device.sign_verified,
     "GD-16.4:aircraft_marked": checks_device.aircraft_marked,

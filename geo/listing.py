@@ -67,7 +67,13 @@ class Listed:
     authority_en: str
     authority_zh: str
     place_text: str
-    at: LonLat
+    lon: float
+    lat: float
+
+    @property
+    def at(self) -> LonLat:
+        """Where it stands, in EPSG:4326."""
+        return LonLat(self.lon, self.lat)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ def devices(session: Session, filters: Filters, after: After | None = None, limi
     if after is not None:
         conditions += " AND (d.name, d.public_id) > (%(name)s, %(public_id)s)"
         values |= {"name": _text(after.name), "public_id": _text(after.public_id)}
-    found = [_listed(row) for row in _rows(session, _PAGE, conditions, values | {"most": most + 1})]
+    found = [Listed(*row) for row in _rows(session, _PAGE, conditions, values | {"most": most + 1})]
     rows = tuple(found[:most])
     return Page(rows, After(rows[-1].name, rows[-1].public_id) if len(found) > most else None)
 
@@ -166,8 +172,3 @@ def _rows(session: Session, statement: str, conditions: str, values: Mapping[str
         statement.format(conditions=conditions), values, prepare=False
     ).fetchall()
     return rows
-
-
-def _listed(row: tuple[Any, ...]) -> Listed:
-    *plain, lon, lat = row
-    return Listed(*plain, at=LonLat(lon, lat))

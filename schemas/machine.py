@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import tomllib
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
@@ -134,12 +134,50 @@ class Context:
 Guard = Callable[[Context], Iterable[Refusal]]
 
 
+@dataclass(frozen=True)
+class Contexts:
+    """What a guard may look at that judges many subjects at once, all of one kind and under one rule pack."""
+
+    session: Session
+    subjects: Sequence[Any]
+    actor: Actor
+    now: datetime
+    pack: RulePack
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        """The local date of `now` in the rule pack's time zone."""
+        return self.pack.local_date(self.now)
+
+    def of(self, subject: Any) -> Context:  # noqa: ANN401
+        """The context of one of them."""
+        return Context(self.session, subject, self.actor, self.now, self.pack, self.params)
+
+
+@dataclass(frozen=True)
+class InSets:
+    """A guard that judges many subjects at once, each as it would judge it alone; a property test holds the two."""
+
+    one: Guard
+    many: Callable[[Contexts], Sequence[Iterable[Refusal]]]
+
+    def __call__(self, context: Context) -> Iterable[Refusal]:
+        """The refusals of one subject."""
+        return self.one(context)
+
+
 def _reason_given(context: Context) -> Iterable[Refusal]:
     if not str(context.params.get("reason") or "").strip():
         yield refuse("state.reason", "machine.reason")
 
 
-COMMON_GUARDS: Mapping[str, Guard] = {"state.reason:given": _reason_given}
+def _reason_given_for_all(contexts: Contexts) -> Sequence[Iterable[Refusal]]:
+    said = list(_reason_given(contexts.of(None)))
+    return [said for _ in contexts.subjects]
+
+
+COMMON_GUARDS: Mapping[str, Guard] = {"state.reason:given": InSets(_reason_given, _reason_given_for_all)}
 
 
 @dataclass(frozen=True)
@@ -162,6 +200,14 @@ class Machine:
 
     def check(self, context: Context, name: str) -> Transition:
         """The transition `name` of the context's subject; raises RuleViolation with every failed rule."""
+        transition = self._allowed(context, name)
+        refusals = self.evaluate(context, transition.guards)
+        if refusals:
+            raise RuleViolation(Kind.CONFLICT, refusals)
+        return transition
+
+    def _allowed(self, context: Context, name: str) -> Transition:
+        """The transition `name`, where the state has it and the actor may make it; its guards are not asked yet."""
         subject: Stated = context.subject
         table = self.tables[subject.__machine__]  # type: ignore[attr-defined]
         state = subject.state or NEW
@@ -178,9 +224,6 @@ class Machine:
             )
             raise RuleViolation(Kind.CONFLICT, [refusal])
         self._check_actor(context, transition)
-        refusals = self.evaluate(context, transition.guards)
-        if refusals:
-            raise RuleViolation(Kind.CONFLICT, refusals)
         return transition
 
     def evaluate(self, context: Context, guards: Iterable[str]) -> list[Refusal]:
@@ -190,11 +233,46 @@ class Machine:
             try:
                 refusals.extend(self.guards[name](context))
             except Exception:  # A check that fails to run is a refusal (design.md 4.2).
-                incident = uuid.uuid4().hex[:12]
-                log.exception("guard failed", guard=name, incident=incident)
-                rule = name.split(":")[0]
-                refusals.append(refuse(rule, "machine.guard_error", guard=name, incident=incident))
+                refusals.append(_broken(name))
         return refusals
+
+    def evaluate_many(self, contexts: Contexts, guards: Iterable[str]) -> list[list[Refusal]]:
+        """What `evaluate` says of each subject, in their order; a guard that can judges all of them at once."""
+        said: list[list[Refusal]] = [[] for _ in contexts.subjects]
+        for name in guards:
+            guard = self.guards.get(name)
+            if not isinstance(guard, InSets):
+                for subject, refusals in zip(contexts.subjects, said, strict=True):
+                    refusals.extend(self.evaluate(contexts.of(subject), (name,)))
+                continue
+            try:
+                answers = [list(answer) for answer in guard.many(contexts)]
+                for refusals, answer in zip(said, answers, strict=True):
+                    refusals.extend(answer)
+            except Exception:  # As for one subject: a check that fails to run is a refusal, here of all of them.
+                broken = _broken(name)
+                for refusals in said:
+                    refusals.append(broken)
+        return said
+
+    def check_many(self, contexts: Contexts, name: str) -> list[Transition | list[Refusal]]:
+        """For each subject its transition `name`, or every failed rule; the subjects may be in different states."""
+        found: list[Transition | list[Refusal]] = []
+        waiting: dict[Transition, list[int]] = {}
+        for place, subject in enumerate(contexts.subjects):
+            try:
+                transition = self._allowed(contexts.of(subject), name)
+            except RuleViolation as violation:
+                found.append(list(violation.refusals))
+                continue
+            found.append(transition)
+            waiting.setdefault(transition, []).append(place)
+        for transition, places in waiting.items():
+            some = replace(contexts, subjects=[contexts.subjects[place] for place in places])
+            for place, refusals in zip(places, self.evaluate_many(some, transition.guards), strict=True):
+                if refusals:
+                    found[place] = refusals
+        return found
 
     def change(self, context: Context, name: str) -> Change:
         """Checks and makes the change of state; the caller writes the ledger event."""
@@ -215,6 +293,13 @@ class Machine:
                 required=Coded("role", (w.removesuffix(ANYWHERE) for w in transition.who)),
             )
             raise RuleViolation(Kind.FORBIDDEN, [refusal])
+
+
+def _broken(guard: str) -> Refusal:
+    """The refusal of a guard that failed to run, logged under the incident that it names."""
+    incident = uuid.uuid4().hex[:12]
+    log.exception("guard failed", guard=guard, incident=incident)
+    return refuse(guard.split(":")[0], "machine.guard_error", guard=guard, incident=incident)
 
 
 def _may(actor: Actor, who: Iterable[str], subject: Any) -> bool:  # noqa: ANN401

@@ -74,33 +74,36 @@ def new_device(new: NewDevice, *, import_id: uuid.UUID | None = None, state: str
 
     An import inserts it with the state that it asserts; otherwise the machine gives it its first one.
     """
+    site_values, values = device_values(new)
+    site = DeviceSite(**site_values, geom=shapes.element(new.place))
+    return Device(**values, site=site, import_id=import_id, state=state)
+
+
+def device_values(new: NewDevice) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns of the site, but for its place, and of the device; raises RuleViolation for unknown words."""
     words = (
         ("platform", new.platform, PLATFORMS),
         ("device_type", new.device_type, DEVICE_TYPES),
         ("owner_type", new.owner_type, OWNERS),
     )
     refuse_unknown(words)
-    site = DeviceSite(
-        id=new_id(),
-        public_id=public_id("ST"),
-        geom=shapes.element(new.place),
-        place_text=new.place_text,
-        place_type=new.place_type,
-        indoor=new.indoor,
-        siting_plan_id=_plan_of(new),
-        planned_site_id=new.planned_site.id if new.planned_site else None,
-    )
-    return Device(
-        public_id=public_id("DV"),
-        category="fixed" if new.platform == "fixed" else "mobile",
-        authority_id=new.authority.id,
-        item_id=new.item.id if new.item else None,
-        site=site,
-        site_id=site.id,
-        import_id=import_id,
-        state=state,
-        **{name: getattr(new, name) for name in _DEVICE_COLUMNS},
-    )
+    site = {
+        "id": new_id(),
+        "public_id": public_id("ST"),
+        "place_text": new.place_text,
+        "place_type": new.place_type,
+        "indoor": new.indoor,
+        "siting_plan_id": _plan_of(new),
+        "planned_site_id": new.planned_site.id if new.planned_site else None,
+    }
+    device = {name: getattr(new, name) for name in _DEVICE_COLUMNS} | {
+        "public_id": public_id("DV"),
+        "category": "fixed" if new.platform == "fixed" else "mobile",
+        "authority_id": new.authority.id,
+        "item_id": new.item.id if new.item else None,
+        "site_id": site["id"],
+    }
+    return site, device
 
 
 def _plan_of(new: NewDevice) -> uuid.UUID | None:

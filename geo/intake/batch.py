@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select
 
+from geo.intake.columns import Cells
 from geo.intake.coordinates import Placement
-from schemas.ids import new_id
+from schemas.ids import new_id, public_id
+from schemas.store.copying import Row, among, kind_of
 from schemas.store.work import Work
-from schemas.tables import Authority, Origin, SupervisionItem
+from schemas.tables import Authority, Base, Origin, SupervisionItem
 
 
 @dataclass
@@ -37,6 +43,43 @@ class Intake:
     stray: list[int] = field(default_factory=list)
     authorities: dict[str, Authority] = field(default_factory=dict)
     known: dict[str, KnownDevice] = field(default_factory=dict)
+    taken: dict[type[Base], set[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Drafted:
+    """A row on its way into the register: its cells, where it lies (EPSG:4326), and the records that it makes.
+
+    What stands against it is in `cells.refusals`; a row with refusals makes no records.
+    """
+
+    number: int
+    cells: Cells
+    geom: BaseGeometry | None
+    records: list[Row] = field(default_factory=list)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether nothing stands against it."""
+        return not self.cells.refusals
+
+
+def distinct(intake: Intake, records: Iterable[Row]) -> None:
+    """Gives another public id to every record whose id somebody has already; among many that happens."""
+    by_kind: dict[type[Base], list[Any]] = {}
+    for record in records:
+        if hasattr(record, "public_id"):
+            by_kind.setdefault(kind_of(record), []).append(record)
+    for kind, some in by_kind.items():
+        taken = intake.taken.setdefault(kind, set())
+        column = kind.public_id  # type: ignore[attr-defined]
+        known = select(column).where(among(column, [record.public_id for record in some]))
+        stored = set(intake.work.session.scalars(known))
+        for record in some:
+            name = record.public_id
+            while name in taken or name in stored:
+                name = record.public_id = public_id(name.partition("-")[0])
+            taken.add(name)
 
 
 def recorded(intake: Intake) -> dict[str, object]:

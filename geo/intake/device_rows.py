@@ -2,50 +2,101 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
 from shapely.geometry import Point
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
-from geo.commands.devices import NewDevice, new_device
+from geo import shapes
+from geo.commands.devices import NewDevice, device_values
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
-from geo.intake.batch import Intake, KnownDevice
+from geo.intake.batch import Drafted, Intake, KnownDevice, distinct
 from geo.intake.columns import Cells
 from geo.intake.words import DEVICE_WORDS, meanings
 from geo.measure import distance_m
 from geo.types import LonLat
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
-from schemas.machine import NEW
-from schemas.refusals import refuse
+from schemas.machine import NEW, Transition, label
+from schemas.refusals import Refusal, refuse
 from schemas.roles import Role
-from schemas.tables import Authority, Base, Device, DeviceShare, Origin, SupervisionItem
+from schemas.store import ledger
+from schemas.store.copying import Record, Row, kind_of
+from schemas.tables import Authority, Device, DeviceShare, DeviceSite, Origin, SupervisionItem
 
 # As the database holds it (rule DC-4).
 _FURTHEST_VIEW_M = 1_000_000
 
 
-def device_row(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
-    """A device of the register; a number that the register has already is the same device, used by one more."""
+_TYPES, _PLATFORMS = meanings(DEVICE_WORDS), {word: word for word in PLATFORMS}
+
+
+@dataclass
+class _Draft:
+    """A row as one that registers a device, and as one of a device that is registered already.
+
+    `shared` is what stands against the latter; whether it is one is known only when the rows before it are judged.
+    """
+
+    row: Drafted
+    owner: Authority | None
+    code: str | None
+    shared: tuple[Refusal, ...]
+    device: Record | None = None
+
+
+def device_rows(rows: Sequence[Drafted], intake: Intake) -> None:
+    """Makes the records of some rows; a number that the register has already is one device, used by one more.
+
+    The guards of registration judge all of them at once. Then the rows are taken one after the other, because a row
+    may name a device of a row before.
+    """
+    drafts = [_drafted(row, intake) for row in rows]
+    devices = [draft.device for draft in drafts if draft.device is not None]
+    distinct(intake, [record for device in devices for record in (device.site, device)])
+    said = intake.work.check_many(devices, _registration(intake).guards)
+    against = dict(zip(map(id, devices), said, strict=True))
+    for draft in drafts:
+        known = intake.known.get(draft.code) if draft.code is not None else None
+        if known is not None and draft.owner is not None and isinstance(draft.row.geom, Point):
+            draft.row.cells.refusals[:] = draft.shared
+            draft.row.records = _shared(known, draft.owner, draft.row.geom, draft.row.cells, intake)
+        elif draft.device is not None:
+            draft.row.cells.refusals.extend(against[id(draft.device)])
+            if draft.row.is_taken:
+                _take(draft, draft.device, intake)
+
+
+def _take(draft: _Draft, device: Record, intake: Intake) -> None:
+    draft.row.records = [device.site, device]
+    if draft.code is not None and isinstance(draft.row.geom, Point):
+        users = {device.authority_id}
+        intake.known[draft.code] = KnownDevice(device.id, device.public_id, draft.row.geom, users)
+
+
+def _drafted(row: Drafted, intake: Intake) -> _Draft:
+    cells = row.cells
     name, purpose = cells.text("name", required=True), cells.text("purpose")
     purpose_en, purpose_zh = cells.text("purpose_en") or purpose, cells.text("purpose_zh") or purpose
     if not (purpose_en and purpose_zh):
         cells.text("purpose", required=True)
     place_text = cells.text("place_text", required=True)
-    device_type = cells.word("device_type", meanings(DEVICE_WORDS))
-    platform = cells.word("platform", {word: word for word in PLATFORMS}, default="fixed")
+    device_type = cells.word("device_type", _TYPES)
+    platform = cells.word("platform", _PLATFORMS, default="fixed")
     model, serial_no, certificate_no = map(cells.text, ("model", "serial_no", "quality_certificate_no"))
     azimuth_deg = cells.number("sector_azimuth_deg", 0, 360)
     hfov_deg, range_m = cells.number("hfov_deg", 0.1, 360), cells.number("range_m", 0.1, _FURTHEST_VIEW_M)
     owner, code = _owner(cells, intake), cells.text("device_code")
-    if code is not None and code in intake.known and owner is not None and isinstance(geom, Point):
-        return _shared(intake.known[code], owner, geom, cells, intake)
+    draft = _Draft(row, owner, code, tuple(cells.refusals))
     item = _item(cells, intake)
     measuring, calibrated = cells.flag("is_measuring_instrument"), cells.day("calibration_valid_to")
-    if cells.refusals or owner is None or not isinstance(geom, Point):
-        return []
+    if cells.refusals or owner is None or not isinstance(row.geom, Point):
+        return draft
     new = NewDevice(
         name=name or "",
-        place=geom,
+        place=row.geom,
         place_text=place_text or "",
         device_type=device_type or DEVICE_TYPES[0],
         purpose_en=purpose_en or "",
@@ -63,7 +114,47 @@ def device_row(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
         hfov_deg=hfov_deg,
         range_m=range_m,
     )
-    return _registered(new, cells, intake)
+    draft.device = _asserted(new, row.geom, intake)
+    return draft
+
+
+def _asserted(new: NewDevice, place: Point, intake: Intake) -> Record:
+    """A device that the file asserts to be registered, with its site beside it."""
+    site_values, values = device_values(new)
+    legacy = {"origin": Origin.LEGACY.value}
+    site = Record(DeviceSite, site_values | legacy | {"geom": shapes.point_text(place.x, place.y)})
+    state = {"id": new_id(), "state": _registration(intake).target, "import_id": intake.batch_id}
+    return Record(Device, values | state | legacy, site=site, geom=place)
+
+
+def _registration(intake: Intake) -> Transition:
+    register = intake.work.machine.tables[Device.__machine__].find("register", NEW)
+    if register is None:
+        raise LookupError("the table of devices has no registration")
+    return register
+
+
+def device_events(records: Iterable[Row], intake: Intake, batch: str) -> Iterator[ledger.Entry]:
+    """An event for each device that an import asserts to be registered, and for each further user of one."""
+    register = _registration(intake)
+    for record in records:
+        if isinstance(record, Record) and kind_of(record) is Device:
+            body = {"from": NEW, "to": register.target, "guards": list(register.guards), "subject": label(record)}
+            yield _event(intake, "device.register", record.id, {**body, "import": batch})
+        elif isinstance(record, DeviceShare):
+            body = {"share": record.public_id, "import": batch}
+            yield _event(intake, "device.share", record.device_id, body)
+
+
+def _event(intake: Intake, action: str, device_id: uuid.UUID, body: Mapping[str, object]) -> ledger.Entry:
+    return ledger.Entry(
+        action=action,
+        actor=intake.work.actor.label,
+        subject_kind=Device.__machine__,
+        subject_id=device_id,
+        body=body,
+        origin=Origin.LEGACY.value,
+    )
 
 
 def _item(cells: Cells, intake: Intake) -> SupervisionItem | None:
@@ -78,20 +169,6 @@ def _item(cells: Cells, intake: Intake) -> SupervisionItem | None:
             return None
         intake.items[code] = row
     return intake.items[code]
-
-
-def _registered(new: NewDevice, cells: Cells, intake: Intake) -> list[Base]:
-    """A device that an import asserts to be registered, judged by the guards of its registration."""
-    register = intake.work.machine.tables[Device.__machine__].find("register", NEW)
-    if register is None:
-        raise LookupError("the table of devices has no registration")
-    device = new_device(new, import_id=intake.batch_id, state=register.target)
-    device.id, device.origin = new_id(), Origin.LEGACY.value
-    device.site.origin = Origin.LEGACY.value
-    cells.refusals.extend(intake.work.check(device, register.guards))
-    if new.code is not None and not cells.refusals:
-        intake.known[new.code] = KnownDevice(device.id, device.public_id, new.place, {new.authority.id})
-    return [device.site, device]
 
 
 def _owner(cells: Cells, intake: Intake) -> Authority | None:
@@ -120,7 +197,7 @@ def _owner(cells: Cells, intake: Intake) -> Authority | None:
 _SAME_PLACE_M = 50.0
 
 
-def _shared(known: KnownDevice, owner: Authority, place: Point, cells: Cells, intake: Intake) -> list[Base]:
+def _shared(known: KnownDevice, owner: Authority, place: Point, cells: Cells, intake: Intake) -> list[Row]:
     """A device that another department has registered already: this one uses it too, and it stays one device."""
     apart_m = distance_m(LonLat(known.place.x, known.place.y), LonLat(place.x, place.y))
     if apart_m > _SAME_PLACE_M:

@@ -12,31 +12,28 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import shapely
 from shapely.geometry import Point
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
-from geo.geojson import refuse_invalid, refuse_jump, refuse_off_earth, refuse_sliver
 from geo.geozones import is_geozones
 from geo.intake.archive import sha256_of
-from geo.intake.batch import Intake, KnownDevice
-from geo.intake.columns import Cells, match
+from geo.intake.batch import Drafted, Intake, KnownDevice
+from geo.intake.columns import match
 from geo.intake.coordinates import Placement, placement, refuse_offset
+from geo.intake.device_rows import device_events
 from geo.intake.geozones import ZoneOf, table_of
+from geo.intake.judging import judged, refuse_shape
 from geo.intake.layers import LAYERS, Layer
-from geo.intake.table import Row, Table
+from geo.intake.table import Table
 from geo.intake.texts import geojson_table, read_csv, read_json
 from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
 from geo.shapes import lon_lat
 from schemas.actors import ActorKind
 from schemas.ids import new_id, public_id
-from schemas.limits import limit
-from schemas.refusals import Refusal, RuleViolation, conflict, forbidden, invalid, not_found, refuse
+from schemas.refusals import Refusal, conflict, forbidden, invalid, not_found, refuse
 from schemas.roles import Role
-from schemas.store import judge
+from schemas.store.copying import among, copy_in, kind_of
+from schemas.store.many import Told
 from schemas.store.work import Work
 from schemas.tables import (
     Authority,
@@ -49,6 +46,8 @@ from schemas.tables import (
     SupervisionItem,
 )
 from schemas.words import Coded
+
+__all__ = ["IMPORTED", "REFUSED", "Options", "Report", "RowOutcome", "import_layer", "read_table", "refuse_shape"]
 
 IMPORTED, REFUSED = "imported", "refused"
 
@@ -149,9 +148,10 @@ class Report:
         }
 
 
-def import_layer(work: Work, path: Path, options: Options) -> Report:
+def import_layer(work: Work, path: Path, options: Options, *, told: Told | None = None) -> Report:
     """Import the rows of a file into one layer; the caller commits where the report has a batch.
 
+    `told` hears how many rows of how many are done; what it raises ends the import, of which nothing stays.
     Raises RuleViolation where the file as a whole cannot be taken: its size, format, encoding or coordinate
     system, or because the same file is in that layer already.
     """
@@ -171,12 +171,16 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
     intake = Intake(work, batch.id, way, *_named(work, options, columns))
     if options.layer == "devices":
         intake.known.update(_known_devices(work, table, columns.get("device_code")))
-    outcomes, made = _judge(table, layer, columns, intake)
-    refused = sum(bool(outcome.refusals) for outcome in outcomes)
-    written = bool(made) and not (options.strict and refused)
-    if written:
-        batch.rows_imported, batch.rows_refused = len(outcomes) - refused, refused
-        _write(work, batch, made)
+    writer = _Writer(work, batch, is_strict=options.strict)
+    with work.session.begin_nested() as attempt:
+        for drafts in judged(table, layer, columns, intake):
+            writer.take(drafts, intake)
+            if told is not None:
+                told(len(writer.outcomes), len(table.rows))
+        if not writer.is_whole:
+            attempt.rollback()
+    if writer.is_whole:
+        _close(work, batch, writer)
     return Report(
         layer=options.layer,
         file_name=path.name,
@@ -186,8 +190,8 @@ def import_layer(work: Work, path: Path, options: Options) -> Report:
         accuracy_m=way.accuracy_m,
         encoding=table.encoding,
         columns=columns,
-        rows=tuple(outcomes),
-        batch=batch.public_id if written else None,
+        rows=tuple(writer.outcomes),
+        batch=batch.public_id if writer.is_whole else None,
         notes=(*table.notes, *_notes(way, intake)),
     )
 
@@ -251,6 +255,8 @@ def _batch(layer: str, path: Path, sha256: str, crs: str) -> ImportBatch:
         file_name=path.name,
         sha256=sha256,
         crs=crs,
+        rows_imported=0,
+        rows_refused=0,
     )
 
 
@@ -264,7 +270,7 @@ def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tup
         rows = work.session.execute(
             select(Device.code, Device.id, Device.public_id, Device.authority_id, DeviceSite.geom)
             .join(DeviceSite, DeviceSite.id == Device.site_id)
-            .where(Device.code.in_(codes[start : start + _CHUNK]))
+            .where(among(Device.code, codes[start : start + _CHUNK]))
         )
         found = {
             code: KnownDevice(device_id, name, Point(lon_lat(geom)), {owner})
@@ -272,7 +278,7 @@ def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tup
             if code is not None
         }
         by_id = {known.id: known for known in found.values()}
-        shares = select(DeviceShare.device_id, DeviceShare.authority_id).where(DeviceShare.device_id.in_(by_id))
+        shares = select(DeviceShare.device_id, DeviceShare.authority_id).where(among(DeviceShare.device_id, by_id))
         for device_id, user in work.session.execute(shares):
             by_id[device_id].users.add(user)
         yield from found.items()
@@ -299,95 +305,46 @@ def _named(work: Work, options: Options, columns: Mapping[str, str]) -> tuple[Au
     return authority, item
 
 
-def _judge(
-    table: Table,
-    layer: Layer,
-    columns: Mapping[str, str],
-    intake: Intake,
-) -> tuple[list[RowOutcome], list[Base]]:
-    outcomes: list[RowOutcome] = []
-    made: list[Base] = []
-    for start in range(0, len(table.rows), _CHUNK):
-        chunk = table.rows[start : start + _CHUNK]
-        for row, geom in zip(chunk, _placed(chunk, intake.way), strict=True):
-            cells = Cells(row.values, columns)
-            records = _records(row, geom, layer, cells, intake)
-            if cells.refusals:
-                outcomes.append(RowOutcome(row.number, tuple(cells.refusals)))
-            else:
-                made.extend(records)
-                ids = tuple(record.public_id for record in records if hasattr(record, "public_id"))
-                outcomes.append(RowOutcome(row.number, (), ids))
-                if not any(pack.jurisdiction.geometry.intersects(geom) for pack in intake.work.rulebook.packs):
-                    intake.stray.append(row.number)
-    return outcomes, made
+class _Writer:
+    """Writes what is taken of a file as it comes; where it may not stay, the caller takes all of it back."""
+
+    def __init__(self, work: Work, batch: ImportBatch, *, is_strict: bool) -> None:
+        self._work = work
+        self._batch = batch
+        self._is_strict = is_strict
+        self.outcomes: list[RowOutcome] = []
+        self.refused = self._rows = 0
+
+    def take(self, drafts: Sequence[Drafted], intake: Intake) -> None:
+        """Writes the records of some rows with their events, and keeps what became of every row."""
+        for draft in drafts:
+            ids = tuple(record.public_id for record in draft.records if hasattr(record, "public_id"))
+            self.outcomes.append(RowOutcome(draft.number, tuple(draft.cells.refusals), ids))
+            self.refused += not draft.is_taken
+        records = [record for draft in drafts for record in draft.records]
+        if not records or (self._is_strict and self.refused):
+            return
+        if not self._rows:
+            self._work.session.add(self._batch)
+            self._work.session.flush()
+        self._rows += len(records)
+        # Sites before the devices that stand on them, and these before those who use them too.
+        records.sort(key=lambda record: _ORDER.get(kind_of(record), 0))
+        copy_in(self._work.session, records)
+        self._work.record_many(list(device_events(records, intake, self._batch.public_id)))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether something was written that may stay."""
+        return bool(self._rows) and not (self._is_strict and self.refused)
 
 
-def _placed(rows: Sequence[Row], way: Placement) -> list[BaseGeometry | None]:
-    """The shapes of some rows in EPSG:4326; a shape that is refused anyway stays None."""
-    found = [index for index, row in enumerate(rows) if row.geom is not None]
-    geoms: list[BaseGeometry | None] = [None] * len(rows)
-    if found:
-        moved = way.place([rows[index].geom for index in found])
-        for index, geom in zip(found, moved, strict=True):
-            geoms[index] = geom
-    return geoms
+_ORDER: Mapping[type[Base], int] = {DeviceSite: 0, Device: 1, DeviceShare: 2}
 
 
-def _records(row: Row, geom: BaseGeometry | None, layer: Layer, cells: Cells, intake: Intake) -> list[Base]:
-    """The records of a row; where there are faults, `cells.refusals` holds all of them."""
-    cells.refusals.extend(row.refusals)
-    try:
-        if row.geom is not None and geom is not None:
-            intake.way.refuse_misplaced(row.geom, geom, f"#{row.number}")
-            refuse_shape(geom, layer.allow, f"#{row.number}")
-    except RuleViolation as error:
-        cells.refusals.extend(error.refusals)
-        geom = None
-    if geom is None:
-        return []
-    try:
-        return layer.build(cells, geom, intake)
-    except RuleViolation as error:
-        cells.refusals.extend(error.refusals)
-        return []
-
-
-def refuse_shape(geom: BaseGeometry, allow: frozenset[str], path: str) -> None:
-    """Raise RuleViolation for a shape (EPSG:4326) that its layer does not take, or that is not sound."""
-    if geom.is_empty:
-        raise invalid("geometry.empty", path=path)
-    if geom.geom_type not in allow:
-        raise invalid("geometry.type", measured=geom.geom_type, required=", ".join(sorted(allow)))
-    parts, positions = shapely.get_num_geometries(geom), shapely.get_coordinates(geom)
-    if parts > limit("geometry.parts"):
-        raise invalid("geometry.too_many_parts", measured=int(parts), required=limit("geometry.parts"))
-    if len(positions) > limit("geometry.vertices"):
-        most = limit("geometry.vertices")
-        raise invalid("geometry.too_many_vertices", measured=len(positions), required=most)
-    if not np.isfinite(positions).all():
-        raise invalid("geometry.not_finite", path=path)
-    for lon, lat in positions[(np.abs(positions) > (180, 90)).any(axis=1)].tolist():
-        refuse_off_earth(lon, lat, path)
-    for ring in shapely.get_rings(shapely.get_parts(geom)):
-        refuse_jump(shapely.get_coordinates(ring)[:, 0].tolist(), path)
-    refuse_invalid(geom, path)
-    if geom.geom_type.endswith("Polygon"):
-        for part in getattr(geom, "geoms", (geom,)):
-            refuse_sliver(part, path, limit("geometry.min_area"))
-
-
-def _write(work: Work, batch: ImportBatch, made: list[Base]) -> None:
-    chunks: list[Sequence[Base]] = [made[start : start + _CHUNK] for start in range(0, len(made), _CHUNK)]
-    for rows in ([batch], *chunks):
-        work.session.add_all(rows)
-        try:
-            work.session.flush()
-        except DBAPIError as error:
-            refusal = judge.translate(error)
-            if refusal is None:
-                raise
-            raise refusal from error
+def _close(work: Work, batch: ImportBatch, writer: _Writer) -> None:
+    """Says how many rows there were, and tells the ledger."""
+    batch.rows_imported, batch.rows_refused = len(writer.outcomes) - writer.refused, writer.refused
     body = {
         "layer": batch.layer,
         "sha256": batch.sha256,

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from geo import hours, shapes
 from geo.commands.zones import ZONE_SOURCES, NewZone, new_zone
-from geo.intake.batch import Intake, recorded
+from geo.intake.batch import Drafted, Intake, recorded
 from geo.intake.columns import Cells
-from geo.intake.device_rows import device_row
+from geo.intake.device_rows import device_rows
 from geo.intake.words import AUTHORITY_TYPES, LEVELS, PERMIT_KINDS, ZONE_KINDS, meanings
 from schemas.ids import public_id
 from schemas.refusals import RuleViolation, refuse
@@ -25,15 +25,17 @@ POLYGONS = frozenset({"Polygon", "MultiPolygon"})
 ANY_PLACE = POLYGONS | {"Point"}
 
 Build = Callable[[Cells, BaseGeometry, Intake], list[Base]]
+BuildMany = Callable[[Sequence[Drafted], Intake], None]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One kind of layer: the shapes and columns it takes, and how a row becomes records."""
+    """One kind of layer: the shapes and columns it takes, and how a row, or many rows at once, become records."""
 
     allow: frozenset[str]
     fields: tuple[str, ...]
-    build: Build
+    build: Build | None = None
+    build_many: BuildMany | None = None
 
 
 def _context(layer: str) -> Build:
@@ -220,6 +222,6 @@ LAYERS: Mapping[str, Layer] = {
             "hfov_deg",
             "range_m",
         ),
-        device_row,
+        build_many=device_rows,
     ),
 }

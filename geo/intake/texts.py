@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from shapely.geometry import Point
+from shapely.geometry.base import BaseGeometry
+
 from geo.geojson import json_kind, parse_document, parse_geometry, refuse_foreign_crs
 from geo.intake.columns import match, position
 from geo.intake.coordinates import placement
@@ -130,13 +133,20 @@ def _points(header: tuple[str, ...], cells: list[list[str]], places: dict[str, s
     for number, record in enumerate(cells, start=1):
         if not any(cell.strip() for cell in record):
             continue  # a blank line between records
-        values = {name: plain(cell) for name, cell in zip(header, record, strict=False)}
+        values = {name: cell.strip() or None for name, cell in zip(header, record, strict=False)}
         if len(record) != len(header):
             refused = invalid("layer.field", "layer.cells", measured=len(record), required=len(header))
             yield Row(number, values, None, refused.refusals)
             continue
         try:
-            point = {"type": "Point", "coordinates": position(values, places)}
-            yield Row(number, values, parse_geometry(point, allow={"Point"}, path=f"#{number}"))
+            yield Row(number, values, _point(position(values, places), f"#{number}"))
         except RuleViolation as error:
             yield Row(number, values, None, error.refusals)
+
+
+def _point(coordinates: list[float], path: str) -> BaseGeometry:
+    """A point of longitude and latitude; one that lies on Earth has nothing about it that could be refused."""
+    lon, lat = coordinates
+    if -180 <= lon <= 180 and -90 <= lat <= 90:
+        return Point(lon, lat)
+    return parse_geometry({"type": "Point", "coordinates": coordinates}, allow={"Point"}, path=path)

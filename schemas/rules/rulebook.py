@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -11,11 +11,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import shapely
 import yaml
 from shapely.geometry import Point
 from shapely.geometry.base import BaseGeometry
 
-from schemas.refusals import conflict
+from schemas.refusals import RuleViolation, conflict
 from schemas.rules.overlays import Overlay, merged
 from schemas.rules.pack import RulePack
 
@@ -126,8 +128,24 @@ class Rulebook:
             local = pack.local_date(on) if isinstance(on, datetime) else on
             if pack.in_force(local) and pack.jurisdiction.covers(place):
                 return pack
+        raise self._no_pack(place, on)
+
+    def at_places(self, places: Sequence[BaseGeometry], on: date) -> list[RulePack | RuleViolation]:
+        """What `at_place` gives for each of many places, its refusal where it would raise."""
+        found: list[RulePack | None] = [None] * len(places)
+        array = np.array(places, dtype=object)
+        for pack in self.packs:
+            local = pack.local_date(on) if isinstance(on, datetime) else on
+            if pack.in_force(local):
+                shapely.prepare(pack.jurisdiction.geometry)
+                for index in np.flatnonzero(shapely.covers(pack.jurisdiction.geometry, array)):
+                    found[index] = found[index] or pack
+        return [pack or self._no_pack(place, on) for place, pack in zip(places, found, strict=True)]
+
+    @staticmethod
+    def _no_pack(place: BaseGeometry, on: date) -> RuleViolation:
         day = on.date() if isinstance(on, datetime) else on
-        raise conflict("GD-02.1", "rules.no_pack", measured=day.isoformat(), place=_inside(place))
+        return conflict("GD-02.1", "rules.no_pack", measured=day.isoformat(), place=_inside(place))
 
 
 def _overlap(one: RulePack, other: RulePack) -> bool:

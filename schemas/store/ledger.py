@@ -7,10 +7,11 @@ reading back recomputes everything from the columns, so that an edit by anybody 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -57,6 +58,32 @@ def append(session: Session, entry: Entry) -> int:
     integer above 2^53.
     """
     return int(session.connection().exec_driver_sql(_APPEND, _values(entry)).scalar_one())
+
+
+_APPEND_MANY = "SELECT ledger.append_many(%(actor)s, %(events)s, %(effective_at)s::timestamptz, %(origin)s)"
+APPENDED_AT_ONCE = 5_000
+
+
+def append_many(session: Session, entries: Sequence[Entry]) -> None:
+    """Appends many events in the transaction of `session`, in their order; raises what `append` raises."""
+    same = groupby(entries, key=lambda entry: (entry.actor, entry.effective_at, entry.origin))
+    for (actor, effective_at, origin), group in same:
+        for some in _some(group):
+            events = json.dumps([_event(_values(entry)) for entry in some], ensure_ascii=False)
+            values = {"actor": actor, "events": events, "effective_at": effective_at, "origin": origin}
+            session.connection().exec_driver_sql(_APPEND_MANY, values)
+
+
+def _event(values: Mapping[str, Any]) -> list[str | None]:
+    body = values["body"].decode("utf-8")
+    return [values["action"], values["subject_kind"], values["subject_id"], body, values["pack"]]
+
+
+def _some(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """So many of them at a time as one statement takes."""
+    left = iter(entries)
+    while some := list(islice(left, APPENDED_AT_ONCE)):
+        yield some
 
 
 def commit_with(session: Session, entry: Entry) -> None:

@@ -7,36 +7,27 @@ transaction of its own, because a refusal is part of the record too (requirement
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from geoalchemy2.shape import to_shape
 from sqlalchemy import ColumnElement, Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
 from schemas.clock import Clock
-from schemas.machine import Change, Context, Machine
+from schemas.machine import Change, Context, Contexts, Machine
 from schemas.refusals import Refusal, RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
-from schemas.store import judge, ledger
+from schemas.store import judge, ledger, many
+from schemas.store.copying import Record
+from schemas.store.many import Many, Outcome, Told
 from schemas.store.overlays import switched_on
-from schemas.tables import (
-    Device,
-    DeviceSite,
-    Flight,
-    InspectionPlan,
-    ModelVersion,
-    Origin,
-    PatrolRoute,
-    SitingPlan,
-    Stated,
-)
-from schemas.tables.places import Authority
+from schemas.store.places import rule_shape
+from schemas.tables import Origin, Stated
 from schemas.words import Coded
 
 T = TypeVar("T", bound=Stated)
@@ -57,6 +48,7 @@ class Work(AbstractContextManager["Work"]):
         self.machine = machine
         self.rulebook = rulebook
         self._entries: list[ledger.Entry] = []
+        self._further = 0  # events of many subjects that one command changed
         self._attempt: tuple[str, str, uuid.UUID] | None = None
         self._committed = False
         self._overlays: dict[uuid.UUID, tuple[str, ...]] = {}
@@ -105,6 +97,15 @@ class Work(AbstractContextManager["Work"]):
         """Changes a further subject of the same command, as `apply` does; the one ledger event is that of `apply`."""
         return self._changed(subject, transition, expected_version, params)[0]
 
+    def apply_many(self, subjects: Sequence[Stated], step: Many, *, told: Told | None = None) -> tuple[Outcome, ...]:
+        """Makes one transition of many subjects of one kind, as `apply` does of one; an event for each that changed.
+
+        Where subjects are refused nothing is raised: the outcomes, in the order of the subjects, tell every rule.
+        `told` hears how far it is; what it raises ends the command, of which nothing stays.
+        """
+        with self.session.no_autoflush:
+            return many.apply_many(self, subjects, step, told)
+
     def attempts(self, subject: Stated, transition: str) -> None:
         """Says under which name a refusal is recorded that comes before the machine is asked."""
         kind: str = subject.__machine__  # type: ignore[attr-defined]
@@ -130,6 +131,33 @@ class Work(AbstractContextManager["Work"]):
         context = Context(self.session, subject, self.actor, self.now, self.pack_for(subject), params)
         return self.machine.evaluate(context, guards)
 
+    def check_many(
+        self,
+        subjects: Sequence[Stated | Record],
+        guards: Iterable[str],
+        **params: Any,  # noqa: ANN401
+    ) -> list[list[Refusal]]:
+        """What `check` says of each of many subjects of one kind, in their order."""
+        guards = tuple(guards)
+        said: list[list[Refusal]] = [[] for _ in subjects]
+        by_pack: dict[str, tuple[RulePack, list[int]]] = {}
+        for place, pack in enumerate(many.packs_for(self, subjects)):
+            if isinstance(pack, RuleViolation):
+                said[place].extend(pack.refusals)
+            else:
+                by_pack.setdefault(pack.reference, (pack, []))[1].append(place)
+        for pack, places in by_pack.values():
+            group = [subjects[place] for place in places]
+            contexts = Contexts(self.session, group, self.actor, self.now, pack, params)
+            for place, refusals in zip(places, self.machine.evaluate_many(contexts, guards), strict=True):
+                said[place] = refusals
+        return said
+
+    def record_many(self, entries: Sequence[ledger.Entry]) -> None:
+        """Writes an event for each of many subjects of this command, in their order."""
+        ledger.append_many(self.session, entries)
+        self._further += len(entries)
+
     def record(
         self,
         action: str,
@@ -145,14 +173,17 @@ class Work(AbstractContextManager["Work"]):
         self._append(action, subject_kind, subject_id, body, origin=origin, effective_at=effective_at)
 
     def commit(self) -> None:
-        """Commits, once; raises LedgerDiscipline unless exactly one event was written."""
+        """Commits, once; raises LedgerDiscipline unless one event was written, beside those of many subjects."""
         if self._committed:
             raise LedgerDiscipline("this command was committed before")
-        if len(self._entries) != 1:
+        if len(self._entries) > 1 or not (self._entries or self._further):
             raise LedgerDiscipline(f"{len(self._entries)} ledger events in one command")
         try:
             self.session.flush()
-            ledger.commit_with(self.session, self._entries[0])
+            if self._entries:
+                ledger.commit_with(self.session, self._entries[0])
+            else:
+                self.session.commit()
         except DBAPIError as error:
             refusal = judge.translate(error)
             if refusal is None:
@@ -172,7 +203,10 @@ class Work(AbstractContextManager["Work"]):
         With the overlays that the subject's authority has switched on.
         """
         pack = self.rulebook.at_place(rule_shape(self.session, subject), self.now)
-        authority_id = getattr(subject, "authority_id", None)
+        return self.with_overlays(pack, getattr(subject, "authority_id", None))
+
+    def with_overlays(self, pack: RulePack, authority_id: uuid.UUID | None) -> RulePack:
+        """The pack with the overlays that an authority has switched on."""
         if authority_id is None:
             return pack
         if authority_id not in self._overlays:
@@ -258,17 +292,3 @@ def find(session: Session, kind: type[T], public_id: str) -> T:
         named = Coded("subject", [kind.__machine__])  # type: ignore[attr-defined]
         raise not_found("store.unknown", "store.not_found", subject=named, measured=public_id)
     return row
-
-
-def rule_shape(session: Session, subject: Stated) -> Any:  # noqa: ANN401
-    """The geometry (shapely, EPSG:4326) whose place decides which rules apply to `subject`."""
-    shape: Any
-    if isinstance(subject, Device):
-        shape = (subject.site or session.get_one(DeviceSite, subject.site_id)).geom
-    elif isinstance(subject, InspectionPlan | ModelVersion | SitingPlan):
-        shape = (subject.authority or session.get_one(Authority, subject.authority_id)).jurisdiction
-    elif isinstance(subject, Flight):
-        shape = (subject.route or session.get_one(PatrolRoute, subject.route_id)).geom
-    else:
-        shape = subject.geom  # type: ignore[attr-defined]
-    return to_shape(shape)

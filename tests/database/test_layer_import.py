@@ -10,7 +10,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 from sqlalchemy import func, select, text
 
 from geo import commands
-from geo.intake import LAYERS, Options, import_layer, importer
+from geo.intake import LAYERS, Options, import_layer, judging
 from schemas.actors import HOST
 from schemas.refusals import RuleViolation
 from schemas.tables import Authority, ContextFeature, Device, ImportBatch, PrivacyZone, SupervisedEntity
@@ -347,7 +347,7 @@ def test_devices__that_could_not_see_so__refused(bring, csv, seen, refused):
 
 
 def test_a_row_that_the_database_refuses__is_a_refusal_and_nothing_stays(bring, gpkg, session, monkeypatch):
-    monkeypatch.setattr(importer, "refuse_shape", lambda *_: None)
+    monkeypatch.setattr(judging, "refuse_shape", lambda *_: None)
     with pytest.raises(RuleViolation) as caught:
         bring(gpkg([PIT, BOW_TIE], name=["a", "b"]), "protected")
     assert caught.value.refusals[0].rule == "DC-4"

@@ -1,11 +1,13 @@
 """The ledger is written by one function, and nobody changes what it holds (P4, GD-20.2)."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from schemas.store import ledger
@@ -61,6 +63,44 @@ def test_append__rolled_back_command__leaves_nothing(engine, root):
         ledger.append(session, entry())
         session.rollback()
     assert root.execute("SELECT count(*) FROM ledger.event").fetchone() == (0,)
+
+
+def test_append_many__each_as_append_does(engine, root):
+    at = datetime(2025, 6, 1, 2, tzinfo=UTC)
+    told = [
+        entry(body={"n": n, "a": "清河“区”\n\u0007"}, pack="p@1" if n % 2 else None, effective_at=at, origin="legacy")
+        for n in range(7)
+    ]
+    with Session(engine) as session:
+        ledger.append_many(session, [*told, entry(actor="host", action="other")])
+        session.commit()
+    rows = root.execute(
+        "SELECT action, actor, pack, origin, effective_at, convert_from(body, 'UTF8')::json ->> 'n', recorded_at"
+        " FROM ledger.event ORDER BY id"
+    ).fetchall()
+    assert [row[5] for row in rows] == [*map(str, range(7)), None]
+    assert rows[1][:5] == ("device.publish", "system", "p@1", "legacy", at)
+    assert rows[7][:5] == ("other", "host", None, "live", None)
+    assert [row[6] for row in rows] == sorted(row[6] for row in rows)
+    seal_all(engine)
+    assert ledger.verify(engine).sealed.events == 8
+
+
+@pytest.mark.parametrize(
+    "values", [{"origin": "invented"}, {"action": ""}, {"subject_id": ""}, {"body": {"x": float("nan")}}]
+)
+def test_append_many__one_that_append_would_refuse__none_of_them(engine, root, values):
+    with Session(engine) as session, pytest.raises((ValueError, DBAPIError)):
+        ledger.append_many(session, [entry(), entry(**values)])
+        session.commit()
+    assert root.execute("SELECT count(*) FROM ledger.event").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("body", ["[1]", "3", "x", "null"])
+def test_append_many__body_that_is_no_object__refused(engine, root, body):
+    events = json.dumps([["a", "device", "1", body, None]])
+    with Session(engine) as session, pytest.raises(DBAPIError):
+        session.connection().exec_driver_sql("SELECT ledger.append_many('system', %s, NULL, 'live')", (events,))
 
 
 @pytest.mark.parametrize("body", [{"x": float("nan")}, {"x": float("inf")}, {"x": 2**53 + 1}])

@@ -11,7 +11,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.actors import HOST, SYSTEM, Actor, ActorKind, Grant
+from schemas.actors import ANONYMOUS, HOST, SYSTEM, Actor, ActorKind, Grant
 from schemas.machine import ANY, ANYWHERE, COMMON_GUARDS, NEW, Context, Machine, state_tables
 from schemas.refusals import Kind, RuleViolation, refuse
 from schemas.roles import Role
@@ -45,7 +45,7 @@ def person(roles, authority=HERE):
 
 
 ACTORS = st.one_of(
-    st.sampled_from([SYSTEM, HOST]),
+    st.sampled_from([SYSTEM, HOST, ANONYMOUS]),
     st.builds(person, st.frozensets(st.sampled_from(list(Role))), st.sampled_from([HERE, ELSEWHERE])),
 )
 
@@ -72,7 +72,7 @@ def machine_where(outcomes, asked):
 def permitted(actor, row):
     for who in row.who:
         role, anywhere = who.removesuffix(ANYWHERE), who.endswith(ANYWHERE)
-        if role == "system" and actor.kind is ActorKind.SYSTEM:
+        if role in ("system", "anonymous") and actor.kind == role:
             return True
         if any(g.role == role and (anywhere or g.authority_id == HERE) for g in actor.grants):
             return True
@@ -141,7 +141,11 @@ def test_P10__every_guard_of_every_step__raising_alone_refuses():
             for guard in (g for g in row.guards if g not in COMMON_GUARDS):
                 source = next(s for s in (*table.states, NEW) if step(table, s, row.name) is row)
                 subject = Subject(name, state=source or None, version=4)
-                actor = SYSTEM if "system" in row.who else person({Role(w.removesuffix(ANYWHERE)) for w in row.who})
+                actor = (
+                    SYSTEM
+                    if "system" in row.who
+                    else person({Role(w.removesuffix(ANYWHERE)) for w in row.who if w != "anonymous"})
+                )
                 context = Context(None, subject, actor, NOW, PACK, {"reason": "because"})
                 with pytest.raises(RuleViolation) as refused:
                     machine_where({guard: RAISES}, []).change(context, row.name)

@@ -10,6 +10,7 @@ import click
 from geo.commands import block_where_private
 from geo.intake import LAYERS, Options, Report, import_layer
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
+from web.cli.progress import progress_bar
 from web.wiring import Services
 
 MOST_ROWS_TOLD = 50
@@ -64,11 +65,13 @@ def import_(
     """Imports FILE: shapefile (.shp or .zip), GeoPackage, GeoJSON, or CSV with longitude and latitude.
 
     CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Bad
-    rows are refused one by one with their reasons; nothing is repaired. Devices in use that an imported zone
+    rows are refused one by one with their reasons; nothing is repaired. It is one transaction: interrupted, it leaves
+    nothing, and can be started again. Devices in use that an imported zone
     reaches are blocked at once.
     """
-    with services.work(actor_for(services, person)) as work:
-        report = import_layer(work, file, Options(layer=name, **options))  # type: ignore[arg-type]
+    asked = Options(layer=name, **options)  # type: ignore[arg-type]
+    with services.work(actor_for(services, person)) as work, progress_bar(as_json) as told:
+        report = import_layer(work, file, asked, told=lambda done, total: told(done / total))
         if report.batch is not None:
             work.commit()
     blocked = list(block_where_private(services.work)) if name == "zones" and report.batch else []

@@ -1,0 +1,213 @@
+"""Many subjects in one command: every check, one event each, all in one transaction (design.md 4)."""
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from schemas.refusals import RuleViolation
+from schemas.store import ledger
+from schemas.store.copying import Record, copy_in
+from schemas.store.many import Many
+from schemas.store.sealer import seal_pending
+from schemas.store.work import LedgerDiscipline
+from schemas.tables import Authority, Device, DeviceSite, Publication
+
+PAUSED = {"state_reason": "cleaning", "state_since": datetime(2025, 7, 2, tzinfo=UTC)}
+
+
+@pytest.fixture
+def cameras(services):
+    """Twelve devices of A1 in use, by their public ids."""
+    with services.housekeeping() as session:
+        authority = session.scalars(select(Authority).where(Authority.code == "A1")).one()
+        plan = session.scalars(select(DeviceSite.siting_plan_id).where(DeviceSite.siting_plan_id.is_not(None))).first()
+        rows = []
+        for number in range(12):
+            site = {
+                "id": uuid.uuid4(),
+                "public_id": f"ST-M{number}",
+                "geom": f"SRID=4326;POINT({113.26 + number * 1e-3:.4f} 23.1250)",
+                "place_text": "bank",
+                "siting_plan_id": plan,
+                "origin": "sample",
+            }
+            device = {
+                "id": uuid.uuid4(),
+                "public_id": f"DV-M{number:02}",
+                "name": f"camera {number}",
+                "platform": "fixed",
+                "category": "fixed",
+                "device_type": "video",
+                "purpose_en": "p",
+                "purpose_zh": "p",
+                "authority_id": authority.id,
+                "site_id": site["id"],
+                "state": "active",
+                "activated_on": datetime(2025, 7, 2, tzinfo=UTC).date(),
+                "origin": "sample",
+            }
+            rows.append((site, device))
+        copy_in(session, [Record(DeviceSite, site) for site, _device in rows])
+        copy_in(session, [Record(Device, device) for _site, device in rows])
+        at = datetime(2025, 6, 1, 2, tzinfo=UTC)
+        copy_in(
+            session,
+            [
+                Record(
+                    Publication,
+                    {
+                        "public_id": f"PB-M{number}-{channel}",
+                        "subject_kind": "device",
+                        "subject_id": device["id"],
+                        "round_no": 1,
+                        "channel": channel,
+                        "published_at": at,
+                        "published_on": at.date(),
+                        "lead_days": 30,
+                        "receipt_id": "R",
+                        "content_sha256": "0" * 64,
+                        "origin": "sample",
+                    },
+                )
+                for number, (_site, device) in enumerate(rows)
+                for channel in ("official_disclosure", "platform_map")
+            ],
+        )
+    return [device["public_id"] for _site, device in rows]
+
+
+def chosen(unit, names):
+    found = {row.public_id: row for row in unit.session.scalars(select(Device).where(Device.public_id.in_(names)))}
+    return [found[name] for name in names]
+
+
+def pause(**options):
+    params = {"reason": "cleaning", "ends_on": datetime(2025, 7, 4, tzinfo=UTC).date()}
+    return Many(transition="pause", params=params, values=PAUSED, record={"order": "O-1"}, **options)
+
+
+def states(services, names):
+    with services.session() as session:
+        return [row.state for row in chosen(services_unit(session), names)]
+
+
+class services_unit:
+    def __init__(self, session):
+        self.session = session
+
+
+def events(admin):
+    query = "SELECT action, subject_id, convert_from(body, 'UTF8') FROM ledger.event ORDER BY id"
+    return admin.execute(query).fetchall()
+
+
+def test_apply_many__all_change__one_event_each_in_their_order(work, services, cameras, admin):
+    with work("O1") as unit:
+        devices = chosen(unit, cameras)
+        outcomes = unit.apply_many(devices, pause())
+        unit.commit()
+    assert [outcome.subject.public_id for outcome in outcomes] == cameras
+    assert states(services, cameras) == ["maintenance"] * 12
+    told = events(admin)
+    assert [subject for _action, subject, _body in told] == [str(device.id) for device in devices]
+    assert {action for action, *_rest in told} == {"device.pause"}
+    assert all('"order":"O-1"' in body and '"from":"active"' in body for *_rest, body in told)
+    with services.session() as session:
+        row = chosen(services_unit(session), cameras[:1])[0]
+        assert (row.version, row.state_reason, row.state_since) == (2, "cleaning", PAUSED["state_since"])
+    assert (devices[0].version, devices[0].state) == (2, "maintenance")
+
+
+def test_apply_many__ledger__seals_and_verifies(work, services, cameras, blank):
+    with work("O1") as unit:
+        unit.apply_many(chosen(unit, cameras), pause())
+        unit.commit()
+    assert seal_pending(services.engine) == 12
+    assert ledger.verify(services.engine).sealed.events == 12
+
+
+def test_apply_many__one_refused__told_and_left_as_it_is(work, services, cameras, admin):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET state = 'blocked' WHERE public_id = 'DV-M03'")
+    with work("O1") as unit:
+        outcomes = unit.apply_many(chosen(unit, cameras), pause())
+        unit.commit()
+    assert [bool(outcome.refusals) for outcome in outcomes] == [number == 3 for number in range(12)]
+    assert outcomes[3].refusals[0].rule == "state.machine"
+    assert states(services, cameras) == ["blocked" if number == 3 else "maintenance" for number in range(12)]
+    assert len(events(admin)) == 11
+
+
+def test_apply_many__strict__all_or_none(work, services, cameras, admin):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET state = 'blocked' WHERE public_id = 'DV-M03'")
+    with pytest.raises(LedgerDiscipline), work("O1") as unit:
+        outcomes = unit.apply_many(chosen(unit, cameras), pause(is_strict=True))
+        assert [outcome.change for outcome in outcomes] == [None] * 12
+        unit.commit()
+    assert states(services, cameras[:3]) == ["active"] * 3
+    assert events(admin) == []
+
+
+def test_apply_many__changed_since_it_was_read__stale(work, services, cameras):
+    with work("O1") as unit:
+        devices = chosen(unit, cameras)
+        with work("O2") as other:
+            other.apply(chosen(other, cameras[:1])[0], "pause", **pause().params)
+            other.commit()
+        outcomes = unit.apply_many(devices, pause())
+        unit.commit()
+    assert [refusal.rule for refusal in outcomes[0].refusals] == ["state.stale"]
+    assert all(outcome.change for outcome in outcomes[1:])
+
+
+@pytest.mark.parametrize("actor", ["O4", "F1"])
+def test_apply_many__without_the_role__every_one_refused(work, cameras, actor):
+    with work(actor) as unit:
+        outcomes = unit.apply_many(chosen(unit, cameras), pause())
+    assert {refusal.rule for outcome in outcomes for refusal in outcome.refusals} == {"state.role"}
+
+
+def test_apply_many__as_apply_does_one_by_one(work, cameras):
+    """Resumption asks five guards: what they say together is what they say of each."""
+    with work("O1") as unit:
+        unit.apply_many(chosen(unit, cameras), pause())
+        unit.commit()
+    with work("O1") as unit:
+        devices = chosen(unit, cameras)
+        together = unit.apply_many(devices, Many(transition="resume"))
+        alone = []
+        for device in chosen(unit, cameras):
+            with pytest.raises(RuleViolation) as caught:
+                unit.apply(device, "resume")
+            alone.append(caught.value.refusals)
+    assert [outcome.refusals for outcome in together] == alone
+    assert {refusal.rule for refusal in together[0].refusals} == {"GD-14.5"}
+
+
+def test_apply_many__interrupted__nothing_stays(work, services, cameras, admin, monkeypatch):
+    monkeypatch.setattr("schemas.store.many.SOME", 5)
+
+    def stop(done, total):
+        assert total == 12
+        if done >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), work("O1") as unit:
+        unit.apply_many(chosen(unit, cameras), pause(), told=stop)
+    assert states(services, cameras) == ["active"] * 12
+    assert events(admin) == []
+    with work("O1") as unit:
+        assert all(outcome.change for outcome in unit.apply_many(chosen(unit, cameras), pause()))
+        unit.commit()
+
+
+def test_apply_many__database_as_judge__whole_command_refused(work, services, cameras, admin):
+    """What the database refuses of one of them undoes all of them."""
+    with pytest.raises(RuleViolation) as caught, work("SYSTEM") as unit:
+        values = {"activated_on": datetime(2025, 7, 9, tzinfo=UTC).date()}
+        unit.apply_many(chosen(unit, cameras), Many(transition="block", params={"reason": "x"}, values=values))
+    assert caught.value.status == 409
+    assert states(services, cameras) == ["active"] * 12
