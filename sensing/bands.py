@@ -10,7 +10,10 @@ from sensing.header import HeaderReport
 
 
 class Role(StrEnum):
-    """What a band measures; `other` is kept but no rule uses it, `scl` is Sentinel-2's own scene classification."""
+    """What a band measures; `other` is kept but no rule uses it.
+
+    `scl` is Sentinel-2's own scene classification, `qa_pixel` the pixel quality of Landsat (Collection 2).
+    """
 
     BLUE = "blue"
     GREEN = "green"
@@ -20,9 +23,12 @@ class Role(StrEnum):
     SWIR1 = "swir1"
     SWIR2 = "swir2"
     CLASSES = "scl"
+    QUALITY = "qa_pixel"
     OTHER = "other"
 
 
+# What the provider says of its pixels measures nothing.
+CLASSIFIED = frozenset({Role.CLASSES, Role.QUALITY})
 _RGB = (Role.RED, Role.GREEN, Role.BLUE)
 # Sentinel-2 in the order of its bands: B1 B2 B3 B4 B5 B6 B7 B8 B8A B9 (B10) B11 B12.
 _SENTINEL_2_VISIBLE = (Role.OTHER, Role.BLUE, Role.GREEN, Role.RED)

@@ -23,6 +23,7 @@ from rasterio.windows import Window
 from scipy import fft
 
 from sensing.bands import Role
+from sensing.classified import Classified, says
 from sensing.coverage import Codes, Cover
 from sensing.grid import BLOCK, Grid
 from sensing.mask import Mask
@@ -55,9 +56,7 @@ _DARK_PERCENT, _FURTHEST_SHADOW_M = 60, 6000.0
 _MATCH_PERCENT, _MATCH_TIMES = 45, 2
 # A cloud that is higher throws its shadow farther in the same direction; in quarters of the usual way.
 _HEIGHTS = (2, 3, 4, 5, 6)
-# Classes of Sentinel-2's own scene classification: shadow, cloud of medium and high probability, thin cirrus.
-_CLASSES = {3: Cover.SHADOW, 8: Cover.CLOUD, 9: Cover.CLOUD, 10: Cover.HAZE}
-_RANK = (Cover.HAZE, Cover.SHADOW, Cover.CLOUD)
+_RANK = (Cover.NODATA, Cover.HAZE, Cover.SHADOW, Cover.CLOUD)
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,11 @@ class Clouds:
         return {code.name.lower(): round(100 * float((self.codes == code).mean()), 3) for code in _RANK}
 
 
-def clouds(picture: Picture, classes_band: int | None = None) -> Clouds:
-    """Look for what hides the ground in a masked scene; `classes_band` holds the provider's own classes."""
-    if classes_band is not None:
+def clouds(picture: Picture, classes: Classified | None = None) -> Clouds:
+    """Look for what hides the ground in a masked scene; `classes` is where the provider says so itself."""
+    if classes is not None:
         factor = _factor(picture)
-        return Clouds(_by_classes(picture, classes_band, factor), factor, say("cloud.classes"))
+        return Clouds(_by_classes(picture, classes, factor), factor, say("cloud.classes"))
     if picture.gsd_m < FINEST_M:
         return Clouds(None, 1, say("cloud.below", finest_m=FINEST_M))
     if not picture.colour_known:
@@ -206,15 +205,15 @@ def _summed(plane: NDArray[np.int64], factor: int) -> NDArray[np.int64]:
     return total
 
 
-def _by_classes(picture: Picture, band: int, factor: int) -> Codes:
+def _by_classes(picture: Picture, of: Classified, factor: int) -> Codes:
     """The provider's own classes; a square is hidden where any of its pixels is. Classes have no mean: no overviews."""
     strips = []
     with rasterio.open(picture.path, driver="GTiff", sharing=False) as dataset:
         for window in _strips(picture.grid, factor):
-            classes = dataset.read(band, window=window)
+            classes = dataset.read(of.band, window=window)
             codes = np.full(_summed(np.zeros(classes.shape, np.int64), factor).shape, Cover.ANALYSED, np.uint8)
             for code in _RANK:
-                here = np.isin(classes, [number for number, meant in _CLASSES.items() if meant is code])
+                here = says(classes, of.role, code)
                 codes[_summed(here.astype(np.int64), factor) > 0] = code
             strips.append(codes)
     return np.concatenate(strips)

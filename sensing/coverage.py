@@ -40,8 +40,8 @@ class Cover(IntEnum):
     FAILED = 7
 
 
-# What keeps pixels from being looked at although something was measured there.
-HIDING = (Cover.OUTSIDE, Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
+# What keeps pixels from being looked at although the file has numbers there.
+HIDING = (Cover.OUTSIDE, Cover.NODATA, Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
 _HIDES = np.isin(np.arange(256), HIDING)
 
 

@@ -20,7 +20,7 @@ from rasterio.windows import Window
 
 from geo.measure import area_m2
 from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
-from sensing.bands import Role
+from sensing.bands import CLASSIFIED, Role
 from sensing.grid import WGS84, moved
 from sensing.growing import Place, clicked, grow_by_edges, parts_of
 from sensing.mask import Mask
@@ -221,7 +221,7 @@ def _placed(picture: Picture, clicks: Sequence[Click]) -> _Placed:
 
 def picture_has_bands(picture: Picture) -> bool:
     """Whether it is known of any band what it measures."""
-    return any(role not in (Role.OTHER, Role.CLASSES) for role in picture.roles)
+    return any(role is not Role.OTHER and role not in CLASSIFIED for role in picture.roles)
 
 
 def _refusals(picture: Picture, clicks: Sequence[Click], pixels: Sequence[Place | None]) -> Iterator[Refusal]:

@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 from schemas.refusals import RuleViolation, conflict, not_found
 from schemas.rules import Rulebook, RulePack
 from schemas.tables import Derivative, PrivacyZone, Scene
-from sensing.bands import Role
+from sensing.bands import CLASSIFIED, Role
+from sensing.classified import Classified, classified
 from sensing.commands import Analysis
 from sensing.context import Context
 from sensing.copies import is_current, refuse_overdue
@@ -64,13 +65,12 @@ class Source:
     def roles(self) -> tuple[Role, ...]:
         """What its bands measure; a provider's classes measure nothing."""
         named = (Role(name) for name in self.derivative.band_roles)
-        return tuple(Role.OTHER if role is Role.CLASSES else role for role in named)
+        return tuple(Role.OTHER if role in CLASSIFIED else role for role in named)
 
     @property
-    def classes_band(self) -> int | None:
-        """The band of the provider's own classes, if there is one."""
-        names = self.derivative.band_roles
-        return names.index(Role.CLASSES.value) + 1 if Role.CLASSES.value in names else None
+    def classified(self) -> Classified | None:
+        """Where the provider's own classes are, if there are any."""
+        return classified(self.derivative.band_roles)
 
 
 def source_of(session: Session, scene_id: str, at: datetime | None = None) -> Source:
@@ -209,7 +209,7 @@ def job_of(
         folder,
         zones=after.zones,
         jurisdiction=[one.geom for one in after.jurisdictions],
-        classes=(after.classes_band, before.classes_band if before else None),
+        classes=(after.classified, before.classified if before else None),
     )
 
 

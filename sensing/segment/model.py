@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sensing.classified import Classified
 from sensing.context import Context
 from sensing.coverage import Cover, Tally
 from sensing.picture import Picture
@@ -46,7 +47,7 @@ class Job:
     key: str = ""
     zones: Sequence[BaseGeometry] = ()
     jurisdiction: Sequence[BaseGeometry] | None = None
-    classes: tuple[int | None, int | None] = (None, None)
+    classes: tuple[Classified | None, Classified | None] = (None, None)
     learned: Learned | None = None
     tile_px: int = 1024
     band_px: int = 512

@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from geo.crs import to_wgs84
 from schemas import tables as t
+from schemas.refusals import RuleViolation
 from sensing.intake import Told
 from tests.unit.sensing.ground import Ground
-from tests.unit.sensing.pictures import write_safe
+from tests.unit.sensing.pictures import write_safe, write_tif
 from web import scenes
 from web.cli.common import State
 from web.cli.scene import scene as scene_group
@@ -67,7 +68,7 @@ def test_single_date__has_no_fit(services, session, pair):
 
 
 def test_clouds__of_the_product_itself__are_not_looked_at(services, session, tmp_path):
-    """The classification of a Sentinel-2 product: shadow, two kinds of cloud and cirrus; snow and water are ground."""
+    """The classification of a Sentinel-2 product: shadow, clouds, cirrus and snow are; water is ground."""
     classes = np.full((1, 60, 60), 5, np.uint8)
     for row, code in enumerate((3, 8, 9, 10, 6, 11)):
         classes[0, 10 * row : 10 * row + 10, :30] = code
@@ -80,11 +81,39 @@ def test_clouds__of_the_product_itself__are_not_looked_at(services, session, tmp
         ids.append(scenes.ingest(services, [product], told=told).scene.public_id)
     run = scenes.segment(services, ids[1], before=ids[0]).run
     each = 0.6 * 0.2
-    assert run.coverage["cloud"] == pytest.approx(2 * each, abs=0.04)
+    assert run.coverage["cloud"] == pytest.approx(3 * each, abs=0.04)
     assert run.coverage["shadow"] == pytest.approx(each, abs=0.04)
     assert run.coverage["haze"] == pytest.approx(each, abs=0.04)
-    assert run.coverage["analysed"] == pytest.approx(1.2**2 - 4 * each, abs=0.1)
+    assert run.coverage["analysed"] == pytest.approx(1.2**2 - 5 * each, abs=0.1)
     assert run.clouds["after"]["how"]["key"] == run.clouds["before"]["how"]["key"] == "cloud.classes"
+
+
+def test_quality__of_landsat__is_what_is_not_looked_at(services, tmp_path):
+    """Bands as they are stacked from Collection 2, the last one QA_PIXEL: fill, clouds, cirrus, shadow, snow."""
+    hides = np.full((120, 120), 21824, np.uint16)
+    for row, value in enumerate((1, 21826, 22280, 54596, 23888, 30048)):
+        hides[20 * row : 20 * row + 20, :60] = value
+    planes = np.rint(Ground(seed=4, width=120, height=120).reflectance(seed=1) * 10_000).astype(np.uint16)
+    bands, ids = ("red", "green", "blue", "nir", "qa_pixel"), []
+    for day, quality in ((1, np.full_like(hides, 21824)), (21, hides)):
+        file = write_tif(tmp_path / f"LC09_{day}.tif", np.concatenate([planes, quality[None]]))
+        told = Told(captured_at=datetime(2025, 6, day, 3, tzinfo=UTC), bands=bands)
+        ids.append(scenes.ingest(services, [file], told=told).scene.public_id)
+    run = scenes.segment(services, ids[1], before=ids[0]).run
+    each = 0.6 * 0.2
+    assert run.coverage["nodata"] == pytest.approx(each, abs=0.04)
+    assert run.coverage["cloud"] == pytest.approx(3 * each, abs=0.04)
+    assert run.coverage["haze"] == pytest.approx(each, abs=0.04)
+    assert run.coverage["shadow"] == pytest.approx(each, abs=0.04)
+    assert run.coverage["analysed"] == pytest.approx(1.2**2 - 6 * each, abs=0.1)
+    assert run.clouds["after"]["how"]["key"] == "cloud.classes"
+
+
+def test_quality__named_for_more_bands_than_there_are__refused(services, tmp_path):
+    file = write_tif(tmp_path / "LC09.tif", np.ones((4, 60, 60), np.uint16))
+    with pytest.raises(RuleViolation) as caught:
+        scenes.ingest(services, [file], told=Told(bands=("red", "green", "blue", "nir", "qa_pixel")))
+    assert [refusal.rule for refusal in caught.value.refusals] == ["scene.bands"]
 
 
 def move_jurisdictions(admin, shape):

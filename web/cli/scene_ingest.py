@@ -61,6 +61,10 @@ WORDS = {
         "nothing": "所给内容中没有影像",
     },
 }
+_BANDS_HELP = (
+    "What each band measures, such as red,green,blue,nir; guessed by default. A band of the provider's own classes is "
+    "named scl (Sentinel-2) or qa_pixel (Landsat Collection 2), any other that nothing uses other."
+)
 LARGEST_OFFSET = timedelta(hours=14)
 # What a shell says of a program that was stopped from the keyboard.
 _STOPPED = 130
@@ -103,7 +107,7 @@ class Outcome:
 @click.option("--flight", help="The flight that took them; time and place must then fit it.")
 @click.option("--captured-at", type=Instant(), help="When it was taken, where the file does not say.")
 @click.option("--sensor", type=click.Choice([SATELLITE, AERIAL, UAV]), help="Who took it; by its pixels by default.")
-@click.option("--bands", help="What each band measures, such as red,green,blue,nir; guessed by default.")
+@click.option("--bands", help=_BANDS_HELP)
 @click.option("--hfov-deg", type=float, help="Field of view across the photo; from drone or photo by default.")
 @click.option("--utc-offset", type=Offset(), help="For photos that write a local time alone, such as +08:00.")
 @click.option(

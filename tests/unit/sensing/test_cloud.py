@@ -9,6 +9,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from sensing.bands import Role
+from sensing.classified import Classified
 from sensing.cloud import Clouds, clouds, judged, on_other, worse
 from sensing.coverage import Cover
 from sensing.grid import Grid
@@ -200,12 +201,13 @@ def test_classes__of_the_provider__go_before_ours(tmp_path):
     picture[4, 300, 300] = 3e-4
     picture[4, 400:440, :] = 10e-4
     picture[4, 500:520, :] = 11e-4
+    picture[4, 560:580, :] = 6e-4
     with open_picture(written(tmp_path / "a.tif", picture), (*RGBN, Role.OTHER)) as opened:
-        found = clouds(opened, 5)
+        found = clouds(opened, Classified(5, Role.CLASSES))
     assert found.how.key == "cloud.classes"
     whole = found.window(Window(0, 0, SIDE, SIDE))
     assert (whole[102, 202], whole[300, 300], whole[420, 10]) == (Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
-    assert (whole[510, 10], whole[10, 10]) == (Cover.ANALYSED, Cover.ANALYSED)
+    assert (whole[510, 10], whole[570, 10], whole[10, 10]) == (Cover.CLOUD, Cover.ANALYSED, Cover.ANALYSED)
 
 
 def test_on_other__earlier_scene__lies_where_it_was_moved():

@@ -36,6 +36,7 @@ def test_cover__void_pixels__privacy_where_a_zone_lies_else_nodata():
     said = np.array([1, 3, 1, 3, 4, 0], np.uint8)
     assert cover(looked, said).tolist() == [1, 1, 2, 3, 4, 0]
     assert hidden(said).tolist() == [False, False, False, False, True, True]
+    assert hidden(np.array([2], np.uint8)).all()
 
 
 def ground_m2(grid: Grid) -> float:

@@ -12,7 +12,7 @@ import shapely
 from schemas.refusals import RuleViolation
 from schemas.rules import Rulebook
 from schemas.rules.violations import Band
-from sensing.bands import Role
+from sensing.bands import CLASSIFIED, Role
 from sensing.context import Context, Place
 from sensing.evaluate import read_truth
 from sensing.segment.detectors import KINDS
@@ -245,7 +245,7 @@ def test_kind_that_cannot_be_judged__no_finding_and_says_why(pack):
 
 def test_bands_of_rules__are_bands_of_images():
     # A satellite's own classes are no measurement that a rule could ask for.
-    assert {*get_args(Band)} == {role.value for role in Role} - {Role.OTHER.value, Role.CLASSES.value}
+    assert {*get_args(Band)} == {role.value for role in Role} - {Role.OTHER, *CLASSIFIED}
 
 
 def test_rules__hash__differs_between_packs(pack):
