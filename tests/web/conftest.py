@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from schemas.clock import FixedClock
 from schemas.tables import Person
-from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, Start, opened
+from tests.web.findings import take_in
 from web.app import create_app
 from web.identity import sessions
 from web.identity.passwords import Passwords
@@ -71,6 +72,18 @@ def _signed_in(app, code: str) -> FlaskClient:
     client = app.test_client()
     client.set_cookie("sid", token)
     return client
+
+
+@pytest.fixture(scope="session")
+def pictured(server, world_template, tmp_path_factory):
+    """The world with both scenes of `make_findings` taken in, for modules that all begin with its findings."""
+    folder = tmp_path_factory.mktemp("pictured")
+    made = Start(server.clone(world_template), folder / "data")
+    made.files.mkdir()
+    with opened(server, made) as services:
+        take_in(services, folder)
+    yield made
+    server.drop(made.database)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -24,7 +25,7 @@ PIT = box(113.2600, 23.1240, 113.2620, 23.1256)
 
 def make_findings(services, folder, *, officer="O1", count=3) -> list[str]:
     """`count` findings assigned to `officer`, the oldest first; gives their public ids."""
-    before, after = (_scene(services, folder, name, taken) for name, taken in _TIMES.items())
+    before, after = take_in(services, folder)
     engine = services.database.admin_engine()
     with Session(engine) as db:
         run = t.SegmentationRun(
@@ -49,6 +50,14 @@ def make_findings(services, folder, *, officer="O1", count=3) -> list[str]:
         db.commit()
     engine.dispose()
     return names
+
+
+def take_in(services, folder) -> list[uuid.UUID]:
+    """The masked copies of the scene before and the scene after, which may have been taken in already."""
+    with services.session() as db:
+        there = db.execute(select(t.Scene.captured_at, t.Derivative.id).join_from(t.Derivative, t.Scene)).all()
+    kept = dict(there) if {taken for taken, _ in there} == {*_TIMES.values()} else {}
+    return [kept.get(taken) or _scene(services, folder, name, taken) for name, taken in _TIMES.items()]
 
 
 _TIMES = {"before": datetime(2025, 6, 1, 3, 0, tzinfo=UTC), "after": datetime(2025, 7, 1, 1, 0, tzinfo=UTC)}

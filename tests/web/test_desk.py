@@ -14,6 +14,11 @@ from tests.web.findings import make_findings
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def findings(services, tmp_path):
     return make_findings(services, tmp_path)
 

@@ -12,6 +12,11 @@ from tests.web.findings import PIT, make_findings
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def grown(services, tmp_path):
     """An earlier and a later finding of one thing."""
     earlier, later, *_ = make_findings(services, tmp_path)

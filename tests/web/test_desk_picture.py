@@ -21,6 +21,11 @@ PLACE = "15/26693/14220"
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def findings(services, tmp_path):
     return make_findings(services, tmp_path)
 

@@ -19,6 +19,11 @@ FORM = {**HTML, **SAME_ORIGIN}
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def shut(services, tmp_path, admin):
     (found,) = make_findings(services, tmp_path, count=1)
     add_zone(admin)

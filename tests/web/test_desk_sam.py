@@ -20,6 +20,11 @@ AROUND = list(PIT.buffer(0.0005).bounds)
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def findings(services, tmp_path):
     """Findings of an installation with a checkpoint."""
     path = tmp_path / "tiny.pth"

@@ -16,6 +16,11 @@ PAGE = {**HTML, **SAME_ORIGIN}
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def findings(services, tmp_path):
     return make_findings(services, tmp_path, count=3)
 

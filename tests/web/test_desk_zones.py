@@ -19,6 +19,11 @@ LATE = TEN_ON_THE_FIRST_FLYING_DAY - timedelta(hours=1)
 
 
 @pytest.fixture
+def beginning(pictured):
+    return pictured
+
+
+@pytest.fixture
 def finding(services, tmp_path):
     return make_findings(services, tmp_path, count=1)[0]
 
