@@ -13,11 +13,13 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
+from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 
 from sample_data.assets import CompileRoute, devices, overlays, patrols
 from sample_data.make import MANIFEST, NOTICE
 from sample_data.registers import KEY, Account, maps, registers, zones
+from sample_data.registry_desk import registry_desk
 from sample_data.writer import Writer
 from schemas import tables as t
 from schemas.actors import HOST
@@ -59,6 +61,8 @@ def load(
         overlays(writer, [overlay.id for overlay in work.rulebook.overlays])
         devices(writer, data, today)
         patrols(writer, data, compile_route)
+        authority = writer.by_code(t.Authority, "A1")
+        registry_desk(writer, data, work.rulebook.at_place(to_shape(authority.jurisdiction), work.now), today)
         work.record(
             "sample.load",
             "import",

@@ -44,6 +44,9 @@ from web.reviews.views import section as reviews
 from web.reviews.waiting import waiting as reviews_waiting
 from web.things.views import section as things
 from web.wiring import Services
+from web.zones.register import section as zone_register
+from web.zones.views import section as zones
+from web.zones.views import zone_waits
 
 SECTIONS = (
     *(public, tiles, data, flight_log, account),
@@ -51,13 +54,15 @@ SECTIONS = (
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
     *(registry, registry_device, registry_announcing, registry_duties, registry_rules),
+    *(zones, zone_register),
     *(planner, planner_plans, planner_devices, planner_places),
     *(reviews, review_sheets, review_decisions),
     things,
 )
 # What waits for the reader, as each desk tells it (web/waiting.py).
 WAITING = (
-    *(registry_waits, flights_waiting, findings_waiting, models_waiting, drafts_waiting, reviews_waiting),
+    *(registry_waits, zone_waits),
+    *(flights_waiting, findings_waiting, models_waiting, drafts_waiting, reviews_waiting),
 )
 
 

@@ -46,6 +46,7 @@ LINKS = (
     Link("/planner", lazy_gettext("Planner's desk"), Permission.DRAFT_PLACES),
     Link("/reviews", lazy_gettext("Approvals"), Permission.READ_FILES),
     Link("/registry", lazy_gettext("Registry"), Permission.READ_REGISTRY),
+    Link("/zones", lazy_gettext("Privacy zones"), Permission.READ_ZONES),
 )
 
 

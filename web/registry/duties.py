@@ -238,12 +238,13 @@ def report_file(form: str) -> Response:
     with services().work(current_actor()) as work:
         place = _place(work)
         sheet = _sheet(work, place)
+        stored = sheet.row.document if sheet.row else None
     name = f"annual-report-{place.office.code}-{sheet.year}.{form}"
     if form == "csv":
         lines = [csv_line(("id", "name", "first_used_on"))]
         lines += [csv_line((one["id"], one["name"], one["first_used_on"])) for one in sheet.document["devices"]]
         return _csv("".join(lines), name)
-    body = sheet.row.document if sheet.row else json.dumps(sheet.document, ensure_ascii=False)
+    body = stored or json.dumps(sheet.document, ensure_ascii=False)
     response = Response(body, mimetype="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
