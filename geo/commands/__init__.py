@@ -89,6 +89,7 @@ from geo.commands.zone_requests import (
     requests_decided,
     requests_waiting,
 )
+from geo.commands.zone_touches import Touched, touched_by
 from geo.commands.zones import NewZone, add_privacy_zone
 
 __all__ = [
@@ -110,6 +111,7 @@ __all__ = [
     "Request",
     "Revision",
     "Test",
+    "Touched",
     "activate_device",
     "add_privacy_zone",
     "amend_plan",
@@ -168,6 +170,7 @@ __all__ = [
     "take_effect",
     "take_effect_where_due",
     "take_receipt",
+    "touched_by",
     "unblock_device",
     "waiting_change",
     "withdraw_publication",

@@ -10,6 +10,7 @@ from shapely.geometry import Polygon
 from geo import hours, shapes
 from geo.commands.common import role_missing
 from geo.commands.words import refuse_unknown
+from geo.commands.zone_touches import touch
 from geo.zones import MOST_BUFFER_M
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
@@ -107,6 +108,7 @@ def add_privacy_zone(work: Work, new: NewZone) -> PrivacyZone:
 
 
 def write_zone(work: Work, zone: PrivacyZone) -> None:
-    """Writes a zone; the command to which it belongs tells the ledger."""
+    """Writes a zone, and stops or flags what it reaches; the command to which it belongs tells the ledger of it."""
     work.session.add(zone)
     work.session.flush()
+    touch(work, zone)

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import set_committed_value
 
+from schemas.actors import Actor
 from schemas.machine import Change, Contexts, Transition, label
 from schemas.refusals import Refusal, RuleViolation, refuse
 from schemas.rules import RulePack
@@ -43,7 +44,8 @@ class Many:
     """One transition that many subjects make.
 
     `values` are columns that get the same value in all of them, `record` adds facts to every event. `is_strict` lets
-    all of them change or none; without it those that are refused stay as they are, and are told.
+    all of them change or none; without it those that are refused stay as they are, and are told. `by` is who makes the
+    step where that is not whoever gave the command: what follows from it by law, only the system may do.
     """
 
     transition: str
@@ -51,6 +53,7 @@ class Many:
     values: Mapping[str, Any] = field(default_factory=dict)
     record: Mapping[str, Any] = field(default_factory=dict)
     is_strict: bool = False
+    by: Actor | None = None
 
 
 def apply_many(work: Work, subjects: Sequence[Stated], many: Many, told: Told | None) -> tuple[Outcome, ...]:
@@ -65,7 +68,7 @@ def apply_many(work: Work, subjects: Sequence[Stated], many: Many, told: Told | 
             outcomes.append(outcome)
             if outcome.change is not None:
                 targets.setdefault(outcome.change.target, []).append(subject)
-                entries.append(_entry(work, outcome.change, subject, pack, many.record))
+                entries.append(_entry(many.by or work.actor, outcome.change, subject, pack, many.record))
         if told is not None:
             told(len(outcomes), len(subjects))
     refused = [outcome for outcome in outcomes if outcome.refusals]
@@ -91,7 +94,7 @@ def _judged(work: Work, some: Sequence[Stated], many: Many) -> Iterator[tuple[Ou
         else:
             by_pack.setdefault(pack.reference, (pack, []))[1].append(subject)
     for pack, group in by_pack.values():
-        contexts = Contexts(work.session, group, work.actor, work.now, pack, many.params)
+        contexts = Contexts(work.session, group, many.by or work.actor, work.now, pack, many.params)
         for subject, found in zip(group, work.machine.check_many(contexts, many.transition), strict=True):
             if isinstance(found, Transition):
                 change = Change(label(subject), found.name, subject.state, found.target, found.guards)
@@ -152,13 +155,13 @@ def _write(work: Work, changed: Sequence[Stated], target: str, values: Mapping[s
 
 
 def _entry(
-    work: Work, change: Change, subject: Stated, pack: RulePack | None, record: Mapping[str, Any]
+    actor: Actor, change: Change, subject: Stated, pack: RulePack | None, record: Mapping[str, Any]
 ) -> ledger.Entry:
     kind: str = subject.__machine__  # type: ignore[attr-defined]
     body = {"from": change.source, "to": change.target, "guards": list(change.guards), "subject": change.subject}
     return ledger.Entry(
         action=f"{kind}.{change.transition}",
-        actor=work.actor.label,
+        actor=actor.label,
         subject_kind=kind,
         subject_id=subject.id,
         body=body | dict(record),

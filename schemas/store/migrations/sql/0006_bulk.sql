@@ -13,6 +13,8 @@ GRANT EXECUTE ON FUNCTION core.pairs TO skywarden_app;
 -- Secret devices stand on no list. One page is read from where the last one ended, in the order of names.
 CREATE INDEX ix_device_listed ON core.device (name, public_id) WHERE NOT secret;
 CREATE INDEX ix_device_listed_authority ON core.device (authority_id, name, public_id) WHERE NOT secret;
+-- How far any device sees: so far around a zone they are looked for.
+CREATE INDEX ix_device_range_m ON core.device (range_m) WHERE range_m IS NOT NULL;
 CREATE INDEX gin_device_name_pairs ON core.device USING gin (core.pairs(name));
 
 -- Many events of one actor in one statement; each is set, timed and hashed as ledger.append does with one. They come as
