@@ -29,7 +29,7 @@ from sensing.mask import Zone, ZoneBurner, grown
 from sensing.pipeline import source_of
 from sensing.remask import masked_again
 from sensing.runs import rasters, workplace
-from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, Start, opened
 from tests.database.digging import PIT, add_item, ground, ingest_pair
 from tests.unit.sensing.pictures import UTM, north_up, write_tif
 from web import scenes
@@ -71,14 +71,34 @@ def shelf(services):
     return Shelf(services.data_dir)
 
 
-@pytest.fixture
-def painted(services, tmp_path):
-    """A scene whose every pixel under the zone that is yet to come has a value which occurs nowhere else."""
+@pytest.fixture(scope="module")
+def shown(server, world_template, tmp_path_factory):
+    """A scene whose every pixel under the zone that is yet to come has a value which occurs nowhere else.
+
+    Gives the installation that took it in, the scene, and its file.
+    """
+    folder = tmp_path_factory.mktemp("shown")
+    start = Start(server.clone(world_template), folder / "data")
+    start.files.mkdir()
     data = np.random.default_rng(1).integers(20, ORDINARY, (3, 700, 800)).astype(np.uint8)
     data[:, 500:530, 480:540] = CANARY
-    path = write_tif(tmp_path / "a.tif", data, transform=north_up(2.0, CORNER))
+    path = write_tif(folder / "a.tif", data, transform=north_up(2.0, CORNER))
     told = Told(captured_at=datetime(2025, 6, 1, 3, tzinfo=UTC))
-    return scenes.ingest(services, [path], told=told).scene
+    with opened(server, start) as services:
+        scene = scenes.ingest(services, [path], told=told).scene
+    yield start, scene, path
+    server.drop(start.database)
+
+
+@pytest.fixture
+def beginning(request, world_template):
+    """Tests that ask for the scene begin with it; the others with none."""
+    return request.getfixturevalue("shown")[0] if "painted" in request.fixturenames else Start(world_template)
+
+
+@pytest.fixture
+def painted(shown):
+    return shown[1]
 
 
 def burnt(scene, shape) -> int:
@@ -211,14 +231,14 @@ def test_remask__zone_is_over_again__stays_hidden(services, painted, add_zone, a
 
 
 def test_remask__bands_corrected_after_the_zone_is_over__stays_hidden(
-    services, painted, add_zone, admin, clock, shelf, tmp_path
+    services, painted, shown, add_zone, admin, clock, shelf
 ):
     add_zone()
     list(scenes.remask(services))
     clock.at = NOW + timedelta(days=3)
     admin.execute("UPDATE core.privacy_zone SET valid_to = %s WHERE public_id = 'PZ-LATE'", [NOW + timedelta(days=1)])
     told = Told(captured_at=datetime(2025, 6, 1, 3, tzinfo=UTC), bands=("blue", "green", "red"))
-    scenes.ingest(services, [tmp_path / "a.tif"], told=told)
+    scenes.ingest(services, [shown[2]], told=told)
     copy = current(services, painted)
     assert copy.band_roles == ["blue", "green", "red"]
     assert max(pixels.max() for pixels in everything(shelf.derivatives.get(copy.sha256))) < ORDINARY
@@ -340,10 +360,10 @@ def test_remask__file_is_broken__told(services, painted, add_zone, shelf):
     assert {refusal.rule for refusal in done.refused.refusals} == {"GD-43"}
 
 
-def test_remask__bands_were_corrected__the_file_of_both_rows_goes(services, painted, add_zone, shelf, tmp_path):
+def test_remask__bands_were_corrected__the_file_of_both_rows_goes(services, painted, shown, add_zone, shelf):
     """Two rows of one scene stand for the same bytes until the newer one is masked anew."""
     told = Told(captured_at=datetime(2025, 6, 1, 3, tzinfo=UTC), bands=("blue", "green", "red"))
-    scenes.ingest(services, [tmp_path / "a.tif"], told=told)
+    scenes.ingest(services, [shown[2]], told=told)
     old = current(services, painted)
     add_zone()
     (done,) = scenes.remask(services)
