@@ -10,19 +10,23 @@ from web.cli.finding import finding
 from web.cli.flight_approval import approval, sheet
 from web.cli.helping import chinese, in_chinese, told
 from web.cli.main import skywarden
+from web.cli.model import model
 from web.cli.plan import plan
+from web.cli.scene import scene
 from web.cli.zone import zone
 
 HAN = re.compile("[\u4e00-\u9fff]")
-OF_THE_FIELD = (plan, zone, approval, sheet, finding)
+OF_THE_FIELD = (plan, zone, approval, sheet, finding, scene, model)
 
 
 def texts(command):
     """Every help text of a command and of all below it."""
     yield command.help
     yield from (param.help for param in command.params if isinstance(param, click.Option))
-    for below in getattr(command, "commands", {}).values():
-        yield from texts(below)
+    if isinstance(command, click.Group):
+        above = click.Context(command)
+        for name in command.list_commands(above):
+            yield from texts(command.get_command(above, name))
 
 
 @pytest.mark.parametrize("command", OF_THE_FIELD, ids=lambda command: command.name)
