@@ -42,6 +42,7 @@ from web.reviews.decisions import section as review_decisions
 from web.reviews.sheets import section as review_sheets
 from web.reviews.views import section as reviews
 from web.reviews.waiting import waiting as reviews_waiting
+from web.things.beats import section as beats
 from web.things.views import section as things
 from web.wiring import Services
 from web.zones.register import section as zone_register
@@ -57,7 +58,7 @@ SECTIONS = (
     *(zones, zone_register),
     *(planner, planner_plans, planner_devices, planner_places),
     *(reviews, review_sheets, review_decisions),
-    things,
+    *(things, beats),
 )
 # What waits for the reader, as each desk tells it (web/waiting.py).
 WAITING = (

@@ -40,10 +40,12 @@ from schemas.tables.things import (
     Exceedance,
     FeatureOfInterest,
     FormerSite,
+    GivenView,
     Heartbeat,
     Observation,
     ObservedProperty,
     ReadingCursor,
+    RequiredView,
     Sensor,
 )
 from schemas.tables.verdicts import FlightVerdict
@@ -90,6 +92,7 @@ __all__ = [
     "FlightVolume",
     "FormerSite",
     "Gateway",
+    "GivenView",
     "Heartbeat",
     "ImportBatch",
     "Incident",
@@ -117,6 +120,7 @@ __all__ = [
     "Release",
     "ReleaseFind",
     "ReleaseZone",
+    "RequiredView",
     "RoleAssignment",
     "Scene",
     "SegmentationBand",

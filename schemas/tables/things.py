@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from schemas.tables.base import Base, Identified, Recorded, Shape, geometry
 from schemas.tables.devices import Device
 from schemas.tables.papers import Calibration
+from schemas.tables.places import SupervisedEntity
 
 QUALITIES = ("valid", "suspect", "invalid")
 _NULL_JSON = JSONB(none_as_null=True)
@@ -189,6 +190,31 @@ class Heartbeat(Base):
     id: Mapped[int] = _serial()
     device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"))
     beat_at: Mapped[datetime]
+    shift_m: Mapped[float | None]  # from the site, where the device told where it is
     snapshot_sha256: Mapped[str | None]
     looks: Mapped[dict[str, Any] | None] = mapped_column(_NULL_JSON)
     faults: Mapped[list[str]] = mapped_column(default=list)
+
+
+class RequiredView(Base):
+    """How many views of what a supervised entity has to give (LX-12)."""
+
+    __tablename__ = "required_view"
+    __table_args__ = (UniqueConstraint("authority_id", "entity_id", "position"),)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid.uuid4)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
+    entity_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.supervised_entity.id"))
+    position: Mapped[str]
+    count: Mapped[int]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    entity: Mapped[SupervisedEntity] = relationship()
+
+
+class GivenView(Base):
+    """A device that gives a view which an entity has to give."""
+
+    __tablename__ = "given_view"
+    view_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.required_view.id"), primary_key=True)
+    device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), primary_key=True, index=True)

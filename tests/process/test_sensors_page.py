@@ -49,13 +49,14 @@ def run(lines, told):
 def test_page__every_line__does_what_it_says(services, address, tmp_path):
     made = json.loads(command(services, "token", "issue", "DV-A", "--json").output)
     told = {"PATH": "/usr/bin:/bin", "STA": address, "NAME": made["id"], "TOKEN": made["token"]}
-    series, *http, mqtt, reading = LINES
+    series, *http, mqtt, reading, beat = LINES
     stream = re.search(r"STREAM (\d+)", run([series, *http], told))[1]
     # The broker learns of the new series when its files are written.
     home = tmp_path / "broker"
     with broker(services, home) as port, ingesting(services, home, port) as worker:
         run([mqtt], told | {"STREAM": stream, "BROKER": "127.0.0.1", "PORT": str(port)})
         until(lambda: worker.counted["stored"] == 3)
+    assert '"faults": []' in run([beat], told | {"STREAM": stream})
     page = json.loads(run([reading], told | {"STREAM": stream}).splitlines()[0])
     assert page["@iot.count"] == 5
     assert [one["result"] for one in page["value"]] == [91.0, 90.0]

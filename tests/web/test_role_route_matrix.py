@@ -77,6 +77,7 @@ MATRIX |= {
     ("/sta/v1.1", "GET"): {Role.OFFICER},
     ("/sta/v1.1/<path:path>", "GET"): {Role.OFFICER},
     ("/sta/v1.1/<path:path>", "POST"): set(),
+    ("/sta/heartbeat", "POST"): set(),
 }
 PUBLISHERS = {Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD}
 ACTING = {*PUBLISHERS, Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE}

@@ -14,6 +14,7 @@ from geo import commands, due
 from geo.commands.papers import INCIDENTS, OUTCOMES, TESTS
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from schemas.tables import Authority, Device, PlannedSite, SitingPlan, SupervisionItem
+from web.cli import device_health
 from web.cli.common import Instant, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.cli.registry import DAY, FILE, answers, by_code, day, kept, review_options, rules_of, step, tell
 from web.wiring import Services
@@ -43,6 +44,10 @@ _SAYS = {
 @click.group()
 def device() -> None:
     """Monitoring devices: registered, reviewed, marked, published, used, paused, taken out of use."""
+
+
+for _command in (device_health.health, device_health.reference, device_health.view):
+    device.add_command(_command)
 
 
 @device.command("register")
