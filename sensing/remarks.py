@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from schemas.tables import SegmentationRun
 from sensing.coregister import Fit
 from sensing.coverage import account
@@ -9,8 +11,11 @@ from sensing.segment import hiding
 from sensing.words import Sentence, say
 
 
-def remarks(run: SegmentationRun) -> list[Sentence]:
-    """In words: what was looked at and what was not, and what that rests on."""
+def remarks(run: SegmentationRun, names: Mapping[str, dict[str, str]] | None = None) -> list[Sentence]:
+    """In words: what was looked at and what was not, and what that rests on.
+
+    `names` are those of authorities in every language, by their codes; one that is not named stands as its code.
+    """
     told = list(account(run.coverage)) if run.coverage else []
     if run.coregistration is not None:
         told.append(Fit.load(run.coregistration).in_words(run.coregistration["gsd_m"]))
@@ -18,4 +23,6 @@ def remarks(run: SegmentationRun) -> list[Sentence]:
     if run.refinement is not None:
         told.append(say("seen.sam_model", **{name: run.refinement[name] for name in ("architecture", "licence")}))
     grounds = sorted((run.jurisdictions or {}).items())
-    return told + [say("covered.jurisdiction", code=code, percent=one["analysed_percent"]) for code, one in grounds]
+    for code, one in grounds:
+        told.append(say("covered.jurisdiction", code=(names or {}).get(code, code), percent=one["analysed_percent"]))
+    return told

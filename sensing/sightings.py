@@ -33,7 +33,7 @@ from sensing.words import Sentence, say
 
 # What an officer called a false alarm was never there, so that it cannot be put right.
 _NEVER_THERE = "false_alarm"
-_GONE_INTO_OTHERS = ("split", "merged", "withdrawn")
+GONE_INTO_OTHERS = ("split", "merged", "withdrawn")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _earlier(scene: Scene) -> Select[Detection]:
             Scene.captured_at < scene.captured_at,
             func.ST_Intersects(Detection.geom, scene.footprint),
             # What was cut or joined goes on as what came of it.
-            Detection.state.not_in(_GONE_INTO_OTHERS),
+            Detection.state.not_in(GONE_INTO_OTHERS),
             ~followed,
         )
         .order_by(Detection.public_id)

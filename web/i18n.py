@@ -128,12 +128,13 @@ def day(value: date | datetime | None) -> str:
 
 
 def weekday(value: date | datetime | None) -> str:
-    """A date with its weekday, for deadlines: `2026-11-21 (Sat)`."""
+    """A date with its weekday, for deadlines: `2026-11-21 (Sat)`, `2026-11-21（周六）`."""
     if not value:
         return ""
     local = local_date(value)
     names = get_locale().days["format"]["abbreviated"]
-    return f"{local.isoformat()} ({names[local.weekday()]})"
+    name = names[local.weekday()]
+    return f"{local.isoformat()}（{name}）" if current_language() == "zh" else f"{local.isoformat()} ({name})"
 
 
 def moment(value: datetime | None) -> str:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from schemas.words import words
+from sensing.reasons import in_languages
 from sensing.words import name
 
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -83,7 +84,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "title": "模型说明卡",
         "pixel": "像元模型",
-        "object": "线索重排序模型",
+        "object": "线索排序模型",
         "authority": "机关",
         "sample": "使用样例数据训练",
         "reason": "理由",
@@ -104,8 +105,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "no_area": "因缺少第二个区域而未能测量：",
         "class": "类别",
         "pixels": "样本数",
-        "precision": "判对比例",
-        "recall": "找到比例",
+        "precision": "查准率",
+        "recall": "查全率",
         "kept": "若均为孤立线索：{accepted} 处被采纳线索保留 {accepted_kept} 处，"
         "{rejected} 处被驳回线索保留 {rejected_kept} 处。",
         "decisions": "审核数",
@@ -122,7 +123,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "said": "置信度",
         "was": "实际正确率",
         "districts": "各辖区误报率",
-        "districts_pixel": "标注为无关注对象的地点中，被模型误判的地点。区间为 95% 置信区间。",
+        "districts_pixel": "标注为无异常的地点中，被模型误判的地点。区间为 95% 置信区间。",
         "districts_object": "被执法人员驳回的线索中，仍会显示的线索。区间为 95% 置信区间。",
         "district": "辖区",
         "places": "地点数",
@@ -158,7 +159,12 @@ _TAUGHT = {
     "reject": {"en": "rejected finds", "zh": "驳回线索"},
     "edit": {"en": "redrawn finds", "zh": "重绘线索"},
 }
-_NONE = {"en": "nothing of interest", "zh": "无关注对象"}
+_SENSORS: Mapping[str, Mapping[str, str]] = {
+    "uav": {"en": "drone", "zh": "无人机"},
+    "satellite": {"en": "satellite", "zh": "卫星"},
+    "aerial": {"en": "aerial survey", "zh": "航空测量"},
+}
+_NONE = {"en": "nothing of interest", "zh": "无异常"}
 _TEMPLATES = Path(__file__).parent / "templates"
 # A diagram of fewer samples than this would show chance.
 FEWEST = 20
@@ -184,6 +190,9 @@ def _drawn(template: str, card: Mapping[str, Any], lang: str) -> str:
         "word": lambda word: class_word(word, lang),
         "banned": lambda word: _BANNED.get(word, {}).get(lang, word),
         "taught": lambda word: _TAUGHT.get(word, {}).get(lang, word),
+        "sensor": lambda word: _SENSORS.get(word, {}).get(lang, word),
+        # A reason of the list is told in words; one in an officer's own words stays as it was given.
+        "given": lambda code: in_languages(code, code)[lang],
     }
     metrics = card["metrics"]
     return environment.get_template(template).render(

@@ -180,7 +180,7 @@ def test_officer__phone__decision_at_the_foot_of_the_screen(sign_in, site):
     box = page.locator("#decision").bounding_box()
     assert box["y"] + box["height"] == pytest.approx(PHONE_PX[1], abs=2)
     page.get_by_text("Reject", exact=True).click()
-    expect(page.get_by_text("Ploughed field or harvest")).to_be_visible()
+    expect(page.locator(".reasons").get_by_text("Ploughed field or harvest")).to_be_visible()
     shoot(page, "review-decide-phone-en")
 
 

@@ -71,7 +71,7 @@ def test_larger_smallest_area__lead_stops__told_by_type_and_authority__nothing_w
     answer = json.loads(cli(packed(min_area_m2=1_000_000), "--json").output)
     (change,) = answer["changes"]
     assert (change["scene"], change["change"]) == (looked_at, "stops_being_a_lead")
-    assert "below the 1000000 m²" in change["trace_en"][-1]
+    assert "below the 1,000,000 m²" in change["trace_en"][-1]
     assert answer["counts"] == [{"type": "illegal_excavation", "authority": "A1", "stops_being_a_lead": 1}]
     session.rollback()
     assert counted(session) == before

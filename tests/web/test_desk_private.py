@@ -47,6 +47,15 @@ def test_GD_43__reviewer__sees_what_shuts_it_and_no_outline(signed_in, shut):
         assert hidden not in page
 
 
+def test_GD_43__waits_for_the_reviewer__at_the_top_of_the_desk(signed_in, shut):
+    reviewer = signed_in("L1")
+    page = html.unescape(reviewer.get("/reviews", headers=HTML).text)
+    assert "1 shut finding to decide on" in page
+    assert f'href="{PAGE}"' in page
+    assert send(reviewer, shut, decision="release", reason="danger to a well").status_code == 303
+    assert "shut finding to decide on" not in reviewer.get("/reviews", headers=HTML).text
+
+
 def test_GD_43__released_and_shut_again__officer_sees_it_in_between(signed_in, shut):
     reviewer, officer = signed_in("L1"), signed_in("O1")
     assert officer.get(f"/review/{shut}").status_code == 409

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from schemas.actors import Actor
 from schemas.tables import SRID, ContextFeature, Detection, Device, DeviceSite
 from sensing.shut import is_shut
+from sensing.sightings import GONE_INTO_OTHERS
 from sensing.violations import PERMITS
 from web.desk.queries import authorities_of, row_of
 
@@ -174,6 +175,8 @@ def _findings(db: Session, actor: Actor, near: _Near, row: Detection) -> tuple[E
     rows = select(Detection, away).where(
         Detection.id != row.id,
         Detection.authority_id.in_(authorities_of(actor)),
+        # What was cut, joined or taken back lies there as what came of it.
+        Detection.state.not_in(GONE_INTO_OTHERS),
         *near.meets(Detection.geom),
         ~is_shut(),
     )

@@ -346,12 +346,19 @@ def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None
         route=f"{route.code} · {route.name_en}" if route else None,
         track=mapping(to_shape(flight.flown_track)) if flight is not None and flight.flown_track is not None else None,
         engine=f"{run.engine} {run.engine_version}" if run else row.provenance["limit"],
-        looked=tuple(in_words(sentence.dump()) for sentence in remarks(run)) if run else (),
+        looked=tuple(in_words(sentence.dump()) for sentence in remarks(run, _names(db, run))) if run else (),
         history=tuple(_dates(db, actor, row)) if run else (),
         before=_side(db, "before", run.before_derivative_id) if run and run.before_derivative_id else None,
         after=_side(db, "after", run.derivative_id) if run else None,
         reading=reading_of(db, row.exceedance, rulebook, row.rule_trace) if row.exceedance and rulebook else None,
     )
+
+
+def _names(db: Session, run: SegmentationRun) -> dict[str, dict[str, str]]:
+    """What the authorities are called whose ground a run looked at, by their codes."""
+    codes = list(run.jurisdictions or {})
+    found = select(Authority.code, Authority.name_en, Authority.name_zh).where(Authority.code.in_(codes))
+    return {code: {"en": english, "zh": chinese} for code, english, chinese in db.execute(found)}
 
 
 def _dates(db: Session, actor: Actor, row: Detection) -> Iterator[Dated]:

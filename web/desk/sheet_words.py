@@ -53,7 +53,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     },
     "zh": {
         "title": "线索单",
-        "triage": "本页为遮罩副本上的初筛结果，不是证据；作为依据之前须审查原始影像。",
+        "triage": "本页为遮蔽副本上的初筛结果，不是证据；作为依据之前须审查原始影像。",
         "sample": "示例数据：本页内容均为虚构。",
         "authority": "机关",
         "state": "状态",
@@ -82,7 +82,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "no_history": "首次发现。",
         "made": "来源（SHA-256）",
         "scene": "影像",
-        "copy": "遮罩副本",
+        "copy": "遮蔽副本",
         "zones": "隐私区",
         "engine": "识别引擎",
         "model": "模型",

@@ -78,7 +78,7 @@ SAID = {
     "questions": lambda: gettext("Places to click"),
     "waiting": lambda: gettext("waits for the worker"),
     "working": lambda: gettext("under way"),
-    "done": lambda: gettext("done"),
+    "done": lambda: gettext("finished"),
     "failed": lambda: gettext("could not be done"),
 }
 

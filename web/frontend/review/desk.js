@@ -51,6 +51,7 @@ class Desk {
     }
     this.editing?.cancel();
     if (this.element) this.open();
+    this.countPicked();
     document.querySelector("#queue [aria-current=true]")?.scrollIntoView({ block: "nearest" });
     const spoken = document.querySelector("#desk-head [role=alert]");
     spoken?.focus();

@@ -34,10 +34,13 @@ export class Going {
   }
 
   take(page) {
+    // What is selected for one decision on several stays selected from one finding to the next.
+    const picked = new Set([...document.querySelectorAll(".pick:checked")].map((each) => each.value));
     for (const id of PARTS) {
       const [old, fresh] = [document.getElementById(id), page.getElementById(id)];
       if (old && fresh) old.replaceWith(document.adoptNode(fresh));
     }
+    for (const each of document.querySelectorAll(".pick")) each.checked = picked.has(each.value);
     const [stage, shown] = [document.getElementById("map"), page.getElementById("map")];
     if (!stage !== !shown) throw new Error("with and without a picture");
     if (stage) stage.dataset.config = shown.dataset.config;

@@ -9,6 +9,8 @@ export function listen(actions) {
     if (typing) return undefined;
     // A button or link that has the focus does its own work on Enter.
     if (event.key === "Enter" && event.target.matches("a, button, summary, [role=slider]")) return undefined;
+    // Nobody decides on what is not shown yet: while the next finding is on its way, only stepping on is heard.
+    if (document.body.hasAttribute("aria-busy") && !["j", "k", "?"].includes(event.key)) return event.preventDefault();
     return run(event, actions[event.key]);
   });
 }
