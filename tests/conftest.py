@@ -194,15 +194,20 @@ def services(database: Database, clock: FixedClock, tmp_path: Path, beginning: S
     made.close()
 
 
+def work_on(services: Any) -> Callable[[str], Work]:
+    """What `work` is, on services that a fixture opened."""
+
+    def make(code: str = "SYSTEM") -> Work:
+        actor: Actor = SYSTEM if code == "SYSTEM" else services.actor(code)
+        return services.work(actor)  # type: ignore[no-any-return]
+
+    return make
+
+
 @pytest.fixture
 def work(services: object) -> Callable[[str], Work]:
     """`work("H1")` is a unit of work by that person; `work("SYSTEM")` by the system."""
-
-    def make(code: str = "SYSTEM") -> Work:
-        actor: Actor = SYSTEM if code == "SYSTEM" else services.actor(code)  # type: ignore[attr-defined]
-        return services.work(actor)  # type: ignore[attr-defined, no-any-return]
-
-    return make
+    return work_on(services)
 
 
 @pytest.fixture

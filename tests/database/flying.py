@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from flights.model import Frame
 from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
+from tests.conftest import Start, opened, work_on
 from tests.missions import FlatGround
 from tests.situations import R1, drawn
 
@@ -141,3 +143,17 @@ def airborne(work, **changes):
 
 def row(session, number):
     return find(session, t.Flight, number)
+
+
+@dataclass(frozen=True)
+class Aloft(Start):
+    """An installation with a flight of F1 along R1 in the air."""
+
+    flight: str = ""
+
+
+def aloft(server, template, folder):
+    """Makes that installation; whoever asks drops its database."""
+    made = Aloft(server.clone(template), folder)
+    with opened(server, made) as services:
+        return replace(made, flight=airborne(work_on(services)))

@@ -11,8 +11,26 @@ from schemas import tables as t
 from schemas.refusals import RuleViolation
 from schemas.store.judge import translate
 from schemas.words import words
-from tests.conftest import _url
-from tests.database.flying import END, airborne, cleared, rules, texts, uploaded
+from tests.conftest import Start, _url
+from tests.database.flying import END, airborne, aloft, cleared, rules, texts, uploaded
+
+
+@pytest.fixture(scope="module")
+def flown(server, world_template, tmp_path_factory):
+    made = aloft(server, world_template, tmp_path_factory.mktemp("flown"))
+    yield made
+    server.drop(made.database)
+
+
+@pytest.fixture
+def beginning(request, world_template):
+    """Tests that ask for a flight begin with it in the air; the others with none."""
+    return request.getfixturevalue("flown") if "flight" in request.fixturenames else Start(world_template)
+
+
+@pytest.fixture
+def flight(flown):
+    return flown.flight
 
 
 @pytest.fixture
@@ -51,10 +69,9 @@ def refused(work, code, number, kind):
 
 @pytest.mark.parametrize("code", ["F1", "H1", "C1"])
 @pytest.mark.parametrize("kind", ["pause", "continue", "return", "land", "abort"])
-def test_order__in_the_air__pilot_unit_head_and_command_centre(work, gateway, code, kind):
-    number = airborne(work)
+def test_order__in_the_air__pilot_unit_head_and_command_centre(work, flight, gateway, code, kind):
     gateway()
-    order(work, code, number, kind, params={"reason": " smoke ahead ", "force": True})
+    order(work, code, flight, kind, params={"reason": " smoke ahead ", "force": True})
     with work("F1") as unit:
         stored = unit.session.scalars(select(t.FlightOrder)).one()
         assert (stored.kind, stored.params, stored.taken_at) == (kind, {"reason": "smoke ahead"}, None)
@@ -63,10 +80,9 @@ def test_order__in_the_air__pilot_unit_head_and_command_centre(work, gateway, co
 
 @pytest.mark.parametrize("code", ["O1", "S1", "N1"])
 @pytest.mark.parametrize("kind", list(OrderKind))
-def test_GD_16_1__order_of_somebody_else__forbidden(work, gateway, code, kind):
-    number = airborne(work)
+def test_GD_16_1__order_of_somebody_else__forbidden(work, flight, gateway, code, kind):
     gateway()
-    assert refused(work, code, number, kind).status == 403
+    assert refused(work, code, flight, kind).status == 403
 
 
 @pytest.mark.parametrize("code", ["H1", "C1"])
@@ -197,16 +213,16 @@ def test_GD_20_2__order_and_event__stay_as_they_were(work, gateway, services, ad
         ),
     ],
 )
-def test_DC_4__what_is_no_order_or_event__refused_by_the_database(work, admin, statement, kind):
-    flight_id = id_of(work, airborne(work))
+def test_DC_4__what_is_no_order_or_event__refused_by_the_database(work, flight, admin, statement, kind):
+    flight_id = id_of(work, flight)
     with pytest.raises(psycopg.errors.CheckViolation, match=kind):
         admin.execute(statement, [flight_id])
 
 
 @pytest.mark.parametrize("column", ["alt_agl_m", "along_m", "cross_track_m"])
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_DC_4__judgement_that_is_no_number__refused_by_the_database(work, admin, column, value):
-    flight_id = id_of(work, airborne(work))
+def test_DC_4__judgement_that_is_no_number__refused_by_the_database(work, flight, admin, column, value):
+    flight_id = id_of(work, flight)
     with pytest.raises(psycopg.errors.CheckViolation, match="judgement"):
         admin.execute(
             f"INSERT INTO core.telemetry_point (flight_id, received_at, boot_ms, geom, alt_rel_home_m, alt_amsl_m,"

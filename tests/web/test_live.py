@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from geo import shapes
 from schemas import tables as t
 from schemas.store.work import find
-from tests.database.flying import START, airborne, prechecked, row
+from tests.conftest import Start
+from tests.database.flying import START, airborne, aloft, prechecked, row
 from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.plans import flat_ground
 from web.pilot import stream as streams
@@ -20,9 +21,22 @@ from web.pilot import watching
 from web.public.database import public_connection
 
 
+@pytest.fixture(scope="module")
+def flown(server, world_template, tmp_path_factory):
+    made = aloft(server, world_template, tmp_path_factory.mktemp("flown"))
+    yield made
+    server.drop(made.database)
+
+
 @pytest.fixture
-def flight(work):
-    return airborne(work)
+def beginning(request, world_template):
+    """Tests that ask for a flight begin with it in the air; the others with none."""
+    return request.getfixturevalue("flown") if "flight" in request.fixturenames else Start(world_template)
+
+
+@pytest.fixture
+def flight(flown):
+    return flown.flight
 
 
 @pytest.fixture
