@@ -23,6 +23,7 @@ from rasterio.windows import Window
 
 from geo.measure import area_m2
 from sensing import tracing
+from sensing.corners import Tracer
 from sensing.grid import BLOCK, WGS84, moved
 
 # Below half a pixel, and enough for the steps of nearly flat slopes, whose corners lie almost half a pixel away.
@@ -46,7 +47,7 @@ def outlines(plane: DatasetReader, band: int = 1, *, smooth: bool = False) -> Ou
 
     With `smooth`, borders lose their steps; a border that two areas share stays shared, and all polygons stay valid.
     """
-    tracer = tracing.Tracer(plane.width)
+    tracer = Tracer(plane.width)
     for top in range(0, plane.height, BLOCK):
         window = Window(0, top, plane.width, min(BLOCK, plane.height - top))
         tracer.take(plane.read(band, window=window))

@@ -9,8 +9,9 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.link.connection import Connection, Inbox
+from flights.link.connection import Connection
 from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.inbox import Inbox
 from flights.link.texts import add_text
 
 REPEAT_S = 1.0

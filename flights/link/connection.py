@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import queue
 import select
 import threading
 import time
@@ -20,6 +19,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
 from flights.link import frames
 from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.inbox import Inbox
 from flights.link.recorder import Recorder
 from flights.link.signing import Dropped, Signature
 from flights.link.transport import Bucket, Pipe, PipeClosed
@@ -31,7 +31,6 @@ GATEWAY_COMPONENT = 190
 HEARTBEAT_EVERY_S = 1.0
 REOPEN_EVERY_S = 1.0
 SELECT_S = 0.05
-INBOX_SIZE = 10_000
 # Datagrams taken in one go, so that a flood cannot hold the heartbeat back.
 READS_AT_ONCE = 64
 # A radio carries a hundredth of this, and so does the network at ten messages a second of each kind.
@@ -115,33 +114,6 @@ class _Codec(mavlink.MAVLink):  # type: ignore[misc]
         """Drops half a frame, whose other half was lost with the line."""
         self.buf, self.buf_index = bytearray(), 0
         self.expected_length = mavlink.HEADER_LEN_V1 + 2
-
-
-class Inbox:
-    """The messages of some types that arrive while it is open, in order."""
-
-    def __init__(self, types: frozenset[str]) -> None:
-        self.types = types
-        self._queue: queue.Queue[Message] = queue.Queue(INBOX_SIZE)
-
-    def put(self, message: Message) -> None:
-        """Keeps a message; one that nobody fetches in time is lost rather than memory filled."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(message)
-
-    def get(self, timeout_s: float) -> Message | None:
-        """The next message, or None when `timeout_s` passes without one."""
-        try:
-            return self._queue.get(timeout=max(timeout_s, 0.0))
-        except queue.Empty:
-            return None
-
-    def drain(self) -> list[Message]:
-        """Everything that has arrived so far."""
-        found = []
-        while (message := self.get(0.0)) is not None:
-            found.append(message)
-        return found
 
 
 class Connection:

@@ -16,8 +16,9 @@ from typing import Any
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
-from flights.link.connection import Connection, Inbox
+from flights.link.connection import Connection
 from flights.link.errors import LinkLost, VehicleRefused
+from flights.link.inbox import Inbox
 from flights.link.items import MISSION_RESULTS, ListKind, differences, item_message, item_of, unsendable
 from flights.link.texts import add_text
 from flights.model import WireItem

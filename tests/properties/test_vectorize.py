@@ -10,6 +10,7 @@ from rasterio.features import shapes
 from scipy import ndimage
 
 from sensing import tracing
+from sensing.corners import Tracer
 from sensing.vectorize import WITHIN_PX
 
 
@@ -25,7 +26,7 @@ def planes(draw):
 
 def drawn(plane, within_px, cuts=()):
     """Polygons in pixels and their values, the plane given in stripes."""
-    tracer = tracing.Tracer(plane.shape[1])
+    tracer = Tracer(plane.shape[1])
     for stripe in np.split(plane, cuts):
         tracer.take(stripe)
     rings = tracing.rings(tracer.end(), within_px)
