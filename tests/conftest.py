@@ -35,8 +35,17 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_CLUSTER = ROOT / ".local" / "tests"
 # The first PostgreSQL that asks how a database is to be copied.
 STRATEGIES_SINCE = 150000
+# The tests that wait the most, for flights and other processes: the others compute meanwhile.
+WAITING = ("journeys", "process", "browser", "database")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits comes first, so that no worker is left alone with it at the end."""
+    rank = {ROOT / "tests" / name: number for number, name in enumerate(WAITING)}
+    items.sort(key=lambda item: rank.get(item.path.parent, len(rank)))
 
 
 def _url(admin_url: str) -> str:
