@@ -24,10 +24,12 @@ ROWS = {
     "sam": "bench.sam",
     "ledger": "bench.ledger",
     "gateway": "bench.gateway",
+    "devices": "bench.registry",
     "things": "bench.things",
 }
 GROUPS = {
     "flights": ("gateway", "zones", "conformance", "ledger"),
+    "registry": ("devices", "things"),
     "sensing": ("segmentation", "vectorize", "geoai", "sam"),
 }
 

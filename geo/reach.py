@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
+from shapely.geometry import Polygon
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -20,16 +21,13 @@ from schemas.tables import PrivacyZone
 # point that is found in a metric grid is exact to some centimetres.
 _SEEN_BEYOND_RANGE = 1.01
 _ROUNDED_M = 1.0
-_RULES_ADD_M = 100.0
 
-# A superset: within the zone's buffer, what rules may add to it, and the range of the device.
+# Whoever stands in the box; how far each is from the zone is worked out for all of them at once.
 _NEAR = text("""
-    SELECT d.id, d.state, ST_X(s.geom), ST_Y(s.geom), d.sector_azimuth_deg, d.hfov_deg, d.range_m
+    SELECT d.id, ST_X(s.geom), ST_Y(s.geom), d.sector_azimuth_deg, d.hfov_deg, d.range_m
     FROM core.device_site s JOIN core.device d ON d.site_id = s.id
-    CROSS JOIN (SELECT z.geom::geography AS shape FROM core.privacy_zone z WHERE z.id = :zone) AS z
     WHERE s.geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)
       AND d.state NOT IN ('retired', 'discontinued')
-      AND ST_DWithin(z.shape, s.geom::geography, :reach_m + coalesce(d.range_m * :beyond, 0))
 """)
 _FURTHEST = text("SELECT max(range_m) FROM core.device WHERE range_m IS NOT NULL")
 
@@ -59,48 +57,45 @@ _WIDEST_FOOTPRINT_M = 2_000.0
 
 @dataclass(frozen=True)
 class Near:
-    """Devices that a zone may reach, by their ids and states, and how far each, or what it sees, is from the zone."""
+    """Devices that a zone may reach, by their ids, and how far each, or what it sees, is from the zone."""
 
     ids: tuple[uuid.UUID, ...]
-    states: tuple[str, ...]
     distance_m: Floats
 
 
-def devices_near(session: Session, zone: PrivacyZone, shape: shapely.Polygon) -> Near:
-    """The devices within reach of a zone that the database holds; `shape` is its displayed one, in EPSG:4326.
+def devices_near(session: Session, zone: PrivacyZone, shape: Polygon, extra_m: float) -> Near:
+    """The devices within reach of a zone; `shape` is its displayed one (EPSG:4326), `extra_m` what rules add at most.
 
     The distance is that of the device or of the sector that it looks at, whichever is nearer; 0 where they meet.
     """
     furthest_m = _SEEN_BEYOND_RANGE * (session.scalar(_FURTHEST) or 0.0)
-    reach_m = zone.buffer_m + _RULES_ADD_M + _ROUNDED_M
-    values = {"zone": zone.id, "reach_m": reach_m, "beyond": _SEEN_BEYOND_RANGE, **_box(shape, reach_m + furthest_m)}
-    rows = session.execute(_NEAR, values).all()
+    reach_m = zone.buffer_m + extra_m + _ROUNDED_M
+    rows = session.execute(_NEAR, _box(shape, reach_m + furthest_m)).all()
     if not rows:
-        return Near((), (), np.zeros(0))
-    ids, states, lons, lats, azimuths, fovs, ranges = zip(*rows, strict=True)
+        return Near((), np.zeros(0))
+    ids, lons, lats, azimuths, fovs, ranges = zip(*rows, strict=True)
     distance_m = distances_m(shape, shapely.points(lons, lats))
+    views = zip(range(len(ids)), azimuths, fovs, ranges, distance_m.tolist(), strict=True)
     seeing = [
-        number
-        for number, view in enumerate(zip(azimuths, fovs, ranges, strict=True))
-        if None not in view and distance_m[number] > zone.buffer_m
+        (number, sector(LonLat(lons[number], lats[number]), azimuth_deg, hfov_deg, range_m))
+        for number, azimuth_deg, hfov_deg, range_m, apart_m in views
+        if None not in (azimuth_deg, hfov_deg, range_m) and reach_m < apart_m <= reach_m + _SEEN_BEYOND_RANGE * range_m
     ]
     if seeing:
-        seen = [
-            sector(LonLat(lons[n], lats[n]), azimuths[n], fovs[n], ranges[n])  # nothing looks at a range of nothing
-            for n in seeing
-        ]
-        distance_m[seeing] = np.minimum(distance_m[seeing], distances_m(shape, np.array(seen, dtype=object)))
-    return Near(ids, states, distance_m)
+        numbers, seen = (list(column) for column in zip(*seeing, strict=True))
+        distance_m[numbers] = distances_m(shape, np.array(seen, dtype=object))
+    near = np.flatnonzero(distance_m <= reach_m)
+    return Near(tuple(ids[number] for number in near), distance_m[near])
 
 
-def drawn_near(session: Session, zone: PrivacyZone, shape: shapely.Polygon) -> Sequence[tuple[str, uuid.UUID]]:
+def drawn_near(session: Session, zone: PrivacyZone, shape: Polygon) -> Sequence[tuple[str, uuid.UUID]]:
     """The kind and the id of every area, route, deployment point and planned site that a zone reaches."""
     box = _box(shape, zone.buffer_m + _WIDEST_FOOTPRINT_M)
     rows = session.execute(_DRAWN, {"zone": zone.id, "reach_m": zone.buffer_m, **box})
     return [(kind, subject) for kind, subject in rows]
 
 
-def _box(shape: shapely.Polygon, reach_m: float) -> dict[str, float]:
+def _box(shape: Polygon, reach_m: float) -> dict[str, float]:
     west, south, east, north = shape.bounds
     (lon_deg,), (lat_deg,) = margins_deg(south, north, np.array([reach_m]))
     return {"west": west - lon_deg, "south": south - lat_deg, "east": east + lon_deg, "north": north + lat_deg}

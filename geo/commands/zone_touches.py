@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from geo import reach, shapes
 from schemas.actors import SYSTEM
@@ -46,7 +46,8 @@ def touch(work: Work, zone: PrivacyZone) -> None:
     if zone.valid_to is not None and zone.valid_to <= work.now:
         return
     shape = shapes.polygon(zone.geom)
-    near = reach.devices_near(work.session, zone, shape)
+    widest_m = max((pack["privacy.buffer_m"] for pack in work.rulebook.packs), default=0.0)
+    near = reach.devices_near(work.session, zone, shape, widest_m)
     found = _within(work, near, zone)
     stopped = [device for device in found if zone.valid_from <= work.now and device.state == "active"]
     if stopped:
@@ -71,7 +72,8 @@ def _within(work: Work, near: reach.Near, zone: PrivacyZone) -> Sequence[Device]
     """The devices that are within the zone's buffer and what the rules at their places add to it."""
     if not near.ids:
         return []
-    rows = {row.id: row for row in work.session.scalars(select(Device).where(among(Device.id, near.ids)))}
+    wanted = select(Device).where(among(Device.id, near.ids)).options(joinedload(Device.site))
+    rows = {row.id: row for row in work.session.scalars(wanted)}
     devices = [rows[device_id] for device_id in near.ids]
     found = []
     for device, pack, apart_m in zip(devices, packs_for(work, devices), near.distance_m, strict=True):
