@@ -51,11 +51,14 @@ def go(url: str, done: str) -> Response:
     return make_response(redirect(f"{url}?done={done}", 303))
 
 
-def refused(error: RuleViolation) -> Faults:
-    """What stands against a step, for the page that asked for it; raised again for programs, and where nothing is."""
+def refused(error: RuleViolation, own: Faults | None = None) -> Faults:
+    """What stands against a step, for the page that asked for it: what the form itself told, or what the step did.
+
+    Raised again for programs, and where what was asked for is not there.
+    """
     if error.status == 404 or not wants_page():
         raise error
-    return faults_of(error)
+    return own or faults_of(error)
 
 
 def seen_version() -> int | None:

@@ -21,7 +21,7 @@ from web.attachments import MOST_BYTES
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, dossier, scope, sites, surroundings
-from web.planner.forms import Faults, Form
+from web.planner.forms import Faults, Form, faults_of
 from web.planner.show import show
 from web.planner.words import PLACE_TYPES
 
@@ -41,7 +41,7 @@ def new() -> Response:
     try:
         public_id = answers.do(lambda work: _registered(work, form).public_id)
     except RuleViolation as error:
-        return _new_page(form, form.faults or answers.refused(error), error.status)
+        return _new_page(form, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/devices/{public_id}", "device-new")
 
 
@@ -130,7 +130,8 @@ def from_file() -> Response:
     try:
         report = answers.do_where(lambda work: _imported(work, form), lambda made: made.batch is not None)
     except RuleViolation as error:
-        return _import_page(form, None, form.faults or answers.refused(error), error.status)
+        answers.refused(error)  # programs and what is not there
+        return _import_page(form, None, form.faults or faults_of(error, "file"), error.status)
     faults = Faults()
     if report.batch is None:
         measured, required = report.refused, len(report.rows)
@@ -183,7 +184,7 @@ def device(public_id: str) -> Response:
     try:
         answers.do(lambda work: _revised(work, public_id, form))
     except RuleViolation as error:
-        return _page(public_id, form, form.faults or answers.refused(error), error.status)
+        return _page(public_id, form, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/devices/{public_id}", f"device-{public_id}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -193,10 +193,14 @@ def rings(said: str) -> list[list[list[float]]]:
 
 # At which field a refusal of a command is shown, by its text; {} stands for each name that it measured.
 _FIELDS: Mapping[str, tuple[str, ...]] = {
+    "layer.crs_missing": ("crs",),
+    "layer.crs_unknown": ("crs",),
+    "layer.encoding_missing": ("encoding",),
+    "layer.encoding_unknown": ("encoding",),
+    "layer.encoding_wrong": ("encoding",),
     "siting.not_justified": ("reason.{}",),
     "siting.no_need": ("need.{}",),
     "siting.duplicate": ("duplicates",),
-    "siting.no_reviewer": (),
     "siting.no_number": ("approval_no",),
     "siting.rejected_silently": ("because.{}",),
     "siting.nothing_granted": ("decision",),
@@ -207,11 +211,11 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "site.plan_of_others": ("siting_plan",),
     "site.plan_revoked": ("siting_plan",),
     "site.plan_wrong_level": ("siting_plan",),
-    "site.no_rules": ("lon", "shape"),
-    "patrol.outside_jurisdiction": ("lon", "shape"),
+    "site.no_rules": ("where",),
+    "patrol.outside_jurisdiction": ("where",),
     "patrol.height_band": ("alt_min_agl_m", "alt_max_agl_m"),
     "machine.reason": ("reason",),
-    "device.in_zone": ("lon",),
+    "device.in_zone": ("where",),
     "device.private_place_type": ("place_type",),
     "device.sees_zone": ("sector_azimuth_deg",),
     "device.review_blank": ("item.{}",),
@@ -223,15 +227,15 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def faults_of(violation: RuleViolation, more: Mapping[str, Iterable[str]] | None = None) -> Faults:
-    """What a command refused, each refusal at its fields; `more` names fields by the text of a refusal."""
+def faults_of(violation: RuleViolation, otherwise: str = "") -> Faults:
+    """What a command refused, each refusal at its fields; one of which no field is known stands at `otherwise`."""
     faults = Faults()
     for refusal in violation.refusals:
         names = [part.strip() for part in str(refusal.measured or "").split(",")]
         fields = [one for pattern in _FIELDS.get(refusal.text, ()) for one in _filled(pattern, names)]
         if refusal.text == "siting.no_reviewer":
             fields = [str(refusal.params["reviewer"]).removesuffix("_reviewer")]
-        faults.add(refusal, *fields, *((more or {}).get(refusal.text, ())))
+        faults.add(refusal, *(fields or filter(None, [otherwise])))
     return faults
 
 

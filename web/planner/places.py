@@ -97,7 +97,7 @@ def new(kind: str) -> Response:
     try:
         public_id = answers.do(lambda work: _drafted(work, kind, form).public_id)
     except RuleViolation as error:
-        return _form_page(kind, form, form.faults or answers.refused(error), error.status)
+        return _form_page(kind, form, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/{kind}/{public_id}", f"{kind}-new")
 
 
@@ -179,7 +179,7 @@ def place(kind: str, public_id: str) -> Response:
     try:
         answers.do(lambda work: _redrafted(work, kind, public_id, form))
     except RuleViolation as error:
-        return _page(kind, public_id, form, form.faults or answers.refused(error), error.status)
+        return _page(kind, public_id, form, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/{kind}/{public_id}", f"{kind}-{public_id}")
 
 

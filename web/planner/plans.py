@@ -22,7 +22,7 @@ from web.attachments import MOST_BYTES
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, dossier, scope, sites, surroundings
-from web.planner.forms import LONGEST_TEXT, Faults, Form
+from web.planner.forms import LONGEST_TEXT, Faults, Form, faults_of
 from web.planner.show import show
 from web.planner.words import NEEDS, REASONS, asked
 
@@ -47,7 +47,7 @@ def new() -> Response:
     try:
         public_id = answers.do(lambda work: _drafted(work, form, sites.read(form, filled)).public_id)
     except RuleViolation as error:
-        faults = form.faults or answers.refused(error)
+        faults = sites.at_fieldsets(form, answers.refused(error, form.faults))
         return _new_page(form, [sites.typed(form, number) for number in wanted], faults, error.status)
     return answers.go(f"/planner/plans/{public_id}", "plan-new")
 
@@ -104,7 +104,7 @@ def from_file() -> Response:
     try:
         public_id = answers.do(lambda work: _imported(work, form, read).public_id)
     except RuleViolation as error:
-        faults = form.faults or answers.refused(error)
+        faults = answers.refused(error, form.faults)
         return _import_page(form, read[0] if read else None, faults, error.status)
     return answers.go(f"/planner/plans/{public_id}", "plan-import")
 
@@ -115,7 +115,7 @@ def _imported(work: Work, form: Form, told: list[SitesRead]) -> SitingPlan:
         told.append(_read_upload(form))
         found = list(told[0].sites)
     except RuleViolation as error:
-        form.faults.take(error, "file")
+        form.faults.found += faults_of(error, "file").found
     if told and told[0].refused:
         measured, required = told[0].refused, len(told[0].rows)
         form.faults.add(refuse("form.field", "planner.rows_refused", measured=measured, required=required), "file")
@@ -260,7 +260,7 @@ def hand_over(public_id: str) -> Response:
     try:
         answers.do(step)
     except RuleViolation as error:
-        return _page(public_id, form.faults or answers.refused(error), error.status)
+        return _page(public_id, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/plans/{public_id}", "plan-hand-over")
 
 
@@ -294,7 +294,7 @@ def change(public_id: str) -> Response:
     try:
         goal = answers.do(lambda work: _changed(work, public_id, form, added).public_id)
     except RuleViolation as error:
-        return _change_page(public_id, form, fieldsets, form.faults or answers.refused(error), status=error.status)
+        return _change_page(public_id, form, fieldsets, answers.refused(error, form.faults), status=error.status)
     return answers.go(f"/planner/plans/{goal}", f"plan-change-{public_id}")
 
 

@@ -9,7 +9,7 @@ from geo.commands import NewSite
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from schemas.refusals import refuse
 from web.planner.dossier import Site
-from web.planner.forms import Form
+from web.planner.forms import Faults, Form
 from web.planner.words import PLACE_TYPES
 
 # More are drawn by nobody; a file takes a thousand.
@@ -29,8 +29,8 @@ def numbers(form: Form) -> list[str]:
 
 
 def is_blank(form: Form, number: str) -> bool:
-    """Whether nothing was typed into a fieldset that somebody added and did not use."""
-    return not any(form.raw(f"s{number}.{name}") for name in ("lon", "lat", *_TEXTS))
+    """Whether a fieldset was added and not used: what it took over from the one before is nothing that was typed."""
+    return not any(form.raw(f"s{number}.{name}") for name in ("lon", "lat", "place_text"))
 
 
 def typed(form: Form, number: str) -> dict[str, str]:
@@ -66,6 +66,16 @@ def read(form: Form, wanted: Iterable[str]) -> list[NewSite]:
     """The sites of the fieldsets; faults stand in the form, each at its field."""
     made = [_read(form, number) for number in wanted]
     return [site for site in made if site is not None]
+
+
+def at_fieldsets(form: Form, faults: Faults) -> Faults:
+    """The same faults, those that name a site by its words at the fieldset in which these words stand."""
+    by_words = {form.raw(f"s{number}.place_text"): number for number in numbers(form)}
+    placed = Faults()
+    for fault in faults.found:
+        number = by_words.get(str(fault.refusal.params.get("site", "")))
+        placed.add(fault.refusal, *(fault.fields or ([f"s{number}.lon"] if number else [])))
+    return placed
 
 
 def _read(form: Form, number: str) -> NewSite | None:

@@ -97,7 +97,7 @@ def _step(public_id: str, step: Callable[[Work, SitingPlan, Form], Any]) -> Resp
     try:
         answers.do(made)
     except RuleViolation as error:
-        return _plan_page(public_id, form.faults or answers.refused(error), error.status)
+        return _plan_page(public_id, answers.refused(error, form.faults), error.status)
     return answers.go(f"/reviews/plans/{public_id}", f"plan-decision-{public_id}")
 
 
@@ -187,7 +187,7 @@ def place(kind: str, public_id: str) -> Response:
     try:
         answers.do(step)
     except RuleViolation as error:
-        return _place_page(kind, public_id, form.faults or answers.refused(error), error.status)
+        return _place_page(kind, public_id, answers.refused(error, form.faults), error.status)
     return answers.go(f"/reviews/{kind}/{public_id}", f"place-decision-{public_id}")
 
 

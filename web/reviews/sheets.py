@@ -75,7 +75,7 @@ def _sheet(find: Find, kind: str) -> Response:
     try:
         goal = answers.do(lambda work: _recorded(work, find(work), kind, form))
     except RuleViolation as error:
-        return _page(find, kind, form.faults or answers.refused(error), error.status)
+        return _page(find, kind, answers.refused(error, form.faults), error.status)
     if goal.startswith("DV-"):
         commands.review_where_ready(services().work, goal)
         return answers.go("/reviews", f"review-{goal}-{kind}")
