@@ -54,8 +54,11 @@ _ALL_DUE = """
 """
 _DUE = f"""{_ALL_DUE}
     SELECT due.what, d.public_id, d.name, d.state, due.due_on FROM due JOIN d ON d.id = due.device_id
-    WHERE due.due_on <= %(until)s AND NOT d.secret ORDER BY due.due_on, due.what, d.public_id LIMIT %(most)s
+    WHERE due.due_on <= %(until)s AND NOT d.secret AND (%(what)s::text IS NULL OR due.what = %(what)s)
+    ORDER BY due.due_on, due.what, d.public_id LIMIT %(most)s
 """
+# The same of one device alone.
+_DUE_OF_ONE = _DUE.replace("authority_id = %(authority)s", "authority_id = %(authority)s AND id = %(device)s", 1)
 # The same as a condition on devices.
 DUE_DEVICES = f"{_ALL_DUE} SELECT due.device_id FROM due WHERE due.due_on <= %(until)s"
 MOST_TOLD = 1_000
@@ -73,17 +76,24 @@ class Due:
     overdue: bool
 
 
-def due(
-    session: Session, authority_id: uuid.UUID, pack: RulePack, today: date, *, days: int | None = None
+def due(  # noqa: PLR0913
+    session: Session,
+    authority_id: uuid.UUID,
+    pack: RulePack,
+    today: date,
+    *,
+    days: int | None = None,
+    what: str | None = None,
+    device_id: uuid.UUID | None = None,
 ) -> list[Due]:
     """What is due for an authority's devices within so many days, or those that the pack reminds; earliest first.
 
-    Secret devices are not on this list.
+    Below zero days it is what is overdue; `what` and `device_id` narrow it. Secret devices are not on this list.
     """
-    values = {**due_values(authority_id, pack, today, days=days), "most": MOST_TOLD}
+    values = {**due_values(authority_id, pack, today, days=days), "most": MOST_TOLD, "what": what, "device": device_id}
     return [
         Due(row.what, row.public_id, row.name, row.state, row.due_on, row.due_on < today)
-        for row in session.connection().exec_driver_sql(_DUE, values)
+        for row in session.connection().exec_driver_sql(_DUE_OF_ONE if device_id else _DUE, values)
     ]
 
 

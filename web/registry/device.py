@@ -51,6 +51,8 @@ section = Section("registry_device", __name__, Audience.REGISTRY)
 
 PAPERS = (Signage, Calibration, Evaluation, Upkeep, DeviceReview)
 NEAR_DEG = 0.004
+# Nothing that is due lies further ahead than the longest interval of any pack.
+FAR_AHEAD_DAYS = 3_660
 
 
 @section.page(
@@ -153,13 +155,14 @@ class Told:
 def _told(work: Work, device: Device) -> Told:
     db, pack = work.session, work.pack_for(device)
     site = device.site
-    every = dues.due(db, device.authority_id, pack, pack.local_date(work.now), days=3660)
+    on = pack.local_date(work.now)
+    every = dues.due(db, device.authority_id, pack, on, days=FAR_AHEAD_DAYS, device_id=device.id)
     reviews = select(DeviceReview).where(
         DeviceReview.device_id == device.id, DeviceReview.device_version == device.device_version
     )
     return Told(
         earliest=notices.current(db, device, pack).earliest,
-        dues=tuple(one for one in every if one.public_id == device.public_id),
+        dues=tuple(every),
         plan=db.get(SitingPlan, site.siting_plan_id) if site.siting_plan_id else None,
         planned=db.get(PlannedSite, site.planned_site_id) if site.planned_site_id else None,
         reviews=tuple(db.scalars(reviews.order_by(DeviceReview.kind, DeviceReview.reviewed_on))),

@@ -77,9 +77,9 @@ def _wanted(pack: RulePack) -> _Wanted:
 
 def _due(work: Work, place: _Place, wanted: _Wanted) -> tuple[list[dues.Due], bool]:
     """What is due, and whether there is more than one list tells."""
-    every = dues.due(work.session, place.authority.id, place.pack, today(), days=wanted.days)
-    chosen = [one for one in every if (not wanted.what or one.what == wanted.what) and (wanted.days or one.overdue)]
-    return chosen, len(every) >= dues.MOST_TOLD
+    days = wanted.days or -1  # what is due today is not overdue
+    found = dues.due(work.session, place.authority.id, place.pack, today(), days=days, what=wanted.what or None)
+    return found, len(found) >= dues.MOST_TOLD
 
 
 @section.page("/registry/due", GET=Permission.READ_REGISTRY)

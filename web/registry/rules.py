@@ -59,7 +59,7 @@ PARTS: Mapping[str, str] = {
     "credit": N_("credit"),
     "knowledge": N_("knowledge"),
     "cases": N_("cases"),
-    "filing": N_("filing"),
+    "filing": N_("opening of the case"),
     "evidence": N_("evidence"),
     "notice": N_("notice"),
     "review": N_("review"),
