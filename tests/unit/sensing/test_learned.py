@@ -12,7 +12,7 @@ from schemas.refusals import RuleViolation
 from sensing.learn.fit import Samples, train
 from sensing.learn.sampling import Ground, areas_of
 from sensing.picture import open_picture
-from sensing.segment.executors import PROCESSES, SERIAL, THREADS, hands
+from sensing.segment.executors import DASK, PROCESSES, SERIAL, THREADS, hands
 from sensing.segment.learned import CONFIDENCE, Learned, ways
 from tests import banded
 from tests.banded import PIT, exactly, look, write_pair
@@ -80,7 +80,8 @@ def test_model_and_engine__see_the_same_thing__told_once_as_the_engine_drew_it(p
 
 
 @pytest.mark.parametrize(
-    ("tile_px", "band_px", "engine"), [(768, 1024, SERIAL), (512, 512, PROCESSES), (2048, 2048, THREADS)]
+    ("tile_px", "band_px", "engine"),
+    [(768, 1024, SERIAL), (512, 512, PROCESSES), (2048, 2048, THREADS), (1024, 512, DASK)],
 )
 def test_model__any_window_band_and_hands__the_same_bytes(pair, learned, found, tmp_path, tile_px, band_px, engine):
     with hands(engine, workers=2) as crew:
