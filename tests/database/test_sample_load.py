@@ -22,6 +22,7 @@ from schemas.store import ledger
 from schemas.store.engine import PUBLIC
 from tests.database.plain import connect, seal_all
 from web.cli.sample import load_sample
+from web.demo.planning import work_on_drafts
 from web.identity.passwords import Passwords
 from web.settings import Settings
 from web.wiring import Services
@@ -178,3 +179,21 @@ def test_load_that_fails_half_way__leaves_nothing_and_may_be_tried_again(clone, 
         assert session.scalars(select(t.Person)).all() == []
     assert len(load_sample(services, district)) == 14
     services.close()
+
+
+def test_desks_of_planning__have_something_to_do_each_made_by_commands(clone, empty_template, district, tmp_path):
+    services = services_on(clone(empty_template), tmp_path / "data")
+    try:
+        load_sample(services, district)
+        work_on_drafts(services)
+        with services.session() as session:
+            plans = session.scalars(select(t.SitingPlan).where(t.SitingPlan.author_id.is_not(None))).all()
+            assert sorted(plan.state for plan in plans) == ["draft", "in_review", "in_review", "returned", "submitted"]
+            assert {plan.origin for plan in plans} == {"live"}
+            assert session.scalars(select(t.PatrolArea.state).where(t.PatrolArea.code == "PA4")).one() == "checked"
+            assert session.scalars(select(t.DeploymentPoint.state)).one() == "draft"
+            assert session.scalars(select(t.Device.state).where(t.Device.name == "DV-BRIDGE")).one() == "registered"
+            kept = session.scalars(select(t.Attachment.sha256)).first()
+        assert (tmp_path / "data" / "attachments" / kept[:2] / kept).is_file()
+    finally:
+        services.close()

@@ -27,12 +27,13 @@ from web.cli.serve import ensure_servable, serve_pages
 from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, end_leftovers, file_flight, fly
 from web.demo.looking import assign_all, compare, look
+from web.demo.planning import work_on_drafts
 from web.demo.story import Story
 from web.settings import ROOT
 from web.wiring import Services
 
 STOP_TIMEOUT_S = 20.0
-SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1")
+SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1", "L1", "T1", "P1")
 
 
 @click.command()
@@ -143,6 +144,7 @@ def _load(services: Services, story: Story, sample: Path) -> None:
     if not loaded:
         accounts = load_sample(services, sample)
         _keep_accounts(services.data_dir, accounts)
+        work_on_drafts(services)
     with services.public() as public:
         for view, what in (
             ("devices", "devices on the public map"),
@@ -177,4 +179,4 @@ def _print_accounts(data_dir: Path) -> None:
     click.echo("\nAccounts of fictional people, for /account/sign-in:\n")
     for code, role, password in json.loads(path.read_text(encoding="utf-8")):
         if code in SHOWN_ACCOUNTS:
-            click.echo(f"  {code:<4}{role:<12}{password}")
+            click.echo(f"  {code:<4}{role:<22}{password}")

@@ -19,6 +19,7 @@ from sample_data.make import MANIFEST, make
 from schemas.clock import SystemClock
 from schemas.rules import Rulebook, RulePack
 from web.cli.common import pass_services
+from web.demo.planning import work_on_drafts
 from web.identity.passwords import Passwords
 from web.wiring import Services
 
@@ -92,7 +93,9 @@ def load_command(services: Services, seed: int) -> None:
     if not (directory / MANIFEST).exists():
         raise click.UsageError(f"There is no district of seed {seed} yet: skywarden sample make --seed {seed}")
     accounts = load_sample(services, directory)
-    if not accounts:
+    if accounts:
+        work_on_drafts(services)
+    else:
         click.echo("The sample data is loaded already.")
     for account in accounts:
         click.echo(f"{account.code:<4}{account.role:<22}{account.password}")
