@@ -100,9 +100,9 @@ def _buildings(land: Landscape, rng: np.random.Generator, ground: Ground, inside
 def _pits(land: Landscape, rng: np.random.Generator, ground: Ground, inside: BaseGeometry) -> list[Site]:
     hills = _land(land, shapely.union_all(land.forest).intersection(inside))
     scrub = _land(land, shapely.union_all(land.grass).intersection(inside))
-    fields = land.farmland.buffer(3).intersection(inside)
+    other = land.farmland.buffer(3).intersection(inside) if rng.random() < 0.35 else scrub.union(hills)
     made = []
-    for region in (hills, fields if rng.random() < 0.35 else scrub.union(hills)):
+    for region in (hills, other):
         made.append(Site("excavation", "pit", ground.place(region, pit(rng, 130, 270), "a pit"), "unlawful"))
     return made
 

@@ -28,8 +28,9 @@ def field_sites(
         Site("land_conversion", "hall", works, "unlawful", (works,), longest_side_rad(works), rng.uniform(7, 11)),
         Site("land_conversion", "plain", depot, "permitted", surface="yard"),
     ]
+    whole_fields = fields.buffer(4)
     for name, reason in (("stubble", "harvested"), ("flooded", "flooded")):
-        plots = _fields(land, rng, ground, fields)
+        plots = _fields(land, rng, ground, whole_fields)
         if plots:
             whole = polygonal(plots[0].union(plots[-1]).buffer(2.5).buffer(-2.5))
             made.append(Site("land_conversion", "plain", whole, reason, plots, surface=name))
@@ -39,7 +40,7 @@ def field_sites(
 def _fields(land: Landscape, rng: np.random.Generator, ground: Ground, region: BaseGeometry) -> tuple[Polygon, ...]:
     """A field and its neighbour, clear of everything else; none where there is no room."""
     for index in rng.permutation(len(land.parcels))[:_MOST_TRIES]:
-        plots = field_group(land, region.buffer(4), int(index), 2)
+        plots = field_group(land, region, int(index), 2)
         area = sum(plot.area for plot in plots)
         if 8_000 < area < 40_000 and all(plot.distance(ground.taken) >= ground.gap_m for plot in plots):
             for plot in plots:
