@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from shapely.affinity import translate
-from shapely.geometry import Point, Polygon, shape
+from shapely.geometry import Point, shape
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 
 from geo.channels import document_for
@@ -147,7 +148,7 @@ def _requests(w: Writer, data: dict[str, Any], today: date) -> None:
         _request(w, (homes[3], "Homes (fictional) · 住宅（虚构）"), 60, today, **granted, **told)
 
 
-def _request(w: Writer, place: tuple[Polygon, str], days_ago: int, today: date, **decided: Any) -> None:  # noqa: ANN401
+def _request(w: Writer, place: tuple[BaseGeometry, str], days_ago: int, today: date, **decided: Any) -> None:  # noqa: ANN401
     at = datetime.combine(today - timedelta(days=days_ago), _MORNING, UTC)
     told: dict[str, Any] = {"state": "asked", "sensitive": False} | decided
     if told["state"] != "asked":
