@@ -104,20 +104,25 @@ def _places(count: int) -> Iterator[tuple[float, float]]:
 
 
 def _import(rounds: int) -> list[Result]:
-    with scratch_database() as database, tempfile.TemporaryDirectory() as folder:
-        bench = Bench(database)
+    with scratch_database() as one, scratch_database() as other, tempfile.TemporaryDirectory() as folder:
+        bench, bare = Bench(one), Bench(other)
         path = Path(folder) / "devices.csv"
         _write_file(path)
-        sites, devices = _bare_rows(bench)
+        sites, devices = _bare_rows(bare)
+
+        def empty() -> None:
+            bench.empty()
+            bare.empty()
+
         row = compare(
             f"import of {IMPORTED:,} devices, every check and event",
             "COPY of the same rows into the same tables",
             lambda: _imported(bench, path),
-            lambda: _copied(bench, sites, devices),
+            lambda: _copied(bare, sites, devices),
             same=lambda ours, peer: ours == peer == IMPORTED,
             target=0.2,
             rounds=rounds,
-            prepare=bench.empty,
+            prepare=empty,
         )
         bench.engine.dispose()
         return [row]

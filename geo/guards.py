@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geo import checks_common, checks_device, checks_many, checks_patrol, checks_siting, checks_zones
+from geo import checks_common, checks_device, checks_grants, checks_many, checks_patrol, checks_siting, checks_zones
 from schemas.machine import Guard, InSets
 
 GUARDS: dict[str, Guard] = {
@@ -57,6 +57,12 @@ GUARDS: dict[str, Guard] = {
     "GD-16.2:height_within_band": checks_patrol.height_within_band,
     "GD-16.3:inside_published_area": checks_patrol.inside_published_area,
     "GD-16.5:clear_of_private_places": checks_patrol.clear_of_private_places,
+    "GD-18.1:device_of_another": checks_grants.device_of_another,
+    "GD-18.1:period_not_too_long": checks_grants.period_not_too_long,
+    "GD-18.1:period_not_over": checks_grants.period_not_over,
+    "GD-18.1:period_over": checks_grants.period_over,
+    "GD-18.1:purpose_named": checks_grants.purpose_named,
+    "GD-18.1:decided_by_the_owner": checks_grants.decided_by_the_owner,
     "GD-15:decided_by_another": checks_zones.decided_by_another,
     "DC-2:mission_compiled": checks_patrol.mission_compiled,
     "DC-2:digest_published": checks_patrol.digest_published,

@@ -29,6 +29,16 @@ from geo.commands.devices import (
 )
 from geo.commands.dispatches import send_again, send_notice, take_receipt
 from geo.commands.due import block_where_due, block_where_private
+from geo.commands.grants import (
+    NewUse,
+    ask_use,
+    expire_where_due,
+    grant_use,
+    grants_of,
+    refuse_use,
+    revoke_use,
+    use_device,
+)
 from geo.commands.overlays import switch_overlay
 from geo.commands.papers import (
     Test,
@@ -106,6 +116,7 @@ __all__ = [
     "NewRequest",
     "NewRoute",
     "NewSite",
+    "NewUse",
     "NewZone",
     "Redraft",
     "Request",
@@ -119,6 +130,7 @@ __all__ = [
     "approve",
     "approve_change",
     "approve_plan",
+    "ask_use",
     "ask_zone",
     "block_device",
     "block_where_due",
@@ -132,6 +144,9 @@ __all__ = [
     "draft_point",
     "draft_route",
     "evaluate_device",
+    "expire_where_due",
+    "grant_use",
+    "grants_of",
     "justify_plan",
     "pause_device",
     "publish",
@@ -144,6 +159,7 @@ __all__ = [
     "record_upkeep",
     "redraft",
     "redraft_plan",
+    "refuse_use",
     "register_device",
     "reject_plan",
     "replace_amended_plans",
@@ -159,6 +175,7 @@ __all__ = [
     "review_where_ready",
     "revise_device",
     "revoke_plan",
+    "revoke_use",
     "send_again",
     "send_back_plan",
     "send_notice",
@@ -172,6 +189,7 @@ __all__ = [
     "take_receipt",
     "touched_by",
     "unblock_device",
+    "use_device",
     "waiting_change",
     "withdraw_publication",
 ]

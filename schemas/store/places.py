@@ -12,6 +12,7 @@ from schemas.store.copying import Record
 from schemas.tables import (
     Authority,
     Device,
+    DeviceGrant,
     DeviceSite,
     Flight,
     InspectionPlan,
@@ -27,6 +28,8 @@ def rule_shape(session: Session, subject: Stated | Record) -> Any:  # noqa: ANN4
     shape: Any
     if isinstance(subject, Device):
         shape = (subject.site or session.get_one(DeviceSite, subject.site_id)).geom
+    elif isinstance(subject, DeviceGrant):
+        return rule_shape(session, subject.device or session.get_one(Device, subject.device_id))
     elif isinstance(subject, InspectionPlan | ModelVersion | SitingPlan):
         shape = (subject.authority or session.get_one(Authority, subject.authority_id)).jurisdiction
     elif isinstance(subject, Flight):

@@ -6,6 +6,7 @@ from schemas.tables.devices import Device, DeviceReview, DeviceShare, DeviceSite
 from schemas.tables.findings import CandidateRecord, Sighting
 from schemas.tables.flights import Flight, FlightFrame, TelemetryPoint
 from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
+from schemas.tables.grants import DeviceGrant
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
 from schemas.tables.learning import Label, LearningJob, ModelVersion
 from schemas.tables.papers import AnnualReport, Calibration, Dispatch, Evaluation, Incident, Upkeep
@@ -75,6 +76,7 @@ __all__ = [
     "Detection",
     "Device",
     "DeviceReference",
+    "DeviceGrant",
     "DeviceReview",
     "DeviceShare",
     "DeviceSite",

@@ -31,6 +31,8 @@ COLUMNS = {
     " floor_agl_m ceiling_agl_m schedule",
     "zone_requests": "public_id authority_id authority_en authority_zh asked_in state decided_in reasons_en reasons_zh"
     " origin",
+    "device_grants": "public_id device_id authority_id authority_en authority_zh item_code item_name_en item_name_zh"
+    " basis_title_en basis_title_zh basis_article purpose_en purpose_zh valid_from valid_to origin",
     "publications": "public_id subject_kind subject_id round_no channel published_at published_on lead_days"
     " earliest_activation receipt_id content_sha256 withdrawn_at recorded_at origin",
     "announcements": "public_id subject_kind subject_id kind announced_at text_en text_zh recorded_at origin",

@@ -15,7 +15,7 @@ import click
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from geo.commands import block_where_due, replace_amended_plans, take_effect_where_due
+from geo.commands import block_where_due, expire_where_due, replace_amended_plans, take_effect_where_due
 from schemas.store.sealer import seal_pending
 from sensing.sensors.judging import judge_due
 from web import learning, scenes
@@ -112,6 +112,8 @@ def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
         click.echo(f"{plan} is replaced by its next version")
     for device in block_where_due(services.work):
         click.echo(f"{device} is blocked")
+    for grant in expire_where_due(services.work):
+        click.echo(f"{grant} is over")
     for judged in judge_due(services.work):
         click.echo(f"{judged.device} is beyond {judged.limit}: {judged.finding or 'no finding'}")
     for done in scenes.remask(services, progress=go_on):
