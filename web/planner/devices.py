@@ -134,8 +134,8 @@ def from_file() -> Response:
         return _import_page(form, None, form.faults or faults_of(error, "file"), error.status)
     faults = Faults()
     if report.batch is None:
-        measured, required = report.refused, len(report.rows)
-        faults.add(refuse("form.field", "planner.rows_refused", measured=measured, required=required), "file")
+        refused, read = report.refused, len(report.rows)
+        faults.add(refuse("form.field", "planner.rows_refused", refused=refused, rows=read), "file")
     return _import_page(form, report, faults, 422 if faults else 200)
 
 

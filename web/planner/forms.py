@@ -19,6 +19,7 @@ from web.i18n import current_language, gettext
 from web.words import N_
 
 LONGEST_LINE, LONGEST_TEXT = 300, 4_000
+_FIELD = "form.field"
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 _BETWEEN = re.compile(r"[\s,;，；]+")
 
@@ -29,6 +30,11 @@ class Fault:
 
     refusal: Refusal
     fields: tuple[str, ...] = ()
+
+    @property
+    def of_field(self) -> bool:
+        """Whether it is about how a field was filled in, and about no rule of law."""
+        return self.refusal.rule == _FIELD and bool(self.fields)
 
 
 # What is said at a field where the refusal names several fields at once.
@@ -77,15 +83,21 @@ class Faults:
         found = [one.refusal for one in self.found if name in one.fields]
         return [_at_field(refusal) for refusal in found]
 
+    def fields(self) -> list[tuple[str, str]]:
+        """What is wrong with fields alone: each with what is said of it, in the reader's language."""
+        lang = current_language()
+        return [(one.fields[0], one.refusal.message(lang)) for one in self.found if one.of_field]
+
     def rendered(self) -> list[dict[str, Any]]:
-        """Every refusal as templates show it, with its fields."""
-        return [_rendered(one.refusal) | {"fields": list(one.fields)} for one in self.found]
+        """Every refusal of a rule as templates show it, with its fields."""
+        rules = (one for one in self.found if not one.of_field)
+        return [_rendered(one.refusal) | {"fields": list(one.fields)} for one in rules]
 
     def places(self) -> dict[str, Any]:
         """Where each refusal applies, as GeoJSON; `index` is its number in the list."""
         features = [
             {"type": "Feature", "geometry": dict(one.refusal.place), "properties": {"index": number}}
-            for number, one in enumerate(self.found)
+            for number, one in enumerate(one for one in self.found if not one.of_field)
             if one.refusal.place
         ]
         return {"type": "FeatureCollection", "features": features}
@@ -166,7 +178,7 @@ class Form:
         return shape
 
     def _wrong(self, text: str, name: str, called: str, **details: Any) -> None:  # noqa: ANN401
-        self.faults.add(refuse("form.field", text, field=Coded("field", [called or name]), **details), name)
+        self.faults.add(refuse(_FIELD, text, field=Coded("field", [called or name]), **details), name)
 
 
 def _geometry_of(said: str) -> Any:  # noqa: ANN401
@@ -186,7 +198,7 @@ def rings(said: str) -> list[list[list[float]]]:
             continue
         parts = [part for part in _BETWEEN.split(line.strip()) if part]
         if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
-            raise RuleViolation(Kind.INVALID, [refuse("form.field", "planner.corners", measured=number)])
+            raise RuleViolation(Kind.INVALID, [refuse(_FIELD, "planner.corners", measured=number)])
         found[-1].append([float(part) for part in parts])
     return [ring if len(ring) < 2 or ring[0] == ring[-1] else [*ring, ring[0]] for ring in found if ring]
 

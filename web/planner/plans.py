@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def new() -> Response:
         return _new_page(form, [*fieldsets, sites.blank(_next(wanted), fieldsets[-1] if fieldsets else None)])
     filled = [number for number in wanted if not sites.is_blank(form, number)] or wanted[:1]
     try:
-        public_id = answers.do(lambda work: _drafted(work, form, sites.read(form, filled)).public_id)
+        public_id = answers.do(lambda work: _drafted(work, form, lambda: sites.read(form, filled)).public_id)
     except RuleViolation as error:
         faults = sites.at_fieldsets(form, answers.refused(error, form.faults))
         return _new_page(form, [sites.typed(form, number) for number in wanted], faults, error.status)
@@ -56,11 +56,12 @@ def _next(wanted: list[str]) -> str:
     return str(max(map(int, wanted), default=0) + 1)
 
 
-def _drafted(work: Work, form: Form, found: list[NewSite]) -> SitingPlan:
+def _drafted(work: Work, form: Form, read: Callable[[], list[NewSite]]) -> SitingPlan:
     own = scope.authorities(work.session, work.actor, _DRAFT)
     form.choice("authority", [one.code for one in own])
     authority = scope.authority_of(own, form.raw("authority"))
     title_en, title_zh = form.text("title_en"), form.text("title_zh")
+    found = read()
     form.faults.refuse()
     assert authority is not None
     new = NewPlan(
@@ -117,9 +118,9 @@ def _imported(work: Work, form: Form, told: list[SitesRead]) -> SitingPlan:
     except RuleViolation as error:
         form.faults.found += faults_of(error, "file").found
     if told and told[0].refused:
-        measured, required = told[0].refused, len(told[0].rows)
-        form.faults.add(refuse("form.field", "planner.rows_refused", measured=measured, required=required), "file")
-    return _drafted(work, form, found)
+        refused, read = told[0].refused, len(told[0].rows)
+        form.faults.add(refuse("form.field", "planner.rows_refused", refused=refused, rows=read), "file")
+    return _drafted(work, form, lambda: found)
 
 
 def _read_upload(form: Form) -> SitesRead:

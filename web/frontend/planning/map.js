@@ -37,8 +37,9 @@ function layers(colour) {
       { id: "site-point", type: "circle", source: "sites", paint: { ...circle(colour, "accent", 12), "circle-stroke-color": ["case", chosen, colour("ink"), colour("surface")], "circle-stroke-width": ["case", chosen, 4, 2] } },
       label("site-label", "sites", colour),
       fill("drawn-fill", "drawn", "accent", 0.2),
-      { id: "drawn-point", type: "circle", source: "drawn", filter: ["==", ["geometry-type"], "Point"], paint: circle(colour, "state-soon", 12) },
-      label("drawn-label", "drawn", colour, "#1a1d20"),
+      { id: "drawn-point", type: "circle", source: "drawn", filter: ["==", ["geometry-type"], "Point"], paint: circle(colour, config.sites ? "state-soon" : "accent", 12) },
+      // What is added to sites that stand is told from them.
+      label("drawn-label", "drawn", colour, config.sites ? "#1a1d20" : null),
       { ...fill("place-fill", "places", "state-stop", 0.3), filter: ["==", ["geometry-type"], "Polygon"] },
       { ...line("place-line", "places", "state-stop", 3), filter: ["!=", ["geometry-type"], "Point"] },
       { id: "place-point", type: "circle", source: "places", filter: ["==", ["geometry-type"], "Point"], paint: { ...circle(colour, "state-stop", 15), "circle-opacity": 0, "circle-stroke-color": colour("state-stop"), "circle-stroke-width": 4 } },
