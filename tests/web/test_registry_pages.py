@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from PIL import Image
+from shapely.geometry import box
 from sqlalchemy import select
 
 from geo import commands
 from geo.commands import block_where_due
 from schemas.store.work import find
-from schemas.tables import Announcement, AnnualReport, Device, Dispatch, Publication, Signage
+from schemas.tables import Announcement, AnnualReport, Device, Dispatch, PatrolArea, Publication, Signage
 from tests.conftest import SHANGHAI
 from tests.web.conftest import HTML, SAME_ORIGIN
 from web.channels import FolderChannel
@@ -413,6 +414,32 @@ def test_area__suspended_and_announced_anew__with_a_new_round(signed_in, service
     with services.session() as db:
         rounds = db.scalars(select(Publication.round_no).where(Publication.subject_kind == "patrol_area")).all()
     assert sorted(rounds) == [1, 1, 2]
+
+
+def test_GD_16_3__small_change_of_an_area__shown_on_both_channels_and_put_into_force(signed_in, work, services):
+    path = "/registry/publication/PA-PA1"
+    with work("O1") as doing:
+        shape = box(113.25, 23.12, 113.291, 23.14)
+        commands.draft_change(doing, doing.get(PatrolArea, "PA-PA1"), shape, reason="a bend")
+        doing.commit()
+    officer, head = signed_in("O1"), signed_in("H1")
+    assert "Another shape was approved" not in page(officer, path)
+    with work("H1") as doing:
+        commands.approve_change(doing, doing.get(PatrolArea, "PA-PA1"))
+        doing.commit()
+    assert "has 98 % in common" in page(officer, path)
+    assert "1 approval waits to be announced" in page(officer, "/registry/publication")
+    early = post(head, path, {"step": "apply_change"})
+    assert early.status_code == 409
+    assert "GD-14.3" in early.text
+    assert post(officer, path, {"step": "show_change"}).status_code == 303
+    told = {"step": "receipt_change", "channel": "official_disclosure", "receipt": "GD-8", "at": "2025-07-02T09:00"}
+    assert post(officer, path, told).status_code == 303
+    assert post(officer, path, {"step": "apply_change"}).status_code == 403
+    assert post(head, path, {"step": "apply_change"}).status_code == 303
+    with services.session() as db:
+        assert find(db, PatrolArea, "PA-PA1").area_version == 2
+    assert post(officer, PUBLISH, {"step": "show_change"}).status_code == 422
 
 
 # -- dues and the report ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import date
 from flask import Response, make_response, redirect, render_template, request
 from sqlalchemy import select
 
-from geo import commands
+from geo import commands, queries
 from geo.commands.dispatches import send_again, send_notice
 from geo.commands.publications import OWN_CHANNEL
 from geo.notices import Published
@@ -16,8 +16,9 @@ from geo.wording import stop_text
 from schemas.machine import state_tables
 from schemas.refusals import RuleViolation
 from schemas.roles import Role
+from schemas.rules.violations import Text
 from schemas.store.work import Work
-from schemas.tables import Announcement, Device, Dispatch
+from schemas.tables import Announcement, Device, Dispatch, PatrolArea
 from web.errors import wants_page
 from web.i18n import current_language, days_left, gettext, in_words, joined, ngettext, weekday
 from web.identity.request_identity import current_actor, services
@@ -42,10 +43,12 @@ def desk() -> str:
         running = publishing.section(work, {}, publishing.NOTICE)
         stopped = publishing.section(work, publishing.STOPPED, "suspended")
         sending = publishing.under_way(work)
+        reshaped = publishing.reshaped(work)
         return render_template(
             "registry/publication.html",
-            headline=_headline(waits.total, sum(one.stuck for one in sending)),
+            headline=_headline(waits.total + len(reshaped), sum(one.stuck for one in sending)),
             waits=waits,
+            reshaped=reshaped,
             running=running,
             soonest=sorted(running.rows, key=lambda row: row.notice.earliest or date.max),
             stopped=stopped,
@@ -128,6 +131,25 @@ def _stop(work: Work, found: Published) -> None:
         commands.suspend(work, found, **texts)
 
 
+def _area(found: Published) -> PatrolArea:
+    if not isinstance(found, PatrolArea):
+        raise unreadable("step", found.__tablename__, PatrolArea.__tablename__)
+    return found
+
+
+def _show_change(work: Work, found: Published) -> None:
+    commands.record_change_publication(work, _area(found), channel=OWN_CHANNEL)
+
+
+def _receipt_change(work: Work, found: Published) -> None:
+    told = {"channel": text_of("channel"), "receipt_id": text_of("receipt")}
+    commands.record_change_publication(work, _area(found), **told, published_at=moment_of("at"))
+
+
+def _apply_change(work: Work, found: Published) -> None:
+    commands.apply_change(work, _area(found))
+
+
 STEPS: Mapping[str, Callable[[Work, Published], None]] = {
     "send": _send,
     "again": _again,
@@ -136,6 +158,9 @@ STEPS: Mapping[str, Callable[[Work, Published], None]] = {
     "begin": _begin,
     "withdraw": _withdraw,
     "stop": _stop,
+    "show_change": _show_change,
+    "receipt_change": _receipt_change,
+    "apply_change": _apply_change,
 }
 
 
@@ -161,6 +186,7 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
             begin=_step_to_begin(work, found),
             ends=_steps_to_end(work, found),
             told=_announcements(work, found),
+            changes=_steps_of_change(work, found),
             config=config,
             refusals=refused.render(current_language()) if refused else [],
             tried=step,
@@ -259,6 +285,48 @@ def _steps_to_end(work: Work, found: Published) -> list[Step]:
             )
         )
     return steps
+
+
+def _steps_of_change(work: Work, found: Published) -> list[Step]:
+    """What is to be done with another shape that was approved for an area in force (GD-16.3, G-6)."""
+    change = queries.change_of(work.session, found) if isinstance(found, PatrolArea) else None
+    if change is None or change.approved_on is None:
+        return []
+    pack = work.pack_for(found)
+    others = tuple((code, in_words(_pair(one.title))) for code, one in pack.channels.items() if code != OWN_CHANNEL)
+    transition = state_tables()[found.__machine__].find("revise", found.state)
+    publishes = holds(work, _PUBLISHERS, found.authority_id)
+    share = f"{100 * change.iou:.0f} %"
+    follows = gettext("The new shape has %(n)s in common with the present one, which stays until then.", n=share)
+    shown = gettext("Show it on the public map")
+    receipt = gettext("Record a receipt by hand")
+    applied = gettext("Put the new shape into force")
+    return [
+        Step(name="show_change", title=shown, button=shown, follows=follows, mine=publishes),
+        Step(
+            name="receipt_change",
+            title=receipt,
+            button=gettext("Record the receipt"),
+            mine=publishes,
+            fields=(
+                Field("channel", gettext("Channel"), "select", options=others),
+                Field("receipt", gettext("Number of the receipt")),
+                Field("at", gettext("It appeared at"), "moment"),
+            ),
+        ),
+        Step(
+            name="apply_change",
+            title=applied,
+            button=applied,
+            mine=holds(work, [Role.UNIT_HEAD], found.authority_id),
+            who=(Role.UNIT_HEAD.value,),
+            refusals=ahead(work, found, transition) if transition else (),
+        ),
+    ]
+
+
+def _pair(title: Text) -> dict[str, str]:
+    return {"en": title.en, "zh": title.zh}
 
 
 def _follows(kind: str) -> str:

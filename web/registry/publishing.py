@@ -21,7 +21,7 @@ from geo.wording import facts, notice_text
 from schemas.refusals import not_found
 from schemas.rules import RulePack
 from schemas.store.work import Work
-from schemas.tables import Device, Dispatch, Publication
+from schemas.tables import AreaChange, Device, Dispatch, PatrolArea, Publication
 from web.identity.request_identity import current_actor
 from web.permissions import Permission
 from web.registry.reach import own
@@ -73,6 +73,20 @@ def section(work: Work, states: dict[str, str], default: str) -> Section:
         found: Any = select(kind).where(*wanted).order_by(kind.recorded_at, kind.public_id).limit(MOST_ROWS)
         rows += [row_of(work, subject) for subject in work.session.scalars(found)]
     return Section(total, tuple(rows[:MOST_ROWS]))
+
+
+def reshaped(work: Work) -> list[Row]:
+    """Areas in force for which another shape was approved and waits to be shown (G-6)."""
+    mine = own(current_actor(), Permission.PUBLISH)
+    wanted = (
+        select(PatrolArea)
+        .join(AreaChange, AreaChange.area_id == PatrolArea.id)
+        .where(AreaChange.area_version > PatrolArea.area_version, AreaChange.approved_on.is_not(None))
+        .where(PatrolArea.authority_id.in_(mine), PatrolArea.state == "effective")
+        .order_by(PatrolArea.code)
+        .limit(MOST_ROWS)
+    )
+    return [row_of(work, area) for area in dict.fromkeys(work.session.scalars(wanted))]
 
 
 def row_of(work: Work, subject: Published) -> Row:
