@@ -106,11 +106,9 @@ def test_GD_20_1__forty_metres_from_its_site__moved_and_nine_are_not(a, services
     assert ill(services) == {"DV-A": ("moved",)}
 
 
-@pytest.mark.parametrize(
-    "place", [{"lon": "113"}, {"lon": "x", "lat": "y"}, {"lon": "nan", "lat": "1"}, {"lon": "1", "lat": "95"}]
-)
-def test_beat__from_nowhere__422(a, place):
-    assert a.client.post("/sta/heartbeat", headers=a.headers, query_string=place).status_code == 422
+def test_beat__from_nowhere__422(a):
+    for place in ({"lon": "113"}, {"lon": "x", "lat": "y"}, {"lon": "nan", "lat": "1"}, {"lon": "1", "lat": "95"}):
+        assert a.client.post("/sta/heartbeat", headers=a.headers, query_string=place).status_code == 422
 
 
 def test_beat__with_no_picture_or_no_credential__refused(a):
@@ -146,21 +144,18 @@ def test_LX_12__view_that_too_few_devices_give__short_until_enough_are_well(a, s
     assert "0 of 1 views" in command(services, "health").output
 
 
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
+def test_reference__of_no_known_form_or_with_a_password__refused_and_not_repeated(work):
+    for kind, value in (
         ("gbt28181", "4401"),
-        ("gbt28181", "４４０１００００００１３２００００１７"),
+        ("gbt28181", "\uff14\uff14" * 10),
         ("onvif", "urn:uuid:x"),
         ("rtsp", "rtsp://admin:secret@10.0.0.1/1"),
         ("rtsp", "http://10.0.0.1/"),
         ("rtsp", "rtsp://10.0.0.1/a b"),
-    ],
-)
-def test_reference__of_no_known_form_or_with_a_password__refused_and_not_repeated(services, work, kind, value):
-    with work("C1") as unit, pytest.raises(RuleViolation) as refused:
-        papers.record_reference(unit, unit.get(t.Device, "DV-A"), kind, value)
-    assert value not in json.dumps(refused.value.render(), ensure_ascii=False)
+    ):
+        with work("C1") as unit, pytest.raises(RuleViolation) as refused:
+            papers.record_reference(unit, unit.get(t.Device, "DV-A"), kind, value)
+        assert value not in json.dumps(refused.value.render(), ensure_ascii=False)
 
 
 @pytest.fixture

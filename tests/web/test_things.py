@@ -139,12 +139,11 @@ def test_batch__unsound_rows__said_one_by_one(a, services):
     assert count(services) == 1
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", '"3"', "true", "null"])
-def test_DC_4__result_that_is_no_finite_number__refused(a, services, value):
+def test_DC_4__result_that_is_no_finite_number__refused(a, services):
     stream = a.stream()
-    data = f'{{"Datastream": {{"@iot.id": {stream}}}, "result": {value}}}'
-    answer = a.client.post("/sta/v1.1/Observations", data=data, headers=a.headers)
-    assert answer.status_code == 422
+    for value in ("NaN", "Infinity", "-Infinity", "1e999", '"3"', "true", "null"):
+        data = f'{{"Datastream": {{"@iot.id": {stream}}}, "result": {value}}}'
+        assert a.client.post("/sta/v1.1/Observations", data=data, headers=a.headers).status_code == 422, value
     assert count(services) == 0
 
 
@@ -216,11 +215,10 @@ def test_officer__sees_the_devices_of_the_own_authority_and_pushes_nothing(a, si
     assert [one["@iot.id"] for one in signed_in("O4").get("/sta/v1.1/Things").get_json()["value"]] == ["DV-C"]
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_GD_20_2__readings__are_neither_changed_nor_deleted(a, method):
-    stream = a.stream()
-    a.batch(stream, hours(1))
-    assert a.client.open("/sta/v1.1/Observations(1)", method=method, headers=a.headers).status_code == 405
+def test_GD_20_2__readings__are_neither_changed_nor_deleted(measured):
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = measured.client.open("/sta/v1.1/Observations(1)", method=method, headers=measured.headers)
+        assert answer.status_code == 405
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Double,
     FromClause,
     Numeric,
+    Text,
     and_,
     cast,
     exists,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from schemas.tables.base import SRID
 from web.things.grammar import COMPARISONS, Binary, Call, Literal, Node, Not, Path, malformed
@@ -230,7 +232,7 @@ def _as(column: ColumnElement[Any], kind: Kind | None, wanted: Kind) -> ColumnEl
     if kind is wanted:
         return column
     if kind is Kind.JSON and wanted is _TXT:
-        return column.op("#>>")(literal("{}"))
+        return column.op("#>>")(cast(literal([], ARRAY(Text)), ARRAY(Text)))
     return None
 
 
