@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from geo import notices, queries, shapes
 from geo.commands.common import local_today, move, require
-from geo.commands.patrols import refuse_taken
+from geo.commands.patrols import NewPlace, refuse_taken
 from geo.commands.publications import record_content
 from geo.content import area_content_sha256, content_sha256
 from geo.measure import overlap
@@ -22,45 +22,26 @@ from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import (
     AreaChange,
-    Authority,
     DeploymentPoint,
     PatrolArea,
     Publication,
-    SitingPlan,
-    SupervisionItem,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewPoint:
+class NewPoint(NewPlace):
     """A deployment point as drafted; `place` in EPSG:4326."""
 
-    code: str
-    name_en: str
-    name_zh: str
-    purpose_en: str
-    purpose_zh: str
-    authority: Authority
-    item: SupervisionItem | None
     place: Point
     place_text: str
-    siting_plan: SitingPlan | None = None
 
 
 def draft_point(work: Work, new: NewPoint) -> DeploymentPoint:
     """Drafts a deployment point; it is checked, approved and published like a patrol area (GD-16.3)."""
     refuse_taken(work, DeploymentPoint, new.code)
     point = DeploymentPoint(
+        **new.columns(work),
         public_id=public_id("DP"),
-        code=new.code,
-        name_en=new.name_en,
-        name_zh=new.name_zh,
-        purpose_en=new.purpose_en,
-        purpose_zh=new.purpose_zh,
-        authority_id=new.authority.id,
-        author_id=work.actor.person_id,
-        item_id=new.item.id if new.item else None,
-        siting_plan_id=new.siting_plan.id if new.siting_plan else None,
         geom=shapes.element(new.place),
         place_text=new.place_text,
     )

@@ -24,8 +24,8 @@ Patrolled = PatrolArea | PatrolRoute | DeploymentPoint
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewArea:
-    """A patrol area as drafted; `geom` in EPSG:4326, heights above ground in metres."""
+class NewPlace:
+    """What any place of inspections is drafted with, an area or a point (GD-16.3)."""
 
     code: str
     name_en: str
@@ -34,26 +34,38 @@ class NewArea:
     purpose_zh: str
     authority: Authority
     item: SupervisionItem | None
+    siting_plan: SitingPlan | None = None
+
+    def columns(self, work: Work) -> dict[str, Any]:
+        """As the columns of its row, with whoever drafts it."""
+        return {
+            "code": self.code,
+            "name_en": self.name_en,
+            "name_zh": self.name_zh,
+            "purpose_en": self.purpose_en,
+            "purpose_zh": self.purpose_zh,
+            "authority_id": self.authority.id,
+            "author_id": work.actor.person_id,
+            "item_id": self.item.id if self.item else None,
+            "siting_plan_id": self.siting_plan.id if self.siting_plan else None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewArea(NewPlace):
+    """A patrol area as drafted; `geom` in EPSG:4326, heights above ground in metres."""
+
     geom: Polygon
     alt_min_agl_m: float
     alt_max_agl_m: float
-    siting_plan: SitingPlan | None = None
 
 
 def draft_area(work: Work, new: NewArea) -> PatrolArea:
     """Drafts a patrol area (GD-16.3)."""
     refuse_taken(work, PatrolArea, new.code)
     area = PatrolArea(
+        **new.columns(work),
         public_id=public_id("PA"),
-        code=new.code,
-        name_en=new.name_en,
-        name_zh=new.name_zh,
-        purpose_en=new.purpose_en,
-        purpose_zh=new.purpose_zh,
-        authority_id=new.authority.id,
-        author_id=work.actor.person_id,
-        item_id=new.item.id if new.item else None,
-        siting_plan_id=new.siting_plan.id if new.siting_plan else None,
         geom=shapes.element(new.geom),
         alt_min_agl_m=new.alt_min_agl_m,
         alt_max_agl_m=new.alt_max_agl_m,
