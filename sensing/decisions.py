@@ -237,12 +237,19 @@ def _changed(work: Work, detection: Detection, seen: int) -> RuleViolation:
     told["state"] = Coded("state", [detection.state])
     if last is None or last.version <= seen:
         holder = work.session.get(Person, detection.assigned_to) if detection.assigned_to else None
-        who = f"{holder.name_en} ({holder.code})" if holder else "–"
-        return conflict("state.stale", "detection.meanwhile_taken", who=who, **told)
-    who = f"{last.person.name_en} ({last.person.code})"
+        return conflict("state.stale", "detection.meanwhile_taken", **_named(holder), **told)
     at = last.decided_at.astimezone(work.pack_for(detection).zone)
     step = Coded("step", [last.kind])
-    return conflict("state.stale", "detection.meanwhile", who=who, step=step, at=f"{at:%Y-%m-%d %H:%M}", **told)
+    return conflict(
+        "state.stale", "detection.meanwhile", **_named(last.person), step=step, at=f"{at:%Y-%m-%d %H:%M}", **told
+    )
+
+
+def _named(person: Person | None) -> dict[str, str]:
+    """Somebody as a refusal says it in each language."""
+    if person is None:
+        return {"who_en": "–", "who_zh": "–"}
+    return {"who_en": f"{person.name_en} ({person.code})", "who_zh": f"{person.name_zh}（{person.code}）"}
 
 
 def _write(  # noqa: PLR0913

@@ -109,5 +109,5 @@ def test_whole__cut_taken_back__both_acts_told_and_the_parts_as_taken_back(cut):
     acts = shown[shown.index('id="acts"') :]
     acts = acts[: acts.index("</section>")]
     assert acts.count("<li") == 2
-    assert acts.count("taken back") == 1
+    assert acts.count("· taken back") == 1
     assert shown[shown.index('id="made-of-it"') :].count("Taken back") == 2

@@ -74,6 +74,17 @@ def test_GD_30_1__one_decided_meanwhile__the_others_are_recorded_and_that_one_is
     assert set(states().values()) == {"false_alarm"}
 
 
+def test_several__decided_meanwhile__told_by_whom_in_the_language_of_the_reader(services, send, findings):
+    first = f"{findings[0]}@1"
+    assert send(first, who="O2", decision="reject", code="greenhouse").status_code == 200
+    answer = send(first, headers={**PAGE, "Accept-Language": "zh"}, decision="reject", code="greenhouse")
+    assert answer.status_code == 409
+    with services.session() as db:
+        other = db.scalars(select(t.Person).where(t.Person.code == "O2")).one()
+    assert f"{other.name_zh}（O2）" in answer.text
+    assert other.name_en not in answer.text
+
+
 def test_GD_30_1__officer_without_a_valid_certificate__nothing_recorded_and_every_finding_told(send, findings, states):
     answer = send(*(f"{one}@1" for one in findings), who="O3", decision="reject", code="greenhouse")
     assert answer.json["done"] == []

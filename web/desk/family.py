@@ -11,9 +11,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.tables import Decision, Derivation, Detection, Person
-from schemas.words import words
 from sensing.reasons import in_languages
 from sensing.shut import is_shut
+from web.words import N_
+
+STEPS: Mapping[str, str] = {
+    "confirm": N_("accepted as a lead"),
+    "reject": N_("rejected"),
+    "leave_open": N_("left undecided"),
+    "redraw": N_("outline drawn anew"),
+    "split": N_("cut into parts"),
+    "merge": N_("joined with others"),
+    "undo": N_("decision taken back"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,11 +39,14 @@ class Relative:
 
 @dataclass(frozen=True)
 class Act:
-    """One decision: `about` names the finding where it is another one, `undone` says that it was taken back."""
+    """One decision, its step as a message of the catalogue.
+
+    `about` names the finding where it is another one, `undone` says that it was taken back.
+    """
 
     at: datetime
     person: Mapping[str, str]
-    step: Mapping[str, str]
+    step: str
     reason: Mapping[str, str]
     about: str | None
     undone: bool
@@ -76,12 +89,11 @@ def _acts(db: Session, row: Detection) -> list[Act]:
         .where(Decision.detection_id.in_(_line(db, row)))
         .order_by(Decision.decided_at, Decision.recorded_at, Decision.public_id)
     )
-    told = words()["step"]
     return [
         Act(
             at=one.decided_at,
             person={"en": person.name_en, "zh": person.name_zh},
-            step=told[one.kind],
+            step=STEPS[one.kind],
             reason=in_languages(one.code, one.reason),
             about=public_id if one.detection_id != row.id else None,
             undone=was_undone,
