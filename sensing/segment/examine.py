@@ -25,6 +25,7 @@ _TEXTURE_PX = 3
 # Land this far from water is its bank.
 _BANK_PX = (2, 5)
 _FEWEST_BANK_PX = 12
+_SHADED_BANK_PERCENT = 25
 _CROSS = ndimage.generate_binary_structure(2, 1)
 
 
@@ -239,7 +240,9 @@ def bank(closer: Closer, mask: Mask) -> Mask | None:
 
 
 def _bank_kept(closer: Closer, mask: Mask, shaded: float) -> float | None:
-    """What share of its earlier light the bank beside water has.
+    """What share of its earlier light the bank beside water has, where a quarter of it has less.
+
+    The rim of a shade seldom is that of the water which it falls on, so that some of its bank lies in the sun.
 
     None where nothing tells, and for water that kept more than `shaded` of its own light: no shade falls on that.
     """
@@ -247,7 +250,7 @@ def _bank_kept(closer: Closer, mask: Mask, shaded: float) -> float | None:
     if before is None or beside is None:
         return None
     kept = brightness(closer.view.after) / np.maximum(brightness(before).astype(np.float64), 1.0)
-    return middle(kept, beside) if middle(kept, mask) < shaded else None
+    return float(np.percentile(kept[beside], _SHADED_BANK_PERCENT)) if middle(kept, mask) < shaded else None
 
 
 def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -123,12 +124,24 @@ def open_share(closer: Closer, mask: Mask) -> float:
     return share(_own_body(closer, mask), (far > 1) & (far <= wide) & closer.view.valid)
 
 
-def _bank_light(closer: Closer, mask: Mask) -> float | None:
-    """How bright the bank beside an area of water is, over the scene; None where it lies far from any bank."""
-    beside = bank(closer, mask)
+def _bank(closer: Closer, mask: Mask) -> dict[str, float]:
+    """How bright the bank beside an area of water is, over the scene and over before; nothing far from any bank."""
+    beside, view = bank(closer, mask), closer.view
     if beside is None:
-        return None
-    return middle(brightness(closer.view.after).astype(np.float64), beside) / max(closer.view.survey.light, 1.0)
+        return {}
+    now = brightness(view.after).astype(np.float64)
+    measures = {"bank_light": middle(now, beside) / max(view.survey.light, 1.0)}
+    if view.before is not None:
+        measures["bank_kept"] = middle(now / np.maximum(brightness(view.before), 1), beside)
+    return measures
+
+
+def _lit(measures: Mapping[str, float], numbers: Numbers) -> bool:
+    """Whether the bank lies in the sun: it is bright, or as bright as before, for some are dark in the sun too."""
+    if "bank_light" not in measures:
+        return False
+    kept = "bank_kept" in measures and measures["bank_kept"] >= numbers["least_bank_kept"]
+    return bool(kept or measures["bank_light"] >= numbers["least_bank_light"])
 
 
 def black_water(closer: Closer, numbers: Numbers) -> Find | None:
@@ -138,7 +151,6 @@ def black_water(closer: Closer, numbers: Numbers) -> Find | None:
     rim = outline(mask)
     if rim is None:
         return None
-    bank_light = _bank_light(closer, mask)
     measures = {
         "light": middle(brightness(view.after).astype(np.float64), mask) / max(view.survey.light, 1.0),
         "green_over_red": middle(contrast(view.after[Role.GREEN], view.after[Role.RED]), mask),
@@ -146,20 +158,20 @@ def black_water(closer: Closer, numbers: Numbers) -> Find | None:
         "open_share": open_share(closer, mask),
         "sure_share": closer.area.sure_px / max(closer.area.pixels, 1),
         "elongation": elongation(rim),
+        **_bank(closer, mask),
     }
     if view.before is not None:
         now, then = brightness(view.after).astype(np.float64), brightness(view.before).astype(np.float64)
         measures["light_kept"] = middle(now / np.maximum(then, 1.0), mask)
-    if bank_light is None or measures["open_share"] > numbers["most_open"] or bank_light < numbers["least_bank_light"]:
+    if not _lit(measures, numbers) or measures["open_share"] > numbers["most_open"]:
         return None
-    measures["bank_light"] = bank_light
     measures["evidence"] = evidence(measures, numbers["evidence"])
     if measures["evidence"] <= numbers["least_evidence"]:
         return None
     words = (
         say("seen.black", times=measures["light"], share=measures["saturation"]),
         say("seen.fills", share=1 - measures["open_share"]),
-        say("seen.lit_bank", times=bank_light),
+        say("seen.lit_bank", times=measures["bank_light"]),
     )
     return Find("black_water", mask, scored(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 

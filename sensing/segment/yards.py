@@ -61,7 +61,7 @@ def land_conversion(closer: Closer, numbers: Numbers) -> Find | None:
     # A blue roof is hard whatever its colour, and reflects near infrared as a thin crop does.
     blue_roof = measures["blue_share"] > 0.5
     counted = {name: value for name, value in measures.items() if not (blue_roof and name in ("ndvi", "saturation"))}
-    measures["evidence"] = evidence(counted, numbers["evidence"])
+    measures["evidence"] = evidence(counted, numbers["evidence"]) + (numbers["blue_roof"] if blue_roof else 0.0)
     if measures["evidence"] <= numbers["least_evidence"] or measures["elongation"] > numbers["max_elongation"]:
         return None
     words = (

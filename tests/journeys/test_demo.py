@@ -92,6 +92,14 @@ def test_no_lawful_look_alike_was_reported(told) -> None:
     assert all("none reported" in line for line in lines)
 
 
+@pytest.mark.parametrize("kind", ["black_water", "land_conversion"])
+def test_every_black_pond_and_every_lost_field_was_found_as_that(told, kind) -> None:
+    lines = [line for line in told.splitlines() if line.strip().startswith(f"{kind} against ground truth")]
+    found = [re.search(r"(\d+) of (\d+) found", line).groups() for line in lines]
+    assert found
+    assert all(hit == there for hit, there in found)
+
+
 def test_the_ledger_verifies_after_all_that(told, installation) -> None:
     assert "every hash, seal and link fits" in row(told, "ledger verified")
     assert installation.run("ledger", "verify").returncode == 0

@@ -143,6 +143,58 @@ def test_pair__shade_on_water_and_bank__no_black_water(pair, tmp_path):
     assert mistakes == []
 
 
+def both_dates(folder: Path, before: Ground, after: Ground, *, tint: tuple[int, int, int, int] = (0, 0, 0, 0)):
+    """The files of two dates; `tint` is added to the earlier one, in ten-thousandths."""
+    later, earlier = after.satellite(folder / "later.tif", seed=3), before.satellite(folder / "earlier.tif", seed=4)
+    with rasterio.open(earlier, "r+") as scene:
+        scene.write((scene.read() + np.array(tint)[:, None, None]).astype(np.uint16))
+    return later, earlier
+
+
+@pytest.mark.parametrize("tint", [(-10, 110, 0, 0)], ids=str)
+def test_pair__black_pond_where_the_dates_differ_in_tint__found_as_that(tmp_path, tint):
+    """What is hardly there has no colour of its own: the offset of a sensor alone tints it."""
+    before, after, truth, silent = valley(tmp_path)
+    found = segmented(tmp_path, both_dates(tmp_path, before, after, tint=tint), after.context)
+    outcome = evaluate(leads(found, after.context), truth, silent)
+    assert outcome.median_iou()["black_water"] > 0.6
+    assert "discoloured_water" not in {one.kind for one in leads(found, after.context)}
+    assert [quiet.reason for _, quiet in outcome.hits] == []
+
+
+def test_pair__black_pond_between_dark_dikes__found_as_that(tmp_path):
+    """A bank that was as dark before lies in no shade."""
+    before, after = (Ground(width=120, height=120, seed=SEED) for _ in range(2))
+    for ground in (before, after):
+        ground.paint(rectangle((60, 60), (34, 31)), "char")
+    pond(before, (60, 60), "water")
+    thing = Outline("black_water", pond(after, (60, 60), "foul"))
+    found = leads(segmented(tmp_path, both_dates(tmp_path, before, after), after.context), after.context)
+    assert [one.kind for one in found] == ["black_water"]
+    assert evaluate(found, [thing], []).median_iou()["black_water"] > 0.6
+
+
+def test_pair__shade_whose_rim_leaves_some_of_the_bank_in_the_sun__nothing(tmp_path):
+    before, after = (Ground(width=160, height=120, seed=SEED) for _ in range(2))
+    for ground in (before, after):
+        pond(ground, (80, 60), "pond", (150, 16))
+    after.shadows.append(blob((70, 62), 13, 5))
+    found = segmented(tmp_path, both_dates(tmp_path, before, after), after.context)
+    assert leads(found, after.context) == []
+
+
+def test_pair__blue_hall_with_a_wing_on_a_field__land_conversion(tmp_path):
+    """A blue roof is hard whatever its near infrared, and halls need not be straight boxes."""
+    before, after = (Ground(width=120, height=120, seed=SEED) for _ in range(2))
+    for ground in (before, after):
+        ground.paint(shapely.box(5, 5, 115, 115), "crop")
+        ground.place("farmland", shapely.box(5, 5, 115, 115))
+    hall = rectangle((60, 60), (24, 9), 0) | rectangle((52, 66), (9, 20), 0)
+    thing = Outline("land_conversion", after.paint(hall, "blue roof"))
+    found = leads(segmented(tmp_path, both_dates(tmp_path, before, after), after.context), after.context)
+    assert evaluate(found, [thing], []).median_iou()["land_conversion"] > 0.6
+
+
 # -- one date --------------------------------------------------------------------------------------
 
 
