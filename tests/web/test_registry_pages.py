@@ -353,7 +353,9 @@ def test_dispatch__handed_over_by_the_worker__rejected__sent_anew__published(
     assert [one.outcome for one in deliver(services, services.channels)] == ["rejected"]
     assert "rejected: the purpose is unclear" in page(client, PUBLISH)
     assert "did not get through" in page(client, "/registry/publication")
+    assert "1 notice that did not get through" in page(client, "/registry")
     assert post(client, PUBLISH, send).status_code == 303
+    assert "notice that did not get through" not in page(client, "/registry")
     list(deliver(services, services.channels))
     _answer(services, folder, receipt_id="GD-9", published_at=clock.now().isoformat())
     clock.at += PAUSES[0]

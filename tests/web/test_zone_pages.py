@@ -63,9 +63,11 @@ def test_desk__zones_by_source__requests_for_the_unit_head_alone(signed_in, ask)
     assert "1 request waits for a decision" in text
     assert name in text
     assert "Bath-house Z1" in text
+    assert "113.264" in text
     other = page(signed_in("N1"), "/zones")
     assert name not in other
     assert "7 Qinghe Lane" not in other
+    assert "113.264" not in other
     assert "No zone matches." in page(signed_in("N1"), "/zones?source=survey")
 
 

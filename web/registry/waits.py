@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from geo import due as dues
-from geo.commands.dispatches import KINDS
 from geo.commands.reports import report_of
 from schemas.roles import Role
 from schemas.rules import RulePack
-from schemas.tables import Authority, Device, Dispatch
+from schemas.tables import Authority, Device
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import services
 from web.permissions import ROLES, Permission
@@ -47,23 +46,31 @@ def _rows(asking: Asking, ids: set[uuid.UUID]) -> list[Authority]:
     return list(asking.db.scalars(select(Authority).where(Authority.id.in_(ids)).order_by(Authority.code)))
 
 
+# Failed for good, or rejected; and neither sent again nor published in any other way since.
+_STUCK = text("""
+    SELECT count(*) FROM core.dispatch d
+    WHERE (d.rejected_because IS NOT NULL
+        OR (d.answered_at IS NULL AND d.next_try_at IS NULL AND d.failure IS NOT NULL))
+    AND EXISTS (
+        SELECT FROM core.device x
+        WHERE d.subject_kind = 'device' AND x.id = d.subject_id AND x.authority_id = ANY(:mine)
+        UNION ALL SELECT FROM core.patrol_area x
+        WHERE d.subject_kind = 'patrol_area' AND x.id = d.subject_id AND x.authority_id = ANY(:mine)
+        UNION ALL SELECT FROM core.patrol_route x
+        WHERE d.subject_kind = 'patrol_route' AND x.id = d.subject_id AND x.authority_id = ANY(:mine)
+        UNION ALL SELECT FROM core.deployment_point x
+        WHERE d.subject_kind = 'deployment_point' AND x.id = d.subject_id AND x.authority_id = ANY(:mine))
+    AND NOT EXISTS (
+        SELECT FROM core.dispatch later WHERE (later.subject_kind, later.subject_id, later.channel)
+        = (d.subject_kind, d.subject_id, d.channel) AND later.recorded_at > d.recorded_at)
+    AND NOT EXISTS (
+        SELECT FROM core.publication p WHERE (p.subject_kind, p.subject_id, p.channel)
+        = (d.subject_kind, d.subject_id, d.channel) AND p.recorded_at > d.recorded_at AND p.withdrawn_at IS NULL)
+""")
+
+
 def _stuck(asking: Asking, mine: set[uuid.UUID]) -> int:
-    total = 0
-    for name, kind in KINDS.items():
-        wanted = (
-            select(func.count())
-            .select_from(Dispatch)
-            .join(kind, kind.id == Dispatch.subject_id)
-            .where(
-                Dispatch.subject_kind == name,
-                Dispatch.answered_at.is_(None),
-                Dispatch.next_try_at.is_(None),
-                Dispatch.failure.is_not(None),
-                kind.authority_id.in_(mine),
-            )
-        )
-        total += asking.db.scalar(wanted) or 0
-    return total
+    return asking.db.scalar(_STUCK, {"mine": list(mine)}) or 0
 
 
 def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:

@@ -103,8 +103,17 @@ def desk() -> str:
         says=registry_words,
         sources=SOURCES,
         states=STATES,
-        config=config | {"themes": ["patrol_areas", "patrol_routes", "privacy_zones", "devices"]},
+        config=config | {"themes": ["patrol_areas", "patrol_routes", "privacy_zones", "devices"]} | _places(waiting),
     )
+
+
+def _places(waiting: tuple[Request, ...]) -> dict[str, Any]:
+    """The places that are asked for, on the map of whoever decides."""
+    features = [
+        {"type": "Feature", "id": number, "geometry": mapping(one.shape), "properties": {"part": "asked"}}
+        for number, one in enumerate(waiting)
+    ]
+    return {"asked": {"type": "FeatureCollection", "features": features}}
 
 
 def _headline(waiting: tuple[Request, ...], total: int) -> str:

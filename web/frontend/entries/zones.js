@@ -31,7 +31,7 @@ const map = makeMap(element, config, (colour) => ({
         "circle-stroke-color": colour("surface"), "circle-stroke-width": 2,
       },
     },
-    { id: "asked-fill", type: "fill", source: "asked", filter: part("asked"), paint: { "fill-color": colour("state-stop"), "fill-opacity": 0.2 } },
+    { id: "asked-fill", type: "fill", source: "asked", filter: part("asked"), paint: { "fill-color": colour("state-stop"), "fill-opacity": ["case", chosen, 0.5, 0.2] } },
     { id: "asked-line", type: "line", source: "asked", filter: part("asked"), paint: { "line-color": colour("state-stop"), "line-width": 3, "line-dasharray": [2, 1] } },
   ],
 }));
@@ -44,8 +44,10 @@ function near(event) {
   for (const feature of asked.features) map.setFeatureState({ source: "asked", id: feature.id }, { chosen: feature.id === id });
   const found = asked.features.find((feature) => feature.id === id);
   if (!found || event.type !== "focusin") return;
-  const box = new maplibregl.LngLatBounds().extend(boundsOf(found.geometry)).extend(boundsOf(asked.features[0].geometry));
-  map.fitBounds(box, { padding: 60, maxZoom: 17, animate: !still });
+  const box = new maplibregl.LngLatBounds().extend(boundsOf(found.geometry));
+  // What would be reached is shown together with the place that reaches it.
+  if (found.properties.part === "reached") box.extend(boundsOf(asked.features[0].geometry));
+  map.fitBounds(box, { padding: 60, maxZoom: 16, animate: !still });
 }
 document.addEventListener("focusin", near);
 document.addEventListener("mouseover", near);
