@@ -62,6 +62,8 @@ _DATE = re.compile(r"(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{2})(\d
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _YES, _NO = frozenset({"1", "true", "yes", "y", "是"}), frozenset({"0", "false", "no", "n", "否"})
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# What a spreadsheet would run when somebody opens a list in which this stands; a telephone number is none.
+_FORMULA = re.compile(r"[=@]|[+\-][A-Za-z_(=@\"]")
 _LONGEST_TEXT = 1_000
 # Nothing that is supervised today goes back further; what is older is a slip of the pen.
 _EARLIEST = date(1900, 1, 1)
@@ -125,6 +127,9 @@ class Cells:
             return None
         if len(text) > _LONGEST_TEXT or _UNSTORABLE.search(text):
             self.refusals.append(refuse("layer.field", "layer.text", field=field, required=_LONGEST_TEXT))
+            return None
+        if _FORMULA.match(text):
+            self.refusals.append(refuse("layer.field", "layer.formula", field=field, measured=text[:60]))
             return None
         return text
 

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.geojson import json_kind, parse_document, parse_geometry, refuse_foreign_crs
 from geo.intake.columns import match, position
-from geo.intake.coordinates import placement
+from geo.intake.coordinates import placement, refuse_offset
 from geo.intake.table import Row, Table, Value, plain
 from geo.intake.vector import known_encoding
 from schemas.limits import LIMITS, limit
@@ -23,6 +23,7 @@ from schemas.refusals import RuleViolation, invalid, too_large
 
 _LONGEST_HEADER = 300
 _LONGEST_LINE = 1 << 20
+_MOST_COLUMNS = 1_000
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -98,6 +99,7 @@ def read_csv(path: Path, encoding: str | None, crs: str | None) -> Table:
     header, cells = _records(path, used)
     if not placement(None, crs).is_geographic:
         raise invalid("geometry.crs", "layer.csv_projected", measured=crs)
+    refuse_offset((path.name, *header))
     places = match(header, ("lon", "lat", "wkt"))
     if "lon" not in places or "lat" not in places:
         rule = "layer.csv_wkt" if "wkt" in places else "layer.csv_columns"
@@ -109,6 +111,8 @@ def read_csv(path: Path, encoding: str | None, crs: str | None) -> Table:
 def _records(path: Path, encoding: str) -> tuple[tuple[str, ...], list[list[str]]]:
     """The names of the columns and the records below them; no more is read than may be taken."""
     most = limit("layer.rows")
+    if encoding == "gb18030" and _is_utf8(path):
+        raise invalid("layer.encoding", "layer.encoding_utf8", measured=encoding)
     try:
         with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
             first = file.readline(_LONGEST_LINE)
@@ -121,12 +125,27 @@ def _records(path: Path, encoding: str) -> tuple[tuple[str, ...], list[list[str]
         raise invalid("layer.format", "layer.corrupt") from error
     if not records or not any(name.strip() for name in records[0]):
         raise invalid("layer.format", "layer.no_header")
-    header = tuple(name.strip() for name in records[0])
+    # Sheets have columns that somebody emptied: they are called by where they stand.
+    header = tuple(name.strip() or f"#{number}" for number, name in enumerate(records[0], start=1))
+    if len(header) > _MOST_COLUMNS:
+        raise too_large("layer.columns", measured=len(header), required=_MOST_COLUMNS)
     if len(set(header)) != len(header):
         raise invalid("layer.format", "layer.header_twice")
     if len(records) - 1 > most:
         raise too_large("layer.rows", measured=f"> {most}", required=most)
     return header, records[1:]
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file is UTF-8 beyond ASCII; read as a Chinese code page that is nonsense, and often no error."""
+    data = path.read_bytes()
+    if data.isascii():
+        return False
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _points(header: tuple[str, ...], cells: list[list[str]], places: dict[str, str]) -> Iterator[Row]:
