@@ -17,15 +17,19 @@ from itertools import pairwise
 import pytest
 from click.testing import CliRunner
 from geoalchemy2.shape import to_shape
+from shapely import affinity, from_wkb, intersection_all
 from shapely.geometry import LineString, Point, Polygon, box
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from flights import commands, queries
 from flights.check.situation import Options
 from flights.formats import write_plan
 from flights.queries import Asked
+from geo import commands as zone_commands
 from geo import measure
+from geo.commands.zone_touches import touch, touched_by
 from geo.queries import zones_near
 from geo.types import LonLat
 from geo.zones import Zone
@@ -416,6 +420,83 @@ class TestPublic:
         one, other = both(worlds, check)
         assert one == other
         assert NUMBER in one[0]
+
+
+class TestZonesThatAreAskedFor:
+    """What is asked for again is shown as before: many drawings of one place would narrow it down."""
+
+    HOME = Polygon([(113.2671, 23.1291), (113.2673, 23.1291), (113.2673, 23.1293), (113.2671, 23.1293)])
+
+    def ask(self, services, shape, *, decision="granted"):
+        with services.work(services.actor("N1")) as unit:
+            authority = unit.session.scalars(select(t.Authority).where(t.Authority.code == "A1")).one()
+            words = {"place_text": "7 Lane", "reason": "a shelter", "asked_by": "Somebody", "contact": "x@example.org"}
+            new = zone_commands.NewRequest(authority=authority, shape=shape, sensitive=True, **words)
+            name = zone_commands.ask_zone(unit, new).public_id
+            unit.commit()
+        with services.work(services.actor("H1")) as unit:
+            told = {"told_en": "It is a home.", "told_zh": "住宅。"}
+            grant = zone_commands.GrantedZone(name_en="shelter", name_zh="庇护所") if decision == "granted" else None
+            request = zone_commands.decide_request(unit, name, decision, "because", grant=grant, **told)
+            unit.commit()
+        return request
+
+    def shown(self, services):
+        with services.public() as public:
+            rows = public.execute(text("SELECT ST_AsBinary(geom) AS geom FROM public_map.privacy_zones"))
+            return [from_wkb(row.geom) for row in rows]
+
+    def test_the_same_place_asked_for_again_and_again__one_shape_for_all(self, services):
+        before = {shape.wkb for shape in self.shown(services)}
+        homes = [affinity.translate(self.HOME, n * 1e-6, -n * 1e-6) for n in range(6)]
+        for home in homes:
+            self.ask(services, home)
+        shown = [shape for shape in self.shown(services) if shape.wkb not in before]
+        assert len(shown) == 6
+        assert len({shape.wkb for shape in shown}) == 1
+        # Nothing is gained by laying them over each other, and their common centre is not the truth.
+        together = intersection_all(shown)
+        assert together.equals(shown[0])
+        assert measure.distance_m(LonLat(*together.centroid.coords[0]), LonLat(*self.HOME.centroid.coords[0])) > 30
+
+    def test_place_that_was_shown_before_and_ended__shown_as_before(self, services, admin):
+        first = self.ask(services, self.HOME).zone
+        admin.execute("UPDATE core.privacy_zone SET valid_to = now() WHERE id = %s", [first.id])
+        assert to_shape(self.ask(services, self.HOME).zone.geom).equals(to_shape(first.geom))
+
+    def test_plain_sql__cannot_draw_it_anew(self, services):
+        zone = self.ask(services, self.HOME).zone
+        with services.engine.connect() as connection, pytest.raises(DBAPIError, match="is refused"):
+            connection.execute(
+                text("UPDATE core.privacy_zone SET geom = ST_Translate(geom, 1e-4, 0) WHERE id = :id"), {"id": zone.id}
+            )
+
+    def test_register_and_every_view__tell_no_place_and_not_who(self, services):
+        """Granted or refused, the public sees the same of a hidden request; and nowhere its words."""
+        granted, refused = self.ask(services, self.HOME), self.ask(services, self.HOME, decision="refused")
+        with services.public() as public:
+            names = public.execute(
+                text("SELECT table_name FROM information_schema.views WHERE table_schema = 'public_map'")
+            ).scalars()
+            everything = {name: str(public.execute(text(f"SELECT * FROM public_map.{name}")).all()) for name in names}
+            register = {
+                row["public_id"]: {key: value for key, value in row.items() if key != "public_id"}
+                for row in public.execute(text("SELECT * FROM public_map.zone_requests")).mappings()
+            }
+        assert register[granted.public_id] == register[refused.public_id]
+        for word in ("7 Lane", "shelter", "Somebody", "example.org", "because"):
+            assert not any(word in rows for rows in everything.values())
+
+    def test_devices_stopped__by_the_displayed_shape_alone(self, worlds):
+        """Who is stopped tells the displayed shape, which everybody may see, and no more."""
+        answers = []
+        for services in worlds:
+            with services.work(services.actor("H1")) as unit:
+                zone = unit.session.scalars(select(t.PrivacyZone).where(t.PrivacyZone.public_id == NUMBER)).one()
+                touch(unit, zone)
+                answers.append([(one.subject_kind, one.public_id) for one in touched_by(unit.session, NUMBER)])
+        assert answers[0] == answers[1]
+        assert answers[0]
 
 
 def hide_tokens(page):
