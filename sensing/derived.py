@@ -203,7 +203,7 @@ def lineage(session: Session, detection_id: str) -> Lineage:
     """What a find was made from, all the way back. Raises RuleViolation 404 when there is none of that id."""
     row = session.scalars(select(Detection).where(Detection.public_id == detection_id)).one_or_none()
     if row is None:
-        raise not_found("finding.unknown", "web.object_unknown", measured=detection_id[:40])
+        raise not_found("finding.unknown", measured=detection_id[:40])
     facts = row.provenance.get(MADE_FROM)
     if facts is None:
         return Lineage((row.public_id,), None)

@@ -129,7 +129,7 @@ def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: s
     """
     found = session.scalars(select(Detection).where(Detection.public_id == detection_id)).one_or_none()
     if found is None:
-        raise not_found("finding.unknown", "web.object_unknown", measured=detection_id[:40])
+        raise not_found("finding.unknown", measured=detection_id[:40])
     if found.exceedance_id is not None:
         raise conflict("detection.of_readings", measured=found.public_id)
     run = session.get_one(SegmentationRun, found.run_id)

@@ -94,7 +94,9 @@ def test_GD_30_1__officer_without_a_valid_certificate__nothing_recorded_and_ever
 
 def test_several__finding_of_another_authority__unknown(send, findings, states):
     answer = send(f"{findings[0]}@1", who="O4", decision="assign")
-    assert [told[0]["rule"] for told in answer.json["refused"].values()] == ["finding.unknown"]
+    (told,) = answer.json["refused"].values()
+    assert told[0]["rule"] == "finding.unknown"
+    assert told[0]["message"] == f"There is no finding {findings[0]} in your authorities."
     assert states()[findings[0]] == "assigned"
 
 

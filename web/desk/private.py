@@ -167,7 +167,7 @@ def withdraw(work: Work, public_id: str, reason: str) -> Release:
 def _of_the_actor(work: Work, kind: type[Detection | Release], public_id: str) -> None:
     own = select(kind.id).where(kind.public_id == public_id, kind.authority_id.in_(authorities_of(work.actor)))
     if work.session.scalar(own) is None:
-        raise not_found("finding.unknown", "web.object_unknown", measured=public_id[:40])
+        raise not_found("finding.unknown", measured=public_id[:40])
 
 
 DECISIONS: dict[str, Callable[[Work, str, str], Release]] = {"release": release, "withdraw": withdraw}

@@ -309,7 +309,7 @@ def row_of(db: Session, actor: Actor, public_id: str) -> Detection:
     found = select(Detection).where(Detection.public_id == public_id, Detection.authority_id.in_(authorities_of(actor)))
     row = db.scalar(found)
     if row is None:
-        raise not_found("finding.unknown", "web.object_unknown", measured=public_id[:40])
+        raise not_found("finding.unknown", measured=public_id[:40])
     refuse_shut(db, row)
     return row
 
