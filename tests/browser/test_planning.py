@@ -101,7 +101,9 @@ def test_plan__from_the_map_to_its_approval(at_desk):
     legal = at_desk("L1", "/reviews")
     expect(legal.locator(".waiting-for-you")).to_contain_text("1 review to make")
     assert faults(legal) == []
-    legal.locator(".waits a").click()
+    legal.locator(".waits a").focus()
+    legal.keyboard.press("j")
+    legal.keyboard.press("Enter")
     legal.get_by_role("link", name="Legal review").first.click()
     assert faults(legal) == []
     check_list(legal)

@@ -19,39 +19,52 @@ OPEN, ALL = "open", "all"
 _OPEN_STATES = ("draft", "justified", "in_review", "submitted", "returned", "registered", "checked")
 _PATHS = {"plan": "plans", "device": "devices", "area": "areas", "point": "points"}
 
-# A draft of an area that the unit head gave back, and a device whose review failed, are told as returned.
+# A draft that the unit head gave back, and a device whose review failed, are told as returned. What is listed is found
+# first and only then looked into: an authority may have a hundred thousand devices that wait for their reviews.
 _ROWS = text("""
-    WITH rows AS (
-        SELECT 'plan' AS kind, p.public_id, coalesce(p.title_en, p.approval_no, p.public_id) AS name_en,
-               coalesce(p.title_zh, p.approval_no, p.public_id) AS name_zh, p.state, p.author_id, p.recorded_at,
-               (SELECT count(*) FROM core.planned_site s WHERE s.plan_id = p.id AND s.dropped_in IS NULL) AS sites
+    WITH back AS MATERIALIZED (
+        SELECT d.id FROM core.device_review r
+        JOIN core.device d ON d.id = r.device_id AND d.device_version = r.device_version
+        WHERE NOT r.passed AND d.state = 'registered' AND d.authority_id = ANY(:authorities) AND NOT EXISTS (
+            SELECT FROM core.device_review l WHERE l.device_id = d.id AND l.device_version = d.device_version
+            AND l.kind = r.kind AND l.passed AND l.recorded_at > r.recorded_at)
+        UNION ALL
+        SELECT p.id FROM (
+            SELECT a.id, 'patrol_area' AS kind FROM core.patrol_area a
+            WHERE a.state = 'draft' AND a.authority_id = ANY(:authorities)
+            UNION ALL SELECT d.id, 'deployment_point' FROM core.deployment_point d
+            WHERE d.state = 'draft' AND d.authority_id = ANY(:authorities)
+        ) p WHERE (
+            SELECT e.action FROM ledger.event e WHERE e.subject_kind = p.kind AND e.subject_id = p.id::text
+            AND e.action <> 'refused' ORDER BY e.id DESC LIMIT 1
+        ) = p.kind || '.return'
+    ), rows AS (
+        SELECT 'plan' AS kind, p.id, p.public_id, coalesce(p.title_en, p.approval_no, p.public_id) AS name_en,
+               coalesce(p.title_zh, p.approval_no, p.public_id) AS name_zh, p.state, p.author_id, p.recorded_at
         FROM core.siting_plan p WHERE p.authority_id = ANY(:authorities)
         UNION ALL
-        SELECT 'device', d.public_id, d.name, d.name, CASE WHEN d.state = 'registered' AND EXISTS (
-                   SELECT FROM core.device_review r WHERE r.device_id = d.id AND r.device_version = d.device_version
-                   AND NOT r.passed AND NOT EXISTS (SELECT FROM core.device_review l WHERE l.device_id = d.id
-                       AND l.device_version = d.device_version AND l.kind = r.kind AND l.passed
-                       AND l.recorded_at > r.recorded_at)) THEN 'returned' ELSE d.state END,
-               d.author_id, d.recorded_at, NULL
+        SELECT 'device', d.id, d.public_id, d.name, d.name, d.state, d.author_id, d.recorded_at
         FROM core.device d WHERE d.authority_id = ANY(:authorities) AND NOT d.secret
              AND d.state IN ('registered', 'reviewed')
         UNION ALL
-        SELECT 'area', a.public_id, a.name_en, a.name_zh, CASE WHEN a.state = 'draft' AND (
-                   SELECT e.action FROM ledger.event e WHERE e.subject_kind = 'patrol_area'
-                   AND e.subject_id = a.id::text AND e.action <> 'refused' ORDER BY e.id DESC LIMIT 1
-               ) = 'patrol_area.return' THEN 'returned' ELSE a.state END, a.author_id, a.recorded_at, NULL
+        SELECT 'area', a.id, a.public_id, a.name_en, a.name_zh, a.state, a.author_id, a.recorded_at
         FROM core.patrol_area a WHERE a.authority_id = ANY(:authorities)
         UNION ALL
-        SELECT 'point', p.public_id, p.name_en, p.name_zh, CASE WHEN p.state = 'draft' AND (
-                   SELECT e.action FROM ledger.event e WHERE e.subject_kind = 'deployment_point'
-                   AND e.subject_id = p.id::text AND e.action <> 'refused' ORDER BY e.id DESC LIMIT 1
-               ) = 'deployment_point.return' THEN 'returned' ELSE p.state END, p.author_id, p.recorded_at, NULL
+        SELECT 'point', p.id, p.public_id, p.name_en, p.name_zh, p.state, p.author_id, p.recorded_at
         FROM core.deployment_point p WHERE p.authority_id = ANY(:authorities)
+    ), page AS MATERIALIZED (
+        SELECT * FROM rows
+        WHERE (:kind = '' OR kind = :kind) AND (:mine = false OR author_id = :me)
+          AND (:state = 'all' OR (:state = 'open' AND state = ANY(:open)) OR state = :state
+               OR (:state = 'returned' AND id IN (SELECT id FROM back)))
+        ORDER BY (author_id = :me) DESC NULLS LAST, recorded_at DESC, public_id LIMIT :most OFFSET :skip
     )
-    SELECT * FROM rows
-    WHERE (:kind = '' OR kind = :kind) AND (:mine = false OR author_id = :me)
-      AND (:state = 'all' OR (:state = 'open' AND state = ANY(:open)) OR state = :state)
-    ORDER BY (author_id = :me) DESC NULLS LAST, recorded_at DESC, public_id LIMIT :most OFFSET :skip
+    SELECT kind, public_id, name_en, name_zh, author_id, recorded_at,
+           CASE WHEN id IN (SELECT id FROM back) THEN 'returned' ELSE state END AS state,
+           CASE kind WHEN 'plan' THEN (
+               SELECT count(*) FROM core.planned_site s WHERE s.plan_id = page.id AND s.dropped_in IS NULL
+           ) END AS sites
+    FROM page ORDER BY (author_id = :me) DESC NULLS LAST, recorded_at DESC, public_id
 """)
 
 

@@ -48,7 +48,7 @@ class Row:
 def queue(work: Work) -> list[Row]:
     """Everything that waits for the actor at these desks, what is due first first."""
     rows = [*_reviews_of_plans(work), *_reviews_of_devices(work), *_to_submit(work), *_places(work), *_to_decide(work)]
-    return sorted(rows, key=lambda row: (row.due, row.public_id))
+    return sorted(rows, key=lambda row: (row.due, row.since, row.public_id))
 
 
 def _row(work: Work, found: tuple[Any, datetime], kind: str, task: str, what: str, url: str) -> Row:
@@ -72,9 +72,12 @@ def _held(actor: Actor, role: Role) -> set[uuid.UUID]:
 
 def _rules(work: Work, authority: Authority) -> RulePack:
     """The rules where an authority acts: the period within which its things are decided is the same everywhere."""
-    pack = work.rulebook.at_place(to_shape(authority.jurisdiction), work.now)
-    on = switched_on(work.session, authority.id)
-    return work.rulebook.with_overlays(pack, on, pack.local_date(work.now))
+    known: dict[uuid.UUID, RulePack] = work.session.info.setdefault("rules", {})
+    if authority.id not in known:
+        pack = work.rulebook.at_place(to_shape(authority.jurisdiction), work.now)
+        on = switched_on(work.session, authority.id)
+        known[authority.id] = work.rulebook.with_overlays(pack, on, pack.local_date(work.now))
+    return known[authority.id]
 
 
 def _since(kind: Kind) -> ColumnElement[datetime]:

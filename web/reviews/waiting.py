@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from web.i18n import ngettext
+from web.i18n import gettext, ngettext
 from web.identity.request_identity import services
 from web.permissions import Permission, may
 from web.reviews import queries
@@ -28,4 +28,7 @@ def waiting(asking: Asking) -> Iterator[Waiting]:
     for task, says in _SAYS.items():
         mine = [row for row in rows if row.task == task]
         if mine:
-            yield Waiting(len(mine), says(len(mine)), mine[0].due, f"/reviews?task={task}")
+            words = says(len(mine))
+            if len(mine) >= queries.MOST:
+                words = gettext("at least %(what)s", what=words)
+            yield Waiting(len(mine), words, mine[0].due, f"/reviews?task={task}")

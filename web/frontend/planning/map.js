@@ -10,6 +10,7 @@ let config;
 let map;
 
 const chosen = ["boolean", ["feature-state", "chosen"], false];
+const added = () => config.draw === "sites" && Boolean(config.sites);
 const geojson = (data, more = {}) => ({ type: "geojson", data: data ?? EMPTY, ...more });
 
 function layers(colour) {
@@ -37,9 +38,9 @@ function layers(colour) {
       { id: "site-point", type: "circle", source: "sites", paint: { ...circle(colour, "accent", 12), "circle-stroke-color": ["case", chosen, colour("ink"), colour("surface")], "circle-stroke-width": ["case", chosen, 4, 2] } },
       label("site-label", "sites", colour),
       fill("drawn-fill", "drawn", "accent", 0.2),
-      { id: "drawn-point", type: "circle", source: "drawn", filter: ["==", ["geometry-type"], "Point"], paint: circle(colour, config.sites ? "state-soon" : "accent", 12) },
+      { id: "drawn-point", type: "circle", source: "drawn", filter: ["==", ["geometry-type"], "Point"], paint: circle(colour, added() ? "state-soon" : "accent", 12) },
       // What is added to sites that stand is told from them.
-      label("drawn-label", "drawn", colour, config.sites ? "#1a1d20" : null),
+      label("drawn-label", "drawn", colour, added() ? "#1a1d20" : null),
       { ...fill("place-fill", "places", "state-stop", 0.3), filter: ["==", ["geometry-type"], "Polygon"] },
       { ...line("place-line", "places", "state-stop", 3), filter: ["!=", ["geometry-type"], "Point"] },
       { id: "place-point", type: "circle", source: "places", filter: ["==", ["geometry-type"], "Point"], paint: { ...circle(colour, "state-stop", 15), "circle-opacity": 0, "circle-stroke-color": colour("state-stop"), "circle-stroke-width": 4 } },
@@ -101,7 +102,7 @@ function place({ lng, lat }) {
 }
 
 // A place that was drawn is moved by dragging it.
-function drag() {
+function drag(folded) {
   let held = null;
   const move = (event) => {
     held("lon").value = event.lngLat.lng.toFixed(6);
@@ -109,6 +110,7 @@ function drag() {
     show();
   };
   const begin = (event) => {
+    if (folded()) return;
     event.preventDefault();
     const name = event.features[0].properties.name;
     held = typed().find((each) => each.name === name).get;
@@ -189,13 +191,15 @@ export async function startMap() {
   listen();
   const form = document.querySelector(config.draw === "area" ? "#shape" : "#sites, #lon")?.closest("form");
   if ((config.draw === "sites" || config.draw === "point") && form) {
-    map.getCanvas().style.cursor = "crosshair";
+    // Nobody changes a form that is folded away.
+    const folded = () => Boolean(form.closest("details:not([open])"));
+    map.getCanvas().style.cursor = folded() ? "" : "crosshair";
     map.on("click", (event) => {
-      if (!map.queryRenderedFeatures(event.point, { layers: ["drawn-point", "site-point"] }).length) place(event.lngLat);
+      if (!folded() && !map.queryRenderedFeatures(event.point, { layers: ["drawn-point", "site-point"] }).length) place(event.lngLat);
     });
     form.addEventListener("input", show);
     form.addEventListener("click", () => setTimeout(show));
-    drag();
+    drag(folded);
     map.once("load", () => {
       show();
       fit();

@@ -57,6 +57,7 @@ export function startShape(map, form, config) {
     if (!area) return;
     const all = [area.geometry.coordinates[0].slice(0, -1), ...holes];
     text.value = all.map((ring) => ring.map((corner) => round(corner).join(", ")).join("\n")).join("\n\n");
+    text.closest("details")?.setAttribute("open", "");
     text.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
