@@ -98,6 +98,7 @@ from geo.commands.zone_requests import (
     request_of,
     requests_decided,
     requests_waiting,
+    shown_before,
 )
 from geo.commands.zone_touches import Touched, touched_by
 from geo.commands.zones import NewZone, add_privacy_zone
@@ -179,6 +180,7 @@ __all__ = [
     "send_again",
     "send_back_plan",
     "send_notice",
+    "shown_before",
     "start_review",
     "submit_plan",
     "submit_report",

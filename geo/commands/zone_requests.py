@@ -159,7 +159,7 @@ def _told(request: ZoneRequest, hide: bool) -> dict[str, bool]:
 
 def _granted(work: Work, request: ZoneRequest, grant: GrantedZone, draw: Random) -> PrivacyZone:
     exact = shapes.polygon(request.geom)
-    shown = displayed_shape(exact, _shown_before(work.session, request), draw) if request.sensitive else exact
+    shown = displayed_shape(exact, shown_before(work.session, exact), draw) if request.sensitive else exact
     new = NewZone(
         kind=grant.kind or request.kind,
         name_en=grant.name_en,
@@ -174,11 +174,11 @@ def _granted(work: Work, request: ZoneRequest, grant: GrantedZone, draw: Random)
     return new_zone(new, now=work.now)
 
 
-def _shown_before(session: Session, request: ZoneRequest) -> list[Polygon]:
-    """What was ever shown in place of a hidden shape that meets this one, the oldest first."""
+def shown_before(session: Session, exact: Polygon) -> list[Polygon]:
+    """What was ever shown in place of a hidden shape that meets this one (EPSG:4326), the oldest first."""
     earlier = (
         select(PrivacyZone.geom)
-        .where(PrivacyZone.exact_geom.is_not(None), PrivacyZone.exact_geom.ST_Intersects(request.geom))
+        .where(PrivacyZone.exact_geom.is_not(None), PrivacyZone.exact_geom.ST_Intersects(shapes.element(exact)))
         .order_by(PrivacyZone.recorded_at, PrivacyZone.public_id)
     )
     return [shapes.polygon(shown) for shown in session.scalars(earlier)]

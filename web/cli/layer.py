@@ -65,9 +65,10 @@ def import_(
     """Imports FILE: shapefile (.shp or .zip), GeoPackage, GeoJSON, or CSV with longitude and latitude.
 
     CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Bad
-    rows are refused one by one with their reasons; nothing is repaired. It is one transaction: interrupted, it leaves
-    nothing, and can be started again. Devices in use that an imported zone
+    rows are refused one by one with their reasons; nothing is repaired. Devices in use that an imported zone
     reaches are blocked at once.
+
+    It is one transaction: interrupted, it leaves nothing, and can be started again.
     """
     asked = Options(layer=name, **options)  # type: ignore[arg-type]
     with services.work(actor_for(services, person)) as work, progress_bar(as_json) as told:

@@ -1,4 +1,4 @@
-"""`skywarden zone`: privacy zones for other systems, as everybody may see them."""
+"""`skywarden zone`: privacy zones, requests for them, and all of them for other systems as everybody may see them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from geo import geozones
 from geo.geozones.privacy import Displayed, geozone_of, losses_of
 from schemas.refusals import conflict
 from web.cli.common import as_json, echo_json, lang, pass_services
+from web.cli.zone_desk import add, ask, decide, requests
 from web.wiring import Services
 
 WORDS = {
@@ -28,6 +29,10 @@ _SHOWN = text(
 @click.group()
 def zone() -> None:
     """Privacy zones."""
+
+
+for command in (add, ask, requests, decide):
+    zone.add_command(command)
 
 
 @zone.command("export")
