@@ -236,7 +236,7 @@ def resume_device(work: Work, device: Device) -> None:
 
 def block_device(work: Work, device: Device, *, reason: str) -> None:
     """Stops an active device at once, for a cause that law names (GD-10.1, GD-15, GD-20.1, GD-22.2)."""
-    move(work, device, "block", reason=reason)
+    move(work, device, "block", record={"reason": reason}, reason=reason)
     device.state_reason = reason
 
 

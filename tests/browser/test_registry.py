@@ -207,7 +207,9 @@ def test_list_and_map__are_one_thing_and_the_address_holds_the_filters(sign_in):
     page = sign_in("O1")
     page.goto("/registry")
     wait_for_map(page)
-    page.locator("[data-place]").first.focus()
+    for key in ("j", "j", "k"):
+        page.keyboard.press(key)
+    expect(page.locator("[data-place]").first).to_be_focused()
     expect(page.locator("[data-place][aria-current]")).to_have_count(1)
     page.select_option("#f-kind", "radar")
     page.wait_for_url("**kind=radar*")

@@ -13,12 +13,15 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select
 
 from geo import commands
 from schemas.refusals import RuleViolation
 from schemas.tables import Device, Dispatch, Publication
 from web.channels import ChannelsUnreadable, read_channels
+from web.cli.common import State
+from web.cli.worker import worker
 from web.delivery import PAUSES, deliver
 
 SECRET = b"a secret that both sides know and nobody else"
@@ -298,6 +301,17 @@ def test_folder__is_served_by_the_same_worker(services, channels, send, clock, t
     clock.at += PAUSES[0]
     assert outcomes(services, channels) == ["published"]
     assert not list((tmp_path / "board" / "in").iterdir())
+
+
+def test_worker__hands_over_what_waits_and_says_so(services, channels, platform, send, clock):
+    name = send()
+    platform.will(200, receipt(clock))
+    services.__dict__["channels"] = channels
+    state = State("en")
+    state._services = services
+    result = CliRunner().invoke(worker, ["--once"], obj=state)
+    assert result.exit_code == 0, result.output
+    assert f"{name} to official_disclosure: published" in result.output
 
 
 def test_channel_without_an_adapter__is_left_to_people(services, channels, send):

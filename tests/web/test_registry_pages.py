@@ -270,6 +270,9 @@ def test_GD_22_2__calibration_that_lapses__blocks_and_a_new_test_and_repair_brin
     assert post(signed_in("T1"), DV1, repair).status_code == 303
     assert post(signed_in("H1"), DV1, back).status_code == 303
     assert device(services).state == "active"
+    life = page(signed_in("H1"), DV1).partition('id="life"')[2]
+    for said in ("Stopped by a check", "GD-22.2: ", "Taken back into use after a stop", "Repair", "C-1", "C-2"):
+        assert said in life
 
 
 def test_calibration__passed_without_an_end__422(signed_in, admin):
