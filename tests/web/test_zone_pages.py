@@ -80,9 +80,16 @@ def test_GD_15__request__tells_what_it_would_stop(signed_in, ask, work):
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
         doing.commit()
-    text = page(signed_in("H1"), f"/zones/request/{ask(AROUND_DV1)}")
+    name = ask(AROUND_DV1)
+    text = page(signed_in("H1"), f"/zones/request/{name}")
     assert "This zone would stop 1 thing that is in use" in text
     assert "/registry/device/DV-DV1" in text
+    # And so it does, with the decision itself.
+    assert post(signed_in("H1"), name).status_code == 303
+    assert "DV1 is stopped: GD-15" in page(signed_in("H1"), "/registry/device/DV-DV1")
+    done = page(signed_in("H1"), f"/zones/request/{name}")
+    assert "stopped</span>" in done
+    assert "PA-PA1" in done
     # It lies far from every device; the patrol area goes on around it.
     far = page(signed_in("H1"), f"/zones/request/{ask(HOME)}")
     assert "would stop nothing" in far

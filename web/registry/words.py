@@ -23,6 +23,7 @@ KINDS: Mapping[str, str] = {
     "patrol_area": N_("Patrol area"),
     "patrol_route": N_("Patrol route"),
     "deployment_point": N_("Deployment point"),
+    "planned_site": N_("Planned site"),
 }
 PLATFORMS: Mapping[str, str] = {
     "fixed": N_("Fixed"),

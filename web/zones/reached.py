@@ -1,8 +1,7 @@
-"""What a zone would reach: devices in it or looking into it, routes, areas and points; judged before it holds."""
+"""What a zone would reach, told before it holds, as its command will judge it: devices stop, the rest is flagged."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +10,17 @@ from geoalchemy2 import Geography
 from geoalchemy2 import functions as gis
 from geoalchemy2.shape import to_shape
 from shapely.geometry import Point, Polygon, mapping
-from shapely.geometry.base import BaseGeometry
 from sqlalchemy import cast, func, select
 from sqlalchemy.orm import Session
 
-from geo import shapes, zones
+from geo import reach, shapes
 from geo.checks_device import place_of_device
-from geo.checks_patrol import route_footprint
-from geo.zones import Zone
-from schemas.clock import Clock
-from schemas.tables import DeploymentPoint, Device, DeviceSite, PatrolArea, PatrolRoute
+from schemas.rules import Rulebook
+from schemas.tables import DeploymentPoint, Device, PatrolArea, PatrolRoute, PlannedSite, PrivacyZone, SitingPlan
 
-_STANDING = ("registered", "reviewed", "published", "active", "maintenance")
-_DRAWN = ("checked", "approved", "published", "effective")
-# A footprint reaches no further from its line.
-_WIDEST_FOOTPRINT_M = 2_000.0
-_SEEN_BEYOND_RANGE = 1.01
 MOST = 100
+_GONE = ("retired", "suspended")
+_GIVEN_UP = ("rejected", "revoked", "amended")
 
 
 @dataclass(frozen=True)
@@ -37,78 +30,65 @@ class Reached:
     kind: str
     public_id: str
     name: dict[str, str]
-    state: str
     stops: bool
     shape: dict[str, Any]
-    url: str
+    url: str = ""
 
 
-def reached(db: Session, shape: Polygon, buffer_m: float, clock: Clock) -> list[Reached]:
+def reached(db: Session, shape: Polygon, buffer_m: float, rulebook: Rulebook) -> list[Reached]:
     """Everything that a zone of that shape (EPSG:4326) would reach, what it stops first; secret devices left out."""
-    zone = Zone(uuid.UUID(int=0), "", "requested", shape, buffer_m, clock.now())
     asked = cast(shapes.element(shape), Geography)
-    found = [
-        *_devices(db, zone, asked),
-        *_routes(db, zone, asked),
-        *_drawn(db, PatrolArea, zone, asked),
-        *_drawn(db, DeploymentPoint, zone, asked),
-    ]
+    found = [*_devices(db, shape, buffer_m, rulebook), *_drawn(db, asked, buffer_m), *_planned(db, asked, buffer_m)]
     return sorted(found, key=lambda one: (not one.stops, one.kind, one.name["en"]))[:MOST]
 
 
-def _hit(zone: Zone, *seen: BaseGeometry | None) -> bool:
-    return any(zones.hits(one, [zone]) for one in seen if one is not None)
-
-
-def _devices(db: Session, zone: Zone, asked: Any) -> Iterator[Reached]:  # noqa: ANN401 - an SQL expression
-    reach_m = func.coalesce(Device.range_m * _SEEN_BEYOND_RANGE, 0.0) + zone.buffer_m + 1.0
-    near = (
-        select(Device)
-        .join(DeviceSite, DeviceSite.id == Device.site_id)
-        .where(Device.state.in_(_STANDING), Device.secret.is_(False))
-        .where(gis.ST_DWithin(cast(DeviceSite.geom, Geography), asked, reach_m))
-    )
-    for device in db.scalars(near):
+def _devices(db: Session, shape: Polygon, buffer_m: float, rulebook: Rulebook) -> Iterator[Reached]:
+    widest_m = max((pack["privacy.buffer_m"] for pack in rulebook.packs), default=0.0)
+    near = reach.devices_near(db, PrivacyZone(buffer_m=buffer_m), shape, widest_m)
+    distances_m = dict(zip(near.ids, near.distance_m.tolist(), strict=True))
+    for device in db.scalars(select(Device).where(Device.id.in_(near.ids), Device.secret.is_(False))):
+        if distances_m[device.id] > buffer_m + widest_m:
+            continue
         place = place_of_device(db, device)
-        if _hit(zone, Point(place.at), place.seen):
+        yield Reached(
+            kind="device",
+            public_id=device.public_id,
+            name={"en": device.name, "zh": device.name},
+            stops=device.state == "active",
+            shape=mapping(place.seen or Point(place.at)),
+            url=f"/registry/device/{device.public_id}",
+        )
+
+
+def _drawn(db: Session, asked: Any, buffer_m: float) -> Iterator[Reached]:  # noqa: ANN401 - an SQL expression
+    half_m = PatrolRoute.alt_agl_m * func.tan(func.radians(func.least(PatrolRoute.camera_hfov_deg, 170) / 2))
+    branches: tuple[tuple[Any, Any, str], ...] = (
+        (PatrolArea, buffer_m, "area"),
+        (PatrolRoute, half_m + buffer_m, "route"),
+        (DeploymentPoint, buffer_m, ""),
+    )
+    for kind, far_m, branch in branches:
+        near = select(kind).where(kind.state.not_in(_GONE), gis.ST_DWithin(cast(kind.geom, Geography), asked, far_m))
+        for row in db.scalars(near):
+            shown = branch and row.state in ("published", "effective")
             yield Reached(
-                kind="device",
-                public_id=device.public_id,
-                name={"en": device.name, "zh": device.name},
-                state=device.state,
-                stops=device.state == "active",
-                shape=mapping(place.seen or Point(place.at)),
-                url=f"/registry/device/{device.public_id}",
+                kind=kind.__tablename__,
+                public_id=row.public_id,
+                name={"en": row.name_en, "zh": row.name_zh},
+                stops=False,
+                shape=mapping(to_shape(row.geom)),
+                url=f"/{branch}/{row.public_id}" if shown else "",
             )
 
 
-def _routes(db: Session, zone: Zone, asked: Any) -> Iterator[Reached]:  # noqa: ANN401
-    far_m = _WIDEST_FOOTPRINT_M + zone.buffer_m
-    near = select(PatrolRoute).where(
-        PatrolRoute.state.in_(_DRAWN), gis.ST_DWithin(cast(PatrolRoute.geom, Geography), asked, far_m)
+def _planned(db: Session, asked: Any, buffer_m: float) -> Iterator[Reached]:  # noqa: ANN401
+    near = (
+        select(PlannedSite)
+        .join(SitingPlan, SitingPlan.id == PlannedSite.plan_id)
+        .where(PlannedSite.dropped_in.is_(None), PlannedSite.decision.is_distinct_from("rejected"))
+        .where(SitingPlan.state.not_in(_GIVEN_UP))
+        .where(gis.ST_DWithin(cast(PlannedSite.geom, Geography), asked, buffer_m))
     )
-    for route in db.scalars(near):
-        if _hit(zone, route_footprint(route)):
-            yield _told(route, stops=route.state == "effective")
-
-
-def _drawn(db: Session, kind: type[PatrolArea] | type[DeploymentPoint], zone: Zone, asked: Any) -> Iterator[Reached]:  # noqa: ANN401
-    near: Any = select(kind).where(
-        kind.state.in_(_DRAWN), gis.ST_DWithin(cast(kind.geom, Geography), asked, zone.buffer_m)
-    )
-    for row in db.scalars(near):
-        # An area goes on around a zone; a point in one is of no use.
-        yield _told(row, stops=kind is DeploymentPoint and row.state == "effective")
-
-
-def _told(row: PatrolRoute | PatrolArea | DeploymentPoint, *, stops: bool) -> Reached:
-    branch = {"patrol_area": "area", "patrol_route": "route"}.get(row.__tablename__)
-    return Reached(
-        kind=row.__tablename__,
-        public_id=row.public_id,
-        name={"en": row.name_en, "zh": row.name_zh},
-        state=row.state,
-        stops=stops,
-        shape=mapping(to_shape(row.geom)),
-        url=f"/{branch}/{row.public_id}" if branch and row.state in ("published", "effective") else "",
-    )
+    for site in db.scalars(near):
+        name = {"en": site.place_text, "zh": site.place_text}
+        yield Reached("planned_site", site.public_id, name, False, mapping(to_shape(site.geom)))

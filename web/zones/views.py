@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from geo import commands
 from geo.commands.zone_requests import DECISIONS, Request
+from geo.commands.zone_touches import Touched, touched_by
 from geo.commands.zones import ZONE_KINDS, ZONE_SOURCES
 from geo.zones import MOST_BUFFER_M
 from schemas.refusals import RuleViolation, not_found
@@ -185,13 +186,17 @@ def _page(public_id: str, refused: RuleViolation | None = None) -> Response:
     zone_name = in_both(ZONE_NAMES, asked.kind)
     with public_connection() as public:
         config = desk_map(public)
+    touched: tuple[Touched, ...] = ()
     with house.session() as db:
-        would = reached(db, asked.shape, _buffer(said), house.clock) if asked.state == "asked" else []
+        if asked.zone:
+            touched = touched_by(db, asked.zone)
+        would = reached(db, asked.shape, _buffer(said), house.rulebook) if asked.state == "asked" else []
     page = render_template(
         "zones/request.html",
         asked=asked,
         headline=_request_headline(asked, would),
         would=would,
+        touched=touched,
         kinds=ZONE_KINDS,
         states=STATES,
         config=config | _map(asked, would),
