@@ -156,7 +156,7 @@ def test_plan__by_keyboard_and_without_a_script__refused_and_drafted(at_desk):
     page.get_by_role("button", name="Draft this plan").focus()
     page.keyboard.press("Enter")
     expect(page.locator("[id='s1.lat-fault']")).to_contain_text("north")
-    page.get_by_role("link", name="To the field").click()
+    page.get_by_role("link", name="north").click()
     page.fill("[id='s1.lat']", "23.1320")
     page.get_by_role("button", name="Add a site").click()
     expect(page.locator("[id='s2.purpose_en']")).to_have_value("Outfall")

@@ -53,11 +53,16 @@ def _at_field(refusal: Refusal) -> str:
 
 
 def _rendered(refusal: Refusal) -> dict[str, Any]:
-    """A refusal for people: what was measured and is required are told in words where they are codes."""
+    """A refusal for people: what was measured and is required are told in words, and not twice."""
     lang = current_language()
-    told = {name: getattr(refusal, name) for name in ("measured", "required")}
-    words = {name: value.tell(lang) for name, value in told.items() if isinstance(value, Coded)}
-    return refusal.render(lang) | words
+    body = refusal.render(lang)
+    for name in ("measured", "required"):
+        value = getattr(refusal, name)
+        if isinstance(value, Coded):
+            body[name] = value.tell(lang)
+            if body[name] in body["message"]:
+                del body[name]
+    return body
 
 
 @dataclass
