@@ -211,3 +211,38 @@ def test_apply_many__database_as_judge__whole_command_refused(work, services, ca
         unit.apply_many(chosen(unit, cameras), Many(transition="block", params={"reason": "x"}, values=values))
     assert caught.value.status == 409
     assert states(services, cameras) == ["active"] * 12
+
+
+def test_check_many__as_check_of_each(work, cameras, admin):
+    """The guards that judge sets say of every device what they say of it alone."""
+    admin.execute("SET session_replication_role = replica")
+    places = {0: (113.2700, 23.1300), 1: (113.2706, 23.1300), 2: (-150.0, 10.0), 3: (113.2680, 23.1300)}
+    for number, (lon, lat) in places.items():
+        admin.execute(
+            "UPDATE core.device_site SET geom = ST_SetSRID(ST_MakePoint(%s, %s), 4326) WHERE public_id = %s",
+            [lon, lat, f"ST-M{number}"],
+        )
+    looks = "sector_azimuth_deg = 90, hfov_deg = 30, range_m = 500"
+    admin.execute(f"UPDATE core.device SET {looks} WHERE public_id IN ('DV-M03', 'DV-M04')")
+    admin.execute("UPDATE core.device_site SET place_type = 'toilet' WHERE public_id = 'ST-M5'")
+    item = "SELECT id FROM core.supervision_item LIMIT 1"
+    admin.execute(f"UPDATE core.device SET item_id = ({item}) WHERE public_id <> 'DV-M06'")
+    guards = (
+        "IR-1:item_cited",
+        "GD-02.1:place_has_rules",
+        "GD-15:outside_private_places",
+        "GD-14.6:secret_is_documented",
+        "state.reason:given",
+    )
+    with work("O1") as unit:
+        devices = chosen(unit, cameras)
+        together = unit.check_many(devices, guards)
+        alone = []
+        for device in devices:
+            try:
+                alone.append(unit.check(device, guards))
+            except RuleViolation as violation:
+                alone.append(list(violation.refusals))
+    assert together == alone
+    refused = [{refusal.rule for refusal in said} - {"state.reason"} for said in together]
+    assert refused[:7] == [{"GD-15"}, set(), {"GD-02.1"}, {"GD-15"}, set(), {"GD-15"}, {"IR-1"}]

@@ -134,6 +134,20 @@ def test_GD_15__as_the_guard_says_of_each(work, services, in_states):
         assert {name for name in touched if name.startswith("DV-T")} == barred
 
 
+@pytest.mark.parametrize("source", ["legal", "survey", "request"])
+def test_GD_15__wherever_a_zone_is_from__it_counts(work, services, in_states, source):
+    """Checks use the union of legal, surveyed and requested zones."""
+    for lon in (113.2800, 113.2830):
+        add(work, box(lon - 1e-4, 23.1349, lon + 1e-4, 23.1351), source=source, buffer_m=1.0)
+    assert state(services, "DV-T0") == "blocked"
+    with work("H1") as doing:
+        barred = {
+            name: {one.text for one in doing.check(doing.get(Device, name), ["GD-15:outside_private_places"])}
+            for name in ("DV-T1", "DV-T3")
+        }
+    assert barred == {"DV-T1": set(), "DV-T3": {"device.in_zone"}}
+
+
 def test_GD_15__zone_of_tomorrow__flags_and_stops_on_its_day(work, services, in_states, clock):
     touched = told(services, add(work, ROW, valid_from=clock.now() + timedelta(days=1)))
     assert set(touched.values()) == {"flagged"}
