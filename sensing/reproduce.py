@@ -38,6 +38,8 @@ from sensing.violations import rules_sha256
 
 _PREFIX = "reproducing-"
 GONE = "–"
+# What a copy that a later zone shut has become: what it showed was removed on purpose (GD-43).
+MASKED_ANEW = "masked anew"
 
 
 class What(StrEnum):
@@ -97,6 +99,7 @@ class Recorded:
     after: Source
     before: Source | None
     zones_now: dict[str, str]
+    masked_anew: frozenset[str]
     rules_now: str
     models: Models
 
@@ -137,6 +140,7 @@ def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: s
     before = (
         _source(session, session.get_one(Derivative, run.before_derivative_id)) if run.before_derivative_id else None
     )
+    copies = [one.derivative for one in (after, before) if one]
     return Recorded(
         detection_id=found.public_id,
         run_id=run.public_id,
@@ -147,7 +151,8 @@ def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: s
         run=run,
         after=after,
         before=before,
-        zones_now={one.derivative.public_id: _zones(session, one.derivative) for one in (after, before) if one},
+        zones_now={copy.public_id: _zones(session, copy) for copy in copies},
+        masked_anew=frozenset(copy.public_id for copy in copies if _is_superseded(session, copy)),
         rules_now=_rules(rulebook, after.scene),
         models=of_run(session, shelf, run.pixel_model_id, run.object_model_id),
     )
@@ -155,6 +160,10 @@ def recorded(session: Session, rulebook: Rulebook, shelf: Shelf, detection_id: s
 
 def _source(session: Session, copy: Derivative) -> Source:
     return source_from(session, session.get_one(Scene, copy.scene_id), copy)
+
+
+def _is_superseded(session: Session, copy: Derivative) -> bool:
+    return session.scalar(select(Derivative.id).where(Derivative.supersedes_id == copy.id)) is not None
 
 
 def _zones(session: Session, copy: Derivative) -> str:
@@ -222,7 +231,9 @@ def _files(about: Recorded, shelf: Shelf) -> Iterator[Check]:
         for sha256 in [file["sha256"] for file in source.scene.header.get("files", [])] or [source.scene.sha256]:
             yield Check(What.ORIGINAL, sha256, _kept(shelf.originals, sha256))
         copy = source.derivative
-        yield Check(What.COPY, copy.sha256, _kept(shelf.derivatives, copy.sha256))
+        kept = _kept(shelf.derivatives, copy.sha256)
+        removed = kept == GONE and copy.public_id in about.masked_anew
+        yield Check(What.COPY, copy.sha256, MASKED_ANEW if removed else kept)
         yield Check(What.ZONES, copy.zone_hash, about.zones_now[copy.public_id])
 
 

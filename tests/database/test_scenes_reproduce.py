@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import uuid
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from geoalchemy2.shape import from_shape
+from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from schemas import tables as t
 from schemas.refusals import RuleViolation
-from sensing.reproduce import What, recorded, reproduce
+from sensing.reproduce import GONE, What, recorded, reproduce
 from sensing.segment import spectral
 from sensing.segment.spectral import Spectral
 from tests.database.digging import PIT, ground
@@ -116,6 +118,30 @@ def test_run_that_kept_no_inputs__not_made_again(finding, again, database):
     outcome, differs = again(finding)
     assert outcome.polygon is None
     assert What.INPUTS in differs
+
+
+def test_GD_43__zone_came_later__not_made_again_and_told_why(services, finding, session, admin, clock):
+    ground_of_it = to_shape(session.scalars(select(t.Detection)).one().geom).representative_point().buffer(1e-4)
+    admin.execute(
+        "INSERT INTO core.privacy_zone (id, public_id, kind, name_en, name_zh, geom, sensitive, buffer_m, source,"
+        " valid_from, zone_version, origin) VALUES (%s, 'PZ-LATE', 'dormitory', 'New', '新',"
+        " ST_GeomFromText(%s, 4326), false, 0, 'request', %s, 1, 'sample')",
+        [uuid.uuid4(), ground_of_it.wkt, clock.now() - timedelta(hours=1)],
+    )
+    state = State("en")
+    state._services = services
+    assert CliRunner().invoke(scene_group, ["remask"], obj=state, catch_exceptions=False).exit_code == 0
+    told = CliRunner().invoke(scene_group, ["reproduce", finding], obj=state, catch_exceptions=False)
+    assert told.exit_code == 1
+    assert "a privacy zone came later" in told.output
+
+
+def test_masked_copy_is_lost__no_zone_is_blamed(services, finding, again, session):
+    shelf = scenes.shelf_of(services)
+    shelf.derivatives.path(session.scalars(select(t.Detection)).one().provenance["derivative_sha256"]).unlink()
+    outcome, differs = again(finding)
+    assert (outcome.polygon, differs) == (None, {What.COPY})
+    assert [check.now for check in outcome.checks if not check.same] == [GONE]
 
 
 def test_unknown_finding__refused(again):

@@ -8,7 +8,7 @@ import click
 from shapely.geometry import mapping
 
 from sensing.derived import Lineage, lineage
-from sensing.reproduce import Check, Reproduced, What, recorded, reproduce
+from sensing.reproduce import MASKED_ANEW, Check, Reproduced, What, recorded, reproduce
 from sensing.segment.engines import engine
 from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
 from web.cli.progress import progress_bar
@@ -22,6 +22,7 @@ WORDS = {
         "differs": "{id}: made again from {run}, and not the same",
         "unable": "{id}: cannot be made again from {run}; what it was made from is not what it was",
         "check": "{what}: recorded {recorded}, now {now}",
+        "hidden": "a privacy zone came later: the copy was masked anew, and what it showed was removed for good",
         "held": "{what}: {count} as recorded",
         "remade": "{id}: made again from {sources} as it was cut or joined, bit for bit",
         "not_remade": "{id}: made again from {sources}, and it differs",
@@ -33,6 +34,7 @@ WORDS = {
         "differs": "{id}：已按 {run} 重新生成，结果不一致",
         "unable": "{id}：无法按 {run} 重新生成；所依据的内容已不是原来的内容",
         "check": "{what}：记录为 {recorded}，现为 {now}",
+        "hidden": "后来新增了隐私排除区：副本已重新遮蔽，原先可见的内容已永久清除",
         "held": "{what}：{count} 项与记录一致",
         "remade": "{id}：由 {sources} 按记录的拆分或合并重新生成，结果完全一致",
         "not_remade": "{id}：由 {sources} 重新生成，结果不一致",
@@ -113,6 +115,8 @@ def _tell(outcome: Reproduced) -> None:
             elif not check.same:
                 told = {"recorded": _short(check.recorded), "now": _short(check.now)}
                 click.secho("  ✗ " + words["check"].format(what=NAMES[what][column], **told), fg="red")
+                if what is What.COPY and check.now == MASKED_ANEW:
+                    click.echo("    " + words["hidden"])
 
 
 def _short(value: str) -> str:
