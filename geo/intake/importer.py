@@ -15,6 +15,7 @@ from typing import Any
 from shapely.geometry import Point
 from sqlalchemy import select
 
+from geo.commands.zone_touches import touch
 from geo.geozones import is_geozones
 from geo.intake.archive import sha256_of
 from geo.intake.batch import Drafted, Intake, KnownDevice
@@ -43,6 +44,7 @@ from schemas.tables import (
     DeviceSite,
     ImportBatch,
     Origin,
+    PrivacyZone,
     SupervisionItem,
 )
 from schemas.words import Coded
@@ -332,6 +334,9 @@ class _Writer:
         records.sort(key=lambda record: _ORDER.get(kind_of(record), 0))
         copy_in(self._work.session, records)
         self._work.record_many(list(device_events(records, intake, self._batch.public_id)))
+        for record in records:
+            if isinstance(record, PrivacyZone):
+                touch(self._work, record)
 
     @property
     def is_whole(self) -> bool:

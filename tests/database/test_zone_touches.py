@@ -1,13 +1,15 @@
 """A zone that is added stops what it reaches at once, in the same command, and flags the rest (GD-15)."""
 
+import json
 from datetime import timedelta
 
 import pytest
-from shapely.geometry import Point, box
+from shapely.geometry import Point, box, mapping
 from sqlalchemy import select
 
 from geo import commands
 from geo.commands.zone_touches import touched_by
+from geo.intake import Options, import_layer
 from schemas.tables import Authority, Device, DeviceSite
 from tests.database.acting import state
 from tests.world import PA1
@@ -173,6 +175,23 @@ def test_GD_15__route_whose_footprint_reaches_it__flagged(work, services):
     touched = told(services, add(work, beside))
     assert any(kind == "patrol_route" for kind, _name in touched)
     assert PA1.covers(beside)
+
+
+def test_GD_15__zones_from_a_file__stop_and_flag_in_the_same_transaction(work, services, in_states, tmp_path):
+    path = tmp_path / "zones.geojson"
+    features = [
+        {"type": "Feature", "properties": {"name": "a", "kind": "toilet"}, "geometry": mapping(shape)}
+        for shape in (ROW, box(113.2700, 23.1348, 113.2705, 23.1352))
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with work("H1") as doing:
+        report = import_layer(doing, path, Options(layer="zones"))
+        doing.commit()
+    (first,), (second,) = (row.public_ids for row in report.rows)
+    assert told(services, first)[("device", "DV-T0")] == "blocked"
+    assert told(services, first)[("device", "DV-T3")] == "flagged"
+    assert ("device", "DV-T0") not in told(services, second)
+    assert state(services, "DV-T0") == "blocked"
 
 
 def test_GD_15__request_granted__stops_what_it_reaches_too(work, services, in_states):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from geo.commands import block_where_private
+from geo.commands import block_where_private, touched_by
 from geo.intake import LAYERS, Options, Report, import_layer
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.cli.progress import progress_bar
@@ -75,7 +75,7 @@ def import_(
         report = import_layer(work, file, asked, told=lambda done, total: told(done / total))
         if report.batch is not None:
             work.commit()
-    blocked = list(block_where_private(services.work)) if name == "zones" and report.batch else []
+    blocked = _stopped(services, report) if name == "zones" and report.batch else []
     if as_json:
         echo_json(report.render(lang()) | {"blocked": blocked})
     else:
@@ -84,6 +84,14 @@ def import_(
             click.echo(WORDS[lang()]["blocked"].format(device=device))
     if report.batch is None:
         sys.exit(REFUSED)
+
+
+def _stopped(services: Services, report: Report) -> list[str]:
+    """The devices that the imported zones stopped, and those that any zone has come to reach meanwhile."""
+    with services.session() as session:
+        touched = [one for row in report.rows for zone in row.public_ids for one in touched_by(session, zone)]
+    stopped = {f"{one.subject_kind} {one.public_id}" for one in touched if one.outcome == "blocked"}
+    return sorted(stopped | set(block_where_private(services.work)))
 
 
 def _tell(report: Report, language: str) -> None:
