@@ -6,7 +6,9 @@ import io
 import json
 import re
 
+import geopandas
 import pytest
+from shapely.geometry import Point
 from sqlalchemy import func, select
 
 from schemas.tables import Attachment, Device, SitingPlan
@@ -281,6 +283,20 @@ def test_import__geojson__drafted(planner):
     sent = sites_file(body, "sites.geojson") | {"crs": ""}
     name = made(post(planner, "/planner/plans/import", sent))
     assert "70° wide, 80 m" in get(planner, f"/planner/plans/{name}").text
+
+
+def test_import__geopackage__drafted(planner, tmp_path):
+    words = {
+        "place_text": ["桥（虚构）"],
+        "device_type": ["video"],
+        "purpose_en": ["Outfall"],
+        "purpose_zh": ["排污口"],
+    }
+    table = geopandas.GeoDataFrame(words, geometry=[Point(113.263, 23.132)], crs="EPSG:4490")
+    table.to_file(tmp_path / "sites.gpkg", driver="GPKG")
+    sent = sites_file((tmp_path / "sites.gpkg").read_bytes(), "sites.gpkg") | {"crs": ""}
+    name = made(post(planner, "/planner/plans/import", sent))
+    assert "桥（虚构）" in get(planner, f"/planner/plans/{name}").text
 
 
 @pytest.mark.parametrize(
