@@ -43,6 +43,7 @@ from web.reviews.sheets import section as review_sheets
 from web.reviews.views import section as reviews
 from web.reviews.waiting import waiting as reviews_waiting
 from web.things.beats import section as beats
+from web.things.health import section as health
 from web.things.views import section as things
 from web.wiring import Services
 from web.zones.register import section as zone_register
@@ -58,7 +59,7 @@ SECTIONS = (
     *(zones, zone_register),
     *(planner, planner_plans, planner_devices, planner_places),
     *(reviews, review_sheets, review_decisions),
-    *(things, beats),
+    *(things, beats, health),
 )
 # What waits for the reader, as each desk tells it (web/waiting.py).
 WAITING = (

@@ -47,6 +47,7 @@ LINKS = (
     Link("/reviews", lazy_gettext("Approvals"), Permission.READ_FILES),
     Link("/registry", lazy_gettext("Registry"), Permission.READ_REGISTRY),
     Link("/zones", lazy_gettext("Privacy zones"), Permission.READ_ZONES),
+    Link("/sta/health", lazy_gettext("Health of devices"), Permission.READ_HEALTH),
 )
 
 

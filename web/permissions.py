@@ -61,6 +61,7 @@ class Permission(StrEnum):
     TRAIN_MODEL = "model.train"
     DECIDE_MODEL = "model.decide"
     READ_THINGS = "things.read"
+    READ_HEALTH = "things.health"
     PUSH_READINGS = "things.push"
     READ_REGISTRY = "registry.read"
     ACT_ON_DEVICE = "device.act"
@@ -104,6 +105,7 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.LABEL_PLACES: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER}),
     Permission.TRAIN_MODEL: frozenset({Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.DATA_ADMIN}),
     Permission.READ_THINGS: frozenset({Role.OFFICER}),
+    Permission.READ_HEALTH: frozenset({Role.COMMAND_CENTRE, Role.OFFICER, Role.UNIT_HEAD}),
     Permission.PUSH_READINGS: frozenset(),
     Permission.DECIDE_MODEL: frozenset({Role.UNIT_HEAD, Role.TECHNICAL_REVIEWER, Role.SUPERVISOR}),
     Permission.READ_REGISTRY: _LOOKING,

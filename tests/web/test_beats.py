@@ -133,6 +133,19 @@ def test_command__tells_the_queue_to_the_centre_and_to_nobody_else(a, services):
     assert isinstance(command(services, "health", "--as", "F1").exception, RuleViolation)
 
 
+def test_page__lists_who_is_not_well_to_the_centre_and_shows_no_picture(a, services, signed_in, clock):
+    beat(a, scene())
+    clock.advance(timedelta(minutes=1))
+    beat(a, blurred(scene(noise=1)))
+    page = signed_in("C1").get("/sta/health", headers=HTML).text
+    for told in ("1 device needs a look", "DV-A", "Blurred", "last heard"):
+        assert told in page
+    assert "<img" not in page.partition("<main")[2]
+    assert "DV-A" not in signed_in("C1").get("/sta/health?fault=offline", headers=HTML).text
+    assert "All devices are well" in signed_in("O4").get("/sta/health", headers=HTML).text
+    assert signed_in("F1").get("/sta/health", headers=HTML).status_code == 403
+
+
 def test_LX_12__view_that_too_few_devices_give__short_until_enough_are_well(a, services, clock):
     done = command(services, "view", "require", ENTITY, "--authority", "A1", "--position", "gate", "--as", "C1")
     view = re.search(r"VW-\w+", done.output)[0]

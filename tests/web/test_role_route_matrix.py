@@ -78,6 +78,7 @@ MATRIX |= {
     ("/sta/v1.1/<path:path>", "GET"): {Role.OFFICER},
     ("/sta/v1.1/<path:path>", "POST"): set(),
     ("/sta/heartbeat", "POST"): set(),
+    ("/sta/health", "GET"): {Role.COMMAND_CENTRE, Role.OFFICER, Role.UNIT_HEAD},
 }
 PUBLISHERS = {Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD}
 ACTING = {*PUBLISHERS, Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE}
