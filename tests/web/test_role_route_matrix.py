@@ -98,11 +98,11 @@ MATRIX |= {
     ("/registry/report", "POST"): PUBLISHERS,
     ("/registry/report.<any(csv, json):form>", "GET"): LOOKING,
     ("/registry/rules", "GET"): LOOKING,
-    ("/registry/rules", "POST"): {Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.PROVINCIAL_APPROVER},
     ("/zones", "GET"): LOOKING - {Role.DATA_ADMIN},
     ("/zones/request/<public_id>", "GET"): {Role.UNIT_HEAD},
     ("/zones/request/<public_id>", "POST"): {Role.UNIT_HEAD},
     ("/zone-requests", "GET"): EVERYONE,
+    ("/registry/rules", "POST"): {Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.PROVINCIAL_APPROVER},
 }
 DRAFTERS = {Role.PLANNER, Role.OFFICER}
 REVIEWERS = {Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER}
