@@ -29,6 +29,7 @@ def registry_desk(w: Writer, data: dict[str, Any], pack: RulePack, today: date) 
     first, *_ = [_successor(w, row, number, today) for number, row in enumerate(_gone(data))]
     _rejected(w, first, pack, today)
     _requests(w, data, today)
+    _uses(w, today)
 
 
 def _upkeep(w: Writer, today: date) -> None:
@@ -169,3 +170,30 @@ def _request(w: Writer, place: tuple[BaseGeometry, str], days_ago: int, today: d
         due_on=(at + timedelta(days=21)).date(),
         **told,
     )
+
+
+def _uses(w: Writer, today: date) -> None:
+    """The neighbouring authority uses one camera, and asks for another."""
+    cameras = select(t.Device).where(t.Device.device_type == "video", t.Device.state == "active")
+    first, second = w.session.scalars(cameras.where(t.Device.category == "fixed").order_by(t.Device.name).limit(2))
+    item = w.by_code(t.SupervisionItem, "ECO-01")
+    for device, state, days_ago in ((first, "granted", 30), (second, "requested", 1)):
+        asked_at = datetime.combine(today - timedelta(days=days_ago), _MORNING, UTC)
+        decided = {"decided_by_id": w.by_code(t.Person, "H1").id, "decided_at": asked_at + timedelta(days=2)}
+        w.add(
+            t.DeviceGrant,
+            "DG",
+            device_id=device.id,
+            authority_id=w.by_code(t.Authority, "A2").id,
+            item_id=item.id,
+            legal_basis_id=item.legal_basis_id,
+            fields=["live", "records"],
+            purpose_en="Joint inspection on both sides of the border (fictional)",
+            purpose_zh="两区交界处联合检查（虚构）",
+            valid_from=today - timedelta(days=days_ago),
+            valid_to=today + timedelta(days=60),
+            asked_by_id=w.by_code(t.Person, "O4").id,
+            asked_at=asked_at,
+            state=state,
+            **(decided if state == "granted" else {}),
+        )

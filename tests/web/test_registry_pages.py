@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from PIL import Image
@@ -14,8 +14,19 @@ from sqlalchemy import select
 
 from geo import commands
 from geo.commands import block_where_due
+from geo.commands.grants import NewUse, ask_use
 from schemas.store.work import find
-from schemas.tables import Announcement, AnnualReport, Device, Dispatch, PatrolArea, Publication, Signage
+from schemas.tables import (
+    Announcement,
+    AnnualReport,
+    Authority,
+    Device,
+    Dispatch,
+    PatrolArea,
+    Publication,
+    Signage,
+    SupervisionItem,
+)
 from tests.conftest import SHANGHAI
 from tests.web.conftest import HTML, SAME_ORIGIN
 from web.channels import FolderChannel
@@ -297,6 +308,28 @@ def test_GD_20_1__shift_reported__blocks_with_the_distance(signed_in, services, 
     assert post(signed_in("C1"), DV1, told).status_code == 303
     assert len(list(block_where_due(services.work))) == 1
     assert "41 m" in page(signed_in("H1"), DV1)
+
+
+def test_GD_18_1__use_by_another_authority__asked_granted_and_revoked_with_a_reason(signed_in, work, active):
+    with work("O4") as doing:
+        authority = doing.session.scalars(select(Authority).where(Authority.code == "A2")).one()
+        item = doing.session.scalars(select(SupervisionItem)).first()
+        told = {"purpose_en": "Joint inspection", "purpose_zh": "联合检查", "valid_to": date(2025, 8, 1)}
+        grant = ask_use(doing, doing.get(Device, "DV-DV1"), NewUse(authority=authority, item=item, **told))
+        doing.commit()
+    head = signed_in("H1")
+    assert "1 authority asks to use a device" in page(head, "/registry")
+    assert "Joint inspection" in page(head, DV1)
+    assert "Let it be used" not in page(signed_in("O1"), DV1)
+    told = {"step": "grant_use", "kind": grant.public_id}
+    assert post(signed_in("O1"), DV1, told).status_code == 403
+    assert post(head, DV1, told | {"kind": "DG-NONE"}).status_code == 422
+    assert post(head, DV1, told).status_code == 303
+    blank = post(head, DV1, {"step": "revoke_use", "kind": grant.public_id, "reason": " "})
+    assert blank.status_code == 409
+    assert "Nothing was recorded" in blank.text
+    assert post(head, DV1, {"step": "revoke_use", "kind": grant.public_id, "reason": "it is over"}).status_code == 303
+    assert "it is over" in page(head, DV1)
 
 
 # -- announcing -------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ from web.page import today
 from web.permissions import Audience, Permission, Section, may
 from web.public.database import public_connection
 from web.public.overview import desk_map
-from web.registry import doing, life, words
+from web.registry import doing, life, sharing, words
 from web.registry.reach import device_of
 from web.registry.steps import typed
 
@@ -120,6 +120,8 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
             steps=doing.steps_of(work, found) if acts else [],
             adds=doing.papers_of(work, found) if acts else [],
             shares=_shares(db, found),
+            uses=sharing.uses_of(work, found),
+            use_states=sharing.STATES,
             # The data administrator reads quality, not technical data (requirements.md 5.4).
             technical=any(role is not Role.DATA_ADMIN for role in actor.roles),
             drone=db.get(Drone, found.id),

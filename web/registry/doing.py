@@ -15,7 +15,7 @@ from schemas.store.work import Work
 from schemas.tables import Device
 from web.i18n import gettext
 from web.page import today
-from web.registry import words
+from web.registry import sharing, words
 from web.registry.steps import (
     Field,
     Step,
@@ -355,4 +355,5 @@ _COMMANDS: Mapping[str, Callable[[Work, Device], None]] = {
     "repair": _do_upkeep("repair"),
     "evaluation": _do_evaluation,
     "incident": _do_incident,
+    **sharing.COMMANDS,
 }

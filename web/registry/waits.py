@@ -11,7 +11,7 @@ from geo import due as dues
 from geo.commands.reports import report_of
 from schemas.roles import Role
 from schemas.rules import RulePack
-from schemas.tables import Authority, Device
+from schemas.tables import Authority, Device, DeviceGrant
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import services
 from web.permissions import ROLES, Permission
@@ -78,6 +78,7 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
     blocked = asking.db.scalar(select(func.count()).select_from(Device).where(stopped)) or 0
     said = ngettext("%(num)d device stopped by a check", "%(num)d devices stopped by a check", blocked)
     yield Waiting(blocked, said, None, "/registry?state=blocked")
+    yield from _uses(asking, heads)
     for authority in _rows(asking, heads):
         year = asking.today.year
         pack = _pack(asking, authority)
@@ -86,6 +87,20 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
         if near and report_of(asking.db, authority, year) is None:
             said = gettext("The annual report for %(year)s", year=year)
             yield Waiting(1, said, due_on, f"/registry/report?authority={authority.code}&year={year}")
+
+
+def _uses(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
+    """Others that ask for the use of a device; the link leads to the one that has waited longest."""
+    wanted = (
+        select(Device.public_id)
+        .join(DeviceGrant, DeviceGrant.device_id == Device.id)
+        .where(DeviceGrant.state == "requested", Device.authority_id.in_(heads), Device.secret.is_(False))
+        .order_by(DeviceGrant.asked_at)
+    )
+    found = asking.db.scalars(wanted).all()
+    if found:
+        said = ngettext("%(num)d authority asks to use a device", "%(num)d authorities ask to use a device", len(found))
+        yield Waiting(len(found), said, None, f"/registry/device/{found[0]}#uses")
 
 
 def _dues(asking: Asking, authority: Authority) -> Iterator[Waiting]:
