@@ -325,6 +325,17 @@ def test_expand__inside_of_another__with_options_of_its_own(measured):
     assert results(further) == [7.0, 6.0]
 
 
+def test_property__that_is_not_there__left_out_unless_asked_for(measured):
+    (sensor,) = measured.read("/Sensors")["value"]
+    assert "properties" not in sensor
+    assert measured.read("/Sensors", select="properties")["value"] == [{"properties": None}]
+    assert measured.read(f"/Sensors({sensor['@iot.id']})/properties") == {"properties": None}
+
+
+def test_order__in_capitals_as_clients_in_the_field_write_it__served(measured):
+    assert results(measured.read("/Observations", orderby="result DESC", top=2)) == [9.0, 8.0]
+
+
 def test_expand__short_form_of_earlier_clients(measured):
     (stream,) = measured.read("/Datastreams", expand="Thing/Locations")["value"]
     assert stream["Thing"]["Locations"][0]["@iot.id"] == "ST-A"

@@ -64,8 +64,9 @@ def _orders(text: str) -> Iterable[tuple[Node, bool]]:
     for one in split(text, ",", "$orderby"):
         words = one.strip()
         for end in (" asc", " desc"):
-            if words.endswith(end):
-                yield parse(words.removesuffix(end), "$orderby"), end == " desc"
+            # Clients in the field write DESC too.
+            if words.lower().endswith(end):
+                yield parse(words[: -len(end)], "$orderby"), end == " desc"
                 break
         else:
             yield parse(words, "$orderby"), False

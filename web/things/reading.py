@@ -132,8 +132,12 @@ class Reader:
         if wants is None:
             told["@iot.selfLink"] = link
         for name, one in entity.properties.items():
-            if name != "id" and (wants is None or name in wants):
-                told[name] = _value(one, row)
+            if name == "id" or (wants is not None and name not in wants):
+                continue
+            value = _value(one, row)
+            # What there is not is left out, as clients expect it, unless it was asked for by its name.
+            if value is not None or wants is not None:
+                told[name] = value
         for name, neighbour in entity.neighbours.items():
             if name in inside:
                 told |= inside[name].get(row["id"], {name: [] if neighbour.many else None})

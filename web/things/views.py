@@ -101,11 +101,11 @@ def _read(path: str) -> Response:
     if named.property is None:
         return _json(told)
     if named.bare:
-        value = told[named.property]
+        value = told.get(named.property)
         return Response(
             "" if value is None else value if isinstance(value, str) else json.dumps(value), mimetype="text/plain"
         )
-    return _json({named.property: told["@iot.id"] if named.property == "id" else told[named.property]})
+    return _json({named.property: told["@iot.id"] if named.property == "id" else told.get(named.property)})
 
 
 def _leads_to_many(before: tuple[Step, ...], last: Step) -> bool:
