@@ -149,7 +149,7 @@ def _row(way: str, bench: Bench, send: Callable[[list[bytes]], None], rounds: in
         same=lambda said, peer_said: said == peer_said == same,
         target=TARGET,
         rounds=rounds,
-        pieces=2,
+        pieces=4,
         prepare=prepare,
     )
 
