@@ -60,7 +60,10 @@ def test_slot__many_readings_in_one__weigh_as_one():
 
 
 def test_reading__marked_invalid_or_suspect__counts_for_nothing():
-    bad = [Sample(one.at, 10_000.0, quality) for one, quality in zip(hourly([0] * 4), ["invalid", "suspect"] * 2, strict=True)]
+    bad = [
+        Sample(one.at, 10_000.0, quality)
+        for one, quality in zip(hourly([0] * 4), ["invalid", "suspect"] * 2, strict=True)
+    ]
     (window,) = windows([*bad, *hourly([10] * 20, MIDNIGHT + 4 * HOUR)], DAY, SHANGHAI)
     assert window.value == pytest.approx(10)
     assert window.valid_share == pytest.approx(20 / 24)
