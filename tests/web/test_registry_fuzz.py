@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.test_fuzz import numbers, stated, values
 
-CALM = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LISTS = ("/registry", "/registry/due", "/registry/report", "/registry/rules", "/zones", "/zone-requests")
 FILES = ("/registry/devices.csv", "/registry/due.csv", "/registry/report.csv", "/registry/report.json")
 ASKED = ("authority", "state", "kind", "q", "due", "after", "of", "what", "days", "year", "source", "month", "before")
