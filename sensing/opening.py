@@ -350,10 +350,25 @@ class _Album:
         return self._held[index]
 
 
+def look(job: dict[str, Any], isolation: str) -> Iterator[dict[str, Any]]:
+    """What a snapshot looks like in a few numbers, or the rule that refuses it."""
+    # Only this task needs what judges the health of cameras.
+    from schemas.refusals import RuleViolation
+    from sensing.sensors import health
+
+    try:
+        grey = health.read_snapshot(Path(job["files"][0]["path"]).read_bytes())
+        yield {"look": health.look(grey).dump()}
+    except RuleViolation as refused:
+        (reason,) = refused.refusals
+        yield {"refused": {"rule": reason.rule, "measured": reason.measured, "required": reason.required}}
+
+
 TASKS: dict[str, Callable[[dict[str, Any], str], Iterator[dict[str, Any]]]] = {
     "inspect": inspect,
     "transcode": transcode,
     "mosaic": mosaic,
     "stack": stack,
     "heights": heights,
+    "look": look,
 }

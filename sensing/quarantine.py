@@ -39,6 +39,7 @@ from sensing.grid import Grid
 from sensing.header import Driver, HeaderReport, driver_of
 from sensing.relief import Relief
 from sensing.scratch import private_directory, still_used
+from sensing.sensors.health import Look, refusal
 from sensing.sentinel import Member
 
 Progress = Callable[[float], None]
@@ -266,6 +267,16 @@ class Quarantine:
         path, written = self._write(job, [guest], grid, lambda _: None)
         return path, Heights.model_validate(written)
 
+    def look(self, data: bytes) -> Look:
+        """What a camera's snapshot looks like, in numbers; raises RuleViolation 413, 415 or 422 as `refusal` makes it."""
+        kept = self._written([data], "snapshot", len(data))
+        job = {"task": "look", "files": [{"path": str(kept.path)}]}
+        for line in _converse(job, [kept], cpu_s=_INSPECT_S, written_bytes=0):
+            if "refused" in line:
+                raise refusal(**line["refused"])
+            return Look.load(line["look"])
+        raise invalid("snapshot.broken")
+
     def _write(
         self, job: dict[str, Any], guests: Sequence[Guest], grid: Grid, progress: Progress
     ) -> tuple[Path, dict[str, Any]]:
@@ -311,7 +322,7 @@ def _files(guests: Sequence[Guest]) -> list[dict[str, str]]:
 
 
 def _converse(
-    job: dict[str, Any], guests: Sequence[Guest], *, cpu_s: int, written_bytes: int
+    job: dict[str, Any], guests: Sequence[Arrival], *, cpu_s: int, written_bytes: int
 ) -> Iterator[dict[str, Any]]:
     """Start a child, give it the job, pass on its lines; its failures and its death become refusals."""
     limits = {"memory_bytes": 2 * _GIB, "cpu_s": cpu_s, "open_files": 64, "written_bytes": written_bytes}
@@ -339,7 +350,7 @@ def _converse(
             child.stdout.close()
 
 
-def _lines(child: subprocess.Popen[bytes], guests: Sequence[Guest]) -> Iterator[dict[str, Any]]:
+def _lines(child: subprocess.Popen[bytes], guests: Sequence[Arrival]) -> Iterator[dict[str, Any]]:
     heard = 0
     for raw in child.stdout or ():
         heard += len(raw)

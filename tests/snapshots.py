@@ -29,3 +29,10 @@ def jpeg(grey: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(grey).save(out, "JPEG", quality=90)
     return out.getvalue()
+
+
+def bomb() -> bytes:
+    """A few bytes that would be four hundred million pixels."""
+    out = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(out, "PNG")
+    return out.getvalue()

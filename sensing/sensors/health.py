@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -75,8 +75,23 @@ class Look:
         return cls(**dict(plain) | {"edges": tuple(plain["edges"])})
 
 
+_REFUSED: Mapping[str, Callable[..., RuleViolation]] = {
+    "snapshot.pixels": too_large,
+    "snapshot.format": unsupported,
+    "snapshot.broken": invalid,
+}
+
+
+def refusal(rule: str, measured: str | float | None, required: str | float | None) -> RuleViolation:
+    """What `read_snapshot` raises, made again of its parts on the other side of a wall."""
+    return _REFUSED[rule](rule, measured=measured, required=required)
+
+
 def read_snapshot(data: bytes) -> Grey:
-    """The grey levels of a JPEG or PNG, HW uint8; raises RuleViolation 413, 415 or 422 for anything else."""
+    """The grey levels of a JPEG or PNG, HW uint8; for the quarantine child, which alone opens what strangers send.
+
+    Raises RuleViolation 413, 415 or 422 for anything else.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > limit("frame.pixels"):

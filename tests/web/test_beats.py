@@ -16,7 +16,7 @@ from schemas.refusals import RuleViolation
 from sensing.sensors import beats, papers
 from sensing.sensors.health import look
 from tests.conftest import Start
-from tests.snapshots import blurred, jpeg, scene
+from tests.snapshots import blurred, bomb, jpeg, scene
 from tests.stations import Pusher, add_station, issue_token
 from tests.web.conftest import HTML
 from web.cli.common import State
@@ -114,6 +114,21 @@ def test_beat__from_nowhere__422(a):
 def test_beat__with_no_picture_or_no_credential__refused(a):
     assert a.client.post("/sta/heartbeat", data=b"<html>", headers=a.headers).status_code == 415
     assert a.client.post("/sta/heartbeat", data=jpeg(scene())).status_code == 401
+
+
+@pytest.mark.parametrize(("data", "status"), [(jpeg(scene())[:2000], 422), (bomb(), 413)])
+def test_snapshot__broken_or_a_bomb__refused_behind_the_wall_and_nothing_kept(a, services, data, status):
+    answer = a.client.post("/sta/heartbeat", data=data, headers=a.headers)
+    assert answer.status_code == status, answer.text
+    assert not [path for path in (services.data_dir / "snapshots").rglob("*") if path.is_file()]
+
+
+def test_snapshot__never_decoded_where_pages_are_served(a, monkeypatch):
+    def opened(*_, **__):
+        raise AssertionError("a stranger's picture was opened in the web process")
+
+    monkeypatch.setattr("PIL.Image.open", opened)
+    assert beat(a, scene(noise=7)) == []
 
 
 def test_snapshots__only_what_is_compared_with_is_kept(a, services):

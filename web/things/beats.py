@@ -17,9 +17,11 @@ from geo.geojson import parse_geometry
 from schemas.limits import limit
 from schemas.refusals import invalid
 from schemas.tables import Device
+from sensing.intake import Shelf
 from sensing.originals import ContentStore
+from sensing.quarantine import quarantine
 from sensing.sensors import beats
-from sensing.sensors.health import look, read_snapshot
+from sensing.sensors.health import Look
 from web.identity.request_identity import services
 from web.permissions import Audience, Permission, Section
 from web.things.credentials import current_token
@@ -35,7 +37,7 @@ def heartbeat() -> Response:
     token, house = current_token(), services()
     assert token is not None  # no person may push (web/permissions.py)
     data, place = request.get_data(), _place()
-    seen = look(read_snapshot(data)) if data else None
+    seen = _look(house, data) if data else None
     with house.work() as asking:
         tolerance_m = asking.pack_for(asking.session.get_one(Device, token.device_id))["device.moved_tolerance_m"]
     with house.housekeeping() as session:
@@ -59,6 +61,11 @@ def _place() -> Point | None:
         raise invalid("things.member", name="lon, lat", measured=str(told)[:40], required="113.26, 23.13") from None
     assert isinstance(place, Point)
     return place
+
+
+def _look(house: Services, data: bytes) -> Look:
+    with quarantine(Shelf(house.data_dir).quarantine) as room:
+        return room.look(data)
 
 
 def _store(house: Services) -> ContentStore:

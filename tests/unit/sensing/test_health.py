@@ -1,15 +1,13 @@
 """What a snapshot tells of the device that took it."""
 
-import io
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from schemas.refusals import RuleViolation
 from sensing.sensors.health import Fault, Look, alike, faults_of, look, read_snapshot, thresholds
-from tests.snapshots import SIZE, blurred, jpeg, scene
+from tests.snapshots import SIZE, blurred, bomb, jpeg, scene
 
 NOW = datetime(2025, 7, 2, 2, tzinfo=UTC)
 
@@ -77,12 +75,6 @@ def test_snapshot__jpeg__read_as_grey():
     grey = read_snapshot(jpeg(scene()))
     assert grey.shape == (SIZE[1], SIZE[0])
     assert faults_of(look(grey), NOW, [], look(scene())) == []
-
-
-def bomb():
-    out = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(out, "PNG")
-    return out.getvalue()
 
 
 @pytest.mark.parametrize(
