@@ -268,7 +268,7 @@ class Quarantine:
         return path, Heights.model_validate(written)
 
     def look(self, data: bytes) -> Look:
-        """What a camera's snapshot looks like, in numbers; raises RuleViolation 413, 415 or 422 as `refusal` makes it."""
+        """What a camera's snapshot looks like, in numbers; raises RuleViolation 413, 415 or 422."""
         kept = self._written([data], "snapshot", len(data))
         job = {"task": "look", "files": [{"path": str(kept.path)}]}
         for line in _converse(job, [kept], cpu_s=_INSPECT_S, written_bytes=0):
