@@ -23,13 +23,11 @@ CREATE TABLE core.release (
     CONSTRAINT fk_release_withdrawn_by_person FOREIGN KEY (withdrawn_by) REFERENCES core.person (id),
     CONSTRAINT ck_release_origin CHECK (origin IN ('live', 'sample', 'legacy')),
     CONSTRAINT ck_release_granted CHECK (btrim(reason) <> '' AND isfinite(granted_at)),
-    CONSTRAINT ck_release_state CHECK (
-        CASE state
-            WHEN 'granted' THEN withdrawn_by IS NULL AND withdrawn_at IS NULL AND withdrawn_reason IS NULL
-            WHEN 'withdrawn' THEN withdrawn_by IS NOT NULL AND isfinite(withdrawn_at) AND withdrawn_at >= granted_at
-                AND coalesce(btrim(withdrawn_reason), '') <> ''
-            ELSE false
-        END)
+    CONSTRAINT ck_release_state CHECK (state IN ('granted', 'withdrawn')),
+    CONSTRAINT ck_release_withdrawn CHECK (
+        CASE WHEN state = 'withdrawn' THEN withdrawn_by IS NOT NULL AND isfinite(withdrawn_at)
+                AND withdrawn_at >= granted_at AND coalesce(btrim(withdrawn_reason), '') <> ''
+             ELSE num_nonnulls(withdrawn_by, withdrawn_at, withdrawn_reason) = 0 END)
 );
 CREATE INDEX ix_release_detection_id ON core.release (detection_id);
 CREATE INDEX ix_release_authority_id ON core.release (authority_id);

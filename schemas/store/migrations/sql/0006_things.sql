@@ -326,5 +326,10 @@ BEGIN
                                'heartbeat'] LOOP
         EXECUTE format('GRANT SELECT, INSERT ON core.%I TO skywarden_app', tab);
     END LOOP;
+    -- These never change, so their own time is all that has to be set.
+    FOREACH tab IN ARRAY ARRAY['sensor', 'observed_property', 'datastream', 'feature_of_interest', 'device_reference',
+                               'required_view'] LOOP
+        EXECUTE format('CREATE TRIGGER stamp BEFORE INSERT ON core.%I FOR EACH ROW EXECUTE FUNCTION core.stamp()', tab);
+    END LOOP;
 END
 $$;
