@@ -50,7 +50,7 @@ def test_queue__holds_it_and_opens_it_with_all_that_it_rests_on(signed_in, findi
     for told in (finding, "Air beyond a limit", "100 µg/m³", "75 µg/m³", "C-A", "DV-A", "24 readings"):
         assert told in page.text
     assert 'id="map"' not in page.text
-    assert "sheet.html" not in page.text
+    assert f"/review/{finding}/sheet.html" in page.text
 
 
 def test_filter__by_what_took_it__stations_alone(signed_in, finding):
@@ -75,9 +75,19 @@ def test_outline__of_readings__is_not_redrawn(finding, work):
     assert refused.value.refusals[0].rule == "detection.of_readings"
 
 
-@pytest.mark.parametrize("part", ["after.png", "before.png", "tiles/after/true_colour/1/1/1.png", "sheet.html"])
+@pytest.mark.parametrize("part", ["after.png", "before.png", "tiles/after/true_colour/1/1/1.png"])
 def test_pictures__of_readings__404(signed_in, finding, part):
     assert signed_in("O1").get(f"/review/{finding}/{part}").status_code == 404
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", ("Measured", "limit 75")), ("zh", ("测值", "限值 75"))])
+def test_sheet__of_readings__says_what_was_measured_by_what_and_stands_by_itself(signed_in, finding, lang, words):
+    page = signed_in("O1").get(f"/review/{finding}/sheet.html?lang={lang}").text
+    for told in (finding, "100 µg/m³", "C-A", "DV-A", "polyline", *words):
+        assert told in page
+    assert "<script" not in page
+    assert "http" not in page
+    assert signed_in("O4").get(f"/review/{finding}/sheet.html").status_code == 404
 
 
 def test_finding__of_another_authority__404(signed_in, finding):

@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 
 from geo.measure import area_m2
 from schemas.actors import Actor
-from schemas.refusals import RuleViolation, not_found
+from schemas.refusals import RuleViolation
 from schemas.tables import Authority, Decision, Derivative, Detection, Person, Scene, SegmentationRun
 from schemas.words import words
 from sensing.derived import outline_of
 from sensing.reasons import in_languages
 from sensing.words import in_words, name
-from web.desk import pictures, queries
+from web.desk import pictures, queries, sheet_readings
 from web.desk.queries import Finding, Side
 from web.desk.sheet_words import WORDS
 from web.i18n import current_language
@@ -77,9 +77,9 @@ def printed(public_id: str) -> Response:
 def sheet(house: Services, db: Session, actor: Actor, public_id: str, lang: str) -> str:
     """The page of a finding in a language. Raises RuleViolation 404 when it is not the actor's to see."""
     row, said = queries.row_of(db, actor, public_id), WORDS[lang]
-    if row.exceedance_id is not None:
-        raise not_found("picture.unknown", "web.object_unknown", measured=f"{public_id}/sheet")
-    found = _as_drawn(db, queries.finding(db, actor, public_id), row)
+    found = queries.finding(db, actor, public_id, house.rulebook)
+    if found.reading is None:
+        found = _as_drawn(db, found, row)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -92,19 +92,29 @@ def sheet(house: Services, db: Session, actor: Actor, public_id: str, lang: str)
         state=words()["state"][found.state][lang],
         sample=authority.origin == "sample",
         authority=authority.name_zh if lang == "zh" else authority.name_en,
-        pictures=_pictures(house, db, found, lang),
-        outline=pictures.outline(found),
-        size=pictures.SIZE_PX,
-        bar=_bar(found),
-        facts=_facts(db, found, row, lang),
+        **_body(house, db, found, row, lang),
         trace=_cut([line[lang] for line in found.trace], _TRACE_LINES, _WIDTH[lang], lang),
         permits=_cut([_permit(one, lang) for one in row.context.get("permits", [])], _LIST_LINES, _HALF[lang], lang),
         history=_cut([_dated(one, lang) for one in found.history], _LIST_LINES, _HALF[lang], lang),
-        hashes=_hashes(db, row, lang),
         basis=found.basis[lang] if found.basis else said["basis_unnamed"],
         decision=_decision(house, db, row, lang),
         now=_moment(house.clock.now(), house),
     )
+
+
+def _body(house: Services, db: Session, found: Finding, row: Detection, lang: str) -> dict[str, Any]:
+    """What a finding of readings and one of images have in different forms."""
+    if found.reading is not None:
+        facts = sheet_readings.facts(found, found.reading, row, house.zone, lang)
+        return {"facts": facts, "hashes": sheet_readings.hashes(found.reading, row, lang), "pictures": []}
+    return {
+        "pictures": _pictures(house, db, found, lang),
+        "outline": pictures.outline(found),
+        "size": pictures.SIZE_PX,
+        "bar": _bar(found),
+        "facts": _facts(db, found, row, lang),
+        "hashes": _hashes(db, row, lang),
+    }
 
 
 def _as_drawn(db: Session, found: Finding, row: Detection) -> Finding:
@@ -220,4 +230,4 @@ def _decision(house: Services, db: Session, row: Detection, lang: str) -> str:
 
 
 def _moment(at: datetime, house: Services) -> str:
-    return f"{at.astimezone(house.zone):%Y-%m-%d %H:%M %z}"
+    return sheet_readings.moment(at, house.zone)
