@@ -54,6 +54,7 @@ LIMITS: dict[str, Limit] = {
     "layer.json_bytes": Limit(64 << 20, "bytes", "one imported GeoJSON layer", "it is held in memory whole"),
     "layer.rows": Limit(200_000, "rows", "one imported layer file", "a county's parcels"),
     "siting.sites": Limit(1_000, "sites", "one plan; people review each of them twice", "our choice"),
+    "patrol.drafts": Limit(1_000, "rows", "one file of areas or points; people check and approve each", "our choice"),
     "attachment.bytes": Limit(32 << 20, "bytes", "a scanned certificate or a photo", "our choice"),
     "upload.bytes": Limit(16 << 20, "bytes", "one body sent to a page", "twice plan.bytes"),
     "form.bytes": Limit(64 << 10, "bytes", "a form without a file", "reliability.md 4.3"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, select
 
 from geo import notices, queries, shapes
 from geo.commands.common import local_today, move, require
-from geo.commands.patrols import NewPlace, refuse_taken
+from geo.commands.patrols import NewArea, NewPlace, area_of, refuse_taken
 from geo.commands.publications import record_content
 from geo.content import area_content_sha256, content_sha256
 from geo.measure import overlap
@@ -19,6 +20,7 @@ from schemas.ids import new_id, public_id
 from schemas.machine import label
 from schemas.refusals import conflict, invalid
 from schemas.roles import Role
+from schemas.store.many import Many, Outcome
 from schemas.store.work import Work
 from schemas.tables import (
     AreaChange,
@@ -39,14 +41,28 @@ class NewPoint(NewPlace):
 def draft_point(work: Work, new: NewPoint) -> DeploymentPoint:
     """Drafts a deployment point; it is checked, approved and published like a patrol area (GD-16.3)."""
     refuse_taken(work, DeploymentPoint, new.code)
-    point = DeploymentPoint(
+    point = point_of(work, new)
+    work.apply(point, "draft")
+    return point
+
+
+def point_of(work: Work, new: NewPoint) -> DeploymentPoint:
+    """The point that is asked for; nothing is written of it."""
+    return DeploymentPoint(
         **new.columns(work),
         public_id=public_id("DP"),
         geom=shapes.element(new.place),
         place_text=new.place_text,
     )
-    work.apply(point, "draft")
-    return point
+
+
+def draft_many(work: Work, new: Sequence[NewArea | NewPoint]) -> tuple[Outcome, ...]:
+    """Drafts areas, or points, all of them or none; an event for each. Their codes are free, as the caller has seen.
+
+    The outcomes, in their order, tell every rule that stands against one.
+    """
+    places = [area_of(work, one) if isinstance(one, NewArea) else point_of(work, one) for one in new]
+    return work.apply_many(places, Many(transition="draft", is_strict=True))
 
 
 def draft_change(work: Work, area: PatrolArea, shape: Polygon, *, reason: str) -> AreaChange:

@@ -63,15 +63,20 @@ class NewArea(NewPlace):
 def draft_area(work: Work, new: NewArea) -> PatrolArea:
     """Drafts a patrol area (GD-16.3)."""
     refuse_taken(work, PatrolArea, new.code)
-    area = PatrolArea(
+    area = area_of(work, new)
+    work.apply(area, "draft")
+    return area
+
+
+def area_of(work: Work, new: NewArea) -> PatrolArea:
+    """The area that is asked for; nothing is written of it."""
+    return PatrolArea(
         **new.columns(work),
         public_id=public_id("PA"),
         geom=shapes.element(new.geom),
         alt_min_agl_m=new.alt_min_agl_m,
         alt_max_agl_m=new.alt_max_agl_m,
     )
-    work.apply(area, "draft")
-    return area
 
 
 @dataclass(frozen=True, kw_only=True)

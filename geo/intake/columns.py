@@ -33,6 +33,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "source": ("source", "来源"),
     "floor_agl_m": ("floor_agl_m", "floor", "下限真高", "下限高度"),
     "ceiling_agl_m": ("ceiling_agl_m", "ceiling", "上限真高", "上限高度"),
+    "alt_min_agl_m": ("alt_min_agl_m", "alt_min", "最低真高", "下限真高", "下限高度"),
+    "alt_max_agl_m": ("alt_max_agl_m", "alt_max", "最高真高", "上限真高", "上限高度"),
     "schedule": ("schedule", "hours", "时段", "开放时段", "生效时段"),
     "device_code": ("device_code", "gb28181_id", "国标编码", "设备编码", "设备国标编码"),
     "authority": ("authority", "authority_code", "department", "所属机关", "所属部门"),

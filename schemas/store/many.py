@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.attributes import set_committed_value
 
 from schemas.actors import Actor
-from schemas.machine import Change, Contexts, Transition, label
+from schemas.ids import new_id
+from schemas.machine import NEW, Change, Contexts, Transition, label
 from schemas.refusals import Refusal, RuleViolation, refuse
 from schemas.rules import RulePack
 from schemas.store import judge, ledger
@@ -57,11 +58,14 @@ class Many:
 
 
 def apply_many(work: Work, subjects: Sequence[Stated], many: Many, told: Told | None) -> tuple[Outcome, ...]:
-    """Changes subjects of one kind that the database holds, each as `Work.apply` would; the outcomes in their order."""
+    """Changes subjects of one kind, or makes new ones, each as `Work.apply` would; the outcomes in their order."""
     outcomes: list[Outcome] = []
     targets: dict[str, list[Stated]] = {}
     entries: list[ledger.Entry] = []
     for some in chunks(subjects, SOME):
+        for subject in some:
+            if subject.id is None:
+                subject.id = new_id()
         judged = {id(outcome.subject): (outcome, pack) for outcome, pack in _judged(work, some, many)}
         for subject in some:
             outcome, pack = judged[id(subject)]
@@ -97,7 +101,7 @@ def _judged(work: Work, some: Sequence[Stated], many: Many) -> Iterator[tuple[Ou
         contexts = Contexts(work.session, group, many.by or work.actor, work.now, pack, many.params)
         for subject, found in zip(group, work.machine.check_many(contexts, many.transition), strict=True):
             if isinstance(found, Transition):
-                change = Change(label(subject), found.name, subject.state, found.target, found.guards)
+                change = Change(label(subject), found.name, subject.state or NEW, found.target, found.guards)
                 yield Outcome(subject, change), pack
             else:
                 yield Outcome(subject, None, tuple(found)), pack
@@ -105,6 +109,9 @@ def _judged(work: Work, some: Sequence[Stated], many: Many) -> Iterator[tuple[Ou
 
 def _locked(work: Work, some: Sequence[Stated]) -> dict[uuid.UUID, Refusal]:
     """Locks the rows, always in the same order, and tells which of them changed since they were read."""
+    some = [subject for subject in some if subject.state]  # what is new is nowhere yet
+    if not some:
+        return {}
     kind = type(some[0])
     ids = [subject.id for subject in some]
     rows = select(kind.id, kind.version).where(among(kind.id, ids)).order_by(kind.id).with_for_update()
@@ -142,16 +149,29 @@ def _load_sites(work: Work, devices: Sequence[Device]) -> None:
 
 def _write(work: Work, changed: Sequence[Stated], target: str, values: Mapping[str, Any]) -> None:
     kind = type(changed[0])
-    for some in chunks(changed, SOME):
+    known = [subject for subject in changed if subject.state]
+    _add(work, [subject for subject in changed if not subject.state], target, values)
+    for some in chunks(known, SOME):
         ids = [subject.id for subject in some]
         work.session.execute(
             update(kind).where(among(kind.id, ids)).values(state=target, version=kind.version + 1, **values),
             execution_options={"synchronize_session": False},
         )
-    for subject in changed:
+    for subject in known:
         told = {"state": target, "version": subject.version + 1, **values}
         for name, value in told.items():
             set_committed_value(subject, name, value)
+
+
+def _add(work: Work, fresh: Sequence[Stated], target: str, values: Mapping[str, Any]) -> None:
+    """Adds new subjects, each in its first version."""
+    if not fresh:
+        return
+    for subject in fresh:
+        for name, value in {"state": target, "version": 1, **values}.items():
+            setattr(subject, name, value)
+    work.session.add_all(fresh)
+    work.session.flush()
 
 
 def _entry(

@@ -100,6 +100,8 @@ class Work(AbstractContextManager["Work"]):
     def apply_many(self, subjects: Sequence[Stated], step: Many, *, told: Told | None = None) -> tuple[Outcome, ...]:
         """Makes one transition of many subjects of one kind, as `apply` does of one; an event for each that changed.
 
+        Subjects that are new are added, each in its first version.
+
         Where subjects are refused nothing is raised: the outcomes, in the order of the subjects, tell every rule.
         `told` hears how far it is; what it raises ends the command, of which nothing stays.
         """

@@ -198,6 +198,8 @@ def at_desk_in(page):
 LOOKS = {
     "planner": ("N1", "/planner"),
     "plan-import": ("N1", "/planner/plans/import"),
+    "area-import": ("N1", "/planner/areas/import"),
+    "point-import": ("N1", "/planner/points/import"),
     "device-new": ("N1", "/planner/devices/new"),
     "area-new": ("N1", "/planner/areas/new"),
     "approvals": ("H1", "/reviews"),

@@ -4,15 +4,17 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from shapely.geometry import box
 from sqlalchemy import select
 
+from geo import shapes
 from schemas.refusals import RuleViolation
 from schemas.store import ledger
 from schemas.store.copying import Record, copy_in
 from schemas.store.many import Many
 from schemas.store.sealer import seal_pending
 from schemas.store.work import LedgerDiscipline
-from schemas.tables import Authority, Device, DeviceSite, Publication
+from schemas.tables import Authority, Device, DeviceSite, PatrolArea, Publication
 
 PAUSED = {"state_reason": "cleaning", "state_since": datetime(2025, 7, 2, tzinfo=UTC)}
 
@@ -246,3 +248,53 @@ def test_check_many__as_check_of_each(work, cameras, admin):
     assert together == alone
     refused = [{refusal.rule for refusal in said} - {"state.reason"} for said in together]
     assert refused[:7] == [{"GD-15"}, set(), {"GD-02.1"}, {"GD-15"}, set(), {"GD-15"}, {"IR-1"}]
+
+
+def areas(unit, *places):
+    common = {"name_en": "Fields", "name_zh": "田野", "purpose_en": "Patrol", "purpose_zh": "巡查"}
+    authority = unit.session.scalars(select(Authority).where(Authority.code == "A1")).one()
+    return [
+        PatrolArea(
+            **common,
+            code=f"M{number}",
+            public_id=f"PA-M{number}",
+            authority_id=authority.id,
+            geom=shapes.element(box(lon, 23.12, lon + 0.01, 23.13)),
+            alt_min_agl_m=60,
+            alt_max_agl_m=110,
+        )
+        for number, lon in enumerate(places)
+    ]
+
+
+def test_apply_many__new_subjects__added_each_in_its_first_version_with_an_event(work, services, admin):
+    with work("N1") as unit:
+        outcomes = unit.apply_many(areas(unit, 113.28, 113.30), Many(transition="draft", is_strict=True))
+        unit.commit()
+    with services.session() as session:
+        found = session.scalars(select(PatrolArea).where(PatrolArea.code.in_(["M0", "M1"]))).all()
+    assert [(row.state, row.version) for row in found] == [("draft", 1)] * 2
+    told = events(admin)
+    assert [(action, subject) for action, subject, _body in told] == [
+        ("patrol_area.draft", str(outcome.subject.id)) for outcome in outcomes
+    ]
+    with work("N1") as unit:
+        one, other = (unit.get(PatrolArea, name) for name in ("PA-M0", "PA-M1"))
+        assert all(outcome.change for outcome in unit.apply_many([one, other], Many(transition="redraft")))
+        assert (one.state, one.version) == ("draft", 2)
+
+
+def test_apply_many__one_of_the_new_refused__none_is_added(work, services):
+    with pytest.raises(LedgerDiscipline), work("N1") as unit:
+        good, bad = unit.apply_many(areas(unit, 113.28, 10.0), Many(transition="draft", is_strict=True))
+        assert (good.change, good.refusals, bad.change) == (None, (), None)
+        assert bad.refusals
+        unit.commit()
+    with services.session() as session:
+        assert session.scalars(select(PatrolArea).where(PatrolArea.code == "M0")).all() == []
+
+
+def test_apply_many__new_subjects_by_somebody_without_the_role__each_refused(work):
+    with work("L1") as unit:
+        outcomes = unit.apply_many(areas(unit, 113.28), Many(transition="draft", is_strict=True))
+    assert [refusal.rule for refusal in outcomes[0].refusals] == ["state.role"]

@@ -7,18 +7,24 @@ import pytest
 from click.testing import CliRunner
 
 from web.cli.device_health import health, reference, view
+from web.cli.device_share import share
 from web.cli.finding import finding
 from web.cli.flight_approval import approval, sheet
 from web.cli.helping import chinese, in_chinese, told
+from web.cli.layer import import_ as import_layer
 from web.cli.main import skywarden
 from web.cli.model import model
+from web.cli.patrol_files import import_areas, import_points
 from web.cli.plan import plan
 from web.cli.scene import scene
 from web.cli.things import things
 from web.cli.zone import zone
 
 HAN = re.compile("[\u4e00-\u9fff]")
-OF_THE_FIELD = (plan, zone, approval, sheet, finding, scene, model, things, health, reference, view)
+OF_THE_FIELD = (
+    *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
+    *(share, import_layer, import_areas, import_points),
+)
 
 
 def texts(command):

@@ -123,6 +123,7 @@ MATRIX |= {
         "/devices/import": ("GET", "POST"),
         "/devices/<public_id>": ("GET", "POST"),
         "/<any(areas, points):kind>/new": ("GET", "POST"),
+        "/<any(areas, points):kind>/import": ("GET", "POST"),
         "/<any(areas, points):kind>/<public_id>": ("GET", "POST"),
         "/<any(areas, points):kind>/<public_id>/check": ("POST",),
     }.items()

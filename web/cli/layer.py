@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from geo.commands import block_where_private, touched_by
-from geo.intake import LAYERS, Options, Report, import_layer
+from geo.intake import LAYERS, Options, Report, RowOutcome, import_layer
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
 from web.cli.progress import progress_bar
 from web.wiring import Services
@@ -103,12 +104,7 @@ def _tell(report: Report, language: str) -> None:
     )
     columns = ", ".join(f"{field} = {column}" for field, column in report.columns.items())
     click.echo(words["columns"].format(columns=columns or "—"))
-    refused = [row for row in report.rows if row.refusals]
-    for row in refused[:MOST_ROWS_TOLD]:
-        click.echo(words["row"].format(row=row.number))
-        echo_refusals(row.refusals, language)
-    if len(refused) > MOST_ROWS_TOLD:
-        click.echo(words["more"].format(count=len(refused) - MOST_ROWS_TOLD))
+    tell_rows(report.rows, language)
     for note in report.notes:
         click.echo(f"! {note.message(language)}")
         click.echo(f"      → {note.fix(language)}")
@@ -116,3 +112,13 @@ def _tell(report: Report, language: str) -> None:
     click.echo(
         template.format(imported=report.imported, refused=report.refused, total=len(report.rows), batch=report.batch)
     )
+
+
+def tell_rows(rows: Iterable[RowOutcome], language: str) -> None:
+    """Says what stands against each row that was refused; of very many, of the first."""
+    words, refused = WORDS[language], [row for row in rows if row.refusals]
+    for row in refused[:MOST_ROWS_TOLD]:
+        click.echo(words["row"].format(row=row.number))
+        echo_refusals(row.refusals, language)
+    if len(refused) > MOST_ROWS_TOLD:
+        click.echo(words["more"].format(count=len(refused) - MOST_ROWS_TOLD))

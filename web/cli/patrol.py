@@ -14,6 +14,7 @@ from geo.geojson import parse_document, parse_geometry
 from schemas.store.work import Work
 from schemas.tables import Authority, DeploymentPoint, PatrolArea, SitingPlan, SupervisionItem
 from web.cli.common import Instant, actor_for, as_json, as_person, lang, pass_services
+from web.cli.patrol_files import import_areas, import_points
 from web.cli.registry import FILE, by_code, step, tell
 from web.wiring import Services
 
@@ -36,6 +37,10 @@ _WORDS = ("code", "name_en", "name_zh", "purpose_en", "purpose_zh")
 @click.group()
 def patrol() -> None:
     """Patrol areas and deployment points: drafted, checked, approved, changed, suspended. See `notice` too."""
+
+
+patrol.add_command(import_areas)
+patrol.add_command(import_points)
 
 
 def _drafting(command: Any) -> Any:  # noqa: ANN401

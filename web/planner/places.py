@@ -1,9 +1,11 @@
-"""Patrol areas and deployment points at the planner's desk: drafted on the map, checked, drafted anew."""
+"""Patrol areas and deployment points at the planner's desk: drafted on the map or from a file, checked."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import Response, request
@@ -13,13 +15,18 @@ from sqlalchemy.orm import Session
 
 from geo import commands
 from geo.commands import NewArea, NewPoint, Redraft
-from schemas.refusals import RuleViolation, refuse
+from geo.intake import Options
+from geo.intake.drafts import Read
+from geo.intake.places import Common, Fields, draft_places, read_places
+from schemas.limits import limit
+from schemas.refusals import RuleViolation, invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import DeploymentPoint, PatrolArea, Person, SitingPlan, SupervisionItem
+from web.attachments import MOST_BYTES
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, scope, surroundings
-from web.planner.forms import Faults, Form
+from web.planner.forms import Faults, Form, faults_of
 from web.planner.history import Event, history, last_reason
 from web.planner.show import show
 
@@ -165,6 +172,75 @@ def _form_page(kind: str, form: Form, faults: Faults | None = None, status: int 
 
 def _draws(kind: str) -> str:
     return "area" if kind == "areas" else "point"
+
+
+# -- from a file ---------------------------------------------------------------------------------------------
+
+
+@section.page("/planner/<any(areas, points):kind>/import", GET=_DRAFT, POST=_DRAFT, max_body_bytes=MOST_BYTES)
+def from_file(kind: str) -> Response:
+    """Areas or points of a file: all of them, or none and a report of every row."""
+    form = Form(request.form)
+    if request.method == "GET":
+        return _import_page(kind, form)
+    read: list[Read[Fields]] = []
+    try:
+        answers.do(lambda work: _imported(work, kind, form, read))
+    except RuleViolation as error:
+        faults = answers.refused(error, form.faults)
+        return _import_page(kind, form, read[-1] if read else None, faults, error.status)
+    return _import_page(kind, form, read[-1])
+
+
+def _imported(work: Work, kind: str, form: Form, told: list[Read[Fields]]) -> None:
+    own = scope.authorities(work.session, work.actor, _DRAFT)
+    form.choice("authority", [one.code for one in own])
+    authority, plan_id = scope.authority_of(own, form.raw("authority")), form.raw("siting_plan")
+    plan = scope.opened(work.session, work.actor, _DRAFT, SitingPlan, plan_id) if plan_id else None
+    item = scope.item_of(work.session, form.raw("item"))
+    try:
+        told.append(_read_upload(work, kind, form))
+    except RuleViolation as error:
+        form.faults.found += faults_of(error, "file").found
+    if told and authority is not None:
+        told.append(draft_places(work, told[0], Common(authority, item, plan)))
+    if told and told[-1].refused:
+        refused, rows = told[-1].refused, len(told[-1].rows)
+        form.faults.add(refuse("form.field", "planner.rows_refused", refused=refused, rows=rows), "file")
+    form.faults.refuse()
+
+
+def _read_upload(work: Work, kind: str, form: Form) -> Read[Fields]:
+    upload = request.files.get("file")
+    if upload is None or not upload.filename:
+        raise invalid("form.field", "planner.no_file")
+    options = Options(layer=kind, crs=form.raw("crs") or None, encoding=form.raw("encoding") or None)
+    with tempfile.TemporaryDirectory(dir=services().data_dir) as folder:
+        # Only how the name ends decides how text is read; what it is, its first bytes say.
+        path = Path(folder, f"{kind}{Path(upload.filename).suffix[:9]}")
+        upload.save(path)
+        return read_places(work, path, KINDS[kind], options)
+
+
+def _import_page(
+    kind: str, form: Form, read: Read[Fields] | None = None, faults: Faults | None = None, status: int = 200
+) -> Response:
+    with services().session() as db:
+        own = scope.authorities(db, current_actor(), _DRAFT)
+        return show(
+            "planner/place_import.html",
+            status,
+            kind=kind,
+            one=_ONE[kind],
+            typed=form.given,
+            read=read,
+            is_drafted=read is not None and not faults,
+            faults=faults or Faults(),
+            authorities=own,
+            items=scope.items(db),
+            plans=scope.approved_plans(db, [one.id for one in own]),
+            most=limit("patrol.drafts"),
+        )
 
 
 # -- one area, one point -----------------------------------------------------------------------------------------

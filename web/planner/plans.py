@@ -13,7 +13,8 @@ from sqlalchemy import select
 from geo import commands
 from geo.commands import Changes, NewPlan, NewSite
 from geo.intake import Options
-from geo.intake.sites import SitesRead, read_sites
+from geo.intake.drafts import Read
+from geo.intake.sites import read_sites
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid, refuse
 from schemas.store.work import Work
@@ -101,7 +102,7 @@ def from_file() -> Response:
     form = Form(request.form)
     if request.method == "GET":
         return _import_page(form)
-    read: list[SitesRead] = []
+    read: list[Read[NewSite]] = []
     try:
         public_id = answers.do(lambda work: _imported(work, form, read).public_id)
     except RuleViolation as error:
@@ -110,11 +111,11 @@ def from_file() -> Response:
     return answers.go(f"/planner/plans/{public_id}", "plan-import")
 
 
-def _imported(work: Work, form: Form, told: list[SitesRead]) -> SitingPlan:
+def _imported(work: Work, form: Form, told: list[Read[NewSite]]) -> SitingPlan:
     found: list[NewSite] = []
     try:
         told.append(_read_upload(form))
-        found = list(told[0].sites)
+        found = list(told[0].drafts.values())
     except RuleViolation as error:
         form.faults.found += faults_of(error, "file").found
     if told and told[0].refused:
@@ -123,7 +124,7 @@ def _imported(work: Work, form: Form, told: list[SitesRead]) -> SitingPlan:
     return _drafted(work, form, lambda: found)
 
 
-def _read_upload(form: Form) -> SitesRead:
+def _read_upload(form: Form) -> Read[NewSite]:
     upload = request.files.get("file")
     if upload is None or not upload.filename:
         raise invalid("form.field", "planner.no_file")
@@ -136,7 +137,7 @@ def _read_upload(form: Form) -> SitesRead:
 
 
 def _import_page(
-    form: Form, read: SitesRead | None = None, faults: Faults | None = None, status: int = 200
+    form: Form, read: Read[NewSite] | None = None, faults: Faults | None = None, status: int = 200
 ) -> Response:
     with services().session() as db:
         return show(
