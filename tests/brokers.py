@@ -53,7 +53,7 @@ def _listens(port: int) -> bool:
     return False
 
 
-def until(happened, seconds: float = 10.0) -> None:
+def until(happened, seconds: float = 30.0) -> None:
     ends = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < ends, "it did not happen"

@@ -129,7 +129,7 @@ def square(half_m: float, north_m: float = 0.0, command: int = INCLUSION) -> lis
 
 
 def settled(vehicle, until_s: float = 45.0) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while vehicle.autopilot.now_s < until_s:
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -143,7 +143,7 @@ def take_off(vehicle, asks, mission=None) -> None:
     assert asks.commands(300) == ACCEPTED
 
 
-def wait(true, within_s: float = 15.0) -> None:
+def wait(true, within_s: float = 45.0) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
@@ -39,6 +39,8 @@ FLAGS = [
 ]
 DESK_PX, PHONE_PX = (1440, 900), (390, 844)
 MAP_TIMEOUT_MS = 60_000
+# Whatever is to be seen may take its time where three browsers draw without a graphics card.
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items):

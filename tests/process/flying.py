@@ -86,7 +86,7 @@ class Flying(Seen):
         return self.result
 
 
-def until(found, within_s=20.0):
+def until(found, within_s=60.0):
     deadline = time.monotonic() + within_s
     while not (value := found()):
         assert time.monotonic() < deadline, "it did not happen in time"

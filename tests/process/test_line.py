@@ -271,7 +271,7 @@ def listening(monkeypatch):
 
 
 def settled(link: VehicleLink, reason: str, count: int) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while link.connection.counts[reason] < count and time.monotonic() < deadline:
         time.sleep(0.01)
     return link.connection.counts[reason] >= count

@@ -106,7 +106,7 @@ def airborne(link: VehicleLink) -> sequence.Prepared:
     return prepared
 
 
-def until(true, within_s: float = 10.0) -> None:
+def until(true, within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline

@@ -27,7 +27,7 @@ HOST = "127.0.0.1"
 KEEPALIVE = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
 
 
-def soon(condition, seconds=5.0):
+def soon(condition, seconds=30.0):
     """Waits until something holds; the last answer."""
     until = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < until:
