@@ -45,12 +45,12 @@ MOST_DIFFERENT = 1e-3
 # As the published ones in everything but its width and depth.
 MODEL = Anatomy(
     width=256,
-    depth=4,
+    depth=2,
     heads=4,
     patch_px=16,
     image_px=CROP_PX,
     window=14,
-    global_blocks=(1, 3),
+    global_blocks=(1,),
     mlp_ratio=4.0,
     channels=256,
     masks=3,
