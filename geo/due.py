@@ -134,14 +134,14 @@ def annual_report(session: Session, authority: Authority, pack: RulePack, year: 
     """
     month, day = map(int, pack["annual_report.due"].split("-"))
     rows = session.execute(
-        select(Device.public_id, Device.name, Device.activated_on)
+        select(Device.public_id, Device.name, Device.first_used_on)
         .where(
             Device.authority_id == authority.id,
             Device.secret.is_(False),
-            Device.activated_on >= date(year, 1, 1),
-            Device.activated_on <= date(year, 12, 31),
+            Device.first_used_on >= date(year, 1, 1),
+            Device.first_used_on <= date(year, 12, 31),
         )
-        .order_by(Device.activated_on, Device.public_id)
+        .order_by(Device.first_used_on, Device.public_id)
     )
     lowest = len(pack.authority_levels) > 1 and authority.level == pack.authority_levels[-1]
     addressee = "government_above" if lowest else "government_of_the_same_level"

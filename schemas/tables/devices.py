@@ -69,6 +69,7 @@ class Device(Stated, Base):
     device_version: Mapped[int] = mapped_column(default=1)  # reviews are of one version
     author_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
     activated_on: Mapped[date | None]  # local date of the rule pack's time zone
+    first_used_on: Mapped[date | None]  # the database's own (GD-13.3)
     discontinued_on: Mapped[date | None]
     state_reason: Mapped[str | None]
     state_since: Mapped[datetime | None]  # the last change of state; blocks and pauses count from it

@@ -9,6 +9,7 @@ from shapely.geometry import Point, box
 from sqlalchemy import select, text
 
 from geo import commands
+from geo.due import annual_report
 from schemas.store.work import find
 from schemas.tables import (
     Announcement,
@@ -31,6 +32,7 @@ from tests.database.acting import (
     texts,
     witnessed_when_published,
 )
+from tests.database.plain import connect
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -300,6 +302,35 @@ def test_GD_14_4__used_again__needs_a_new_notice_from_the_first_day(work, clock,
     clock.at = datetime(2025, 9, 30, 9, 0, tzinfo=SHANGHAI)
     caught = refused(work, "H1", active, commands.activate_device)
     assert caught.value.refusals[0].earliest == date(2025, 10, 1)
+
+
+def test_GD_13_3__used_again_in_a_later_year__new_in_its_first_alone(work, services, clock, past_the_judge, active):
+    discontinue(work, active)
+    clock.at = datetime(2025, 12, 1, 9, 0, tzinfo=SHANGHAI)
+    show_on_both(work, clock, active)
+    with work("O1") as doing:
+        commands.publish(doing, doing.get(Device, active))
+        doing.commit()
+    witnessed_when_published(past_the_judge)
+    clock.at = datetime(2026, 1, 5, 9, 0, tzinfo=SHANGHAI)
+    with work("H1") as doing:
+        device = doing.get(Device, active)
+        commands.activate_device(doing, device)
+        authority, pack = device.authority, doing.pack_for(device)
+        doing.commit()
+        new_in = {
+            year: [name for name, *_ in annual_report(doing.session, authority, pack, year).devices]
+            for year in (2025, 2026)
+        }
+    assert active in new_in[2025]
+    assert active not in new_in[2026]
+
+
+def test_GD_13_3__first_day_of_use__is_the_databases_own(active, database):
+    with connect(database) as plainly:
+        plainly.execute("UPDATE core.device SET first_used_on = '2030-01-01' WHERE public_id = %s", [active])
+        told = plainly.execute("SELECT first_used_on FROM core.device WHERE public_id = %s", [active]).fetchone()
+    assert told == (date(2025, 7, 2),)
 
 
 def test_GD_14_4__a_receipt_older_than_the_end_of_use__cannot_be_used_again(work, clock, active):

@@ -173,3 +173,20 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The first day on which a device was ever used: what is reported once, as new, however often it is used again (GD-13.3).
+ALTER TABLE core.device ADD COLUMN first_used_on date;
+UPDATE core.device SET first_used_on = activated_on;
+CREATE FUNCTION core.keep_first_use() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    NEW.first_used_on := coalesce(CASE TG_OP WHEN 'UPDATE' THEN OLD.first_used_on END, NEW.activated_on);
+    RETURN NEW;
+END
+$$;
+REVOKE ALL ON FUNCTION core.keep_first_use() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION core.keep_first_use() TO skywarden_app;
+CREATE TRIGGER keep_first_use BEFORE INSERT OR UPDATE OF activated_on, first_used_on ON core.device
+    FOR EACH ROW EXECUTE FUNCTION core.keep_first_use();
