@@ -27,8 +27,8 @@ from sensing.segment.spectral import Parameters, Spectral
 
 SIDE_PX = 8192
 NAME = "a model that does nothing, 8192 px square"
-LABELS = "the same, the peer told to write labels alone"
-MEMORY = "memory of the same, all processes together"
+LABELS = "a model that does nothing, the peer told to write labels alone"
+MEMORY = "memory of a model that does nothing, all processes together"
 PEER = "geoai 0.40.1 predict_geotiff, 1 x 1 convolution"
 NOTE = "geoai without its dependencies but torch 2.13.0, rasterio and numpy: all that predict_geotiff imports"
 TARGET, LABELS_TARGET, MEMORY_TARGET = 10.0, 5.0, 8.0
