@@ -88,8 +88,16 @@ def site(server, world_template, tmp_path_factory, request) -> Iterator[Site]:
     live.shutdown()
     thread.join()
     live.server_close()
+    _let_answers_end()
     services.close()
     server.drop(name)
+
+
+def _let_answers_end() -> None:
+    """Waits for requests that a closed page left behind; what they hold of the database must be given back."""
+    for each in threading.enumerate():
+        if "process_request_thread" in each.name:
+            each.join(timeout=20)
 
 
 @pytest.fixture(scope="session")

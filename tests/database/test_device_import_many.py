@@ -8,8 +8,8 @@ from sqlalchemy import func, select, text
 from geo.intake import Options, import_layer
 from schemas.ids import public_id
 from schemas.store import ledger
-from schemas.store.sealer import seal_pending
 from schemas.tables import Device, DeviceSite, ImportBatch
+from tests.database.plain import seal_all
 
 HEAD = "name,device_type,purpose,place_text,item,device_code,authority,lon,lat\n"
 
@@ -47,7 +47,7 @@ def test_import__every_device_has_its_event__and_the_ledger_verifies(bring, sess
     ).fetchall()
     assert told == [("device.register", 300, 300), ("layer.import", 1, 0)]
     assert admin.execute("SELECT DISTINCT origin FROM ledger.event").fetchall() == [("legacy",)]
-    assert seal_pending(services.engine) == 301
+    assert seal_all(services.engine) == 301
     assert ledger.verify(services.engine).sealed.events == 301
 
 

@@ -12,9 +12,9 @@ from schemas.refusals import RuleViolation
 from schemas.store import ledger
 from schemas.store.copying import Record, copy_in
 from schemas.store.many import Many
-from schemas.store.sealer import seal_pending
 from schemas.store.work import LedgerDiscipline
 from schemas.tables import Authority, Device, DeviceSite, PatrolArea, Publication
+from tests.database.plain import seal_all
 
 PAUSED = {"state_reason": "cleaning", "state_since": datetime(2025, 7, 2, tzinfo=UTC)}
 
@@ -126,7 +126,7 @@ def test_apply_many__ledger__seals_and_verifies(work, services, cameras, blank):
     with work("O1") as unit:
         unit.apply_many(chosen(unit, cameras), pause())
         unit.commit()
-    assert seal_pending(services.engine) == 12
+    assert seal_all(services.engine) == 12
     assert ledger.verify(services.engine).sealed.events == 12
 
 
