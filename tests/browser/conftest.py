@@ -39,7 +39,7 @@ FLAGS = [
 ]
 DESK_PX, PHONE_PX = (1440, 900), (390, 844)
 MAP_TIMEOUT_MS = 60_000
-# Whatever is to be seen may take its time where three browsers draw without a graphics card.
+# Whatever is to be seen may take its time where several browsers draw without a graphics card.
 expect.set_options(timeout=30_000)
 
 
