@@ -138,6 +138,7 @@ CHANNELS: Mapping[str, str] = {
     "notice_board": N_("Notice board"),
     "media": N_("Local media"),
 }
+REVIEWS: Mapping[str, str] = {"legal": N_("Legal review"), "technical": N_("Technical review")}
 QUALITIES: Mapping[str, str] = {
     "valid": N_("Valid"),
     "suspect": N_("Suspect"),

@@ -11,7 +11,8 @@ from geo.commands.words import DEVICE_TYPES
 from web import words as house_words
 from web.identity.request_identity import current_actor
 from web.planner.forms import Faults
-from web.planner.words import KINDS, LOOKS, PLACE_TYPES, PLATFORMS, REVIEWS, STATES, said
+from web.planner.words import KINDS, LOOKS, PLACE_TYPES, PLATFORMS, STATES, said
+from web.words import REVIEWS
 
 
 def show(template: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401

@@ -137,7 +137,6 @@ PLACE_TYPES: Mapping[str, str] = {
     "mother_baby_room": N_("Mother-and-baby room"),
     "other": N_("Other private place"),
 }
-REVIEWS: Mapping[str, str] = {"legal": N_("Legal review"), "technical": N_("Technical review")}
 STEPS: Mapping[str, str] = {
     "draft": N_("drafted"),
     "justify": N_("the case for it was given"),

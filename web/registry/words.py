@@ -55,7 +55,7 @@ INCIDENTS: Mapping[str, str] = {
     "jammed": N_("Jammed"),
     "offline": N_("Offline"),
 }
-REVIEWS: Mapping[str, str] = {"legal": N_("Legal review"), "technical": N_("Technical review")}
+REVIEWS = words.REVIEWS
 STOPS: Mapping[str, str] = {
     "discontinued": N_("Out of use"),
     "suspended": N_("Suspended"),

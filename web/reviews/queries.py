@@ -24,7 +24,8 @@ from schemas.tables import Authority, DeploymentPoint, Device, DeviceReview, Pat
 from web.i18n import gettext, ngettext
 from web.permissions import Permission
 from web.planner import scope
-from web.planner.words import REVIEWS, said
+from web.planner.words import said
+from web.words import REVIEWS
 
 MOST = 200
 Kind = type[SitingPlan] | type[Device] | type[PatrolArea] | type[DeploymentPoint]

@@ -24,7 +24,8 @@ from web.permissions import Audience, Permission, Section
 from web.planner import answers, dossier, scope, surroundings
 from web.planner.forms import LONGEST_TEXT, Faults, Form
 from web.planner.show import show
-from web.planner.words import ITEMS, REVIEWS, asked, said
+from web.planner.words import ITEMS, asked, said
+from web.words import REVIEWS
 
 section = Section("review_sheets", __name__, Audience.REVIEWS)
 
