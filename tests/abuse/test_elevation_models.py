@@ -13,8 +13,6 @@ from sensing import quarantine as q
 from sensing.intake import receive_elevation
 from tests.unit.sensing.pictures import noise, sparse_tif, vrt_of, write_photo, write_tif
 
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
 
 def hills(height: int = 300, width: int = 200) -> np.ndarray:
     return noise(1, height, width, high=800).astype(np.float32)

@@ -26,8 +26,6 @@ from sensing.header import judge
 from sensing.intake import Told, receive
 from tests.unit.sensing.pictures import UTM, noise, north_up, sparse_tif, vrt_of, write_photo, write_tif
 
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
 
 @pytest.fixture
 def room(tmp_path):

@@ -56,6 +56,8 @@ def fill_case(page):
 
 
 def check_list(page, *, fails=""):
+    # What is read at once, as all() does, would be read from the page before.
+    expect(page.locator(".check-item").first).to_be_visible()
     for item in page.locator(".check-item").all():
         failing = bool(fails) and fails in item.inner_text()
         item.get_by_label("Fails" if failing else "Passes", exact=True).check()
@@ -65,7 +67,8 @@ def check_list(page, *, fails=""):
             item.locator("input[type=file]").set_input_files(RECORD)
         for standard in item.locator("input[name=standard]").all()[:1]:
             standard.check()
-    page.get_by_role("button", name="Record this review").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Record this review").click()
 
 
 def path_of(page):

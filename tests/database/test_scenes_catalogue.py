@@ -36,7 +36,6 @@ from web.cli.common import State
 from web.cli.scene import scene as scene_group
 
 ABOUT = About(datetime(2025, 7, 2, tzinfo=UTC), is_sample=True)
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
 def to_utm(lon, lat):

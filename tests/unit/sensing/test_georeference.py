@@ -16,8 +16,6 @@ from sensing.positions import Basis
 from sensing.quarantine import quarantine
 from tests.unit.sensing.pictures import CORNER, noise, north_up, sensor_model, write_tif
 
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
 
 def header(**changes: object) -> HeaderReport:
     usual = {"driver": "GTiff", "width": 50, "height": 40, "bands": 3, "file_bytes": 1, "isolation": "drivers only"}

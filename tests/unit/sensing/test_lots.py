@@ -6,12 +6,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from sensing.lots import sort_out
 from tests.unit.sensing.pictures import SAFE, noise, rpb_of, sensor_model, write_photo, write_safe, write_tif
-
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
 def tree(root: Path) -> Path:

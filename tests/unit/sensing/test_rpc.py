@@ -21,8 +21,6 @@ from sensing.relief import Level
 from sensing.rpc import is_rpc_name, read_rpc
 from tests.unit.sensing.pictures import noise, rpb_of, rpc_txt_of, sensor_model, write_tif
 
-pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-
 
 class Hill:
     """Ground that rises from 20 m to 120 m within the picture, and no height beyond."""
