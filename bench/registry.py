@@ -222,6 +222,7 @@ def _zone(rounds: int) -> list[Result]:
             same=lambda mine, theirs: 0 < mine <= theirs,
             target=1 / 3,
             rounds=rounds,
+            pieces=8,
             prepare=lambda: _undo(bench),
         )
         bench.engine.dispose()
