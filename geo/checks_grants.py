@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
+
 from geo.periods import months_after
 from schemas.machine import Context, label
 from schemas.refusals import Refusal, refuse
@@ -21,6 +23,20 @@ def device_of_another(context: Context) -> Iterable[Refusal]:
         yield refuse("GD-18.1", "share.own_device", subject=label(device))
     if device.secret or device.state in ("retired", "discontinued"):
         yield refuse("GD-18.1", "share.no_device", subject=label(device))
+
+
+def not_asked_already(context: Context) -> Iterable[Refusal]:
+    """GD-18.1: the same authority does not wait for an answer about the same device and item already."""
+    grant: DeviceGrant = context.subject
+    same = select(DeviceGrant.public_id).where(
+        DeviceGrant.device_id == grant.device_id,
+        DeviceGrant.authority_id == grant.authority_id,
+        DeviceGrant.item_id == grant.item_id,
+        DeviceGrant.state == "requested",
+    )
+    waiting = context.session.scalars(same.limit(1)).first()
+    if waiting is not None:
+        yield refuse("GD-18.1", "share.asked_already", measured=waiting)
 
 
 def period_not_too_long(context: Context) -> Iterable[Refusal]:

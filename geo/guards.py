@@ -58,6 +58,7 @@ GUARDS: dict[str, Guard] = {
     "GD-16.3:inside_published_area": checks_patrol.inside_published_area,
     "GD-16.5:clear_of_private_places": checks_patrol.clear_of_private_places,
     "GD-18.1:device_of_another": checks_grants.device_of_another,
+    "GD-18.1:not_asked_already": checks_grants.not_asked_already,
     "GD-18.1:period_not_too_long": checks_grants.period_not_too_long,
     "GD-18.1:period_not_over": checks_grants.period_not_over,
     "GD-18.1:period_over": checks_grants.period_over,

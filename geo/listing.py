@@ -110,7 +110,7 @@ def devices(session: Session, filters: Filters, after: After | None = None, limi
     conditions, values = _conditions(filters)
     if after is not None:
         conditions += " AND (d.name, d.public_id) > (%(name)s, %(public_id)s)"
-        values |= {"name": _text(after.name), "public_id": _text(after.public_id)}
+        values |= {"name": plain_text(after.name), "public_id": plain_text(after.public_id)}
     found = [Listed(*row) for row in _rows(session, _PAGE, conditions, values | {"most": most + 1})]
     rows = tuple(found[:most])
     return Page(rows, After(rows[-1].name, rows[-1].public_id) if len(found) > most else None)
@@ -134,13 +134,13 @@ def _conditions(filters: Filters) -> tuple[str, dict[str, Any]]:
 
 def _given(filters: Filters) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if filters.state:
-        yield "d.state = %(state)s", {"state": _text(filters.state)}
+        yield "d.state = %(state)s", {"state": plain_text(filters.state)}
     if filters.kind:
-        yield "d.device_type = %(kind)s", {"kind": _text(filters.kind)}
+        yield "d.device_type = %(kind)s", {"kind": plain_text(filters.kind)}
     if filters.authority:
         yield "d.authority_id = %(authority)s", {"authority": filters.authority}
-    if filters.q and (wanted := _text(filters.q.strip())):
-        yield _SEARCH, {"q": wanted, "like": f"%{_literal(wanted)}%"}
+    if filters.q and filters.q.strip():
+        yield SEARCH, search_values(filters.q)
     if filters.due:
         if filters.authority is None:
             raise invalid("query.unknown", "registry.due_of_whom")
@@ -150,7 +150,13 @@ def _given(filters: Filters) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 # Two neighbouring characters at a time find a name by its index; a single one is found on the way. An id is written in
 # capitals.
-_SEARCH = "((core.pairs(d.name) @> core.pairs(%(q)s) AND d.name ILIKE %(like)s) OR d.public_id = upper(%(q)s))"
+SEARCH = "((core.pairs(d.name) @> core.pairs(%(q)s) AND d.name ILIKE %(like)s) OR d.public_id = upper(%(q)s))"
+
+
+def search_values(q: str) -> dict[str, str]:
+    """What SEARCH looks for; raises RuleViolation 422 for what no name can be."""
+    wanted = plain_text(q.strip())
+    return {"q": wanted, "like": f"%{_literal(wanted)}%"}
 
 
 def _literal(wanted: str) -> str:
@@ -158,7 +164,7 @@ def _literal(wanted: str) -> str:
     return wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
     """A text that the database can hold, no longer than anybody searches for; raises RuleViolation 422."""
     if "\0" in value or len(value) > 10 * LONGEST_SEARCH or any("\ud800" <= c <= "\udfff" for c in value):
         raise invalid("query.unknown", "registry.search", measured=len(value), required=LONGEST_SEARCH)

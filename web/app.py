@@ -26,6 +26,7 @@ from web.pilot.waiting import waiting as flights_waiting
 from web.planner.devices import section as planner_devices
 from web.planner.places import section as planner_places
 from web.planner.plans import section as planner_plans
+from web.planner.uses import section as planner_uses
 from web.planner.views import section as planner
 from web.planner.waiting import waiting as drafts_waiting
 from web.public.data import section as data
@@ -37,6 +38,7 @@ from web.registry.device import section as registry_device
 from web.registry.duties import section as registry_duties
 from web.registry.listing import section as registry
 from web.registry.rules import section as registry_rules
+from web.registry.uses import section as registry_uses
 from web.registry.waits import registry_waits
 from web.reviews.decisions import section as review_decisions
 from web.reviews.sheets import section as review_sheets
@@ -55,9 +57,9 @@ SECTIONS = (
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
-    *(registry, registry_device, registry_announcing, registry_duties, registry_rules),
+    *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses),
     *(zones, zone_register),
-    *(planner, planner_plans, planner_devices, planner_places),
+    *(planner, planner_plans, planner_devices, planner_places, planner_uses),
     *(reviews, review_sheets, review_decisions),
     *(things, beats, health),
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, case, or_, select
 from sqlalchemy.orm import Session
 
 from geo.checks_grants import FIELDS
@@ -66,9 +66,9 @@ def ask_use(work: Work, device: Device, new: NewUse) -> DeviceGrant:
     return grant
 
 
-def grant_use(work: Work, grant: DeviceGrant, *, seen_version: int | None = None) -> None:
-    """Lets another authority use a device, by the unit head of its owner."""
-    _decide(work, grant, "grant", None, seen_version)
+def grant_use(work: Work, grant: DeviceGrant, *, reason: str, seen_version: int | None = None) -> None:
+    """Lets another authority use a device, by the unit head of its owner, and says why."""
+    _decide(work, grant, "grant", reason, seen_version)
 
 
 def refuse_use(work: Work, grant: DeviceGrant, *, reason: str, seen_version: int | None = None) -> None:
@@ -81,7 +81,7 @@ def revoke_use(work: Work, grant: DeviceGrant, *, reason: str, seen_version: int
     _decide(work, grant, "revoke", reason, seen_version)
 
 
-def _decide(work: Work, grant: DeviceGrant, step: str, reason: str | None, seen_version: int | None) -> None:
+def _decide(work: Work, grant: DeviceGrant, step: str, reason: str, seen_version: int | None) -> None:
     with work.session.no_autoflush:
         work.apply(grant, step, expected_version=seen_version, record=_facts(grant), reason=reason)
         grant.decided_by_id, grant.decided_at, grant.state_reason = work.actor.person_id, work.now, reason
@@ -158,3 +158,24 @@ def grants_of(session: Session, authority_id: uuid.UUID, *, limit: int = 200) ->
         .where(or_(DeviceGrant.authority_id == authority_id, Device.authority_id == authority_id))
     )
     return list(session.scalars(query.order_by(DeviceGrant.asked_at.desc(), DeviceGrant.public_id).limit(limit)))
+
+
+def grants_asked(session: Session, authority_ids: Collection[uuid.UUID], *, limit: int = 50) -> list[DeviceGrant]:
+    """What some authorities asked of others, what waits for an answer first."""
+    query = select(DeviceGrant).where(DeviceGrant.authority_id.in_(authority_ids))
+    return list(session.scalars(_waiting_first(query).limit(limit)))
+
+
+def grants_to_answer(session: Session, authority_ids: Collection[uuid.UUID], *, limit: int = 50) -> list[DeviceGrant]:
+    """What others asked of some authorities, what waits for an answer first; of secret devices nothing (GD-14.6)."""
+    query = select(DeviceGrant).join(Device, Device.id == DeviceGrant.device_id)
+    query = query.where(Device.authority_id.in_(authority_ids), Device.secret.is_(False))
+    return list(session.scalars(_waiting_first(query).limit(limit)))
+
+
+def _waiting_first(query: Select[DeviceGrant]) -> Select[DeviceGrant]:
+    """The oldest that waits stands first, and then the latest that were asked for."""
+    waits = DeviceGrant.state == "requested"
+    return query.order_by(
+        waits.desc(), case((waits, DeviceGrant.asked_at)), DeviceGrant.asked_at.desc(), DeviceGrant.public_id
+    )

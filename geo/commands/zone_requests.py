@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from random import Random
 from secrets import SystemRandom
 
@@ -17,6 +17,7 @@ from geo import shapes
 from geo.commands.words import refuse_unknown
 from geo.commands.zones import ZONE_KINDS, NewZone, new_zone, write_zone
 from geo.hiding import displayed_shape
+from geo.periods import answer_due
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
 from schemas.rules import RulePack
@@ -106,12 +107,8 @@ def ask_zone(work: Work, new: NewRequest) -> ZoneRequest:
 
 
 def due_on(pack: RulePack, asked_at: datetime) -> date:
-    """The day by which a request is answered; where holidays are not announced yet, every day counts."""
-    asked_on, period = pack.local_date(asked_at), pack["complaint.reply_due"]
-    try:
-        return pack.calendar.after(asked_on, period)
-    except LookupError:
-        return asked_on + timedelta(days=period.count)
+    """The day by which a request is answered."""
+    return answer_due(pack, "complaint.reply_due", asked_at)
 
 
 def decide_request(  # noqa: PLR0913 - a decision says all of this

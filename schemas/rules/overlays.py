@@ -37,7 +37,8 @@ _LESS = """
     evaluation.grace_days uav.max_changes_per_year uav.marking_valid_months uav.controlled_above_agl_m
     flight.deviation_tolerance_m device.moved_tolerance_m maintenance.interval_months inspection_plan.max_months
     alert.yellow_after_days alert.performance_after_days recusal.decide_within notice.suspected_due
-    behaviour.export_due complaint.reply_due correction.max retention.footage_days retention.telemetry_days
+    behaviour.export_due complaint.reply_due sharing.reply_due correction.max retention.footage_days
+    retention.telemetry_days
 """
 _TRUE = """
     publication.clear_days publication.resume_requires_republish uav.unit_head_approval uav.marking_required

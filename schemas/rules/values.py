@@ -204,6 +204,7 @@ class Values(Strict):
     publish__flight_log_delay_hours: Count
     behaviour__export_due: Days | None
     complaint__reply_due: Days
+    sharing__reply_due: Days
     edelivery__consent_required: bool
     edelivery__service_date: Literal["arrived_at", "sent_at"]
     evidence__require_lawful_device: Literal["strict", "propose"]

@@ -54,9 +54,9 @@ def ask(work, sharing):
 
 @pytest.fixture
 def decide(work):
-    def run(name, command=commands.grant_use, actor="H1", **options):
+    def run(name, command=commands.grant_use, actor="H1", reason="It is free then.", **options):
         with work(actor) as doing:
-            command(doing, doing.get(DeviceGrant, name), **options)
+            command(doing, doing.get(DeviceGrant, name), reason=reason, **options)
             doing.commit()
         return name
 
@@ -221,7 +221,7 @@ def test_share__through_the_command_line(services, sharing, lang, said):
     asked = ("--authority", "A2", "--item", "ECO-01", "--purpose-en", "x", "--purpose-zh", "x", "--to", "2025-07-31")
     told = run("ask", "DV-DV1", *asked, "--as", "O4")
     name = next(word.strip(":：") for word in told.replace("：", ": ").split() if word.startswith("DG-"))
-    run("grant", name, "--as", "H1")
+    run("grant", name, "--reason", "it is free then", "--as", "H1")
     assert said in run("use", "DV-DV1", "--item", "ECO-01", "--as", "O4")
     assert name in run("list", "--authority", "A2")
     run("revoke", name, "--reason", "over", "--as", "H1")

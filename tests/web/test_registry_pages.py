@@ -321,7 +321,7 @@ def test_GD_18_1__use_by_another_authority__asked_granted_and_revoked_with_a_rea
     assert "1 authority asks to use a device" in page(head, "/registry")
     assert "Joint inspection" in page(head, DV1)
     assert "Let it be used" not in page(signed_in("O1"), DV1)
-    told = {"step": "grant_use", "kind": grant.public_id}
+    told = {"step": "grant_use", "kind": grant.public_id, "reason": "it is free then"}
     assert post(signed_in("O1"), DV1, told).status_code == 403
     assert post(head, DV1, told | {"kind": "DG-NONE"}).status_code == 422
     assert post(head, DV1, told).status_code == 303

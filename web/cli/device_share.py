@@ -85,11 +85,12 @@ def ask(  # noqa: PLR0913 - an application says all of this
 
 @share.command("grant")
 @click.argument("name", metavar="GRANT")
+@click.option("--reason", required=True, help="Why.")
 @as_person
 @pass_services
-def grant(services: Services, name: str, person: str | None) -> None:
+def grant(services: Services, name: str, reason: str, person: str | None) -> None:
     """Grants what was asked, by the unit head of the owner."""
-    step(services, person, DeviceGrant, name, commands.grant_use)
+    step(services, person, DeviceGrant, name, lambda work, found: commands.grant_use(work, found, reason=reason))
 
 
 @share.command("refuse")

@@ -17,6 +17,7 @@ from web.identity.request_identity import services
 from web.permissions import ROLES, Permission
 from web.registry.publishing import to_announce
 from web.registry.rules_of import rules_at
+from web.registry.sharing import reply_due
 from web.waiting import Asking, Waiting
 
 
@@ -90,17 +91,18 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
 
 
 def _uses(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
-    """Others that ask for the use of a device; the link leads to the one that has waited longest."""
+    """Others that ask for the use of a device, until the day by which the one that waits longest is answered."""
     wanted = (
-        select(Device.public_id)
-        .join(DeviceGrant, DeviceGrant.device_id == Device.id)
+        select(DeviceGrant)
+        .join(Device, DeviceGrant.device_id == Device.id)
         .where(DeviceGrant.state == "requested", Device.authority_id.in_(heads), Device.secret.is_(False))
         .order_by(DeviceGrant.asked_at)
     )
     found = asking.db.scalars(wanted).all()
     if found:
         said = ngettext("%(num)d authority asks to use a device", "%(num)d authorities ask to use a device", len(found))
-        yield Waiting(len(found), said, None, f"/registry/device/{found[0]}#uses")
+        until = reply_due(asking.db, found[0].device.authority, found[0].asked_at)
+        yield Waiting(len(found), said, until, "/registry/uses")
 
 
 def _dues(asking: Asking, authority: Authority) -> Iterator[Waiting]:

@@ -86,6 +86,7 @@ GUANGDONG = {
     "publish.exposure_per_month": 0,
     "behaviour.export_due": None,
     "complaint.reply_due": Days(count=15, kind=DayKind.WORKING),
+    "sharing.reply_due": Days(count=10, kind=DayKind.WORKING),
     "edelivery.consent_required": True,
     "edelivery.service_date": "arrived_at",
     "evidence.require_lawful_device": "strict",
