@@ -61,6 +61,7 @@ def _compared(work: tuple[Written, Learned], peer: Worker, crew: Hands, rounds: 
     shown, model = work
     output = shown.path.with_name("geoai.tif")
     asked = {"source": str(shown.path), "output": str(output), "bands": len(BANDS), "classes": CLASSES}
+    engine = engine_off()
     peaks: list[int] = []
 
     def theirs(with_labels: bool) -> None:
@@ -70,7 +71,7 @@ def _compared(work: tuple[Written, Learned], peer: Worker, crew: Hands, rounds: 
         compare(
             name,
             PEER,
-            lambda: _marked(shown, crew, model),
+            lambda: len(from_the_beginning(shown, crew, engine, model).candidates),
             partial(theirs, with_labels),
             # What the peer wrote is counted on nobody's clock.
             same=lambda ours, _: ours == peer.call({"counted": str(output)}) == 0,
@@ -80,7 +81,7 @@ def _compared(work: tuple[Written, Learned], peer: Worker, crew: Hands, rounds: 
         )
         for name, target, with_labels in ((NAME, TARGET, False), (LABELS, LABELS_TARGET, True))
     ]
-    together = memory_of(shown, engine_off(), model).together
+    together = memory_of(shown, engine, model).together
     rows.append(limited(MEMORY, PEER, together / 1e6, max(peaks) / 1e6, MEMORY_TARGET))
     return [replace(row, note=row.note or NOTE) for row in rows]
 
@@ -89,11 +90,6 @@ def available_bytes() -> int:
     """The memory that this machine can still give without swapping."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
-
-
-def _marked(shown: Written, crew: Hands, model: Learned) -> int:
-    """How many things are found."""
-    return len(from_the_beginning(shown, crew, engine_off(), model).candidates)
 
 
 def engine_off() -> Spectral:

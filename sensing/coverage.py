@@ -45,10 +45,17 @@ HIDING = (Cover.OUTSIDE, Cover.NODATA, Cover.CLOUD, Cover.SHADOW, Cover.HAZE)
 _HIDES = np.isin(np.arange(256), HIDING)
 
 
-def hidden(said: Codes) -> Mask:
-    """Where a plane of codes, made before the analysis, keeps pixels from being looked at."""
-    found: Mask = _HIDES[said]
-    return found
+def visible(valid: Mask, said: Codes) -> Mask:
+    """The valid pixels but for those that a plane of codes, made before the analysis, keeps from being looked at."""
+    return _visible(np.ravel(valid), np.ravel(said), _HIDES).reshape(said.shape)
+
+
+@compiled
+def _visible(valid: Mask, said: Codes, hides: Mask) -> Mask:
+    shown = np.empty(said.size, np.bool_)
+    for i in range(said.size):
+        shown[i] = valid[i] and not hides[said[i]]
+    return shown
 
 
 def cover(looked: Mask, said: Codes) -> Codes:

@@ -34,8 +34,8 @@ _THUMB_PX = 512
 _SAMPLE_PX = 250_000
 # So many columns of a row of blocks are read at a time.
 _STRIPE_PX = 8192
-# Where only every twelfth row has a pixel in the sample, one block of five has pixels enough.
-_LARGE_STEP, _ONE_OF = 12, 5
+# Where only every twelfth row has a pixel in the sample, one block of nine has pixels enough.
+_LARGE_STEP, _ONE_OF = 12, 9
 # Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
 # 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
 _INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
@@ -112,7 +112,7 @@ class Picture:
         to and without the second. Samples of spans, put together in order, are the sample of the whole.
         """
         first, end = span or (0, self.grid.height)
-        mine, others = _Gathered(), _Gathered()
+        mine, others = _Gathered(self.roles), _Gathered(other.roles if other else ())
         marks, spared = [np.zeros(0, np.uint8)], [np.zeros(0, np.bool_)]
         for window, at, is_spare in _windows(self.grid, (first, end), numbers):
             here, kept = self._picked(window, at)
@@ -142,7 +142,7 @@ At = tuple[slice, slice]
 def _windows(grid: Grid, span: tuple[int, int], numbers: DatasetReader | None) -> Iterator[tuple[Window, At, bool]]:
     """Windows, which rows and columns of each are looked at, and whether only its features count.
 
-    The same for any span of whole blocks. Of a large scene, which takes long to decode, one block of five is looked at,
+    The same for any span of whole blocks. Of a large scene, which takes long to decode, one block of nine is looked at,
     in every row and every column of blocks, but every block for its features: a pond has only one place.
     """
     pixels = grid.width * grid.height
@@ -184,14 +184,14 @@ class Sample(NamedTuple):
 
 
 class _Gathered:
-    """Pixels gathered window by window."""
+    """Pixels gathered window by window; rows without any have every band all the same."""
 
-    def __init__(self) -> None:
-        self._parts: dict[Role, list[Ints]] = {}
+    def __init__(self, roles: Sequence[Role]) -> None:
+        self._parts = {role: [np.zeros(0, np.int32)] for role in roles if role is not Role.OTHER}
 
     def add(self, bands: Mapping[Role, Ints], kept: Mask) -> None:
         for role, plane in bands.items():
-            self._parts.setdefault(role, []).append(plane[kept])
+            self._parts[role].append(plane[kept])
 
     def tile(self) -> Tile:
         bands = {role: np.concatenate(parts) for role, parts in self._parts.items()}

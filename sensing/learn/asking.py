@@ -17,7 +17,8 @@ from shapely.geometry.base import BaseGeometry
 from geo.crs import to_metric, utm_epsg_of
 from sensing.grid import WGS84, moved
 from sensing.learn import features as looks
-from sensing.learn.pixel import CERTAIN, Bytes, PixelModel
+from sensing.learn.deciding import CERTAIN
+from sensing.learn.pixel import Bytes, PixelModel
 from sensing.learn.sampling import Ground
 from sensing.mask import Mask
 

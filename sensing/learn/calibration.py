@@ -14,7 +14,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.isotonic import IsotonicRegression
 
-from sensing.learn.pixel import CERTAIN, Bytes
+from sensing.learn.deciding import CERTAIN
+from sensing.learn.pixel import Bytes
 from sensing.reliability import reliability
 
 Floats = NDArray[np.float64]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from schemas.refusals import invalid
 from sensing.bands import Role
+from sensing.kernels import compiled
 from sensing.mask import Mask
 from sensing.picture import Ints, Tile
 
@@ -78,6 +79,9 @@ def stack(tile: Tile, wanted: Sequence[str], halo_px: int = HALO_PX) -> Singles:
     inner = (slice(halo_px, halo_px + high), slice(halo_px, halo_px + wide))
     out = np.empty((len(wanted), high, wide), dtype=np.float32)
     for plane, name in zip(out, wanted, strict=True):
+        if name in _LEVELS:
+            level(tile.bands[_LEVELS[name]][inner], tile.valid[inner], plane)
+            continue
         np.multiply(_FEATURES[name](seen)[inner], tile.valid[inner], out=plane, casting="same_kind")
     return out
 
@@ -110,16 +114,16 @@ class _Seen:
     def __init__(self, tile: Tile) -> None:
         self.valid: Mask = tile.valid
         self._tile = tile
-        self.bands = {role: np.where(tile.valid, np.maximum(plane, 0), 0) for role, plane in tile.bands.items()}
 
-    def level(self, role: Role) -> Ints:
-        """One band in steps of four ten-thousandths."""
-        return _level(self.bands[role])
+    @cached_property
+    def bands(self) -> Mapping[Role, Ints]:
+        return {role: np.where(self.valid, np.maximum(plane, 0), 0) for role, plane in self._tile.bands.items()}
 
     @cached_property
     def brightness(self) -> Ints:
         red, green, blue = (self.bands[role] for role in _VISIBLE)
-        return _level((red + green + blue) // 3)
+        mean: Ints = np.minimum((red + green + blue) // 3 >> _LEVEL_BITS, LIMIT)
+        return mean
 
     @cached_property
     def excess(self) -> Ints:
@@ -163,10 +167,14 @@ class _Seen:
         return _parts(a - b, a + b)
 
 
-def _level(plane: Ints) -> Ints:
-    # Dividing by a power of two is a shift, at a tenth of the price.
-    level: Ints = np.minimum(plane >> _LEVEL_BITS, LIMIT)
-    return level
+@compiled
+def level(plane: Ints, valid: Mask, out: Singles) -> None:
+    """Write one band in steps of four ten-thousandths, as whole numbers up to the limit; zero where it is void."""
+    for row in range(plane.shape[0]):
+        for column in range(plane.shape[1]):
+            # Dividing by a power of two is a shift, at a tenth of the price.
+            steps = min(max(plane[row, column], 0) >> _LEVEL_BITS, LIMIT)
+            out[row, column] = np.float32(steps if valid[row, column] else 0)
 
 
 def _parts(part: Singles, whole: Singles) -> Singles:
@@ -187,10 +195,8 @@ def _unevenness(seen: _Seen) -> Singles:
     return np.minimum(share, np.float32(LIMIT))
 
 
+_LEVELS: Mapping[str, Role] = {role.value: role for role in (*_VISIBLE, Role.NIR)}
 _FEATURES: Mapping[str, Callable[[_Seen], NDArray[np.generic]]] = {
-    "red": lambda seen: seen.level(Role.RED),
-    "green": lambda seen: seen.level(Role.GREEN),
-    "blue": lambda seen: seen.level(Role.BLUE),
     "brightness": lambda seen: seen.brightness,
     "saturation": _saturation,
     "warmth": lambda seen: seen.share(Role.RED, Role.BLUE),
@@ -202,7 +208,6 @@ _FEATURES: Mapping[str, Callable[[_Seen], NDArray[np.generic]]] = {
     "unevenness": _unevenness,
     "excess_mean": lambda seen: seen.green_far[0],
     "excess_texture": lambda seen: seen.green_far[1],
-    "nir": lambda seen: seen.level(Role.NIR),
     "ndvi": lambda seen: seen.share(Role.NIR, Role.RED),
     "ndwi": lambda seen: seen.share(Role.GREEN, Role.NIR),
     "mndwi": lambda seen: seen.share(Role.GREEN, Role.SWIR1),

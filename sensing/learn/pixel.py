@@ -2,7 +2,7 @@
 
 Weights, inputs and what a layer hands on are whole numbers, so scaled that no sum can reach 2^24. Single-precision
 arithmetic is exact there: whatever order a BLAS adds in, however pixels are batched, on whatever processor, the
-sums are the same. What follows is one rounding per pixel, and a table instead of an exponential.
+sums are the same. What follows is one rounding per pixel, and powers made of sums and products (`deciding`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,21 +22,18 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from schemas.refusals import RuleViolation, invalid
+from sensing.learn.deciding import CERTAIN, decide, weigh
 from sensing.learn.features import LIMIT, Singles
 
 Bytes = NDArray[np.uint8]
 
 # What is nothing of interest: label 0 of every model, and what rejected finds teach.
 NONE = "none"
-# A confidence is in steps of half a per cent.
-CERTAIN = 200
 FORMAT = "skywarden-pixel-model-1"
 
 # Up to here every whole number has a single-precision number of its own.
 _EXACT = 1 << 24
 _BLOCK_PX = 1 << 14
-# The table of e^-x: steps of 1/64 up to 16, in parts of 2^16; 200 * 2^16 is exact too.
-_STEPS, _REACH, _ONE = 64, 16, 1 << 16
 _MOST_CLASSES, _MOST_FEATURES, _MOST_UNITS, _MOST_LAYERS = 64, 64, 256, 4
 _LARGEST_BYTES, _MOST_MEMBERS = 32 << 20, 32
 # What reading a zip or an array raises for bytes that are neither.
@@ -81,7 +79,7 @@ class PixelModel:
     _step: np.float32 = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_step", np.float32(_STEPS / (self.unit * self.temperature)))
+        object.__setattr__(self, "_step", np.float32(math.log2(math.e) / (self.unit * self.temperature)))
 
     def predict(self, features: Singles) -> tuple[Bytes, Bytes]:
         """Labels, and confidences in two-hundredths, of `features` (features x pixels, as `features.stack` gives)."""
@@ -92,9 +90,7 @@ class PixelModel:
         with _libraries().limit(limits=1, user_api="blas"):
             for start in range(0, count, _BLOCK_PX):
                 part = slice(start, start + _BLOCK_PX)
-                outputs = self._outputs(features[:, part])
-                best, labels[part] = self._best(outputs)
-                confidence[part] = np.rint(np.float32(CERTAIN * _ONE) / self._weights(outputs, best).sum(axis=0))
+                decide(self._outputs(features[:, part]), self.codes, self._step, labels[part], confidence[part])
         return labels, confidence if self.steps is None else self.steps[confidence]
 
     def doubt(self, features: Singles) -> Bytes:
@@ -104,7 +100,9 @@ class PixelModel:
         for start in range(0, features.shape[1], _BLOCK_PX):
             part = slice(start, start + _BLOCK_PX)
             outputs = self._outputs(features[:, part])
-            weights = self._weights(outputs, self._best(outputs)[0])
+            best, weights = outputs.max(axis=0), np.empty(outputs.shape, np.int32)
+            for output, made in zip(outputs, weights, strict=True):
+                weigh(output, best, self._step, made)
             first, second = np.sort(weights, axis=0)[[-1, -2]]
             doubt[part] = np.rint(CERTAIN * (1.0 - (first - second) / weights.sum(axis=0)))
         return doubt
@@ -127,19 +125,6 @@ class PixelModel:
                 np.rint(part, out=part)
                 np.clip(part, 0, LIMIT, out=part)
         return part
-
-    def _best(self, outputs: Singles) -> tuple[Singles, Bytes]:
-        """The greatest output and its label; of equal ones, the first."""
-        best, label = outputs[0].copy(), np.full(outputs.shape[1], self.codes[0])
-        for output, code in zip(outputs[1:], self.codes[1:], strict=True):
-            label[output > best] = code
-            np.maximum(best, output, out=best)
-        return best, label
-
-    def _weights(self, outputs: Singles, best: Singles) -> Singles:
-        """e to the distance of each output from the best, in parts of 2^16, whole numbers from a table."""
-        steps = ((best - outputs) * self._step).astype(np.int32)
-        return _table().take(steps, mode="clip")
 
     @property
     def roles_needed(self) -> tuple[str, ...]:
@@ -237,13 +222,6 @@ def _whole(
 @cache
 def _libraries() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-@cache
-def _table() -> Singles:
-    """2^16 * e^-x in steps of 1/64, rounded: the exponential itself differs between processors in its last digit."""
-    powers = np.exp(-(np.arange(_STEPS * _REACH) / _STEPS))
-    return np.append(np.rint(powers * _ONE), 0.0).astype(np.float32)
 
 
 def _expect(features: Singles, count: int) -> None:

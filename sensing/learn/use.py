@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sensing.learn import features
-from sensing.learn.pixel import NONE, Bytes, PixelModel
+from sensing.learn.pixel import Bytes, PixelModel
 from sensing.picture import Tile
 
 
@@ -18,5 +18,5 @@ def paint(model: PixelModel, tile: Tile, halo_px: int = features.HALO_PX) -> tup
     shape = made.shape[1:]
     labels, confidence = model.predict(made.reshape(len(made), -1))
     valid = tile.valid[halo_px : halo_px + shape[0], halo_px : halo_px + shape[1]]
-    void = np.uint8(model.classes.index(NONE))
-    return np.where(valid, labels.reshape(shape), void), np.where(valid, confidence.reshape(shape), np.uint8(0))
+    # Void is label 0 of every model.
+    return np.multiply(labels.reshape(shape), valid), np.multiply(confidence.reshape(shape), valid)

@@ -127,10 +127,10 @@ def looked_at(scene: Scene, detectors: list[Detector], window: Window) -> NDArra
     halo = max((one.halo_px(scene.after.gsd_m) for one in detectors), default=0)
     out = np.zeros((planes_for(len(detectors)), int(window.height), int(window.width)), np.uint8)
     inner = (slice(halo, halo + out.shape[1]), slice(halo, halo + out.shape[2]))
-    said = scene.codes(window, 0)
-    view = scene.view(window, halo)
+    said = scene.codes(window, halo)
+    view = scene.view(window, halo, said)
     # Where no kind can be judged, nobody looks.
-    out[COVERAGE - 1] = cover(view.valid[inner], said) if detectors else Cover.OUTSIDE
+    out[COVERAGE - 1] = cover(view.valid[inner], said[inner]) if detectors else Cover.OUTSIDE
     for number, detector in enumerate(detectors):
         planes, place = detector.planes(view), place_of(number)
         if not planes.member.any():

@@ -88,11 +88,15 @@ class Sweeper:
 
     def take(self, labels: NDArray[np.uint8], sure: NDArray[np.uint8]) -> None:
         """The next rows."""
+        rows = labels.shape[0]
+        if not np.bitwise_or.reduce(labels, axis=None) & self._bit:
+            # Rows without a pixel end what reached them, and one does so as well as all of them.
+            labels, sure = labels[:1], sure[:1]
         state = self._top, self._runs, self._parts
         ended, self._top, self._runs, self._parts = _sweep(labels, sure, self._bit, self._row, self._taken == 0, state)
         self._ended.append(self._large.among(ended))
-        self._taken += labels.shape[0]
-        self._row += labels.shape[0]
+        self._taken += rows
+        self._row += rows
 
     def border(self) -> Border:
         """What was found, and what is left to the neighbours."""

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from sensing.cloud import Clouds, clouds, on_other, worse
 from sensing.coregister import Fit
-from sensing.coverage import Codes, Cover, hidden
+from sensing.coverage import Codes, Cover, visible
 from sensing.grid import BLOCK
 from sensing.jurisdiction import Bounds
 from sensing.mask import ZoneBurner
@@ -91,8 +91,7 @@ class _Shown:
 
     def dataset_mask(self, *, window: Window) -> NDArray[np.uint8]:
         codes = self._said.read(1, window=window) ^ USUAL
-        shown: NDArray[np.uint8] = np.where(hidden(codes), 0, self._dataset.dataset_mask(window=window))
-        return shown
+        return visible(self._dataset.dataset_mask(window=window) > 0, codes).view(np.uint8)
 
 
 def without_hidden(picture: Picture, said: DatasetReader | None) -> Picture:

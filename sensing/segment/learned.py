@@ -18,8 +18,9 @@ import numpy as np
 
 from sensing.bands import Role
 from sensing.kernels import present
+from sensing.learn.deciding import CERTAIN
 from sensing.learn.features import HALO_PX
-from sensing.learn.pixel import CERTAIN, NONE, Bytes, PixelModel, corrupt
+from sensing.learn.pixel import NONE, Bytes, PixelModel, corrupt
 from sensing.learn.use import paint
 from sensing.picture import Tile
 from sensing.segment.areas import elongation, rectangularity
@@ -127,11 +128,14 @@ def _turned(model: PixelModel, code: int, view: View, numbers: Numbers) -> Plane
 
 def _said(model: PixelModel, tile: Tile) -> Bytes:
     """Labels and confidences of a tile; it is asked once for all kinds."""
-    return tile.once("learned", lambda: np.pad(np.stack(paint(model, tile)), _FRAME))
 
+    def made() -> Bytes:
+        # Planes lose their rim when features are made of them, and get it back as nothing.
+        said = np.zeros((2, *tile.valid.shape), np.uint8)
+        said[:, HALO_PX:-HALO_PX, HALO_PX:-HALO_PX] = paint(model, tile)
+        return said
 
-# Planes lose their rim when features are made of them, and get it back as nothing.
-_FRAME = ((0, 0), (HALO_PX, HALO_PX), (HALO_PX, HALO_PX))
+    return tile.once("learned", made)
 
 
 def _examined(named: tuple[PixelModel, str], code: int, closer: Closer, _: Numbers) -> Find | None:

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from sensing.bands import Role
 from sensing.change import align
 from sensing.coregister import Fit, coregister, still
-from sensing.coverage import Codes, Cover, hidden
+from sensing.coverage import Codes, Cover, visible
 from sensing.grid import BLOCK
 from sensing.picture import Picture, Sample, Tile, open_again, open_picture
 from sensing.segment import hiding
@@ -65,18 +65,14 @@ class Scene:
         codes: Codes = read(self.said, window, halo)[0] ^ np.uint8(Cover.ANALYSED)
         return codes
 
-    def view(self, window: Window, halo: int) -> View:
-        """A window with `halo` pixels around it."""
-        after = self._seen(self.after.tile(window, halo), halo)
+    def view(self, window: Window, halo: int, said: Codes | None = None) -> View:
+        """A window with `halo` pixels around it; `said` is what `codes` gives for it, if somebody asked already."""
+        after = self.after.tile(window, halo)
+        if self.said is not None:
+            after = replace(after, valid=visible(after.valid, self.codes(window, halo) if said is None else said))
         before = self.before.tile(window, halo) if self.before else None
         layers = dict(zip(LAYERS, read(self.layers, window, halo), strict=True))
         return View(after, before, layers, self.survey, self.after.gsd_m)
-
-    def _seen(self, tile: Tile, halo: int) -> Tile:
-        if self.said is None:
-            return tile
-        hiding = hidden(self.codes(tile.window, halo))
-        return replace(tile, valid=tile.valid & ~hiding) if hiding.any() else tile
 
 
 Setting = Mapping[str, Any]

@@ -9,7 +9,7 @@ from pyproj import CRS
 
 from geo.measure import WGS84
 from sensing import coverage
-from sensing.coverage import Cover, Tally, account, cover, hidden, nothing_found, tally
+from sensing.coverage import Cover, Tally, account, cover, nothing_found, tally, visible
 from sensing.grid import Grid, moved
 from tests.unit.sensing.pictures import north_up
 
@@ -35,8 +35,10 @@ def test_cover__void_pixels__privacy_where_a_zone_lies_else_nodata():
     looked = np.array([True, True, False, False, False, False])
     said = np.array([1, 3, 1, 3, 4, 0], np.uint8)
     assert cover(looked, said).tolist() == [1, 1, 2, 3, 4, 0]
-    assert hidden(said).tolist() == [False, False, False, False, True, True]
-    assert hidden(np.array([2], np.uint8)).all()
+    everything = np.ones_like(said, np.bool_)
+    assert visible(everything, said).tolist() == [True, True, True, True, False, False]
+    assert not visible(~everything, said).any()
+    assert not visible(np.ones(1, np.bool_), np.array([2], np.uint8)).any()
 
 
 def ground_m2(grid: Grid) -> float:

@@ -73,7 +73,7 @@ def test_pool__begins_in_lanes_of_neighbours():
     both = threading.Barrier(2)
 
     def slow(job):
-        both.wait(5)
+        both.wait(60)
         return look(job)
 
     with hands(THREADS, workers=2) as crew:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensing.learn.asking import DOUBTFUL, segments
-from sensing.learn.pixel import CERTAIN
+from sensing.learn.deciding import CERTAIN
 
 
 def plane(height: int = 40, width: int = 50) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,9 @@ from sensing.bands import Role
 from sensing.features import box_sum, local_deviation, local_mean
 from sensing.learn import features as f
 from sensing.learn.calibration import ISOTONIC, PLAIN, TEMPERATURE, calibration, error_of, temperature
+from sensing.learn.deciding import CERTAIN, weigh
 from sensing.learn.fit import LARGE, SMALL, Samples, fit, folds_of, train
-from sensing.learn.pixel import CERTAIN, NONE, PixelModel, _table, pack, unpack
+from sensing.learn.pixel import NONE, PixelModel, pack, unpack
 from sensing.picture import Tile
 
 ROLES = (Role.RED, Role.GREEN, Role.BLUE, Role.NIR)
@@ -154,11 +155,14 @@ def test_predict__sums__are_exact_in_whole_numbers(fitted, anything):
             part = np.clip(np.rint(single * layer.shrink[:, None]), 0, f.LIMIT).astype(np.int64)
 
 
-def test_table__no_entry_depends_on_the_last_digit_of_an_exponential():
-    powers = np.exp(-(np.arange(1024) / 64)) * 65_536
-    assert np.abs(powers - np.floor(powers) - 0.5).min() > 1e-6
-    assert _table()[0] == 65_536
-    assert _table()[-1] == 0
+def test_weigh__any_distance__is_the_power_and_exact_at_none():
+    away = np.linspace(0, 40, 20_001).astype(np.float32)
+    weights = np.empty(away.size, np.int32)
+    weigh(-away, np.zeros_like(away), np.float32(1.0), weights)
+    assert weights[0] == 65_536
+    assert weights[-1] == 0
+    near = away < 30
+    assert np.abs(weights[near] - 65_536 * np.exp2(-away[near].astype(float))).max() < 8.5
 
 
 @pytest.mark.parametrize("classes", [(NONE, "water"), (NONE, "water", "soil", "roof")])
