@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
 
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 
@@ -44,7 +45,7 @@ class Station:
             raise ConnectionResetError
         self.told += [m for m in self.codec.parse_buffer(data) or () if m.get_type() != "BAD_DATA"]
 
-    def hears(self, *kinds: str, within_s: float = 5.0, **fields):
+    def hears(self, *kinds: str, within_s: float = 60.0, **fields):
         """The first message like this that was not looked past yet; what came before it is."""
         deadline = time.monotonic() + within_s
         seen = 0
@@ -64,12 +65,22 @@ class Station:
             self.read()
         return self.told
 
+    def drains(self) -> list:
+        """All that was sent until now, however late it is read: the answer to a question comes behind it."""
+        self.send(mavlink.MAVLink_param_request_read_message(1, 1, b"SYSID_MYGCS", -1))
+        deadline = time.monotonic() + 60
+        while not any(m.get_type() == "PARAM_VALUE" and m.param_id == "SYSID_MYGCS" for m in self.told):
+            assert time.monotonic() < deadline
+            self.read()
+        told, self.told = self.told, []
+        return told
+
     def commands(self, command: int, *params: float) -> int:
         filled = (*params, *([0.0] * (7 - len(params))))
         self.send(mavlink.MAVLink_command_long_message(1, 1, command, 0, *filled))
         return self.hears("COMMAND_ACK", command=command, target_system=self.codec.srcSystem).result
 
-    def is_told(self, words: str, within_s: float = 5.0) -> None:
+    def is_told(self, words: str, within_s: float = 60.0) -> None:
         """Waits for a text that has these words."""
         deadline = time.monotonic() + within_s
         while not any(words in m.text for m in self.told if m.get_type() == "STATUSTEXT"):
@@ -128,8 +139,27 @@ def square(half_m: float, north_m: float = 0.0, command: int = INCLUSION) -> lis
     return [placed(command, north_m + n, e, 0.0, 4.0, GLOBAL) for n, e in corners]
 
 
+def slowed(vehicle, speed_up: float = 1.0) -> None:
+    """From now on its time goes so fast: between two questions little happens, however late the second one comes."""
+    vehicle.options = replace(vehicle.options, speed_up=speed_up)
+
+
+def stamped(vehicle) -> list[tuple[float, object]]:
+    """What the aircraft says from now on, each with its own time; the list grows as it speaks."""
+    said: list[tuple[float, object]] = []
+    port, reader = vehicle._wire._port, mavlink.MAVLink(None)
+    send = port.send
+
+    def noted(data):
+        said.extend((vehicle.autopilot.now_s, message) for message in reader.parse_buffer(data) or ())
+        send(data)
+
+    port.send = noted
+    return said
+
+
 def settled(vehicle, until_s: float = 45.0) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while vehicle.autopilot.now_s < until_s:
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -143,7 +173,7 @@ def take_off(vehicle, asks, mission=None) -> None:
     assert asks.commands(300) == ACCEPTED
 
 
-def wait(true, within_s: float = 45.0) -> None:
+def wait(true, within_s: float = 150.0) -> None:
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline
