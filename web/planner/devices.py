@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from flask import Response, request
@@ -14,7 +12,7 @@ from geo import commands
 from geo.commands import NewDevice, Revision
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from geo.intake import Options, Report, import_layer
-from schemas.refusals import RuleViolation, invalid, refuse
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.work import Work
 from schemas.tables import Device, PlannedSite, SitingPlan
 from web.attachments import MOST_BYTES
@@ -140,11 +138,6 @@ def from_file() -> Response:
 
 
 def _imported(work: Work, form: Form) -> Report:
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        form.faults.take(invalid("form.field", "planner.no_file"), "file")
-        form.faults.refuse()
-    assert upload is not None
     options = Options(
         layer="devices",
         crs=form.raw("crs") or None,
@@ -153,9 +146,7 @@ def _imported(work: Work, form: Form) -> Report:
         item=form.raw("item") or None,
         strict=True,
     )
-    with tempfile.TemporaryDirectory(dir=services().data_dir) as folder:
-        path = Path(folder, f"devices{Path(str(upload.filename)).suffix[:9]}")
-        upload.save(path)
+    with answers.layer_upload() as path:
         return import_layer(work, path, options)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from flask import Response, request
@@ -19,7 +17,7 @@ from geo.intake import Options
 from geo.intake.drafts import Read
 from geo.intake.places import Common, Fields, draft_places, read_places
 from schemas.limits import limit
-from schemas.refusals import RuleViolation, invalid, refuse
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.work import Work
 from schemas.tables import DeploymentPoint, PatrolArea, Person, SitingPlan, SupervisionItem
 from web.attachments import MOST_BYTES
@@ -211,14 +209,8 @@ def _imported(work: Work, kind: str, form: Form, told: list[Read[Fields]]) -> No
 
 
 def _read_upload(work: Work, kind: str, form: Form) -> Read[Fields]:
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        raise invalid("form.field", "planner.no_file")
     options = Options(layer=kind, crs=form.raw("crs") or None, encoding=form.raw("encoding") or None)
-    with tempfile.TemporaryDirectory(dir=services().data_dir) as folder:
-        # Only how the name ends decides how text is read; what it is, its first bytes say.
-        path = Path(folder, f"{kind}{Path(upload.filename).suffix[:9]}")
-        upload.save(path)
+    with answers.layer_upload() as path:
         return read_places(work, path, KINDS[kind], options)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Response, request
@@ -16,7 +14,7 @@ from geo.intake import Options
 from geo.intake.drafts import Read
 from geo.intake.sites import read_sites
 from schemas.limits import limit
-from schemas.refusals import RuleViolation, invalid, refuse
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.work import Work
 from schemas.tables import Person, RoleAssignment, SitingPlan
 from web.attachments import MOST_BYTES
@@ -125,14 +123,8 @@ def _imported(work: Work, form: Form, told: list[Read[NewSite]]) -> SitingPlan:
 
 
 def _read_upload(form: Form) -> Read[NewSite]:
-    upload = request.files.get("file")
-    if upload is None or not upload.filename:
-        raise invalid("form.field", "planner.no_file")
     options = Options(layer="sites", crs=form.raw("crs") or None, encoding=form.raw("encoding") or None)
-    with tempfile.TemporaryDirectory(dir=services().data_dir) as folder:
-        # Only how the name ends decides how text is read; what it is, its first bytes say.
-        path = Path(folder, f"sites{Path(upload.filename).suffix[:9]}")
-        upload.save(path)
+    with answers.layer_upload() as path:
         return read_sites(path, options)
 
 
