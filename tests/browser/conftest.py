@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sqlalchemy import text
 from werkzeug.serving import make_server
 
@@ -38,15 +40,19 @@ FLAGS = [
     "--no-first-run",
 ]
 DESK_PX, PHONE_PX = (1440, 900), (390, 844)
-MAP_TIMEOUT_MS = 60_000
-# Whatever is to be seen may take its time where several browsers draw without a graphics card.
-expect.set_options(timeout=30_000)
+# Whatever is to be done or seen may take its time where several browsers draw without a graphics card, and no test
+# waits longer for it than it takes.
+PATIENCE_MS = 60_000
+MAP_TIMEOUT_MS = 90_000
+LIMIT_S = 600
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
 
 
 @dataclass
@@ -97,7 +103,7 @@ def _let_answers_end() -> None:
     """Waits for requests that a closed page left behind; what they hold of the database must be given back."""
     for each in threading.enumerate():
         if "process_request_thread" in each.name:
-            each.join(timeout=20)
+            each.join(timeout=120)
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +131,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
             reduced_motion="reduce",
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         context.route("**/*", lambda route: _cut(route, site))
         page = context.new_page()
         page.on("pageerror", lambda error: site.complaints.append(f"{page.url}: {error}"))
@@ -134,6 +141,8 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
 
     yield make
     for context in contexts:
+        # What a page still asks for when it is closed is answered to nobody.
+        context.unroute_all(behavior="ignoreErrors")
         context.close()
     site.check()
 
@@ -166,6 +175,31 @@ def sign_in(open_page) -> Callable[..., Page]:
         return page
 
     return go
+
+
+@contextmanager
+def leaving(page: Page) -> Iterator[None]:
+    """Around what sends a form or follows a link: ends when the page that answers is there, and is the page."""
+    with page.expect_navigation():
+        yield
+
+
+def press(button: Locator) -> None:
+    """Presses what leads to another page, and waits until that is there."""
+    with leaving(button.page):
+        button.click()
+
+
+def again(act: Callable[[], object], shown: Callable[[], None]) -> None:
+    """Acts until it shows: a click on a map hits what is drawn by then. `shown` is an `expect(...)` of a second."""
+    ends = time.monotonic() + MAP_TIMEOUT_MS / 1000
+    while True:
+        act()
+        try:
+            return shown()
+        except AssertionError:
+            if time.monotonic() > ends:
+                raise
 
 
 def wait_for_map(page: Page) -> None:

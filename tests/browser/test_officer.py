@@ -49,6 +49,7 @@ def test_officer__keyboard__three_findings_without_a_new_page_and_one_taken_back
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("r")
     expect(page.locator("#reason")).to_be_focused()
     page.keyboard.type("a ploughed field, jar and all")
@@ -85,6 +86,7 @@ def test_officer__picture__swiped_by_pointer_and_keyboard_and_the_look_remembere
     page.mouse.down()
     page.mouse.move(x - 150, y, steps=4)
     page.mouse.up()
+    expect(handle).not_to_have_attribute("aria-valuenow", "50")
     moved = int(handle.get_attribute("aria-valuenow"))
     assert moved < 45
     handle.focus()
@@ -121,6 +123,8 @@ def test_officer__outline__grown_redrawn_and_recorded_with_the_acceptance(sign_i
     for corner in ((-80, -60), (80, -60), (90, 70), (-70, 60)):
         page.mouse.click(x + corner[0], y + corner[1])
     page.mouse.click(x - 80, y - 60)
+    # What can be moved is closed; while it is drawn it is measured too.
+    expect(page.locator("#edit-bar [data-part=say]")).not_to_contain_text("close the outline")
     expect(page.locator("#edit-bar [data-part=done]")).to_be_enabled()
     told = float(reading(page).inner_text().split()[0])
     page.keyboard.press("Enter")
@@ -152,7 +156,7 @@ def test_officer__cut_and_joined_again__and_taken_back(sign_in, site):
     expect(page.locator(".done")).to_contain_text("Cut into parts")
     part = page.locator("#map").get_attribute("data-finding")
     assert part not in site.findings
-    page.wait_for_selector("#map[data-ready]")
+    wait_for_map(page)
     page.keyboard.press("z")
     expect(page.locator("#map")).to_have_attribute("data-finding", site.findings[4])
 
@@ -196,7 +200,9 @@ def test_officer__signed_out__back_shows_nothing(sign_in):
 def test_officer__without_scripts__both_images_and_the_form(sign_in, site):
     page = sign_in("O1", scripts=False)
     page.goto(f"/review/{site.findings[4]}")
-    for image in page.locator(".cutouts img").all():
+    images = page.locator(".cutouts img")
+    expect(images).to_have_count(2)
+    for image in images.all():
         expect(image).to_have_js_property("naturalWidth", 512)
     assert json.loads(page.locator("#map").get_attribute("data-config"))["id"] == site.findings[4]
     expect(page.locator("#decision button[type=submit]")).to_be_visible()

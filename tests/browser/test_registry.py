@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from geo.commands import block_where_due
 from schemas.tables import Person
 from tests.browser.axe import faults
-from tests.browser.conftest import DESK_PX, PHONE_PX, shoot, wait_for_map
+from tests.browser.conftest import DESK_PX, PHONE_PX, press, shoot, wait_for_map
 from tests.browser.test_looks import fits
 from tests.conftest import SHANGHAI
 from web.channels import FolderChannel
@@ -35,8 +35,10 @@ def at(site, moment: datetime):
     """The clock of the site on another day; sessions last for hours only, so each person signs in anew."""
     before = site.services.clock.at
     site.services.clock.at = moment
-    yield
-    site.services.clock.at = before
+    try:
+        yield
+    finally:
+        site.services.clock.at = before
 
 
 def set_back(site) -> None:
@@ -112,12 +114,12 @@ def test_GD_14__approved_announced_used_blocked_maintained_and_given_up(site, en
         page = enter("H1", scripts=False)
         page.goto(DV1)
         expect(page.locator("h1")).to_contain_text("may be used from 2025-08-01 (Fri), in 1 day")
-        step(page, "Put it into use").locator("[type=submit]").click()
+        press(step(page, "Put it into use").locator("[type=submit]"))
         expect(page.get_by_role("alert")).to_contain_text("2025-08-01")
     with at(site, datetime(2025, 8, 1, 9, 0, tzinfo=SHANGHAI)):
         page = enter("H1", scripts=False)
         page.goto(DV1)
-        step(page, "Put it into use").locator("[type=submit]").click()
+        press(step(page, "Put it into use").locator("[type=submit]"))
         expect(page.locator("h1")).to_contain_text("DV1 is in use")
         public = open_page("/device/DV-DV1", scripts=False)
         expect(public.locator("#card")).to_contain_text("2025-08-01")
@@ -131,9 +133,9 @@ def test_GD_14__approved_announced_used_blocked_maintained_and_given_up(site, en
 def announce(site, page: Page, folder: Path, tmp_path: Path) -> None:
     page.goto("/registry/publication")
     expect(page.locator("h1")).to_contain_text("1 approval waits to be announced")
-    page.get_by_role("link", name=re.compile("Camera DV1")).first.click()
+    press(page.get_by_role("link", name=re.compile("Camera DV1")).first)
     expect(page.locator("[lang=zh-CN].public-text")).to_contain_text("污染巡查")
-    page.get_by_role("button", name="Send to this channel").click()
+    press(page.get_by_role("button", name="Send to this channel"))
     done(page)
     assert [one.outcome for one in deliver(site.services, site.services.channels)] == ["handed_over"]
     (sent,) = (folder / "out").glob("*.json")
@@ -142,15 +144,15 @@ def announce(site, page: Page, folder: Path, tmp_path: Path) -> None:
     assert [one.outcome for one in deliver(site.services, site.services.channels)] == ["published"]
     page.reload()
     expect(page.locator("#channel-official_disclosure")).to_contain_text("GD-2025-7")
-    page.get_by_role("button", name="Show it on the public map").click()
+    press(page.get_by_role("button", name="Show it on the public map"))
     done(page)
-    step(page, "Begin the notice period").locator("[type=submit]").click()
+    press(step(page, "Begin the notice period").locator("[type=submit]"))
     done(page)
     page.goto(DV1)
     sign = step(page, "The sign was seen")
     sign.get_by_label("What it says").fill("Camera of the bureau, questions to +86 00")
     sign.locator("input[type=file]").set_input_files(picture(tmp_path))
-    sign.locator("[type=submit]").click()
+    press(sign.locator("[type=submit]"))
     done(page)
     expect(page.get_by_alt_text("Photo: sign.jpg")).to_be_visible()
     calibrated(page, "C-1", "2025-07-02", "2025-08-31")
@@ -169,7 +171,7 @@ def calibrated(page: Page, number: str, on: str, until: str) -> None:
     test.get_by_label("Number of the certificate").fill(number)
     test.get_by_label("Tested on").fill(on)
     test.locator("[name=valid_to]").fill(until)
-    test.locator("[type=submit]").click()
+    press(test.locator("[type=submit]"))
     done(page)
 
 
@@ -183,13 +185,13 @@ def stopped_and_back(site, enter) -> None:
     repair = step(page, "It was repaired")
     repair.get_by_label("What was done").fill("Verified anew")
     repair.get_by_label("By whom").fill("Institute (fictional)")
-    repair.locator("[type=submit]").click()
+    press(repair.locator("[type=submit]"))
     done(page)
     page = enter("H1", scripts=False)
     page.goto(DV1)
     back = step(page, "Take it back into use")
     back.get_by_label("What has been done about the cause").fill("Verified anew")
-    back.locator("[type=submit]").click()
+    press(back.locator("[type=submit]"))
     expect(page.locator("h1")).to_contain_text("DV1 is in use")
 
 
@@ -203,9 +205,9 @@ def paused_and_back(page: Page) -> None:
     pause = page.locator("details.step[open]").filter(has=page.get_by_text("Pause it for maintenance", exact=True))
     expect(pause.get_by_label("Reason, for the record")).to_have_value("New lens")
     pause.get_by_label("Expected end").fill("2025-09-05")
-    pause.locator("[type=submit]").click()
+    press(pause.locator("[type=submit]"))
     expect(page.locator("h1")).to_contain_text("paused for maintenance until 2025-09-05")
-    step(page, "Take it back into use").locator("[type=submit]").click()
+    press(step(page, "Take it back into use").locator("[type=submit]"))
     expect(page.locator("h1")).to_contain_text("DV1 is in use")
     page.goto(DV1)
     expect(step(page, "Pause it for maintenance").get_by_label("Reason, for the record")).to_have_value("")
@@ -218,7 +220,7 @@ def given_up(page: Page, open_page) -> None:
     button = end.locator("[type=submit]")
     button.click()
     expect(button).to_contain_text("Are you sure?")
-    button.click()
+    press(button)
     expect(page.locator("h1")).to_contain_text("Removed")
     public = open_page("/device/DV-DV1")
     expect(public.locator("main")).to_contain_text("given up")
