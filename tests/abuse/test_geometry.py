@@ -2,13 +2,13 @@
 
 import json
 import re
-import time
 
 import pytest
 
 from geo.geojson import parse_document, parse_geometry
 from schemas.limits import LIMITS
 from schemas.refusals import RuleViolation
+from tests.timing import processor_s
 
 ALL = {"Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"}
 SQUARE = [[113.0, 23.0], [113.1, 23.0], [113.1, 23.1], [113.0, 23.1], [113.0, 23.0]]
@@ -112,15 +112,17 @@ GEOMETRIES = [
 
 @pytest.mark.parametrize(("row", "geometry", "rule"), GEOMETRIES)
 def test_geometry__refused_with_its_code_and_quickly(row, geometry, rule):
-    started = time.perf_counter()
-    with pytest.raises(RuleViolation) as caught:
-        parse_geometry(geometry, allow=ALL)
-    elapsed_s = time.perf_counter() - started
+    def ask():
+        with pytest.raises(RuleViolation) as caught:
+            parse_geometry(geometry, allow=ALL)
+        return caught
+
+    caught = ask()
     assert caught.value.status == 422
     assert [refusal.rule for refusal in caught.value.refusals] == [rule]
     for lang in ("en", "zh"):
         json.dumps(caught.value.render(lang), allow_nan=False)
-    assert elapsed_s < 0.5
+    assert processor_s(ask) < 0.5
 
 
 def test_row_1__the_path_says_where():
@@ -167,11 +169,13 @@ def test_row_10__whatever_is_wrong_with_a_shape__is_told_in_chinese(shape):
 @pytest.mark.parametrize("count", [40, 200, 2_000])
 def test_row_9__zigzag__refused_under_50_ms(count):
     bomb = zigzag(count)
-    started = time.perf_counter()
-    with pytest.raises(RuleViolation, match="not valid"):
-        parse_geometry(bomb, allow=ALL)
+
+    def ask():
+        with pytest.raises(RuleViolation, match="not valid"):
+            parse_geometry(bomb, allow=ALL)
+
     # The promise is 50 ms for 200 vertices; ten times as many may take ten times as long.
-    assert time.perf_counter() - started < (0.05 if count <= 200 else 0.5)
+    assert processor_s(ask) < (0.05 if count <= 200 else 0.5)
 
 
 DOCUMENTS = [
@@ -206,13 +210,14 @@ DOCUMENTS = [
 
 @pytest.mark.parametrize(("row", "data", "status", "rule"), DOCUMENTS)
 def test_document__refused_with_its_code_and_quickly(row, data, status, rule):
-    started = time.perf_counter()
-    with pytest.raises(RuleViolation) as caught:
-        parse_document(data)
-    assert (caught.value.status, caught.value.refusals[0].rule) == (status, rule)
-    for lang in ("en", "zh"):
-        json.dumps(caught.value.render(lang), allow_nan=False).encode()
-    assert time.perf_counter() - started < 2
+    def ask():
+        with pytest.raises(RuleViolation) as caught:
+            parse_document(data)
+        assert (caught.value.status, caught.value.refusals[0].rule) == (status, rule)
+        for lang in ("en", "zh"):
+            json.dumps(caught.value.render(lang), allow_nan=False).encode()
+
+    assert processor_s(ask, tries=1) < 2
 
 
 @pytest.mark.parametrize(
@@ -226,11 +231,14 @@ def test_document__that_is_no_object__told_in_the_words_of_json(value, kind):
 
 
 def test_row_12__a_document_above_the_limit__413_without_reading_it():
-    started = time.perf_counter()
-    with pytest.raises(RuleViolation) as caught:
-        parse_document(b"[" * (LIMITS["json.bytes"].value + 1))
-    assert (caught.value.status, caught.value.refusals[0].rule) == (413, "json.bytes")
-    assert time.perf_counter() - started < 0.1
+    document = b"[" * (LIMITS["json.bytes"].value + 1)
+
+    def ask():
+        with pytest.raises(RuleViolation) as caught:
+            parse_document(document)
+        assert (caught.value.status, caught.value.refusals[0].rule) == (413, "json.bytes")
+
+    assert processor_s(ask) < 0.1
 
 
 def test_document__what_is_lawful__read_as_it_is():

@@ -2,7 +2,6 @@
 
 import json
 import random
-import time
 from dataclasses import replace
 
 import pytest
@@ -15,6 +14,7 @@ from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from tests.situations import drawn, local, situation
+from tests.timing import processor_s
 
 ITEM = {"type": "SimpleItem", "command": 16, "frame": 3, "params": [0, 0, 0, 0, 23.1, 113.2, 50]}
 
@@ -92,12 +92,14 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_plan__refused_quickly(case):
     data, status = HOSTILE[case]
-    began = time.perf_counter()
-    with pytest.raises(RuleViolation) as caught:
-        read_plan(data, "hostile")
-    assert caught.value.status == status
-    assert len(caught.value.render("en")) == len(caught.value.render("zh")) <= 50
-    assert time.perf_counter() - began < 2
+
+    def ask():
+        with pytest.raises(RuleViolation) as caught:
+            read_plan(data, "hostile")
+        assert caught.value.status == status
+        assert len(caught.value.render("en")) == len(caught.value.render("zh")) <= 50
+
+    assert processor_s(ask, tries=1) < 2
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
@@ -130,15 +132,15 @@ def test_plan_with_as_many_rally_points_as_are_read__judged_in_seconds():
     line = [(113.25 + 0.04 * (n % 2), 23.12 + 0.0005 * n) for n in range(40)]
     points = [LonLat(113.25 + 0.04 * dice.random(), 23.12 + 0.02 * dice.random()) for _ in range(limit("plan.rally"))]
     plan = replace(drawn(line), rally=tuple(RallyPoint(at, 50.0) for at in points))
-    began = time.perf_counter()
-    check_plan(plan, situation(), at=local(), options=Options())
-    assert time.perf_counter() - began < 10
+    assert processor_s(lambda: check_plan(plan, situation(), at=local(), options=Options()), tries=1) < 10
 
 
 def test_plan_that_crosses_itself_a_million_times__judged_in_seconds():
     dice = random.Random(1)
     line = [(113.2500 + dice.random() * 0.0012, 23.1200 + dice.random() * 0.0012) for _ in range(limit("plan.items"))]
-    began = time.perf_counter()
-    found = {refusal.text for refusal in check_plan(drawn(line), situation(), at=local(), options=Options()).refusals}
-    assert found == {"flight.route_unmatched", "flight.footprint_outside"}
-    assert time.perf_counter() - began < 10
+
+    def ask():
+        refusals = check_plan(drawn(line), situation(), at=local(), options=Options()).refusals
+        assert {refusal.text for refusal in refusals} == {"flight.route_unmatched", "flight.footprint_outside"}
+
+    assert processor_s(ask, tries=1) < 10

@@ -145,7 +145,7 @@ def test_order__is_told_at_once(work, gateway, database):
     with psycopg.connect(_url(database.admin_url), autocommit=True) as listening:
         listening.execute("LISTEN skywarden_order")
         order(work, "F1", number, "pause")
-        assert [told.payload for told in listening.notifies(timeout=5, stop_after=1)] == [f"{number} pause"]
+        assert [told.payload for told in listening.notifies(timeout=60, stop_after=1)] == [f"{number} pause"]
 
 
 def test_order__refused__leaves_an_event_in_the_ledger(work, gateway, admin):

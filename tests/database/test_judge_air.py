@@ -126,7 +126,7 @@ class TestEightAtOnce:
                 with work("H1") as unit:
                     flight = unit.get(t.Flight, number)
                     commands.clear(unit, flight, GROUND)  # every guard has passed when all of them meet here
-                    ready.wait(20)
+                    ready.wait(100)
                     unit.commit()
                     outcomes[number] = "cleared"
             except RuleViolation as violation:
@@ -139,7 +139,7 @@ class TestEightAtOnce:
         for approver in approvers:
             approver.start()
         for approver in approvers:
-            approver.join(30)
+            approver.join()
         winners = [number for number in numbers if outcomes[number] == "cleared"]
         assert len(winners) == 1, outcomes
         for number in set(numbers) - set(winners):
@@ -157,7 +157,7 @@ class TestEightAtOnce:
 
         def insert(ordinal):
             with connect(database) as connection:
-                ready.wait(20)
+                ready.wait(100)
                 try:
                     # Two flights take turns, so that half of them stand against the other half.
                     holder = (number, other)[ordinal % 2]
@@ -170,7 +170,7 @@ class TestEightAtOnce:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join()
         assert outcomes.count("DC-2") == APPROVERS // 2, outcomes
         assert len(set(outcomes) - {"DC-2"}) == 1
 

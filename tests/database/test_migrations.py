@@ -98,7 +98,7 @@ def test_migrate__several_processes_at_once__all_succeed(server):
             )
             for name in (names[0], *names)
         ]
-        said = [process.communicate(timeout=120)[1] for process in running]
+        said = [process.communicate(timeout=250)[1] for process in running]
         assert [process.returncode for process in running] == [0, 0, 0], said
     finally:
         for name in names:

@@ -117,7 +117,7 @@ class TestConvert:
     def test_needs_no_database(self, drawn_plan, tmp_path):
         arguments = [sys.executable, "-m", "web.cli", "plan", "convert", str(drawn_plan), str(tmp_path / "o.kml")]
         environment = {"SKYWARDEN_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=250, check=False)
         assert done.returncode == 0, done.stderr
 
 

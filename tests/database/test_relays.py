@@ -52,7 +52,7 @@ def test_relay__admitted__is_noted(services, authority):
     credentials.admits(services, drone_id(services), certificate)
     with services.session() as session:
         row = session.query(RelayCredential).one()
-    assert abs(datetime.now(UTC) - row.last_seen_at) < timedelta(seconds=5)
+    assert abs(datetime.now(UTC) - row.last_seen_at) < timedelta(minutes=1)
     assert row.certificate_sha256 == hashlib.sha256(certificate).hexdigest()
 
 
@@ -83,7 +83,7 @@ def test_relay__issued_under_a_clock_of_the_past__is_good_by_the_clock_on_the_wa
     issued(services, authority, days=1)
     with services.session() as session:
         row = session.query(RelayCredential).one()
-    assert abs(datetime.now(UTC) + timedelta(days=1) - row.expires_at) < timedelta(seconds=5)
+    assert abs(datetime.now(UTC) + timedelta(days=1) - row.expires_at) < timedelta(minutes=1)
 
 
 def test_relay__database_away__whoever_was_let_in_stays_and_nobody_else(services, authority, monkeypatch):

@@ -164,7 +164,7 @@ def test_setup__all_done__second_time_calls_nobody(tmp_path: Path) -> None:
         ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60
     assert not (tmp_path / "called").exists()
 
 
