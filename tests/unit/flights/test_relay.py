@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import select
 import socket
 import ssl
+import sys
+import termios
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -114,15 +117,20 @@ def relay(aircraft, credential, monkeypatch):
         thread.join()
 
 
+def waiting_bytes(pipe):
+    """How much has come and was not read."""
+    told = fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4))
+    return int.from_bytes(told, sys.byteorder)
+
+
 def words(relay):
     return [word for word, _ in relay.told]
 
 
 def call(context, port):
     """A TLS connection to the gateway, or the error with which it was refused."""
-    with socket.create_connection((HOST, port), 5) as plain:
+    with socket.create_connection((HOST, port), 60) as plain:
         line = context.wrap_socket(plain, server_hostname=GATEWAY_NAME)
-        line.settimeout(5)
         with line:
             # A refusal of our certificate arrives with the first read (TLS 1.3).
             line.recv(1)
@@ -260,18 +268,20 @@ def test_gateway__second_call__takes_the_place_of_the_first(pipe, relay):
     assert soon(lambda: "lost" in words(relay))
 
 
-def test_gateway__silent_callers__keep_nobody_out(pipe, relay):
+def test_gateway__silent_callers__keep_nobody_out(pipe, relay, monkeypatch):
+    # Longer than the test may take: they are in nobody's way, and not gone.
+    monkeypatch.setattr(server, "HANDSHAKE_S", 120.0)
     with contextlib.ExitStack() as idle:
         for _ in range(3 * server.MOST_UNKNOWN):
             idle.enter_context(socket.create_connection((HOST, pipe.port)))
         relay(pipe.port)
-        assert soon(lambda: "connected" in words(relay), server.HANDSHAKE_S - 1)
+        assert soon(lambda: "connected" in words(relay), 60)
 
 
 def test_gateway__more_silent_callers_than_it_bears__the_oldest_is_ended(pipe):
     with contextlib.ExitStack() as idle:
         callers = [
-            idle.enter_context(socket.create_connection((HOST, pipe.port), 2)) for _ in range(server.MOST_UNKNOWN + 1)
+            idle.enter_context(socket.create_connection((HOST, pipe.port), 60)) for _ in range(server.MOST_UNKNOWN + 1)
         ]
         with contextlib.suppress(ConnectionError):
             assert callers[0].recv(1) == b""
@@ -287,14 +297,15 @@ def test_gateway__admission_that_takes_long__holds_no_frame_back(authority, now,
 
     def admits(_der):
         asked.append(1)
-        return len(asked) == 1 or answer.wait(10)
+        return len(asked) == 1 or answer.wait(120)
 
     opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), admits)
     try:
         relay(opened.port)
         assert soon(lambda: len(asked) == 2)
         opened.write(b"return to launch")
-        assert soon(lambda: b"return to launch" in aircraft.came, 1.0)
+        assert soon(lambda: b"return to launch" in aircraft.came)
+        assert not answer.is_set()
     finally:
         answer.set()
         opened.close()
@@ -303,9 +314,10 @@ def test_gateway__admission_that_takes_long__holds_no_frame_back(authority, now,
 def test_gateway__lent_for_a_flight__begins_with_nothing_old_and_leaves_the_relay_connected(pipe, relay, aircraft):
     relay(pipe.port)
     assert soon(lambda: "connected" in words(relay))
-    aircraft.say(b"said between two flights" * 1000)
-    assert soon(lambda: select.select([pipe.fileno()], [], [], 0)[0])
-    time.sleep(0.1)
+    said = b"said between two flights" * 1000
+    aircraft.say(said)
+    # All of it: the rest of what came too late would be taken for what was said in the flight.
+    assert soon(lambda: waiting_bytes(pipe) == len(said))
     first = pipe.lend()
     assert first.read() == b""
     first.close()
@@ -332,7 +344,7 @@ def test_line__silent_for_an_hour__is_kept__and_a_dead_one_is_noticed_by_the_ker
 
 
 def test_relay__not_let_in__is_told_so_and_never_called_connected(authority, now, relay, monkeypatch):
-    monkeypatch.setattr(client, "AT_ONCE_S", 2.0)
+    monkeypatch.setattr(client, "AT_ONCE_S", 60.0)
     opened = RelayPipe("relay:test", (HOST, 0), authority.gateway_context(now), lambda _der: False)
     try:
         relay(opened.port)
@@ -411,7 +423,7 @@ def datagrams():
         def make():
             made = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             made.bind((HOST, 0))
-            made.settimeout(0.5)
+            made.settimeout(30)
             return made
 
         yield make
@@ -440,6 +452,7 @@ def test_relay__udp__strangers_are_neither_heard_nor_spoken_to(listening, datagr
     aircraft.write(heartbeat(245))
     assert genuine.recv(100) == heartbeat(245)
     for other in (stranger, late):
+        other.settimeout(0.3)
         with pytest.raises(TimeoutError):
             other.recv(100)
 
@@ -515,7 +528,7 @@ def test_authority__founded_by_two_at_once__the_first_one_counts(tmp_path, now):
     authority._found(now)
     with (
         contextlib.closing(RelayPipe("x", (HOST, 0), authority.gateway_context(now), lambda _der: True)) as opened,
-        socket.create_connection((HOST, opened.port), 5) as plain,
+        socket.create_connection((HOST, opened.port), 60) as plain,
         relay_context(relay).wrap_socket(plain, server_hostname=GATEWAY_NAME) as line,
     ):
         assert line.version() == "TLSv1.3"
