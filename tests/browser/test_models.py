@@ -33,7 +33,6 @@ def test_officer__clicks_and_areas__are_kept_as_labels(sign_in, scene):
     page.keyboard.press("p")
     for dx, dy in ((-90, -40), (-40, -40), (-40, 10), (-90, -40)):
         page.mouse.click(x + dx, y + dy)
-        page.wait_for_timeout(350)
     expect(page.locator("#drawn")).to_contain_text("3")
     marks = json.loads(page.locator("#marks").input_value())["features"]
     assert [one["geometry"]["type"] for one in marks] == ["Point", "Point", "Polygon"]
@@ -51,4 +50,4 @@ def test_officer__asks_where_to_click__is_told_why_when_there_is_too_little(sign
     page.get_by_role("button", name="Find the places").click()
     expect(page.locator("progress")).to_be_visible()
     assert learning.do_next(site.services)
-    expect(page.locator("main")).to_contain_text("at least 4 are needed", timeout=10_000)
+    expect(page.locator("main")).to_contain_text("at least 4 are needed")

@@ -38,10 +38,14 @@ def test_officer__keys_while_the_next_one_is_on_its_way__decide_nothing(sign_in,
     opened = page.locator("#map").get_attribute("data-finding")
     held = []
     page.route("**/review/DT-*", lambda route: held.append(route))
-    page.keyboard.press("j")
+    with page.expect_request("**/review/DT-*"):
+        page.keyboard.press("j")
     expect(page.locator("body")).to_have_attribute("aria-busy", "true")
     page.keyboard.press("r")
     expect(page.locator("#decision [name=decision]:checked")).to_have_count(0)
+    # The request is told of before it is handed over to be held.
+    while not held:
+        page.wait_for_timeout(20)
     held[0].continue_()
     expect(page.locator("#map")).not_to_have_attribute("data-finding", opened)
     page.keyboard.press("r")
