@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE_PX, wait_for_map
+from tests.browser.conftest import PHONE_PX, press, wait_for_map
 
 
 def test_citizen__map__select_in_the_list_and_read_who_why_and_when(open_page):
@@ -59,7 +59,7 @@ def test_citizen__asks_by_coordinates__sentence_list_and_marker(open_page):
     page = open_page("/", size=PHONE_PX)
     wait_for_map(page)
     page.fill("#q", "113.2610, 23.1300")
-    page.click("form[role=search] button")
+    press(page.locator("form[role=search] button"))
     wait_for_map(page)
     expect(page.locator("#answer .lead")).to_contain_text("1 device stands within 500 m, 100 m away.")
     expect(page.locator("#answer .results a").first).to_have_attribute("href", "/device/DV-DV1")
@@ -97,11 +97,12 @@ def test_citizen__list__filters_in_place_and_the_address_holds_them(open_page):
 def test_citizen__without_scripts__list_record_and_answer_are_complete(open_page):
     page = open_page("/list", scripts=False)
     page.select_option("#f-kind", "drone")
-    page.click(".filters button")
+    press(page.locator(".filters button"))
+    expect(page.locator("#results tbody a")).to_have_count(1)
     page.click("#results tbody a")
-    assert "Pollution patrol" in page.inner_text("#card")
+    expect(page.locator("#card")).to_contain_text("Pollution patrol")
     page.goto("/?q=113.2610,23.1300")
-    assert "1 device stands within 500 m" in page.inner_text("#answer")
+    expect(page.locator("#answer")).to_contain_text("1 device stands within 500 m")
 
 
 def test_citizen__keyboard_alone__reaches_the_first_card(open_page):

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from sensing.segment.sam import Redrawn, sam_of
-from tests.browser.conftest import wait_for_map
+from tests.browser.conftest import again, wait_for_map
 from tests.sam.models import random_model, write_checkpoint
 from web.sam import sam_for
 
@@ -50,13 +50,9 @@ def test_officer__box__one_of_the_outlines_inside_it_is_kept(sign_in, site, sam,
     page.mouse.up()
     expect(say).to_contain_text("2 outlines")
     expect(page.locator("#edit-bar [data-part=done]")).to_be_disabled()
-    page.wait_for_function("() => document.querySelector('#map canvas')")
     # Both lie under the pointer; the smaller one is meant.
-    for _ in range(20):
-        page.mouse.click(x, y)
-        if page.locator("#edit-bar [data-part=done]").is_enabled():
-            break
-        page.wait_for_timeout(250)
+    done = page.locator("#edit-bar [data-part=done]")
+    again(lambda: page.mouse.click(x, y), lambda: expect(done).to_be_enabled(timeout=1_000))
     expect(page.locator("#edit-bar [data-part=reading]")).to_contain_text("3,598 m²")
     page.keyboard.press("Enter")
     expect(page.locator("#own-outline")).to_contain_text("3,598 m²")
