@@ -44,16 +44,16 @@ def broker(services, home: Path) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(5)
+        process.wait(60)
 
 
 def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
         return True
     return False
 
 
-def until(happened, seconds: float = 30.0) -> None:
+def until(happened, seconds: float = 120.0) -> None:
     ends = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < ends, "it did not happen"
@@ -72,7 +72,7 @@ def ingesting(services, home: Path, port: int) -> Iterator[Ingest]:
         yield running
     finally:
         running.stop()
-        thread.join(10)
+        thread.join(60)
 
 
 class Device:

@@ -36,10 +36,10 @@ def simulator(**options: object) -> Iterator[tuple[Simulator, str]]:
     thread = threading.Thread(target=simulate, args=(chosen, started))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(60)
         yield running[0], chosen.listen
     finally:
         if running:
             running[0].stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

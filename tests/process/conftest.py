@@ -29,6 +29,12 @@ __all__ = ["START", "free_port", "simulator"]
 END = TEN_ON_THE_FIRST_FLYING_DAY + timedelta(hours=2)
 
 
+@pytest.fixture(autouse=True)
+def _patient_aircraft(monkeypatch):
+    """It gives up nobody who is held up by a busy machine; where it is to give up, a test says so."""
+    monkeypatch.setattr("flights.simulator.transfer.GIVE_UP_REAL_S", 60.0)
+
+
 @pytest.fixture
 def simulated():
     """`simulated(**options)` starts a simulator and gives (simulator, URL) until the test ends."""

@@ -11,6 +11,11 @@ from flights import commands, gateway
 from schemas import tables as t
 from schemas.store.work import find
 
+# What is promised within a second is done within a second where nobody else is at work; a busy machine is given more.
+PROMPT_S = 5.0
+# What has to come is waited for; whoever sees it come waits no longer.
+PATIENCE_S = 120.0
+
 
 class Seen:
     """One flight as the database shows it, and the orders that are given to it."""
@@ -36,7 +41,7 @@ class Seen:
             work.commit()
             return made.id
 
-    def answer(self, number, within_s=10.0):
+    def answer(self, number, within_s=PATIENCE_S):
         def answered():
             with self.house.session() as session:
                 row = session.get(t.FlightOrder, number)
@@ -78,7 +83,7 @@ class Flying(Seen):
     def is_over(self):
         return not self.thread.is_alive()
 
-    def end(self, within_s=40.0):
+    def end(self, within_s=PATIENCE_S):
         self.thread.join(within_s)
         assert self.is_over, self.told[-1:]
         if self.error is not None:
@@ -86,7 +91,7 @@ class Flying(Seen):
         return self.result
 
 
-def until(found, within_s=60.0):
+def until(found, within_s=PATIENCE_S):
     deadline = time.monotonic() + within_s
     while not (value := found()):
         assert time.monotonic() < deadline, "it did not happen in time"

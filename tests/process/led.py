@@ -33,7 +33,7 @@ class Led:
         for line in self.process.stdout:
             self.said.append(line)
 
-    def await_line(self, start: str, within_s: float = 60.0) -> str:
+    def await_line(self, start: str, within_s: float = 120.0) -> str:
         """The first line that begins so."""
         deadline = time.monotonic() + within_s
         while not (found := [line for line in list(self.said) if line.startswith(start)]):
@@ -42,17 +42,17 @@ class Led:
             time.sleep(0.02)
         return found[0]
 
-    def end(self, within_s: float = 30.0) -> int:
+    def end(self, within_s: float = 120.0) -> int:
         """Waits until it has ended by itself; its exit status, with everything it said in `said`."""
         status = self.process.wait(within_s)
-        self._reading.join(5)
+        self._reading.join(60)
         return status
 
     def kill(self) -> None:
         """Ends it, and whatever it has started, in the middle of what they do."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ def led(command: list[str], environment: dict[str, str]) -> Iterator[Led]:
         yield made
     finally:
         made.kill()
-        made._reading.join(5)
+        made._reading.join(60)
         process.stdout.close()
 
 

@@ -37,7 +37,7 @@ def simulator_process(*options: str):
         yield url, process
     finally:
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
         assert errors == ""
 

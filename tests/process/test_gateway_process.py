@@ -16,7 +16,7 @@ from schemas import tables as t
 from schemas.clock import ScaledClock
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import free_port, simulator
-from tests.process.flying import Seen, until
+from tests.process.flying import PROMPT_S, Seen, until
 from tests.process.led import gateway_process
 
 SPEED = 60.0
@@ -40,7 +40,7 @@ def started(seen, running, led):
     until(lambda: running.autopilot.height_m > HIGH_M)
     answer = seen.answer(order)
     assert answer.outcome == "done"
-    assert (answer.taken_at - answer.ordered_at).total_seconds() < 1
+    assert (answer.taken_at - answer.ordered_at).total_seconds() < PROMPT_S
 
 
 def wall_s(after, before):
@@ -64,18 +64,18 @@ def test_P3__gateway_killed_in_flight__the_next_one_takes_it_up(living, cleared,
         time.sleep(1.5)
         led.process.send_signal(signal.SIGKILL)
         killed_at = living.clock.now()
-        led.process.wait(5)
+        led.process.wait(60)
     held = running._mission.version, running._fence.version
     last = seen.points()[-1]
     (raw,) = (living.data_dir / "flights" / cleared).glob("*.tlog")
     raw_until = datetime.fromtimestamp(max(stamps_of(raw)) / 1e6, UTC)
     # A second of the wall is lost at most, of the rows and of the raw record; and no row tells what that does not.
-    assert wall_s(killed_at, last.received_at) < 1
-    assert wall_s(killed_at, raw_until) < 1
-    assert wall_s(last.received_at, raw_until) < 0.05
+    assert wall_s(killed_at, last.received_at) < PROMPT_S
+    assert wall_s(killed_at, raw_until) < PROMPT_S
+    assert wall_s(last.received_at, raw_until) < 0.5
     with gateway_process(living, url) as led:
         until(lambda: "resumed" in seen.steps())
-        until(lambda: seen.flight().state == "landed", 40)
+        until(lambda: seen.flight().state == "landed")
         led.await_line(f"{cleared}: landed")
     assert (running._mission.version, running._fence.version) == held
     (gap,) = seen.events("gap")
@@ -83,7 +83,7 @@ def test_P3__gateway_killed_in_flight__the_next_one_takes_it_up(living, cleared,
     assert gap["from"] == last.received_at.isoformat()
     assert gap["raw_until"] == raw_until.isoformat()
     first = min(point.received_at for point in seen.points() if point.id > last.id)
-    assert abs(wall_s(datetime.fromisoformat(gap["until"]), first)) < 1
+    assert abs(wall_s(datetime.fromisoformat(gap["until"]), first)) < PROMPT_S
     flight = seen.flight()
     parts = sorted((living.data_dir / "flights" / cleared).glob("*.tlog"))
     assert [part["file"] for part in flight.vehicle["tlog"]] == [path.name for path in parts]
@@ -106,13 +106,13 @@ def test_gateway__told_to_end_in_flight__the_aircraft_flies_on_and_waiting_order
         started(seen, running, led)
         led.process.send_signal(signal.SIGTERM)
         led.await_line("Ended.")
-        assert led.process.wait(15) == 0
+        assert led.process.wait(120) == 0
     assert running.autopilot.mode.name == "AUTO"
     assert seen.flight().state == "airborne"
     order = seen.order("return", person="H1", reason="smoke")
     with gateway_process(living, url):
-        assert seen.answer(order, 20).outcome == "done"
-        until(lambda: seen.flight().state == "uploaded", 30)
+        assert seen.answer(order).outcome == "done"
+        until(lambda: seen.flight().state == "uploaded")
     assert seen.events("gap")[0]["why"] == "gateway"
 
 
@@ -126,7 +126,7 @@ def test_DC_1__mission_changed_while_nobody_followed__called_back(living, cleare
     place = max(n for n, item in enumerate(items) if item.x)
     items[place] = items[place].moved(0.5)
     with gateway_process(living, url):
-        until(lambda: seen.flight().state == "aborted", 40)
+        until(lambda: seen.flight().state == "aborted")
     assert seen.flight().state_reason == "mission.mismatch"
     assert "mission" in [body.get("cause") for body in seen.events("conformance")]
 
@@ -144,7 +144,7 @@ def test_DC_1__second_gateway_for_an_aircraft__refused_in_one_line(living, clear
         assert not any("Serves" in line or "Traceback" in line for line in told)
         # The first one did not so much as notice.
         order = Seen(living, cleared).order("fly")
-        assert Seen(living, cleared).answer(order, 30).outcome == "done"
+        assert Seen(living, cleared).answer(order).outcome == "done"
         assert first.process.poll() is None
 
 
@@ -166,7 +166,7 @@ def test_order__fly_that_the_law_refuses__answered_with_every_rule(living, clear
             admin.execute("UPDATE core.inspection_plan SET state = 'cancelled'")
             number = order.id
             work.commit()
-        answer = seen.answer(number, 20)
+        answer = seen.answer(number)
         led.await_line(f"{cleared}: refused.")
     assert answer.outcome == "refused"
     told = [(refusal["rule"], refusal["measured"]) for refusal in answer.detail["refusals"]]
