@@ -210,7 +210,7 @@ def seal_all(engine: Engine) -> int:
     The horizon is the whole server's: a transaction in any other database, another test's say, holds it
     back for a moment. It is waited for first, so that the seals are cut where the batches end.
     """
-    patience_until = time.monotonic() + 60
+    patience_until = time.monotonic() + 200
     while True:
         with engine.connect() as connection:
             unsettled = connection.execute(_UNSETTLED).scalar_one()

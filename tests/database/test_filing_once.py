@@ -125,7 +125,7 @@ def test_P2__many_at_once__one_flight_and_one_answer(ask, session):
     ready, answers = threading.Barrier(AT_ONCE), []
 
     def click():
-        ready.wait(20)
+        ready.wait(100)
         try:
             answers.append(ask().flight)
         except BaseException as error:  # whatever happens is for the assertion to tell
@@ -135,7 +135,7 @@ def test_P2__many_at_once__one_flight_and_one_answer(ask, session):
     for thread in clicks:
         thread.start()
     for thread in clicks:
-        thread.join(30)
+        thread.join()
     assert len(set(answers)) == 1, answers
     assert flights(session) == 1
     assert row(session, answers[0]).state == "precheck_passed"
