@@ -200,10 +200,12 @@ def test_watch__slider__shows_that_moment(sign_in, flight):
 
 def test_watch__land_here__is_asked_twice(sign_in, flight):
     page = watch(sign_in, flight)
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    page.get_by_role("button", name="Land here").click()
-    assert len(asked) == 1
+    sent = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    page.on("dialog", lambda dialog: dialog.dismiss())
+    with page.expect_event("dialog"):
+        page.get_by_role("button", name="Land here").click()
+    assert sent == []
     assert page.url.endswith("/watch")
 
 
@@ -219,7 +221,7 @@ def test_watch__land_here__is_asked_twice(sign_in, flight):
 def test_watch__fits_and_is_shot(sign_in, flight, look, options):
     page = watch(sign_in, flight, **options)
     page.locator("#time").fill("60")
-    page.wait_for_timeout(500)
+    expect(page.locator("#live")).to_have_attribute("aria-pressed", "false")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     shoot(page, f"watch-{look}", whole="phone" in look)
 
