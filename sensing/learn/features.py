@@ -80,7 +80,7 @@ def stack(tile: Tile, wanted: Sequence[str], halo_px: int = HALO_PX) -> Singles:
     out = np.empty((len(wanted), high, wide), dtype=np.float32)
     for plane, name in zip(out, wanted, strict=True):
         if name in _LEVELS:
-            level(tile.bands[_LEVELS[name]][inner], tile.valid[inner], plane)
+            level(np.ascontiguousarray(tile.bands[_LEVELS[name]]), np.ascontiguousarray(tile.valid), halo_px, plane)
             continue
         np.multiply(_FEATURES[name](seen)[inner], tile.valid[inner], out=plane, casting="same_kind")
     return out
@@ -168,13 +168,15 @@ class _Seen:
 
 
 @compiled
-def level(plane: Ints, valid: Mask, out: Singles) -> None:
+def level(plane: Ints, valid: Mask, halo_px: int, out: Singles) -> None:
     """Write one band in steps of four ten-thousandths, as whole numbers up to the limit; zero where it is void."""
-    for row in range(plane.shape[0]):
-        for column in range(plane.shape[1]):
+    high, wide = out.shape
+    for row in range(high):
+        values, counts = plane[row + halo_px, halo_px : halo_px + wide], valid[row + halo_px, halo_px : halo_px + wide]
+        for column in range(wide):
             # Dividing by a power of two is a shift, at a tenth of the price.
-            steps = min(max(plane[row, column], 0) >> _LEVEL_BITS, LIMIT)
-            out[row, column] = np.float32(steps if valid[row, column] else 0)
+            steps = min(max(values[column], 0) >> _LEVEL_BITS, LIMIT)
+            out[row, column] = np.float32(steps if counts[column] else 0)
 
 
 def _parts(part: Singles, whole: Singles) -> Singles:
