@@ -187,7 +187,8 @@ class _Gathered:
     """Pixels gathered window by window; rows without any have every band all the same."""
 
     def __init__(self, roles: Sequence[Role]) -> None:
-        self._parts = {role: [np.zeros(0, np.int32)] for role in roles if role is not Role.OTHER}
+        known = [role for role in roles if role is not Role.OTHER]
+        self._parts: dict[Role, list[Ints]] = {role: [np.zeros(0, np.int32)] for role in known}
 
     def add(self, bands: Mapping[Role, Ints], kept: Mask) -> None:
         for role, plane in bands.items():
