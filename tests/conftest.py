@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,8 +94,16 @@ class TestServer:
 
     def clone(self, template: str) -> str:
         name = f"{self.prefix}_{uuid.uuid4().hex[:10]}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self.copying}')
-        return name
+        patience_until = time.monotonic() + 60
+        while True:
+            try:
+                self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self.copying}')
+            except psycopg.errors.ObjectInUse:
+                # Whoever wrote the template has closed it; on a busy machine the server takes a while to notice.
+                if time.monotonic() > patience_until:
+                    raise
+            else:
+                return name
 
     def drop(self, name: str) -> None:
         self.janitor.submit(self.execute, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from sqlalchemy import text
-from werkzeug.serving import make_server
 
 from schemas.clock import FixedClock
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.serving import served
 from tests.web.conftest import PASSWORD, password_hash
 from tests.web.findings import make_findings
 from tests.web.plans import flat_ground
-from web.app import create_app
 from web.settings import Settings
 from web.wiring import Services
 
@@ -79,31 +77,18 @@ def site(server, world_template, tmp_path_factory, request) -> Iterator[Site]:
         server.database(name),
         FixedClock(TEN_ON_THE_FIRST_FLYING_DAY),
     )
-    flat_ground(services.data_dir)
-    # A module that decides more than the usual few says so, and one that needs none saves the time.
-    count = getattr(request.module, "FINDINGS", 3)
-    findings = make_findings(services, tmp_path_factory.mktemp("scenes"), count=count) if count else []
-    admin = services.database.admin_engine()
-    with admin.begin() as connection:
-        connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
-    admin.dispose()
-    live = make_server("127.0.0.1", 0, create_app(services), threaded=True)
-    thread = threading.Thread(target=live.serve_forever)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{live.server_port}", services, findings)
-    live.shutdown()
-    thread.join()
-    live.server_close()
-    _let_answers_end()
-    services.close()
+    with closing(services):
+        flat_ground(services.data_dir)
+        # A module that decides more than the usual few says so, and one that needs none saves the time.
+        count = getattr(request.module, "FINDINGS", 3)
+        findings = make_findings(services, tmp_path_factory.mktemp("scenes"), count=count) if count else []
+        admin = services.database.admin_engine()
+        with admin.begin() as connection:
+            connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
+        admin.dispose()
+        with served(services) as port:
+            yield Site(f"http://127.0.0.1:{port}", services, findings)
     server.drop(name)
-
-
-def _let_answers_end() -> None:
-    """Waits for requests that a closed page left behind; what they hold of the database must be given back."""
-    for each in threading.enumerate():
-        if "process_request_thread" in each.name:
-            each.join(timeout=120)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +96,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium: ./run test finds or installs one")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=2 * PATIENCE_MS)
         yield launched
         launched.close()
 

@@ -3,21 +3,19 @@
 import json
 import re
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
 from shapely.geometry import Point
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from schemas import tables as t
 from schemas.limits import limit
 from schemas.refusals import RuleViolation
 from tests.brokers import broker, command, ingesting, until
+from tests.serving import served
 from tests.stations import add_station
-from web.app import create_app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "sensors.md"
 LINES = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -30,18 +28,13 @@ def address(services, database):
         add_station(session, "A", Point(113.26, 23.131))
         session.commit()
     engine.dispose()
-    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}/sta/v1.1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(services) as port:
+        yield f"http://127.0.0.1:{port}/sta/v1.1"
 
 
 def run(lines, told):
     script = "set -euo pipefail\n" + "\n".join(lines) + '\necho; echo "STREAM $STREAM"\n'
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=told, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=told, timeout=250, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
