@@ -169,7 +169,9 @@ class VehicleLink:
             elif time.monotonic() - seen_at > SILENCE_LIMIT_S:
                 raise LinkLost.silent(time.monotonic() - seen_at)
             started_s = now_s if started_s is None else started_s
-            if now_s is not None and started_s is not None and now_s - started_s > vehicle_s:
+            is_late = now_s is not None and started_s is not None and now_s - started_s > vehicle_s
+            # Whoever was held up looks once more before it says that nothing came.
+            if is_late and not ready():
                 raise VehicleRefused.because(rule, measured=f"{vehicle_s:.0f} s", reason=self.telemetry.recent_texts())
             time.sleep(POLL_S)
 

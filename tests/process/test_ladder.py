@@ -13,12 +13,13 @@ from flights.simulator.autopilot import Mode
 from geo.types import LonLat
 from tests.process import followed
 from tests.process.test_flights import orders
+from tests.station import slowed
 
 FAR = LonLat(113.2880, 23.1250)
 
 
-def airborne(link, *places):
-    """A vehicle on its way along a long leg; gives what it was ordered to fly."""
+def airborne(running, link, *places):
+    """A vehicle on its way along a long leg, slow enough that it stays there for a while; gives what it flies."""
     asked = orders(*(places or (LonLat(113.2550, 23.1250), FAR)))
     prepared = sequence.prepare(link, asked)
     sequence.wait_ready(link)
@@ -26,6 +27,7 @@ def airborne(link, *places):
     sequence.arm(link)
     sequence.start(link)
     link.wait(lambda: link.telemetry.mission_seq >= 5 and link.telemetry.ground_speed_m_s > 8, 300, "link.not_ready")
+    slowed(running, min(running.options.speed_up, 20.0))
     return asked, prepared
 
 
@@ -41,7 +43,7 @@ def pilot_chooses(running, mode):
 
 def test_pause_and_go_on__within_the_mission(connected):
     running, link = connected(speed_up=20.0)
-    airborne(link)
+    airborne(running, link)
     ladder = Ladder(link)
     rung = ladder.pause()
     assert (rung.order, rung.by, rung.tries) == ("pause", "DO_PAUSE_CONTINUE", 1)
@@ -56,7 +58,7 @@ def test_pause_and_go_on__within_the_mission(connected):
 
 def test_pause__firmware_cannot_within_the_mission__brakes_and_goes_on_in_auto(connected):
     running, link = connected(speed_up=20.0)
-    airborne(link)
+    airborne(running, link)
     del running._orders._orders[mavlink.MAV_CMD_DO_PAUSE_CONTINUE]
     ladder = Ladder(link)
     rung = ladder.pause()
@@ -68,14 +70,14 @@ def test_pause__firmware_cannot_within_the_mission__brakes_and_goes_on_in_auto(c
 def test_pause__said_yes_but_flies_on__brakes(connected):
     """An acknowledgement proves nothing: the aircraft has to stand."""
     running, link = connected(speed_up=20.0)
-    airborne(link)
+    airborne(running, link)
     running._orders._orders[mavlink.MAV_CMD_DO_PAUSE_CONTINUE] = lambda _params: mavlink.MAV_RESULT_ACCEPTED
     assert Ladder(link).pause().mode == "BRAKE"
 
 
 def test_return_then_land__each_shown_by_the_vehicle(connected):
-    _, link = connected(speed_up=100.0)
-    airborne(link)
+    running, link = connected(speed_up=100.0)
+    airborne(running, link)
     ladder = Ladder(link)
     assert ladder.return_home().mode == "RTL"
     assert link.modes.homeward
@@ -87,7 +89,7 @@ def test_return_then_land__each_shown_by_the_vehicle(connected):
 
 def test_return__order_unknown_to_the_firmware__by_mode(connected):
     running, link = connected(speed_up=100.0)
-    airborne(link)
+    airborne(running, link)
     del running._orders._orders[mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH]
     assert Ladder(link).return_home().by == "DO_SET_MODE"
 
@@ -96,7 +98,7 @@ def test_return__on_a_lossy_line__repeated_until_its_own_answer(connected, monke
     monkeypatch.setattr("flights.link.commands.REPEAT_S", 0.1)
     monkeypatch.setattr("flights.link.commands.TRIES", 40)
     running, link = connected(speed_up=80.0)
-    airborne(link)
+    airborne(running, link)
     running._wire._loss = 0.5
     sent = []
     link.connection.forward(lambda m: sent.append(m.command) if m.get_type() == "COMMAND_ACK" else None)
@@ -109,7 +111,7 @@ def test_answer_to_another_order_or_station__not_taken_for_ours(connected, monke
     """A stale acknowledgement of another order, and one for another ground station, lie in the way."""
     monkeypatch.setattr("flights.link.commands.REPEAT_S", 0.2)
     running, link = connected(speed_up=100.0)
-    airborne(link)
+    airborne(running, link)
     send = running._wire.send
 
     def crowded(message):
@@ -154,7 +156,7 @@ def test_order__rejected_for_the_moment__tried_again(connected, monkeypatch):
 @pytest.mark.parametrize("mode", [Mode.LOITER, Mode.STABILIZE, Mode.GUIDED])
 def test_pilot_takes_over__nothing_is_ordered_any_more(connected, mode):
     running, link = connected(speed_up=80.0)
-    airborne(link)
+    airborne(running, link)
     # The order to arm in GUIDED is still fresh in so fast a simulation.
     link.modes._ordered.clear()
     link.modes._ordered.append((int(Mode.AUTO), 0.0))
@@ -176,14 +178,14 @@ def test_pilot_takes_over__nothing_is_ordered_any_more(connected, mode):
 def test_pilot_returns_it_by_hand__known_as_the_pilots_when_no_alarm_explains_it(connected, monkeypatch):
     monkeypatch.setattr("flights.link.modes.UNEXPLAINED_AFTER_S", 0.1)
     running, link = connected(speed_up=80.0)
-    airborne(link)
+    airborne(running, link)
     pilot_chooses(running, Mode.RTL)
     link.wait(lambda: Ladder(link).pilot_took_over, 60, "link.not_ready")
 
 
 def test_pilot_gives_it_back__orders_are_taken_again(connected):
     running, link = connected(speed_up=80.0)
-    airborne(link)
+    airborne(running, link)
     ladder = Ladder(link)
     pilot_chooses(running, Mode.LOITER)
     link.wait(lambda: ladder.pilot_took_over, 30, "link.not_ready")
@@ -195,7 +197,7 @@ def test_pilot_gives_it_back__orders_are_taken_again(connected):
 def test_vehicle_turns_back_itself__not_taken_for_the_pilot(connected):
     """Its own failsafe is neither ours nor the pilot's: it may still be ordered about, and need not be."""
     running, link = connected(speed_up=80.0)
-    airborne(link)
+    airborne(running, link)
     running.autopilot.battery.percent = 18.0
     link.wait(lambda: link.modes.homeward, 60, "link.not_ready")
     link.pause(10.0)
@@ -206,7 +208,7 @@ def test_vehicle_turns_back_itself__not_taken_for_the_pilot(connected):
 
 def test_order_without_effect__refused_with_what_the_vehicle_says(connected):
     running, link = connected(speed_up=100.0)
-    airborne(link)
+    airborne(running, link)
     for command in (mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH, mavlink.MAV_CMD_DO_SET_MODE):
         running._orders._orders[command] = lambda _params: mavlink.MAV_RESULT_ACCEPTED
     with pytest.raises(VehicleRefused) as refused:
