@@ -45,6 +45,7 @@ from web.reviews.sheets import section as review_sheets
 from web.reviews.views import section as reviews
 from web.reviews.waiting import waiting as reviews_waiting
 from web.things.beats import section as beats
+from web.things.health import health_waits
 from web.things.health import section as health
 from web.things.views import section as things
 from web.wiring import Services
@@ -65,7 +66,7 @@ SECTIONS = (
 )
 # What waits for the reader, as each desk tells it (web/waiting.py).
 WAITING = (
-    *(registry_waits, zone_waits),
+    *(registry_waits, zone_waits, health_waits),
     *(flights_waiting, findings_waiting, models_waiting, drafts_waiting, reviews_waiting),
 )
 

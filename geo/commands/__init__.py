@@ -40,6 +40,7 @@ from geo.commands.grants import (
     revoke_use,
     use_device,
 )
+from geo.commands.incidents import answer_incident, report_incident, report_moved
 from geo.commands.overlays import switch_overlay
 from geo.commands.papers import (
     Test,
@@ -47,7 +48,6 @@ from geo.commands.papers import (
     record_calibration,
     record_sign,
     record_upkeep,
-    report_incident,
 )
 from geo.commands.patrols import (
     NewArea,
@@ -128,6 +128,7 @@ __all__ = [
     "activate_device",
     "add_privacy_zone",
     "amend_plan",
+    "answer_incident",
     "apply_change",
     "approve",
     "approve_change",
@@ -167,6 +168,7 @@ __all__ = [
     "reject_plan",
     "replace_amended_plans",
     "report_incident",
+    "report_moved",
     "request_of",
     "requests_decided",
     "requests_waiting",

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from shapely.geometry import Point
-
-from geo import notices, shapes
+from geo import notices
 from geo.attachments import File, attach
 from geo.commands.common import local_today, require
 from geo.commands.publications import stop
 from geo.commands.words import refuse_unknown
-from geo.measure import distance_m
-from geo.types import LonLat
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
 from schemas.roles import Role
 from schemas.store.work import Work
-from schemas.tables import Calibration, Device, DeviceSite, Evaluation, Incident, Signage, Upkeep
+from schemas.tables import Calibration, Device, Evaluation, Signage, Upkeep
 
 INSPECTORS = (Role.OFFICER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE)
 _EVALUATORS = (Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER)
 OUTCOMES = ("keep", "adjust_signage", "cancel_site")
 TESTS = ("verification", "calibration")
-INCIDENTS = ("tamper", "moved", "damaged", "jammed", "offline")
 
 
 def record_sign(
@@ -193,44 +188,3 @@ def record_upkeep(  # noqa: PLR0913
     body = {"upkeep": row.public_id, "kind": kind, "files": attach(work, "upkeep", row.id, "document", files)}
     work.record("device.record_upkeep", "device", device.id, body)
     return row
-
-
-def report_incident(
-    work: Work,
-    device: Device,
-    *,
-    kind: str,
-    text: str,
-    observed_at: datetime | None = None,
-    seen_at: Point | None = None,
-) -> Incident:
-    """Records an incident and how far the device was found from its place (`seen_at`, EPSG:4326).
-
-    `geo.commands.due.block_where_due` stops what was tampered with or moved too far (GD-20.1).
-    """
-    refuse_unknown([("kind", kind, INCIDENTS)])
-    if work.actor.person_id is not None:
-        require(work, device, *INSPECTORS, action="report_incident")
-    at = observed_at or work.now
-    if at.tzinfo is None or at > work.now:
-        raise invalid("GD-20.1", "device.incident_time", measured=at.isoformat())
-    shift_m = None if seen_at is None else _shift_m(work, device, seen_at)
-    row = Incident(
-        id=new_id(),
-        public_id=public_id("IN"),
-        device_id=device.id,
-        kind=kind,
-        observed_at=at,
-        shift_m=shift_m,
-        text=text,
-        reported_by=work.actor.person_id,
-    )
-    work.session.add(row)
-    told = {"incident": row.public_id, "kind": kind, "shift_m": None if shift_m is None else round(shift_m, 1)}
-    work.record("device.report_incident", "device", device.id, told, effective_at=at)
-    return row
-
-
-def _shift_m(work: Work, device: Device, seen_at: Point) -> float:
-    site = work.session.get_one(DeviceSite, device.site_id)
-    return distance_m(shapes.lon_lat(site.geom), LonLat(seen_at.x, seen_at.y))

@@ -9,7 +9,7 @@ from schemas.tables.gateway import FlightEvent, FlightOrder, Gateway
 from schemas.tables.grants import DeviceGrant
 from schemas.tables.imagery import Derivative, Detection, Scene, SegmentationBand, SegmentationRun
 from schemas.tables.learning import Label, LearningJob, ModelVersion
-from schemas.tables.papers import AnnualReport, Calibration, Dispatch, Evaluation, Incident, Upkeep
+from schemas.tables.papers import AnnualReport, Calibration, Dispatch, Evaluation, Incident, IncidentAnswer, Upkeep
 from schemas.tables.patrols import (
     AirspaceClearance,
     AreaChange,
@@ -98,6 +98,7 @@ __all__ = [
     "Heartbeat",
     "ImportBatch",
     "Incident",
+    "IncidentAnswer",
     "InspectionPlan",
     "Installation",
     "Label",

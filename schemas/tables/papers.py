@@ -61,6 +61,16 @@ class Incident(Identified, Recorded, Base):
     reported_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
 
 
+class IncidentAnswer(Identified, Recorded, Base):
+    """What somebody found who looked at an incident, once; until then it waits at the command centre (GD-20.1)."""
+
+    __tablename__ = "incident_answer"
+    incident_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.incident.id"), unique=True)
+    answered_at: Mapped[datetime]
+    text: Mapped[str]
+    answered_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+
+
 class Dispatch(Identified, Recorded, Base):
     """A notice handed to a channel that answers later, and its answer: a publication, or why there is none."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from geoalchemy2.shape import to_shape
 from shapely import Point
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, true
 from sqlalchemy.orm import Session
 
 from geo.measure import distance_m
@@ -22,6 +22,8 @@ from schemas.tables import (
     DeviceToken,
     GivenView,
     Heartbeat,
+    Incident,
+    IncidentAnswer,
     Observation,
     RequiredView,
     SupervisedEntity,
@@ -98,9 +100,12 @@ def _looks(session: Session, device: Device) -> list[tuple[datetime, Look]]:
 
 
 def _first(session: Session, device: Device) -> Look | None:
-    """The first snapshot since then with which nothing was wrong."""
-    wanted = _since_use(device).where(Heartbeat.faults == []).order_by(Heartbeat.beat_at, Heartbeat.id).limit(1)
-    row = session.scalars(wanted).one_or_none()
+    """The first snapshot since then with which nothing was wrong; anew since somebody answered that it had moved."""
+    answered = select(func.max(IncidentAnswer.answered_at)).join(Incident, Incident.id == IncidentAnswer.incident_id)
+    looked_at = session.scalar(answered.where(Incident.device_id == device.id, Incident.kind == "moved"))
+    since = Heartbeat.beat_at > looked_at if looked_at else true()
+    wanted = _since_use(device).where(since, Heartbeat.faults == []).order_by(Heartbeat.beat_at, Heartbeat.id)
+    row = session.scalars(wanted.limit(1)).one_or_none()
     return Look.load(row.looks) if row is not None and row.looks is not None else None
 
 

@@ -11,7 +11,8 @@ from shapely.geometry import Point
 from sqlalchemy import select
 
 from geo import commands, due
-from geo.commands.papers import INCIDENTS, OUTCOMES, TESTS
+from geo.commands.incidents import INCIDENTS
+from geo.commands.papers import OUTCOMES, TESTS
 from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from schemas.tables import Authority, Device, PlannedSite, SitingPlan, SupervisionItem
 from web.cli import device_health
@@ -248,6 +249,17 @@ def incident(
     )
     for blocked in commands.block_where_due(services.work):
         click.echo(_SAYS[lang()]["blocked"].format(device=blocked))
+
+
+@device.command("answer")
+@click.argument("name", metavar="DEVICE")
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--text", required=True, help="What was found.")
+@as_person
+@pass_services
+def answer(services: Services, name: str, incident_id: str, text: str, person: str | None) -> None:
+    """Answers INCIDENT of DEVICE once somebody has looked: it is no longer open (GD-20.1)."""
+    step(services, person, Device, name, lambda work, found: commands.answer_incident(work, found, incident_id, text))
 
 
 @device.command("activate")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from shapely.geometry import Point
-
 from geo import commands
-from geo.commands.papers import INCIDENTS, INSPECTORS, OUTCOMES, TESTS
+from geo.commands.papers import INSPECTORS, OUTCOMES, TESTS
 from geo.wording import stop_text
 from schemas.machine import Transition, state_tables
 from schemas.roles import Role
@@ -15,7 +13,7 @@ from schemas.store.work import Work
 from schemas.tables import Device
 from web.i18n import gettext
 from web.page import today
-from web.registry import sharing, words
+from web.registry import incidents, sharing, words
 from web.registry.steps import (
     Field,
     Step,
@@ -24,8 +22,6 @@ from web.registry.steps import (
     files_of,
     holds,
     may_take,
-    moment_of,
-    number_of,
     one_of,
     text_of,
     unreadable,
@@ -142,7 +138,8 @@ def papers_of(work: Work, device: Device) -> list[Step]:
     if device.is_measuring_instrument:
         found.append(_calibration(inspects))
     if device.state in _IN_USE:
-        found += [_maintenance(inspects), _repair(work, device), _evaluation(work, device), _incident(inspects)]
+        found += [_maintenance(inspects), _repair(work, device), _evaluation(work, device)]
+        found += incidents.steps_of(work, device, inspects)
     return [step for step in found if step.mine]
 
 
@@ -259,25 +256,6 @@ def _evaluation(work: Work, device: Device) -> Step:
     )
 
 
-def _incident(mine: bool) -> Step:
-    return Step(
-        name="incident",
-        title=gettext("Something happened to it"),
-        button=gettext("Report it"),
-        mine=mine,
-        fields=(
-            Field("kind", gettext("What happened"), "select", options=_options(words.INCIDENTS, INCIDENTS)),
-            Field("text", gettext("What was seen"), "area", most=1_000),
-            Field(
-                "at", gettext("When it was seen"), "moment", required=False, hint=gettext("now, where nothing is given")
-            ),
-            Field("lon", gettext("Found at longitude"), "number", required=False, hint="113.26000"),
-            Field("lat", gettext("Found at latitude"), "number", required=False, hint="23.13000"),
-        ),
-        follows=gettext("Tampering, damage, jamming or too great a shift stop the device within a minute."),
-    )
-
-
 # -- what they do ---------------------------------------------------------------------------------------
 
 
@@ -330,20 +308,6 @@ def _do_evaluation(work: Work, device: Device) -> None:
     )
 
 
-def _do_incident(work: Work, device: Device) -> None:
-    lon, lat = number_of("lon", -180, 180), number_of("lat", -90, 90)
-    if (lon is None) != (lat is None):
-        raise unreadable("lon, lat", "—", "113.26000, 23.13000")
-    commands.report_incident(
-        work,
-        device,
-        kind=one_of("kind", INCIDENTS),
-        text=text_of("text"),
-        observed_at=moment_of("at") if text_of("at") else None,
-        seen_at=None if lon is None or lat is None else Point(lon, lat),
-    )
-
-
 _COMMANDS: Mapping[str, Callable[[Work, Device], None]] = {
     "activate": lambda work, device: commands.activate_device(work, device),
     "pause": _do_pause,
@@ -354,6 +318,6 @@ _COMMANDS: Mapping[str, Callable[[Work, Device], None]] = {
     "maintenance": _do_upkeep("maintenance"),
     "repair": _do_upkeep("repair"),
     "evaluation": _do_evaluation,
-    "incident": _do_incident,
+    **incidents.COMMANDS,
     **sharing.COMMANDS,
 }

@@ -18,6 +18,7 @@ from schemas.tables import (
     DeviceReview,
     Evaluation,
     Incident,
+    IncidentAnswer,
     Person,
     Publication,
     Signage,
@@ -25,7 +26,7 @@ from schemas.tables import (
 )
 from web import words as common
 from web.i18n import gettext, in_words, local_date, local_zone
-from web.registry import words
+from web.registry import incidents, words
 from web.words import N_
 
 STEPS: Mapping[str, str] = {
@@ -146,9 +147,13 @@ def _papers(
     for row in of(Incident):
         moved = gettext("%(n)s m from its place", n=f"{row.shift_m:.0f}") if row.shift_m is not None else ""
         what = gettext("Incident: %(what)s", what=words.told(words.INCIDENTS, row.kind))
-        more = " · ".join(filter(None, (row.text, moved)))
-        who = people.name(row.reported_by)
+        more = " · ".join(filter(None, (incidents.told(row), moved)))
+        who = people.name(row.reported_by) if row.reported_by else gettext("the device itself")
         yield Moment(row.observed_at, what, more, who, "stop", files.get(row.id, ()), row.origin == "live")
+    answers = select(IncidentAnswer).join(Incident, Incident.id == IncidentAnswer.incident_id)
+    for answer in db.scalars(answers.where(Incident.device_id == device.id)):
+        who = people.name(answer.answered_by)
+        yield Moment(answer.answered_at, gettext("Incident looked at"), answer.text, who, "on")
 
 
 def _moment(  # noqa: PLR0913

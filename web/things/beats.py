@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from pathlib import Path
 
 from flask import Response, request
 from shapely import Point
 
+from geo import commands
 from geo.geojson import parse_geometry
+from schemas.actors import SYSTEM
 from schemas.limits import limit
 from schemas.refusals import invalid
 from schemas.tables import Device
@@ -21,7 +24,7 @@ from sensing.intake import Shelf
 from sensing.originals import ContentStore
 from sensing.quarantine import quarantine
 from sensing.sensors import beats
-from sensing.sensors.health import Look
+from sensing.sensors.health import Fault, Look
 from web.identity.request_identity import services
 from web.permissions import Audience, Permission, Section
 from web.things.credentials import current_token
@@ -48,7 +51,16 @@ def heartbeat() -> Response:
         told = {"at": row.beat_at.isoformat(), "faults": row.faults}
     for sha256 in gone:
         _store(house).remove(sha256)
+    if Fault.MOVED in row.faults:
+        _report_moved(house, token.device_id, place)
     return Response(json.dumps(told), 201, mimetype="application/json")
+
+
+def _report_moved(house: Services, device_id: uuid.UUID, place: Point | None) -> None:
+    """A device that moved is an incident (GD-20.1); written after its sign of life, which stands in any case."""
+    with house.work(SYSTEM) as work:
+        if commands.report_moved(work, device_id, place) is not None:
+            work.commit()
 
 
 def _place() -> Point | None:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 
 from flask import render_template, request
 
+from geo.commands.incidents import count_to_answer, incidents_to_answer
 from schemas.actors import Actor
+from schemas.roles import Role
 from sensing.sensors.beats import ill_devices, short_views
 from sensing.sensors.health import Fault, thresholds
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.permissions import ROLES, Audience, Permission, Section
+from web.registry.incidents import told
+from web.registry.words import INCIDENTS
+from web.waiting import Asking, Waiting
 
 section = Section("health", __name__, Audience.THINGS)
 
@@ -36,11 +42,15 @@ def page() -> str:
     with house.session() as session:
         mine, now = _authorities(current_actor()), house.clock.now()
         ill, short = ill_devices(session, now, mine), short_views(session, now, mine)
+        waiting = incidents_to_answer(session, mine)
+        incidents = [(device.public_id, device.name, row.kind, told(row), row.observed_at) for row, device in waiting]
     counts = Counter(fault for one in ill for fault in one.faults)
     shown = [one for one in ill if not wanted or wanted in one.faults]
     return render_template(
         "things/health.html",
-        headline=_headline(len(ill), len(short)),
+        headline=_headline(len(incidents), len(ill), len(short)),
+        incidents=incidents,
+        kinds=INCIDENTS,
         ill=shown,
         short=short,
         total=len(ill),
@@ -55,7 +65,18 @@ def _authorities(actor: Actor) -> set[uuid.UUID]:
     return {grant.authority_id for grant in actor.grants if grant.role in ROLES[Permission.READ_HEALTH]}
 
 
-def _headline(ill: int, short: int) -> str:
+def health_waits(asking: Asking) -> Iterator[Waiting]:
+    """Incidents at which the command centre has not looked yet."""
+    mine = {grant.authority_id for grant in asking.actor.grants if grant.role is Role.COMMAND_CENTRE}
+    if mine:
+        count = count_to_answer(asking.db, mine)
+        said = ngettext("%(num)d incident to look at", "%(num)d incidents to look at", count)
+        yield Waiting(count, said, None, "/sta/health#incidents")
+
+
+def _headline(incidents: int, ill: int, short: int) -> str:
+    if incidents:
+        return ngettext("%(num)d incident to look at", "%(num)d incidents to look at", incidents)
     if not ill and not short:
         return gettext("All devices are well")
     if not ill:

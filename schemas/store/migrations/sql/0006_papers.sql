@@ -119,6 +119,25 @@ CREATE TABLE core.incident (
 );
 CREATE INDEX ix_incident_device_id ON core.incident (device_id);
 
+-- What somebody found who looked at an incident; each is answered once.
+CREATE TABLE core.incident_answer (
+    incident_id uuid NOT NULL,
+    answered_at timestamptz NOT NULL,
+    text text NOT NULL,
+    answered_by uuid,
+    id uuid NOT NULL,
+    public_id text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    origin varchar(6) NOT NULL,
+    CONSTRAINT pk_incident_answer PRIMARY KEY (id),
+    CONSTRAINT uq_incident_answer_public_id UNIQUE (public_id),
+    CONSTRAINT uq_incident_answer_incident_id UNIQUE (incident_id),
+    CONSTRAINT fk_incident_answer_incident_id_incident FOREIGN KEY (incident_id) REFERENCES core.incident (id),
+    CONSTRAINT fk_incident_answer_answered_by_person FOREIGN KEY (answered_by) REFERENCES core.person (id),
+    CONSTRAINT ck_incident_answer_answered_at CHECK (isfinite(answered_at)),
+    CONSTRAINT ck_incident_answer_text CHECK (text <> '')
+);
+
 -- What was handed to a channel that answers later, and what it answered. A dispatch is answered once.
 CREATE TABLE core.dispatch (
     subject_kind text NOT NULL,
@@ -154,20 +173,21 @@ DO $$
 DECLARE
     tab text;
 BEGIN
-    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'dispatch', 'device_share'] LOOP
+    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'incident_answer', 'dispatch',
+                               'device_share'] LOOP
         EXECUTE format('ALTER TABLE core.%I ADD CONSTRAINT %I CHECK (origin IN (''live'', ''sample'', ''legacy''))',
             tab, 'ck_' || tab || '_origin');
     END LOOP;
-    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'attachment', 'overlay_switch',
-                               'device_share'] LOOP
+    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'incident_answer', 'attachment',
+                               'overlay_switch', 'device_share'] LOOP
         EXECUTE format('CREATE TRIGGER record_is_final BEFORE UPDATE OR DELETE ON core.%I FOR EACH ROW
             EXECUTE FUNCTION core.refuse_change(''rule__GD-20.2__record_is_fixed'')', tab);
         EXECUTE format('CREATE TRIGGER record_is_kept BEFORE TRUNCATE ON core.%I FOR EACH STATEMENT
             EXECUTE FUNCTION core.refuse_change(''rule__GD-20.2__record_is_fixed'')', tab);
         EXECUTE format('GRANT SELECT, INSERT ON core.%I TO skywarden_app', tab);
     END LOOP;
-    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'attachment', 'overlay_switch',
-                               'dispatch', 'planned_site', 'device_share'] LOOP
+    FOREACH tab IN ARRAY ARRAY['evaluation', 'calibration', 'upkeep', 'incident', 'incident_answer', 'attachment',
+                               'overlay_switch', 'dispatch', 'planned_site', 'device_share'] LOOP
         EXECUTE format('CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON core.%I
             FOR EACH ROW EXECUTE FUNCTION core.stamp()', tab);
     END LOOP;
