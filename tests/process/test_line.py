@@ -249,7 +249,7 @@ def heartbeat(system: int, autopilot: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA,
 @pytest.fixture
 def listening(monkeypatch):
     """A listening line and a function that sends it raw bytes from a socket of its own."""
-    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 5.0)
+    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 120.0)
     port = free_port(socket.SOCK_DGRAM)
     links: list[VehicleLink] = []
     made = threading.Thread(target=lambda: links.append(VehicleLink.connect(f"udpin:127.0.0.1:{port}", SystemClock())))
@@ -271,7 +271,7 @@ def listening(monkeypatch):
 
 
 def settled(link: VehicleLink, reason: str, count: int) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while link.connection.counts[reason] < count and time.monotonic() < deadline:
         time.sleep(0.01)
     return link.connection.counts[reason] >= count
@@ -366,7 +366,7 @@ def test_link__other_source_port__neither_heard_nor_answered(listening):
 
 
 def test_link__not_an_arducopter__refused(monkeypatch):
-    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 5.0)
+    monkeypatch.setattr("flights.link.vehicle.HEARTBEAT_WAIT_S", 120.0)
     port = free_port(socket.SOCK_DGRAM)
     message, codec = heartbeat(1, autopilot=mavlink.MAV_AUTOPILOT_PX4)
     stop = threading.Event()

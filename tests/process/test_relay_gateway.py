@@ -19,7 +19,7 @@ from schemas.clock import ScaledClock
 from schemas.tables import RelayCredential
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import free_port, simulator
-from tests.process.flying import Seen, until
+from tests.process.flying import PROMPT_S, Seen, until
 from tests.process.led import gateway_process, led
 from web.cli.common import State
 from web.cli.relay import relay as relay_command
@@ -99,26 +99,30 @@ def test_flight__relay_killed_in_the_air_and_started_again__flown_to_its_end_and
         with relay_process(url, port, file) as first:
             first.await_line("Connected")
             order = seen.order("fly")
-            until(lambda: running.autopilot.height_m > HIGH_M, 60)
+            until(lambda: running.autopilot.height_m > HIGH_M)
             assert seen.answer(order).outcome == "done"
             held = running._mission.version, running._fence.version
             first.kill()
         cut_at = living.clock.now()
-        until(lambda: "loss" in seen.stages(), 20)
+        until(lambda: "loss" in seen.stages())
         assert running.autopilot.armed
         with relay_process(url, port, file) as second:
             second.await_line("Connected")
-            until(lambda: "back" in seen.stages(), 20)
+            until(lambda: "back" in seen.stages())
             assert seen.flight().state == "airborne"
-            until(lambda: seen.flight().state == "landed", 60)
+            until(lambda: seen.flight().state == "landed")
             gateway.await_line(f"{cleared}: landed")
             assert len(second.said) == 1
-    assert [stage for stage in seen.stages() if stage in LINE] == ["stale", "loss", "back"]
+    # A busy machine may hold a position back for two seconds more often; it is lost once.
+    said = [stage for stage in seen.stages() if stage in LINE]
+    assert (said.count("loss"), said.count("lost")) == (1, 0)
+    at = said.index("loss")
+    assert said[at - 1 : at + 2] == ["stale", "loss", "back"]
     assert seen.steps().count("connected") == 1
     assert (running._mission.version, running._fence.version) == held
     (gap,) = seen.events("gap")
     assert gap["why"] == "link"
-    assert abs(wall_s(datetime.fromisoformat(gap["from"]), cut_at)) < 1
+    assert abs(wall_s(datetime.fromisoformat(gap["from"]), cut_at)) < PROMPT_S
     assert gap["silence_s"] > LINK_LOSS_S
     check_record(seen, gap)
     assert name in cli("list")
@@ -137,11 +141,11 @@ def check_record(seen, gap):
     missing = [
         (before.received_at, after.received_at)
         for before, after in pairwise(seen.points())
-        if wall_s(after.received_at, before.received_at) > 2
+        if wall_s(after.received_at, before.received_at) > LINK_LOSS_S
     ]
     assert len(missing) == 1
     for at, said in zip(missing[0], ("from", "until"), strict=True):
-        assert abs(wall_s(at, datetime.fromisoformat(gap[said]))) < 1
+        assert abs(wall_s(at, datetime.fromisoformat(gap[said]))) < PROMPT_S
 
 
 def seen_lately(house, name):
@@ -228,9 +232,9 @@ def expire(admin, name):
 
 def plain_caller(port):
     """Somebody who speaks MAVLink and no TLS."""
-    with socket.create_connection(("127.0.0.1", port), 5) as line:
+    with socket.create_connection(("127.0.0.1", port), 60) as line:
         line.sendall(bytes([0xFD, 9, 0, 0, 0, 1, 1, 0, 0, 0]) + bytes(11))
-        line.settimeout(10)
+        line.settimeout(60)
         with contextlib.suppress(ConnectionError):
             return b"".join(iter(lambda: line.recv(4096), b""))
     return b""
@@ -241,10 +245,10 @@ def nameless_caller(port):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
-        socket.create_connection(("127.0.0.1", port), 5) as plain,
+        socket.create_connection(("127.0.0.1", port), 60) as plain,
         context.wrap_socket(plain, server_hostname=GATEWAY_NAME) as line,
     ):
-        line.settimeout(10)
+        line.settimeout(60)
         return line.recv(1)
 
 
@@ -272,7 +276,7 @@ def test_relay__not_let_in__reaches_neither_gateway_nor_vehicle_and_the_right_on
         gateway.await_line("  Every rule allows it")
         refused = [callers.enter_context(relay_process(nobody.url, port, file)) for file in wrong]
         for _ in range(100):
-            callers.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+            callers.enter_context(socket.create_connection(("127.0.0.1", port), 60))
         assert b"\xfd" not in plain_caller(port)
         with pytest.raises(ssl.SSLError, match=r"(?i)certificate"):
             nameless_caller(port)
@@ -282,7 +286,7 @@ def test_relay__not_let_in__reaches_neither_gateway_nor_vehicle_and_the_right_on
         assert seen.steps() == ["permitted"]
         with relay_process(f"udp:127.0.0.1:{radio}", port, right) as relay:
             relay.await_line("Connected")
-            assert seen.answer(order, 60).outcome == "done"
+            assert seen.answer(order).outcome == "done"
             assert running.autopilot.armed
             assert nobody.heard == b""
             assert gateway.process.poll() is None
