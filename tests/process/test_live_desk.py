@@ -21,18 +21,20 @@ from schemas.clock import ScaledClock
 from schemas.tables import Person
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import free_port, simulator
-from tests.process.flying import Seen, until
+from tests.process.flying import PROMPT_S, Seen, until
 from tests.process.led import command_process, gateway_process
 from web.identity import sessions
 from web.identity.request_identity import EXPIRY
 
 SPEED = 40.0
+# The web is started anew while it flies, which takes a busy machine half a minute.
+SLOWER = 15.0
 HIGH_M = 80.0
 
 
 @pytest.fixture
-def living(under_clock):
-    return under_clock(ScaledClock(TEN_ON_THE_FIRST_FLYING_DAY, SPEED))
+def living(under_clock, request):
+    return under_clock(ScaledClock(TEN_ON_THE_FIRST_FLYING_DAY, getattr(request, "param", SPEED)))
 
 
 class Desk:
@@ -47,7 +49,7 @@ class Desk:
 
     @contextlib.contextmanager
     def ask(self, method, path, **form):
-        talk = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        talk = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
         headers = {"Cookie": self._cookie, "Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
         if form:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -88,7 +90,7 @@ def web(house, port):
 
 
 def reachable(port):
-    talk = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    talk = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(talk), contextlib.suppress(OSError):
         talk.request("GET", "/privacy")
         return talk.getresponse().status == 200
@@ -100,15 +102,16 @@ def flying(living, cleared):
     """A flight in the air, led by a gateway process: what is seen of it, and the aircraft."""
     seen = Seen(living, cleared)
     with (
-        simulator(speed_up=SPEED, start_time=living.clock.now()) as (running, url),
+        simulator(speed_up=living.clock.factor, start_time=living.clock.now()) as (running, url),
         gateway_process(living, url) as gateway,
     ):
         gateway.await_line("Serves")
         seen.order("fly")
-        until(lambda: running.autopilot.height_m > HIGH_M, 60)
+        until(lambda: running.autopilot.height_m > HIGH_M)
         yield seen, running, gateway
 
 
+@pytest.mark.parametrize("living", [SLOWER], indirect=True)
 def test_P3__web_killed_in_flight__the_flight_does_not_notice_and_the_page_comes_back(living, flying):
     seen, running, gateway = flying
     port = free_port()
@@ -139,7 +142,7 @@ def test_P3__web_killed_in_flight__the_flight_does_not_notice_and_the_page_comes
     assert seen.events("gap") == []
     between = [p.received_at for p in seen.points() if killed_at <= p.received_at <= back_at]
     assert len(between) > 10
-    assert max((b - a).total_seconds() for a, b in pairwise(between)) / SPEED < 1
+    assert max((b - a).total_seconds() for a, b in pairwise(between)) / SLOWER < PROMPT_S
 
 
 def suppressed(events):
@@ -191,14 +194,14 @@ def test_order__from_the_live_page__carried_out_once_with_its_own_acknowledgemen
             ("return", "taken", "smoke over the river"),
             ("return", "done", "smoke over the river"),
         ]
-        until(lambda: seen.flight().state == "uploaded", 30)
+        until(lambda: seen.flight().state == "uploaded")
     check_order(living, seen, person, listed[1])
 
 
 def check_order(house, seen, person, body):
     answer = seen.answer(body["id"])
     assert answer.outcome == "done"
-    assert (answer.taken_at - answer.ordered_at).total_seconds() < 1
+    assert (answer.taken_at - answer.ordered_at).total_seconds() < PROMPT_S
     assert answer.detail["ack"]["by"] == "NAV_RETURN_TO_LAUNCH"
     assert answer.detail["ack"]["tries"] == 1
     with house.session() as session:
