@@ -37,7 +37,7 @@ def under_way(house, number, **options):
         finally:
             if not flying.is_over:
                 running.autopilot.armed = False
-            flying.thread.join(30)
+            flying.thread.join(120)
 
 
 def ladder(flying):
