@@ -91,22 +91,28 @@ class BrokerFiles:
     access: str
 
 
-def broker_files(session: Session, now: datetime, *, reader: str, reader_password: str) -> BrokerFiles:
-    """Every living credential may write the series of its own device and read nothing; `reader` reads them all."""
+def broker_files(
+    session: Session, now: datetime, *, reader: str, reader_password: str, named: bool = False
+) -> BrokerFiles:
+    """Every living credential may write the series of its own device and read nothing; `reader` reads them all.
+
+    Where they are `named` each writes below its own name alone, so that a topic tells who wrote.
+    """
     rows = session.scalars(select(DeviceToken).order_by(DeviceToken.public_id)).all()
     living = [row for row in rows if _lives(row, now)]
     streams: dict[object, list[int]] = {}
     for device_id, number in session.execute(select(Datastream.device_id, Datastream.id).order_by(Datastream.id)):
         streams.setdefault(device_id, []).append(number)
     passwords = [f"{row.public_id}:{row.broker_password}" for row in living]
-    access = [f"user {reader}", "topic read v1.1/+/Observations", ""]
+    access = [f"user {reader}", "topic read v1.1/+/Observations", "topic read +/v1.1/+/Observations", ""]
     for row in living:
-        access += [f"user {row.public_id}", *_topics(streams.get(row.device_id, ())), ""]
+        below = f"{row.public_id}/" if named else ""
+        access += [f"user {row.public_id}", *_topics(below, streams.get(row.device_id, ())), ""]
     return BrokerFiles(_lines([f"{reader}:{_broker_password(reader_password)}", *passwords]), _lines(access))
 
 
-def _topics(streams: Iterable[int]) -> list[str]:
-    return [f"topic write v1.1/Datastreams({number})/Observations" for number in streams]
+def _topics(below: str, streams: Iterable[int]) -> list[str]:
+    return [f"topic write {below}v1.1/Datastreams({number})/Observations" for number in streams]
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -123,17 +123,17 @@ def listed(services: Services, as_json: bool) -> None:
 @things.command("acl")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the broker.")
 @click.option("--port", type=click.IntRange(1, 65_535), default=1883, show_default=True, help="Where it listens.")
+@click.option("--named", is_flag=True, help="Each credential writes below its own name: its topic tells who wrote.")
 @pass_services
-def acl(services: Services, out: Path, port: int) -> None:
+def acl(services: Services, out: Path, port: int, named: bool) -> None:
     """Writes passwords, access list and configuration of a mosquitto broker; one that runs reads them anew."""
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
     secret = out / "ingest.password"
     if not secret.exists():
         _write(secret, secrets.token_urlsafe(32))
     with services.session() as session:
-        files = tokens.broker_files(
-            session, services.clock.now(), reader=READER, reader_password=secret.read_text(encoding="utf-8").strip()
-        )
+        password = secret.read_text(encoding="utf-8").strip()
+        files = tokens.broker_files(session, services.clock.now(), reader=READER, reader_password=password, named=named)
     _write(out / "passwords", files.passwords)
     _write(out / "access", files.access)
     if not (out / "mosquitto.conf").exists():

@@ -1,5 +1,8 @@
 """Readings from an MQTT broker, as SensorThings has it: topic `v1.1/Datastreams(ID)/Observations`. Touches the network.
 
+A topic may begin with the name of the credential that wrote it, where the broker lets each write below its own alone
+(`skywarden things acl --named`): then that very credential is asked for, and not only any of the device.
+
 A message is acknowledged when its readings are committed, and not before: what the database could not take is kept
 here while it is away, and sent again by the broker if this process ends. A message that no database would take is
 logged and acknowledged, for sending it again would change nothing. Who may write to which topic is the broker's to
@@ -33,8 +36,8 @@ from schemas.tables import DeviceToken
 from sensing.sensors.store import Readings, store
 from web.things.arriving import Hours, Series, add_array, add_reading, read_json, refuse_unused, series
 
-TOPIC = re.compile(r"v1\.1/Datastreams\((\d{1,18})\)/Observations", re.ASCII)
-SUBSCRIPTION = "v1.1/+/Observations"
+TOPIC = re.compile(r"(?:(TK-[0-9A-Z]{1,20})/)?v1\.1/Datastreams\((\d{1,18})\)/Observations", re.ASCII)
+SUBSCRIPTIONS = ("v1.1/+/Observations", "+/v1.1/+/Observations")
 CLIENT_ID = "skywarden-ingest"
 _AT_ONCE, _WAIT_S, _AWAY_S = 2_000, 0.05, 1.0
 log = structlog.get_logger(__name__)
@@ -92,7 +95,7 @@ class Ingest:
         if reason.is_failure:
             log.error("broker_refuses", reason=str(reason))
             return
-        client.subscribe(SUBSCRIPTION, qos=1)
+        client.subscribe([(topic, 1) for topic in SUBSCRIPTIONS])
 
     def _subscribed(self, *_: object) -> None:
         self._subscription.set()
@@ -149,7 +152,7 @@ class Ingest:
 def take(session: Session, messages: Sequence[tuple[str, bytes]], hours: Hours) -> Counter[str]:
     """Stores the readings of messages (topic, payload) in one batch; says how many were stored and how many refused."""
     counted: Counter[str] = Counter()
-    numbers = {int(found[1]) for topic, _ in messages if (found := TOPIC.fullmatch(topic))}
+    numbers = {int(found[2]) for topic, _ in messages if (found := TOPIC.fullmatch(topic))}
     known = series(session, numbers) if numbers else {}
     living = _with_credential(session, known.values(), hours)
     readings = Readings()
@@ -169,20 +172,21 @@ def take(session: Session, messages: Sequence[tuple[str, bytes]], hours: Hours) 
 
 
 def _with_credential(session: Session, known: Any, hours: Hours) -> set[Any]:  # noqa: ANN401
-    """The devices among those of some series that hold a living credential."""
+    """The devices among those of some series that hold a living credential, and each with the name of every such."""
     devices = {one.device_id for one in known}
-    rows = select(DeviceToken.device_id).where(
+    rows = select(DeviceToken.device_id, DeviceToken.public_id).where(
         DeviceToken.device_id.in_(devices), DeviceToken.revoked_at.is_(None), DeviceToken.expires_at > hours.now
     )
-    return set(session.scalars(rows)) if devices else set()
+    named = {(device, name) for device, name in session.execute(rows)} if devices else set()
+    return named | {device for device, _ in named}
 
 
 def _series_of(topic: str, known: dict[int, Series], living: set[Any]) -> Series:
     found = TOPIC.fullmatch(topic)
-    of = known.get(int(found[1])) if found else None
-    if of is None:
+    of = known.get(int(found[2])) if found else None
+    if found is None or of is None:
         raise invalid("things.topic", measured=topic[:80])
-    if of.device_id not in living:
+    if (of.device_id if found[1] is None else (of.device_id, found[1])) not in living:
         raise conflict("DC-1", "things.no_credential", name=of.device)
     refuse_unused(of)
     return of
