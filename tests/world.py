@@ -27,6 +27,7 @@ R3 = LineString([(113.2550, 23.1290), (113.2850, 23.1290)])
 R4 = LineString([(113.2550, 23.1250), (113.2950, 23.1250)])
 HOME = Point(113.2545, 23.1250)
 HOME_AMSL_M = 12.0
+DP1 = Point(113.2800, 23.1350)
 JURISDICTION = MultiPolygon([box(113.20, 23.08, 113.36, 23.22)])
 
 PEOPLE = {
@@ -328,6 +329,7 @@ def patrols(world: World, authority: object, item: object, plan: object, people:
         effective_from=EARLIEST,
     )
     world.publish("patrol_area", pa1, BOTH)
+    deployment_point(world, authority, item, plan)
     routes(world, authority, pa1)
     world.add(
         t.InspectionPlan,
@@ -345,6 +347,27 @@ def patrols(world: World, authority: object, item: object, plan: object, people:
         valid_to=date(2026, 6, 9),
         state="approved",
     )
+
+
+def deployment_point(world: World, authority: object, item: object, plan: object) -> None:
+    """DP1, from which a mobile unit works, effective since 2025-07-01."""
+    dp1 = world.add(
+        t.DeploymentPoint,
+        public_id="DP-DP1",
+        code="DP1",
+        name_en="Deployment point DP1 (fictional)",
+        name_zh="移动设备布点DP1（虚构）",
+        purpose_en="Pollution patrol",
+        purpose_zh="污染巡查",
+        authority_id=authority.id,
+        item_id=item.id,
+        siting_plan_id=plan.id,
+        geom=wkb(DP1),
+        place_text="Weir (fictional)",
+        state="effective",
+        effective_from=EARLIEST,
+    )
+    world.publish("deployment_point", dp1, BOTH)
 
 
 def routes(world: World, authority: object, area: object) -> None:

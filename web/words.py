@@ -25,6 +25,7 @@ DEVICE_TYPES: Mapping[str, str] = {
 LAYERS: Mapping[str, str] = {
     "devices": N_("Monitoring devices"),
     "patrol_areas": N_("Patrol areas"),
+    "deployment_points": N_("Deployment points"),
     "patrol_routes": N_("Patrol routes"),
     "privacy_zones": N_("Privacy zones"),
 }

@@ -11,7 +11,7 @@ def test_citizen__map__select_in_the_list_and_read_who_why_and_when(open_page):
     page = open_page("/")
     wait_for_map(page)
     expect(page.locator("h1")).to_have_text("1 device watches here")
-    expect(page.locator("#in-view-count")).to_have_text("5 in this view")
+    expect(page.locator("#in-view-count")).to_have_text("6 in this view")
     page.click("#in-view [data-id=DV-DV1]")
     card = page.locator(".maplibregl-popup .card")
     for said in ("Authority A1", "Pollution patrol", "Placeholder statute, art. 1", "2025-06-01"):
@@ -42,6 +42,21 @@ def test_citizen__click_on_a_symbol__opens_its_card(open_page):
     box = page.locator("#map").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(page.locator(".maplibregl-popup .card")).to_contain_text("Camera")
+
+
+def test_GD_16_3__deployment_point__is_on_the_map_in_the_legend_and_clicked_for_its_card(open_page):
+    page = open_page("/#map=16/23.135/113.28")
+    wait_for_map(page)
+    box = page.locator("#map").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    card = page.locator(".maplibregl-popup .card")
+    expect(card.locator("h1")).to_have_text("Deployment point DP1 (fictional)")
+    expect(card).to_contain_text("Weir (fictional)")
+    expect(page).to_have_url(re.compile("sel=point%2FDP-DP1"))
+    page.get_by_role("checkbox", name="Deployment points").uncheck()
+    expect(page.locator("#in-view [data-id=DP-DP1]")).to_have_count(0)
+    page.get_by_role("checkbox", name="Deployment points").check()
+    expect(page.locator("#in-view [data-id=DP-DP1]")).to_have_count(1)
 
 
 def test_citizen__click_beside_everything__what_watches_this_place(open_page):

@@ -172,6 +172,20 @@ class Plain:
         }
         return self.stated("patrol_area", state, **row | values)
 
+    def point(self, state: str = "draft", **values: Any) -> uuid.UUID:
+        row = {
+            "version": 1,
+            "code": f"DP{next(self._number)}",
+            "name_en": "point",
+            "name_zh": "布点",
+            "purpose_en": "p",
+            "purpose_zh": "p",
+            "authority_id": self.authority(),
+            "geom": QINGHE,
+            "place_text": "p",
+        }
+        return self.stated("deployment_point", state, **row | values)
+
     def route(self, area: uuid.UUID, state: str = "draft", **values: Any) -> uuid.UUID:
         row = {
             "version": 1,

@@ -381,6 +381,7 @@ def test_8_4__flight_with_a_deviation_of_50_m__shown_as_deviating_without_a_trac
     [
         ("devices", "gist_device_site_geom_3857"),
         ("patrol_areas", "gist_patrol_area_geom_3857"),
+        ("deployment_points", "gist_deployment_point_geom_3857"),
         ("patrol_routes", "gist_patrol_route_generalised"),
         ("privacy_zones", "gist_privacy_zone_geom_3857"),
         ("base_features", "gist_base_feature_geom_3857"),
@@ -399,14 +400,16 @@ COPIES = {
     "device_site": {"geom": SPREAD},
     "device": {"site_id": "(SELECT id FROM core.device_site WHERE public_id = 'copy-' || n)"},
     "patrol_area": {"geom": f"ST_Expand({SPREAD}, 0.01)", "code": "'copy-' || n"},
+    "deployment_point": {"geom": SPREAD, "code": "'copy-' || n"},
     "patrol_route": {"geom": f"ST_MakeLine({SPREAD}, ST_Translate({SPREAD}, 0.02, 0.01))", "code": "'copy-' || n"},
     "privacy_zone": {"geom": f"ST_Expand({SPREAD}, 0.001)"},
     "base_feature": {"geom": SPREAD},
     "publication": {
-        "subject_kind": "(ARRAY['device', 'patrol_area', 'patrol_route'])[n % 3 + 1]",
-        "subject_id": "CASE n % 3 WHEN 0 THEN (SELECT id FROM core.device WHERE public_id = 'copy-' || n)"
+        "subject_kind": "(ARRAY['device', 'patrol_area', 'patrol_route', 'deployment_point'])[n % 4 + 1]",
+        "subject_id": "CASE n % 4 WHEN 0 THEN (SELECT id FROM core.device WHERE public_id = 'copy-' || n)"
         " WHEN 1 THEN (SELECT id FROM core.patrol_area WHERE public_id = 'copy-' || n)"
-        " ELSE (SELECT id FROM core.patrol_route WHERE public_id = 'copy-' || n) END",
+        " WHEN 2 THEN (SELECT id FROM core.patrol_route WHERE public_id = 'copy-' || n)"
+        " ELSE (SELECT id FROM core.deployment_point WHERE public_id = 'copy-' || n) END",
     },
 }
 
@@ -415,6 +418,7 @@ def fill(plain: Plain, root: psycopg.Connection) -> None:
     """A province's worth of rows: copies of one row per table, spread over 5 by 3 degrees."""
     plain.publish(plain.device("published"))
     plain.route(plain.area("published"), "published")
+    plain.point("published")
     plain.zone()
     plain.insert("base_feature", kind="land", rank=0, geom=QINGHE)
     root.execute("SET session_replication_role = replica")

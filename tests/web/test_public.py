@@ -67,6 +67,42 @@ def test_record__imported__says_that_nobody_witnessed_it(reader):
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
+def test_GD_16_3__record_of_a_deployment_point__says_who_why_where_and_since_when(reader, lang):
+    text = page(reader, "/point/DP-DP1", lang)
+    assert ("移动设备布点DP1" if lang == "zh" else "Deployment point DP1") in text
+    assert ("污染巡查" if lang == "zh" else "Pollution patrol") in text
+    for said in ("1 Qinghe Road", "Weir (fictional)", "2025-06-01", "2025-07-01", "SAMPLE-2025-1"):
+        assert said in text
+    assert "RCPT-DP-DP1-platform_map" in text
+
+
+def test_GD_16_3__deployment_point_in_its_notice_period__counts_down(client, admin, clock):
+    unjudged(admin, "UPDATE core.deployment_point SET state = 'published', effective_from = NULL")
+    clock.advance(timedelta(days=-10))
+    text = re.sub(r"<[^>]+>", "", page(client, "/point/DP-DP1"))
+    assert "may be used from 2025-07-01 (Tue), in 9 days." in text
+
+
+@pytest.mark.parametrize("state", ["draft", "checked", "approved"])
+def test_GD_16_3__deployment_point_that_is_not_published__stands_nowhere(client, admin, state):
+    unjudged(admin, f"UPDATE core.deployment_point SET state = '{state}'")
+    assert client.get("/point/DP-DP1", headers=HTML).status_code == 404
+    paths = ("/", "/list?layer=deployment_points", "/data/deployment_points.geojson", "/?q=113.28,23.135")
+    assert not [path for path in paths if "DP1" in client.get(path, headers=HTML).text]
+
+
+def test_GD_16_3__home__counts_deployment_points_in_the_legend(reader):
+    row = re.search(r'<label>[^\n]*\n[^\n]*data-key="deployment_points".*?</label>', page(reader, "/"), re.S)
+    assert re.sub(r"<[^>]+>|\s+", " ", row[0]).split() == ["Deployment", "points", "1"]
+
+
+def test_near__beside_a_deployment_point__says_that_a_mobile_unit_works_there(reader):
+    text = page(reader, "/?q=113.2810,23.1350")
+    assert "A mobile unit works from a point 100 m away." in text
+    assert "/point/DP-DP1" in text
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("layer", list(LAYERS))
 def test_list_and_records__of_every_layer__open(reader, layer, lang):
     text = page(reader, f"/list?layer={layer}", lang)
@@ -213,6 +249,8 @@ PUBLIC_TEXTS = {
     *("supervision_item.name_en", "supervision_item.name_zh"),
     *("legal_basis.title_en", "legal_basis.title_zh", "legal_basis.article"),
     *("patrol_area.name_en", "patrol_area.name_zh", "patrol_area.purpose_en", "patrol_area.purpose_zh"),
+    *("deployment_point.name_en", "deployment_point.name_zh", "deployment_point.purpose_en"),
+    *("deployment_point.purpose_zh", "deployment_point.place_text"),
     *("patrol_route.name_en", "patrol_route.name_zh", "privacy_zone.name_en", "privacy_zone.name_zh"),
 }
 SECRET_ZONE = """
@@ -294,4 +332,5 @@ def test_anonymous_crawl__every_byte__holds_no_text_but_the_public_ones(client, 
         assert not re.search(r"SECRET-|77\.123|66\.123", body), path
     assert pages > 40
     assert zone_shown
+    assert {"deployment_point.place_text", "deployment_point.purpose_en"} <= {*found}
     assert {said: path for said, path in found.items() if said not in PUBLIC_TEXTS} == {}

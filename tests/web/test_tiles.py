@@ -22,7 +22,8 @@ def get(client, layer, address, **headers):
 
 
 @pytest.mark.parametrize(
-    ("layer", "count"), [("devices", 2), ("patrol_areas", 1), ("patrol_routes", 1), ("privacy_zones", 1)]
+    ("layer", "count"),
+    [("devices", 2), ("patrol_areas", 1), ("deployment_points", 1), ("patrol_routes", 1), ("privacy_zones", 1)],
 )
 def test_tile__at_the_fixtures__holds_what_is_published(reader, layer, count):
     answer = get(reader, layer, tile_address(113.27, 23.13, 11))
@@ -39,6 +40,27 @@ def test_tile__of_devices__carries_only_public_words(reader):
         frozenset({"public_id", "kind", "state", "title_en", "title_zh"})
     }
     assert {"public_id": "DV-DV1", "kind": "video", "state": "in_notice_period"}.items() <= found[0].items()
+
+
+def test_GD_16_3__deployment_point_in_a_tile__carries_only_public_words(reader):
+    found = decode(get(reader, "deployment_points", tile_address(113.28, 23.135, 14)).data)["deployment_points"]
+    assert found == [
+        {
+            "public_id": "DP-DP1",
+            "kind": "deployment_point",
+            "state": "effective",
+            "title_en": "Deployment point DP1 (fictional)",
+            "title_zh": "移动设备布点DP1（虚构）",
+        }
+    ]
+
+
+@pytest.mark.parametrize("state", ["draft", "checked", "approved", "retired"])
+def test_GD_16_3__deployment_point_that_is_not_published__in_no_tile(client, admin, state):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.deployment_point SET state = %s", (state,))
+    answer = get(client, "deployment_points", tile_address(113.28, 23.135, 14))
+    assert (answer.status_code, answer.data) == (200, b"")
 
 
 def test_tile__where_nothing_lies__is_empty(reader):
@@ -131,7 +153,7 @@ def test_tile__unknown_layer__404(reader, layer):
     assert reader.get(f"/tiles/{layer}/1/1/1.mvt").status_code == 404
 
 
-@pytest.mark.parametrize("layer", ["devices", "patrol_areas", "patrol_routes", "privacy_zones", "basemap"])
+@pytest.mark.parametrize("layer", STATEMENTS)
 def test_tile__query__uses_the_spatial_index(services, layer):
     values = {"z": 14, "x": 13346, "y": 7094, "layer": layer, "extent": 4096, "buffer": 512, "margin": 0.125}
     with services.public_engine.connect() as public:

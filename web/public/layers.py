@@ -1,4 +1,4 @@
-"""The four public layers: where each is read, and the columns that all pages share.
+"""The public layers: where each is read, and the columns that all pages share.
 
 Only views of the schema `public_map` are named here, and only columns that anyone may see; whoever wants to
 show more changes the view, which a test compares with the classes of requirements.md 5.2.
@@ -115,6 +115,26 @@ PATROL_AREAS = Layer(
     },
     ("state",),
 )
+DEPLOYMENT_POINTS = Layer(
+    "deployment_points",
+    "point",
+    {
+        **_PLACE,
+        **_WHO,
+        **_LAW,
+        **_same("published_on", "recorded_on", "place_text"),
+        # Its symbol is an outline as those of the devices are, of a kind of its own.
+        "kind": "'deployment_point'",
+        "state": "status",
+        "title_en": "name_en",
+        "title_zh": "name_zh",
+        "earliest": "earliest_use",
+        "since": "effective_from",
+        "ended": "suspended_on",
+        "approval": "siting_approval_no",
+    },
+    ("state",),
+)
 PATROL_ROUTES = Layer(
     "patrol_routes",
     "route",
@@ -145,5 +165,7 @@ PRIVACY_ZONES = Layer(
     },
     ("kind",),
 )
-LAYERS: Mapping[str, Layer] = {layer.name: layer for layer in (DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES)}
+LAYERS: Mapping[str, Layer] = {
+    layer.name: layer for layer in (DEVICES, PATROL_AREAS, DEPLOYMENT_POINTS, PATROL_ROUTES, PRIVACY_ZONES)
+}
 BY_BRANCH: Mapping[str, Layer] = {layer.branch: layer for layer in LAYERS.values()}

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from schemas.refusals import invalid, not_found
 from web.i18n import gettext, joined, ngettext
 from web.public import records
-from web.public.layers import DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES
+from web.public.layers import DEPLOYMENT_POINTS, DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES, Layer
 from web.public.records import Record
 
 # How far around a place the answer looks. What a single camera sees is not public (requirements.md 5.3), so the
@@ -50,26 +50,37 @@ class Answer:
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        devices = [hit for hit in self.hits if hit.record.layer == DEVICES.name]
-        patrolled = len(devices) < len(self.hits)
+        devices, points = self._of(DEVICES), self._of(DEPLOYMENT_POINTS)
+        patrolled = len(devices) + len(points) < len(self.hits)
+        parts = []
         if devices:
-            stand = ngettext(
-                "%(num)d device stands within %(radius)d m, %(near)s away.",
-                "%(num)d devices stand within %(radius)d m, the nearest %(near)s away.",
-                len(devices),
-                radius=int(DEVICE_RADIUS_M),
-                near=devices[0].far,
+            parts.append(
+                ngettext(
+                    "%(num)d device stands within %(radius)d m, %(near)s away.",
+                    "%(num)d devices stand within %(radius)d m, the nearest %(near)s away.",
+                    len(devices),
+                    radius=int(DEVICE_RADIUS_M),
+                    near=devices[0].far,
+                )
             )
-            return joined(stand, gettext("Drones may patrol here.")) if patrolled else stand
-        if patrolled:
-            return gettext("No device stands within %(radius)d m; drones may patrol here.", radius=int(DEVICE_RADIUS_M))
-        return gettext("Nothing that is published watches this place.")
+            if patrolled:
+                parts.append(gettext("Drones may patrol here."))
+        elif patrolled:
+            parts.append(
+                gettext("No device stands within %(radius)d m; drones may patrol here.", radius=int(DEVICE_RADIUS_M))
+            )
+        if points:
+            parts.append(gettext("A mobile unit works from a point %(near)s away.", near=points[0].far))
+        return joined(*parts) if parts else gettext("Nothing that is published watches this place.")
+
+    def _of(self, layer: Layer) -> list[Hit]:
+        return [hit for hit in self.hits if hit.record.layer == layer.name]
 
     @property
     def footnote(self) -> str:
         """What the answer covers."""
         return gettext(
-            "Devices within %(device)d m, routes within %(route)d m, and patrol areas above this place. "
+            "Devices and deployment points within %(device)d m, routes within %(route)d m, and patrol areas above this place. "
             "How far a single camera sees is not published.",
             device=int(DEVICE_RADIUS_M),
             route=int(ROUTE_RADIUS_M),
@@ -80,6 +91,7 @@ def ask(public: Connection, lon: float, lat: float, place: Mapping[str, str] | N
     """What watches the place at (`lon`, `lat`), EPSG:4326."""
     found = [
         *records.within(public, DEVICES, lon, lat, DEVICE_RADIUS_M),
+        *records.within(public, DEPLOYMENT_POINTS, lon, lat, DEVICE_RADIUS_M),
         *records.within(public, PATROL_ROUTES, lon, lat, ROUTE_RADIUS_M),
         *records.within(public, PATROL_AREAS, lon, lat, 0.0),
     ]

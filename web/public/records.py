@@ -33,7 +33,7 @@ _COLUMNS = ", ".join(name for name in WORDS if not name.startswith("geom"))
 
 @dataclass(frozen=True)
 class Record:
-    """One published device, patrol area, patrol route or privacy zone; texts are `{"en", "zh"}`."""
+    """One published device, patrol area, deployment point, patrol route or privacy zone; texts are `{"en", "zh"}`."""
 
     layer: str
     public_id: str

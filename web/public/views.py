@@ -165,7 +165,7 @@ def _list_headline(query: Query, total: int) -> str:
     return gettext("%(what)s: %(n)s published", what=what, n=total)
 
 
-@section.page("/<any(device, area, route, zone):branch>/<public_id>", GET=Permission.BROWSE)
+@section.page("/<any(device, area, point, route, zone):branch>/<public_id>", GET=Permission.BROWSE)
 def record(branch: str, public_id: str) -> str:
     """One published record in full; the map's popup shows its card."""
     layer = BY_BRANCH[branch]

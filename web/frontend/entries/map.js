@@ -104,7 +104,8 @@ const MARKS = { pause: ["sym-mark", "M7.8 7v6M12.2 7v6"], stop: ["sym-mark", "M7
 
 // The symbol of a feature as the legend draws it, in the look of its state.
 function picture(feature) {
-  if (feature.source !== "devices") {
+  const outline = config.outlines[feature.properties.kind];
+  if (!outline) {
     return document.querySelector(`#legend [data-key="${feature.source}"] svg`).cloneNode(true);
   }
   const look = config.looks[feature.properties.state] ?? "off";
@@ -112,10 +113,10 @@ function picture(feature) {
   picture.setAttribute("viewBox", "0 0 20 20");
   picture.setAttribute("aria-hidden", "true");
   picture.setAttribute("class", `sym sym-${look}`);
-  for (const [name, outline] of [["", config.outlines[feature.properties.kind] ?? config.outlines.video], MARKS[look] ?? []]) {
-    if (!outline) continue;
+  for (const [name, line] of [["", outline], MARKS[look] ?? []]) {
+    if (!line) continue;
     const path = document.createElementNS(SVG, "path");
-    path.setAttribute("d", outline);
+    path.setAttribute("d", line);
     path.setAttribute("class", name);
     picture.append(path);
   }
@@ -140,7 +141,7 @@ function text(feature) {
 map.on("click", (event) => {
   const around = [[event.point.x - 6, event.point.y - 6], [event.point.x + 6, event.point.y + 6]];
   const hit = distinct(map.queryRenderedFeatures(around, { layers: TOUCHABLE.filter((id) => map.getLayer(id)) }));
-  const points = hit.filter((f) => f.source === "devices");
+  const points = hit.filter((f) => config.outlines[f.properties.kind]);
   if (hit.length === 0 || (points.length === 0 && event.originalEvent.shiftKey)) ask(event.lngLat);
   else if (points.length === 1) show(pathOf(points[0]), event.lngLat);
   else if (hit.length === 1) show(pathOf(hit[0]), event.lngLat);

@@ -61,6 +61,20 @@ function themes(colour) {
   const at = (layer, id, type, paint, more = {}) => ({ id, type, source: layer, "source-layer": layer, paint, ...more });
   const notYet = ["!", kind_state("effective")];
   const chosen = ["boolean", ["feature-state", "chosen"], false];
+  const symbols = (layer, id) => [
+    at(layer, `${id}-chosen`, "circle", {
+      "circle-radius": 18, "circle-color": colour("accent"), "circle-opacity": ["case", chosen, 0.25, 0],
+      "circle-stroke-color": colour("accent"), "circle-stroke-width": ["case", chosen, 2, 0],
+    }),
+    at(layer, id, "symbol", {}, {
+      layout: {
+        "icon-image": ["concat", "device-", ["get", "kind"], "-", LOOK],
+        "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.6, 13, 0.85, 16, 1.1],
+        "icon-allow-overlap": true,
+        "symbol-sort-key": ["match", ["get", "state"], ["active", "effective"], 2, "in_notice_period", 1, 0],
+      },
+    }),
+  ];
   return [
     at("patrol_areas", "area-fill", "fill", { "fill-color": colour("patrol"), "fill-opacity": ["case", chosen, 0.16, 0.06] }),
     at("patrol_areas", "area-edge", "line", { "line-color": colour("patrol"), "line-width": ["case", chosen, 3, 1.6] }, {
@@ -81,18 +95,8 @@ function themes(colour) {
     at("patrol_routes", "route-arrow", "symbol", {}, {
       layout: { "symbol-placement": "line", "symbol-spacing": 90, "icon-image": "arrow", "icon-allow-overlap": true },
     }),
-    at("devices", "device-chosen", "circle", {
-      "circle-radius": 18, "circle-color": colour("accent"), "circle-opacity": ["case", chosen, 0.25, 0],
-      "circle-stroke-color": colour("accent"), "circle-stroke-width": ["case", chosen, 2, 0],
-    }),
-    at("devices", "device", "symbol", {}, {
-      layout: {
-        "icon-image": ["concat", "device-", ["get", "kind"], "-", LOOK],
-        "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.6, 13, 0.85, 16, 1.1],
-        "icon-allow-overlap": true,
-        "symbol-sort-key": ["match", ["get", "state"], "active", 2, "in_notice_period", 1, 0],
-      },
-    }),
+    ...symbols("deployment_points", "point"),
+    ...symbols("devices", "device"),
   ];
 }
 
@@ -103,13 +107,14 @@ function kind_state(state) {
 // Which layers of the style belong to a public layer: the legend shows and hides them together.
 export const GROUPS = {
   devices: ["device-chosen", "device"],
+  deployment_points: ["point-chosen", "point"],
   patrol_routes: ["route-halo", "route", "route-soon", "route-arrow"],
   patrol_areas: ["area-fill", "area-edge", "area-edge-soon"],
   privacy_zones: ["zone-fill", "zone-edge"],
 };
 
 // What a finger can hit, the smallest things first.
-export const TOUCHABLE = ["device", "route", "route-soon", "zone-fill", "area-fill"];
+export const TOUCHABLE = ["device", "point", "route", "route-soon", "zone-fill", "area-fill"];
 
 export function style(config, colour) {
   const names = ["basemap", ...(config.themes ?? [])];
