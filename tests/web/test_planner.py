@@ -11,8 +11,10 @@ import pytest
 from shapely.geometry import Point
 from sqlalchemy import func, select
 
+from geo.intake import Options, import_layer
+from schemas.actors import HOST
 from schemas.tables import Attachment, Device, SitingPlan
-from tests.web.conftest import HTML
+from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.drafting import (
     PDF,
     case,
@@ -318,6 +320,22 @@ def test_import__one_bad_row__every_row_told_and_nothing_half_imported(planner, 
     assert rows(shared_app, SitingPlan) == before
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_IR_1__imported_site_outside_the_jurisdiction__told_in_its_row(planner, shared_app, lang):
+    before = rows(shared_app, SitingPlan)
+    outside = "120.1000,30.1000,Bridge,video,Outfall,x\n"
+    headers = {**SAME_ORIGIN, **HTML, "Accept-Language": lang}
+    answer = planner.post("/planner/plans/import", data=sites_file(HEADER + GOOD + outside + GOOD), headers=headers)
+    assert answer.status_code == 409
+    table = re.search(r'class="tight report">.*?<tbody>(.*?)</tbody>', answer.text, re.DOTALL)[1]
+    told = [re.sub(r"<[^>]+>|\s+", " ", row).split() for row in table.split("<tr>")[1:]]
+    refused = {row[0]: "A1" in " ".join(row) for row in told}
+    assert sorted(refused.items()) == [("1", False), ("2", True), ("3", False)]
+    assert sum(("good" if lang == "en" else "可导入") in row for row in told) == 2
+    assert ("1 row cannot be taken" if lang == "en" else "1 行无法导入") in answer.text
+    assert rows(shared_app, SitingPlan) == before
+
+
 @pytest.mark.parametrize(
     ("body", "name"),
     [
@@ -366,6 +384,44 @@ def test_import_devices__bad_row__reported_and_none_registered(planner, shared_a
     assert taken.status_code == 200
     assert "1 row was imported" in taken.text
     assert rows(shared_app, Device) == before + 1
+
+
+CAMERA = (
+    "device_code,name,lon,lat,place_text,device_type,purpose_en,purpose_zh,remark\n"
+    "37010000000000000001,Cam 1,113.2630,23.1320,Bridge,video,Outfall,x,y\n"
+)
+
+
+def brought(shared_app, tmp_path, content, **options):
+    """What the host imports for the authority A2."""
+    path = tmp_path / "cameras.csv"
+    path.write_text(content, encoding="utf-8")
+    with shared_app.extensions["services"].work(HOST) as work:
+        asked = Options(layer="devices", crs="EPSG:4326", authority="A2", item="ECO-01", **options)
+        report = import_layer(work, path, asked)
+        work.commit()
+    return report
+
+
+def test_S01__import_devices__merged_row_and_unknown_column__told(planner, shared_app, tmp_path):
+    theirs = brought(shared_app, tmp_path, CAMERA).rows[0].public_ids[1]
+    before = rows(shared_app, Device)
+    page = post(planner, "/planner/devices/import", device_file(CAMERA.replace("Cam 1", "Pole 7"))).text
+    assert "1 row was merged into a device that was there before" in page
+    assert f"One device with {theirs}" in page
+    assert "Pole 7" in page
+    assert re.search(r"left aside</dt><dd><span[^>]*>remark<", page)
+    assert rows(shared_app, Device) == before
+
+
+def test_import_devices__file_that_was_taken_partly__tells_the_rows_that_were_left_out(planner, shared_app, tmp_path):
+    bad = CAMERA.replace("0001,", "0002,") + "37010000000000000003,Cam 3,23.1320,113.2630,Bridge,video,Outfall,x,y\n"
+    batch = brought(shared_app, tmp_path, bad, partly=True).batch
+    answer = post(planner, "/planner/devices/import", device_file(bad))
+    assert answer.status_code == 422
+    assert "This file was imported already, without the rows below" in answer.text
+    assert batch in answer.text
+    assert re.search(r"<td>2</td>\s*<td><span class=\"state stop\"", answer.text)
 
 
 # -- devices, areas, points ------------------------------------------------------------------------------------

@@ -80,8 +80,8 @@ class Answer:
     def footnote(self) -> str:
         """What the answer covers."""
         return gettext(
-            "Devices and deployment points within %(device)d m, routes within %(route)d m, and patrol areas above this place. "
-            "How far a single camera sees is not published.",
+            "Devices and deployment points within %(device)d m, routes within %(route)d m, and patrol areas above this "
+            "place. How far a single camera sees is not published.",
             device=int(DEVICE_RADIUS_M),
             route=int(ROUTE_RADIUS_M),
         )

@@ -87,7 +87,8 @@ def publishers(public: Connection) -> list[Publisher]:
             "SELECT a.name_en, a.name_zh, a.contact_address, a.contact_channel, max(p.published_on) "
             "FROM public_map.authorities a JOIN (SELECT authority_id, public_id FROM public_map.devices "
             "UNION ALL SELECT authority_id, public_id FROM public_map.patrol_areas "
-            "UNION ALL SELECT authority_id, public_id FROM public_map.deployment_points) s ON s.authority_id = a.public_id "
+            "UNION ALL SELECT authority_id, public_id FROM public_map.deployment_points) s "
+            "ON s.authority_id = a.public_id "
             "LEFT JOIN public_map.publications p ON p.subject_id = s.public_id GROUP BY 1, 2, 3, 4 ORDER BY 1"
         )
     )
