@@ -38,6 +38,11 @@ class Coded(str):
         made._area, made._codes, made._rest = area, codes, rest
         return made
 
+    @property
+    def parts(self) -> tuple[str, tuple[str, ...], str]:
+        """What it is made of: the area, the codes, the rest."""
+        return self._area, self._codes, self._rest
+
     def tell(self, lang: str) -> str:
         """The words for it in `lang` (en or zh)."""
         known = words()[self._area]

@@ -14,19 +14,33 @@ from sqlalchemy import select
 from geo.intake.columns import Cells
 from geo.intake.coordinates import Placement
 from schemas.ids import new_id, public_id
+from schemas.refusals import Refusal
 from schemas.store.copying import Row, among, kind_of
 from schemas.store.work import Work
 from schemas.tables import Authority, Base, Origin, SupervisionItem
+from schemas.words import Coded
 
 
 @dataclass
 class KnownDevice:
-    """A device that stands in the register, or in a row before: its place (EPSG:4326), and who has it by now."""
+    """A device that stands in the register, or in a row before: its place (EPSG:4326), and who has it by now.
+
+    `row` is the number of the row that registers it, None where the register has it already.
+    """
 
     id: uuid.UUID
     public_id: str
+    name: str
+    device_type: str
+    platform: str
     place: Point
     users: set[uuid.UUID]
+    row: int | None = None
+
+    @property
+    def told(self) -> str:
+        """Which one it is, for whoever brings the file: an id that is drawn for a row may never be written."""
+        return self.public_id if self.row is None else Coded("subject", ["row"], f" {self.row}")
 
 
 @dataclass
@@ -50,13 +64,16 @@ class Intake:
 class Drafted:
     """A row on its way into the register: its cells, where it lies (EPSG:4326), and the records that it makes.
 
-    What stands against it is in `cells.refusals`; a row with refusals makes no records.
+    What stands against it is in `cells.refusals`; a row with refusals makes no records. `notes` are what whoever brings
+    the file should know though the row is taken, `merged_into` the device that another row or the register had before.
     """
 
     number: int
     cells: Cells
     geom: BaseGeometry | None
     records: list[Row] = field(default_factory=list)
+    notes: list[Refusal] = field(default_factory=list)
+    merged_into: KnownDevice | None = None
 
     @property
     def is_taken(self) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
-from geo.intake.table import Value
+from geo.intake.table import Table, Value
 from schemas.refusals import Refusal, invalid, refuse
 
 # The first column whose name stands here is taken; names are compared without case, blanks and hyphens.
@@ -67,6 +67,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # What a spreadsheet would run when somebody opens a list in which this stands; a telephone number is none.
 _FORMULA = re.compile(r"[=@]|[+\-][A-Za-z_(=@\"]")
 _LONGEST_TEXT = 1_000
+# As the readers call a column whose name is blank.
+_NAMELESS = re.compile(r"#\d+")
 # Nothing that is supervised today goes back further; what is older is a slip of the pen.
 _EARLIEST = date(1900, 1, 1)
 
@@ -94,6 +96,16 @@ def match(columns: Iterable[str], fields: Iterable[str], kept: Callable[[str], s
                 found[field] = carrier
                 break
     return found
+
+
+def left_aside(table: Table, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns of a table that carry no field of `columns` and no place, but for empty ones without a name."""
+    placed = match(table.columns, ("lon", "lat")).values() if table.format == "CSV" else ()
+    read = {*columns.values(), *placed}
+    rest = (name for name in table.columns if name not in read)
+    return tuple(
+        name for name in rest if not _NAMELESS.fullmatch(name) or any(row.values.get(name) for row in table.rows)
+    )
 
 
 def _refuse_ambiguous(by_name: Mapping[str, str], fields: Iterable[str], kept: Callable[[str], str]) -> None:
@@ -134,6 +146,23 @@ class Cells:
             self.refusals.append(refuse("layer.field", "layer.formula", field=field, measured=text[:60]))
             return None
         return text
+
+    def in_both(self, field: str) -> tuple[str | None, str | None]:
+        """A text in English and in Chinese, from a column for each or one for both; told where one is blank.
+
+        A cell that is refused for what it says is not blank.
+        """
+        faults = len(self.refusals)
+        said = self.text(field)
+        is_blank = said is None and len(self.refusals) == faults
+        made, lacks = [], False
+        for lang in ("en", "zh"):
+            faults = len(self.refusals)
+            made.append(self.text(f"{field}_{lang}") or said)
+            lacks |= is_blank and made[-1] is None and len(self.refusals) == faults
+        if lacks:
+            self.text(field, required=True)
+        return made[0], made[1]
 
     def number(self, field: str, least: float = -math.inf, most: float = math.inf) -> float | None:
         """A finite number from `least` to `most`, or None where the cell is blank."""

@@ -37,12 +37,14 @@ _TYPES, _PLATFORMS = meanings(DEVICE_WORDS), {word: word for word in PLATFORMS}
 class _Draft:
     """A row as one that registers a device, and as one of a device that is registered already.
 
-    `shared` is what stands against the latter; whether it is one is known only when the rows before it are judged.
+    `shared` is what stands against the latter, and `says` what the row tells of it by field; whether it is one is known
+    only when the rows before it are judged.
     """
 
     row: Drafted
     owner: Authority | None
     code: str | None
+    says: Mapping[str, str | None]
     shared: tuple[Refusal, ...]
     device: Record | None = None
 
@@ -62,7 +64,7 @@ def device_rows(rows: Sequence[Drafted], intake: Intake) -> None:
         known = intake.known.get(draft.code) if draft.code is not None else None
         if known is not None and draft.owner is not None and isinstance(draft.row.geom, Point):
             draft.row.cells.refusals[:] = draft.shared
-            draft.row.records = _shared(known, draft.owner, draft.row.geom, draft.row.cells, intake)
+            draft.row.records = _shared(known, draft, draft.owner, draft.row.geom, intake)
         elif draft.device is not None:
             draft.row.cells.refusals.extend(against[id(draft.device)])
             if draft.row.is_taken:
@@ -73,23 +75,23 @@ def _take(draft: _Draft, device: Record, intake: Intake) -> None:
     draft.row.records = [device.site, device]
     if draft.code is not None and isinstance(draft.row.geom, Point):
         users = {device.authority_id}
-        intake.known[draft.code] = KnownDevice(device.id, device.public_id, draft.row.geom, users)
+        what = (device.name, device.device_type, device.platform)
+        known = KnownDevice(device.id, device.public_id, *what, draft.row.geom, users, draft.row.number)
+        intake.known[draft.code] = known
 
 
 def _drafted(row: Drafted, intake: Intake) -> _Draft:
     cells = row.cells
-    name, purpose = cells.text("name", required=True), cells.text("purpose")
-    purpose_en, purpose_zh = cells.text("purpose_en") or purpose, cells.text("purpose_zh") or purpose
-    if not (purpose_en and purpose_zh):
-        cells.text("purpose", required=True)
+    name, (purpose_en, purpose_zh) = cells.text("name", required=True), cells.in_both("purpose")
     place_text = cells.text("place_text", required=True)
     device_type = cells.word("device_type", _TYPES)
-    platform = cells.word("platform", _PLATFORMS, default="fixed")
+    platform = cells.word("platform", _PLATFORMS, default="")
     model, serial_no, certificate_no = map(cells.text, ("model", "serial_no", "quality_certificate_no"))
     azimuth_deg = cells.number("sector_azimuth_deg", 0, 360)
     hfov_deg, range_m = cells.number("hfov_deg", 0.1, 360), cells.number("range_m", 0.1, _FURTHEST_VIEW_M)
     owner, code = _owner(cells, intake), cells.text("device_code")
-    draft = _Draft(row, owner, code, tuple(cells.refusals))
+    says = {"name": name, "device_type": device_type, "platform": platform}
+    draft = _Draft(row, owner, code, says, tuple(cells.refusals))
     item = _item(cells, intake)
     measuring, calibrated = cells.flag("is_measuring_instrument"), cells.day("calibration_valid_to")
     if cells.refusals or owner is None or not isinstance(row.geom, Point):
@@ -197,21 +199,22 @@ def _owner(cells: Cells, intake: Intake) -> Authority | None:
 _SAME_PLACE_M = 50.0
 
 
-def _shared(known: KnownDevice, owner: Authority, place: Point, cells: Cells, intake: Intake) -> list[Row]:
-    """A device that another department has registered already: this one uses it too, and it stays one device."""
-    apart_m = distance_m(LonLat(known.place.x, known.place.y), LonLat(place.x, place.y))
-    if apart_m > _SAME_PLACE_M:
-        measured, required = f"{apart_m:.0f} m", f"{_SAME_PLACE_M:g} m"
-        device = known.public_id
-        cells.refusals.append(
-            refuse("layer.device", "layer.device_elsewhere", device=device, measured=measured, required=required)
-        )
-    if owner.id in known.users:
-        cells.refusals.append(refuse("layer.device", "layer.device_twice", device=known.public_id, measured=owner.code))
-    name = cells.text("name", required=True)
-    if cells.refusals or name is None:
+def _shared(known: KnownDevice, draft: _Draft, owner: Authority, place: Point, intake: Intake) -> list[Row]:
+    """A device that another department has registered already: this one uses it too, and it stays one device (S01)."""
+    refusals = draft.row.cells.refusals
+    refusals.extend(_against(known, draft, owner, place))
+    name = draft.says["name"]
+    if refusals or name is None:
         return []
     known.users.add(owner.id)
+    draft.row.merged_into = known
+    draft.row.notes.append(
+        refuse("layer.device", "layer.device_merged", device=known.told, code=draft.code, measured=owner.code)
+    )
+    if _plain(name) != _plain(known.name):
+        draft.row.notes.append(
+            refuse("layer.device", "layer.device_renamed", device=known.told, measured=name, required=known.name)
+        )
     share = DeviceShare(
         id=new_id(),
         public_id=public_id("SH"),
@@ -222,3 +225,21 @@ def _shared(known: KnownDevice, owner: Authority, place: Point, cells: Cells, in
         origin=Origin.LEGACY.value,
     )
     return [share]
+
+
+def _against(known: KnownDevice, draft: _Draft, owner: Authority, place: Point) -> Iterator[Refusal]:
+    """Why a row with the code of a device is another device, or one that its department has already."""
+    apart_m = distance_m(LonLat(known.place.x, known.place.y), LonLat(place.x, place.y))
+    if apart_m > _SAME_PLACE_M:
+        measured, required = f"{apart_m:.0f} m", f"{_SAME_PLACE_M:g} m"
+        yield refuse("layer.device", "layer.device_elsewhere", device=known.told, measured=measured, required=required)
+    for field in ("device_type", "platform"):
+        said, stands = draft.says[field], getattr(known, field)
+        if said and said != stands:
+            yield refuse("layer.device", "layer.device_other", device=known.told, measured=said, required=stands)
+    if owner.id in known.users:
+        yield refuse("layer.device", "layer.device_twice", device=known.told, measured=owner.code)
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()

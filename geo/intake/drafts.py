@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 from shapely.geometry.base import BaseGeometry
 
 from geo.intake.batch import Drafted
-from geo.intake.columns import Cells, match
+from geo.intake.columns import Cells, left_aside, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
-from geo.intake.importer import Options, RowOutcome, read_table, refuse_shape
+from geo.intake.importer import read_table, refuse_shape
 from geo.intake.layers import Layer
+from geo.intake.report import Options, RowOutcome
 from geo.intake.table import Row
 from schemas.limits import limit
 from schemas.refusals import Refusal, RuleViolation, invalid, too_large
@@ -25,7 +26,10 @@ Make = Callable[[Drafted], T | None]
 
 @dataclass(frozen=True)
 class Read(Generic[T]):
-    """What a file says: the drafts of its good rows by their numbers, and what is wrong with every other one."""
+    """What a file says: the drafts of its good rows by their numbers, and what is wrong with every other one.
+
+    `left_aside` are the columns that nothing was read from.
+    """
 
     drafts: Mapping[int, T]
     rows: tuple[RowOutcome, ...]
@@ -33,6 +37,7 @@ class Read(Generic[T]):
     crs: str
     encoding: str
     columns: Mapping[str, str]
+    left_aside: tuple[str, ...] = ()
 
     @property
     def refused(self) -> int:
@@ -65,7 +70,8 @@ def read_drafts(path: Path, layer: Layer, options: Options, most: str, make: Mak
         outcomes.append(RowOutcome(row.number, tuple(cells.refusals)))
         if draft is not None:
             drafts[row.number] = draft
-    return Read(drafts, tuple(outcomes), table.format, way.name, table.encoding, columns)
+    told = (table.format, way.name, table.encoding, columns, left_aside(table, columns))
+    return Read(drafts, tuple(outcomes), *told)
 
 
 def _placed(row: Row, way: Placement, cells: Cells, allow: frozenset[str]) -> BaseGeometry | None:

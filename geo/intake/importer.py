@@ -1,16 +1,15 @@
 """The import of a layer: read, placed, judged row by row, and written in one command with one ledger event.
 
-Good rows are taken and bad ones are listed with their reasons; nothing is repaired. With `strict`, one bad
-row keeps all of them out.
+Bad rows are listed with their reasons, and nothing is repaired. One of them keeps the whole file out, unless whoever
+brings it asks for the good rows alone; the same file again then tells which rows were left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 from shapely.geometry import Point
 from sqlalchemy import select
@@ -19,12 +18,14 @@ from geo.commands.zone_touches import touch
 from geo.geozones import is_geozones
 from geo.intake.archive import sha256_of
 from geo.intake.batch import Drafted, Intake, KnownDevice
-from geo.intake.columns import match
+from geo.intake.columns import left_aside, match
 from geo.intake.coordinates import Placement, placement, refuse_offset
 from geo.intake.device_rows import device_events
 from geo.intake.geozones import ZoneOf, table_of
 from geo.intake.judging import judged, refuse_shape
+from geo.intake.kept import kept_rows, moment, told_before
 from geo.intake.layers import LAYERS, Layer
+from geo.intake.report import Options, Report, RowOutcome
 from geo.intake.table import Table
 from geo.intake.texts import geojson_table, read_csv, read_json
 from geo.intake.vector import SHP_MAGIC, SQLITE_MAGIC, read_geopackage, read_shapefile
@@ -49,9 +50,7 @@ from schemas.tables import (
 )
 from schemas.words import Coded
 
-__all__ = ["IMPORTED", "REFUSED", "Options", "Report", "RowOutcome", "import_layer", "read_table", "refuse_shape"]
-
-IMPORTED, REFUSED = "imported", "refused"
+__all__ = ["import_layer", "read_table", "refuse_shape"]
 
 # Who is an authority is for those who run the installation to say, and for nobody in it.
 _IMPORTERS: dict[str, tuple[Role, ...]] = {
@@ -65,125 +64,26 @@ _ROWS_NAMED = 10
 _EXACT_M = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What whoever imports says beside the file.
-
-    `crs` is a code such as EPSG:4547 for a file that declares none, `encoding` the code page of its text,
-    `source_layer` the one of several layers in a file; `authority` and `item` are codes that hold for all
-    devices of a file. `strict` takes all rows or none.
-    """
-
-    layer: str
-    crs: str | None = None
-    encoding: str | None = None
-    source_layer: str | None = None
-    authority: str | None = None
-    item: str | None = None
-    strict: bool = False
-
-
-@dataclass(frozen=True)
-class RowOutcome:
-    """What became of one row of the file, counted from 1."""
-
-    number: int
-    refusals: tuple[Refusal, ...] = ()
-    public_ids: tuple[str, ...] = ()
-
-    @property
-    def outcome(self) -> str:
-        """`imported` or `refused`."""
-        return REFUSED if self.refusals else IMPORTED
-
-    def render(self, lang: str = "en") -> dict[str, Any]:
-        """The row as a JSON object."""
-        body: dict[str, Any] = {"row": self.number, "outcome": self.outcome}
-        if self.refusals:
-            return body | {"refusals": [refusal.render(lang) for refusal in self.refusals]}
-        return body | {"ids": list(self.public_ids)}
-
-
-@dataclass(frozen=True)
-class Report:
-    """An import as told to whoever made it; `batch` is None where nothing was written."""
-
-    layer: str
-    file_name: str
-    sha256: str
-    format: str
-    crs: str
-    accuracy_m: float | None
-    encoding: str
-    columns: Mapping[str, str]
-    rows: tuple[RowOutcome, ...]
-    batch: str | None
-    notes: tuple[Refusal, ...] = ()
-
-    @property
-    def refused(self) -> int:
-        """How many rows were refused."""
-        return sum(bool(row.refusals) for row in self.rows)
-
-    @property
-    def imported(self) -> int:
-        """How many rows were written."""
-        return len(self.rows) - self.refused if self.batch else 0
-
-    def render(self, lang: str = "en") -> dict[str, Any]:
-        """The whole report as a JSON object."""
-        return {
-            "ok": self.batch is not None,
-            "batch": self.batch,
-            "layer": self.layer,
-            "file": self.file_name,
-            "sha256": self.sha256,
-            "format": self.format,
-            "crs": self.crs,
-            "transformation_accuracy_m": self.accuracy_m,
-            "encoding": self.encoding,
-            "columns": dict(self.columns),
-            "imported": self.imported,
-            "refused": self.refused,
-            "notes": [note.render(lang) for note in self.notes],
-            "rows": [row.render(lang) for row in self.rows],
-        }
-
-
 def import_layer(work: Work, path: Path, options: Options, *, told: Told | None = None) -> Report:
     """Import the rows of a file into one layer; the caller commits where the report has a batch.
 
     `told` hears how many rows of how many are done; what it raises ends the import, of which nothing stays.
     Raises RuleViolation where the file as a whole cannot be taken: its size, format, encoding or coordinate
-    system, or because the same file is in that layer already.
+    system, or because the same file is in that layer already, with all of its rows.
     """
     layer = LAYERS.get(options.layer)
     if layer is None:
         raise invalid("layer.unknown", measured=options.layer, required=", ".join(LAYERS))
     _refuse_actor(work, options.layer)
     sha256 = sha256_of(path)
-    _refuse_twice(work, options.layer, sha256)
+    before = _before(work, options.layer, sha256)
     table = read_table(path, layer, options, lambda geom: work.rulebook.at_place(geom, work.now).zone)
     if not table.rows:
         raise invalid("layer.empty")
     refuse_offset(table.names)
     way = placement(table.crs, options.crs)
     columns = match(table.columns, layer.fields, table.kept)
-    batch = _batch(options.layer, path, sha256, way.name)
-    intake = Intake(work, batch.id, way, *_named(work, options, columns))
-    if options.layer == "devices":
-        intake.known.update(_known_devices(work, table, columns.get("device_code")))
-    writer = _Writer(work, batch, is_strict=options.strict)
-    with work.session.begin_nested() as attempt:
-        for drafts in judged(table, layer, columns, intake):
-            writer.take(drafts, intake)
-            if told is not None:
-                told(len(writer.outcomes), len(table.rows))
-        if not writer.is_whole:
-            attempt.rollback()
-    if writer.is_whole:
-        _close(work, batch, writer)
-    return Report(
+    report = Report(
         layer=options.layer,
         file_name=path.name,
         sha256=sha256,
@@ -192,10 +92,30 @@ def import_layer(work: Work, path: Path, options: Options, *, told: Told | None 
         accuracy_m=way.accuracy_m,
         encoding=table.encoding,
         columns=columns,
-        rows=tuple(writer.outcomes),
-        batch=batch.public_id if writer.is_whole else None,
-        notes=(*table.notes, *_notes(way, intake)),
+        rows=(),
+        batch=None,
+        notes=table.notes,
+        left_aside=() if layer.keeps_others else left_aside(table, columns),
     )
+    if before is not None:
+        return told_before(report, before)
+    batch = _batch(options.layer, path, sha256, way.name)
+    intake = Intake(work, batch.id, way, *_named(work, options, columns))
+    if options.layer == "devices":
+        intake.known.update(_known_devices(work, table, columns.get("device_code")))
+    writer = _Writer(work, batch, is_partly=options.partly)
+    with work.session.begin_nested() as attempt:
+        for drafts in judged(table, layer, columns, intake):
+            writer.take(drafts, intake)
+            if told is not None:
+                told(len(writer.outcomes), len(table.rows))
+        if not writer.is_whole:
+            attempt.rollback()
+    notes = (*table.notes, *_notes(way, intake))
+    if not writer.is_whole:
+        return replace(report, rows=tuple(outcome.unwritten() for outcome in writer.outcomes), notes=notes)
+    _close(work, batch, writer)
+    return replace(report, rows=tuple(writer.outcomes), notes=notes, batch=batch.public_id)
 
 
 def _notes(way: Placement, intake: Intake) -> Iterator[Refusal]:
@@ -240,12 +160,13 @@ def _refuse_actor(work: Work, layer: str) -> None:
     )
 
 
-def _refuse_twice(work: Work, layer: str, sha256: str) -> None:
+def _before(work: Work, layer: str, sha256: str) -> ImportBatch | None:
+    """The import of the same file that left rows out, or None; raises RuleViolation where it has all of its rows."""
     query = select(ImportBatch).where(ImportBatch.layer == layer, ImportBatch.sha256 == sha256).limit(1)
     before = work.session.scalars(query).first()
-    if before is not None:
-        measured = before.recorded_at.isoformat(timespec="seconds")
-        raise conflict("layer.twice", batch=before.public_id, measured=measured)
+    if before is not None and not before.rows_refused:
+        raise conflict("layer.twice", batch=before.public_id, measured=moment(before))
+    return before
 
 
 def _batch(layer: str, path: Path, sha256: str, crs: str) -> ImportBatch:
@@ -259,6 +180,7 @@ def _batch(layer: str, path: Path, sha256: str, crs: str) -> ImportBatch:
         crs=crs,
         rows_imported=0,
         rows_refused=0,
+        refused_rows=[],
     )
 
 
@@ -270,14 +192,30 @@ def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tup
     codes = sorted(code for code in named if "\0" not in code)
     for start in range(0, len(codes), _CHUNK):
         rows = work.session.execute(
-            select(Device.code, Device.id, Device.public_id, Device.authority_id, DeviceSite.geom)
+            select(
+                Device.code,
+                Device.id,
+                Device.public_id,
+                Device.name,
+                Device.device_type,
+                Device.platform,
+                DeviceSite.geom,
+                Device.authority_id,
+            )
             .join(DeviceSite, DeviceSite.id == Device.site_id)
             .where(among(Device.code, codes[start : start + _CHUNK]))
         )
         found = {
-            code: KnownDevice(device_id, name, Point(lon_lat(geom)), {owner})
-            for code, device_id, name, owner, geom in rows
-            if code is not None
+            row.code: KnownDevice(
+                row.id,
+                row.public_id,
+                row.name,
+                row.device_type,
+                row.platform,
+                Point(lon_lat(row.geom)),
+                {row.authority_id},
+            )
+            for row in rows
         }
         by_id = {known.id: known for known in found.values()}
         shares = select(DeviceShare.device_id, DeviceShare.authority_id).where(among(DeviceShare.device_id, by_id))
@@ -310,10 +248,10 @@ def _named(work: Work, options: Options, columns: Mapping[str, str]) -> tuple[Au
 class _Writer:
     """Writes what is taken of a file as it comes; where it may not stay, the caller takes all of it back."""
 
-    def __init__(self, work: Work, batch: ImportBatch, *, is_strict: bool) -> None:
+    def __init__(self, work: Work, batch: ImportBatch, *, is_partly: bool) -> None:
         self._work = work
         self._batch = batch
-        self._is_strict = is_strict
+        self._is_partly = is_partly
         self.outcomes: list[RowOutcome] = []
         self.refused = self._rows = 0
 
@@ -321,10 +259,15 @@ class _Writer:
         """Writes the records of some rows with their events, and keeps what became of every row."""
         for draft in drafts:
             ids = tuple(record.public_id for record in draft.records if hasattr(record, "public_id"))
-            self.outcomes.append(RowOutcome(draft.number, tuple(draft.cells.refusals), ids))
+            outcome = RowOutcome(draft.number, tuple(draft.cells.refusals), ids)
+            if draft.is_taken and draft.merged_into is not None:
+                outcome = replace(
+                    outcome, notes=tuple(draft.notes), merged=True, merged_into=draft.merged_into.public_id
+                )
+            self.outcomes.append(outcome)
             self.refused += not draft.is_taken
         records = [record for draft in drafts for record in draft.records]
-        if not records or (self._is_strict and self.refused):
+        if not records or self._is_kept_out:
             return
         if not self._rows:
             self._work.session.add(self._batch)
@@ -341,7 +284,12 @@ class _Writer:
     @property
     def is_whole(self) -> bool:
         """Whether something was written that may stay."""
-        return bool(self._rows) and not (self._is_strict and self.refused)
+        return bool(self._rows) and not self._is_kept_out
+
+    @property
+    def _is_kept_out(self) -> bool:
+        """Whether a bad row keeps the others out."""
+        return bool(self.refused) and not self._is_partly
 
 
 _ORDER: Mapping[type[Base], int] = {DeviceSite: 0, Device: 1, DeviceShare: 2}
@@ -350,6 +298,7 @@ _ORDER: Mapping[type[Base], int] = {DeviceSite: 0, Device: 1, DeviceShare: 2}
 def _close(work: Work, batch: ImportBatch, writer: _Writer) -> None:
     """Says how many rows there were, and tells the ledger."""
     batch.rows_imported, batch.rows_refused = len(writer.outcomes) - writer.refused, writer.refused
+    batch.refused_rows = kept_rows(writer.outcomes)
     body = {
         "layer": batch.layer,
         "sha256": batch.sha256,

@@ -30,12 +30,16 @@ BuildMany = Callable[[Sequence[Drafted], Intake], None]
 
 @dataclass(frozen=True)
 class Layer:
-    """One kind of layer: the shapes and columns it takes, and how a row, or many rows at once, become records."""
+    """One kind of layer: the shapes and columns it takes, and how a row, or many rows at once, become records.
+
+    `keeps_others` are those that keep what stands in further columns as it is.
+    """
 
     allow: frozenset[str]
     fields: tuple[str, ...]
     build: Build | None = None
     build_many: BuildMany | None = None
+    keeps_others: bool = False
 
 
 def _context(layer: str) -> Build:
@@ -86,10 +90,7 @@ def _entity(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
 
 def _authority(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     """An enforcement authority (GD-02.2); its shape is where it may act."""
-    code, name = cells.text("code", required=True), cells.text("name")
-    name_en, name_zh = cells.text("name_en") or name, cells.text("name_zh") or name
-    if not (name_en and name_zh):
-        cells.text("name", required=True)
+    code, (name_en, name_zh) = cells.text("code", required=True), cells.in_both("name")
     if intake.codes is None:
         intake.codes = set(intake.work.session.scalars(select(Authority.code)))
     if code in intake.codes:
@@ -115,11 +116,8 @@ def _authority(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
 def _zone(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
     """One zone for each part of the shape: the parts of a multi-part feature are places of their own."""
     zone = intake.work.rulebook.at_place(geom, intake.work.now).zone
-    name = cells.text("name")
     first, last = cells.day("valid_from"), cells.day("valid_to")
-    name_en, name_zh = cells.text("name_en") or name, cells.text("name_zh") or name
-    if not (name_en and name_zh):
-        cells.text("name", required=True)
+    name_en, name_zh = cells.in_both("name")
     kind = cells.word("kind", meanings(ZONE_KINDS))
     source = cells.word("source", {word: word for word in ZONE_SOURCES}, default="survey")
     buffer_m = cells.number("buffer_m") or 0.0
@@ -173,10 +171,10 @@ def _after(last: date | None, zone: ZoneInfo) -> datetime | None:
 CONTEXT_FIELDS = ("name", "number", "kind", "holder", "valid_from", "valid_to")
 
 LAYERS: Mapping[str, Layer] = {
-    "permits": Layer(ANY_PLACE, CONTEXT_FIELDS, _context("permits")),
-    "protected": Layer(POLYGONS, CONTEXT_FIELDS, _context("protected")),
-    "water": Layer(POLYGONS, CONTEXT_FIELDS, _context("water")),
-    "farmland": Layer(POLYGONS, CONTEXT_FIELDS, _context("farmland")),
+    "permits": Layer(ANY_PLACE, CONTEXT_FIELDS, _context("permits"), keeps_others=True),
+    "protected": Layer(POLYGONS, CONTEXT_FIELDS, _context("protected"), keeps_others=True),
+    "water": Layer(POLYGONS, CONTEXT_FIELDS, _context("water"), keeps_others=True),
+    "farmland": Layer(POLYGONS, CONTEXT_FIELDS, _context("farmland"), keeps_others=True),
     "authorities": Layer(
         POLYGONS,
         ("code", "name", "name_en", "name_zh", "level", "authority_type", "field", "address", "contact"),

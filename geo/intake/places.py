@@ -15,8 +15,8 @@ from geo.commands import NewArea, NewPoint
 from geo.intake.batch import Drafted
 from geo.intake.columns import Cells
 from geo.intake.drafts import Read, read_drafts
-from geo.intake.importer import Options
 from geo.intake.layers import POLYGONS, Layer
+from geo.intake.report import Options
 from schemas.refusals import invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import Authority, DeploymentPoint, PatrolArea, SitingPlan, SupervisionItem
@@ -105,11 +105,7 @@ class _Rows:
         """What every place is told by: its code, name and purpose, in both languages."""
         fields: dict[str, Any] = {"code": self._code(row)}
         for name in ("name", "purpose"):
-            said = row.cells.text(name)
-            both = {f"{name}_{lang}": row.cells.text(f"{name}_{lang}") or said for lang in ("en", "zh")}
-            if not all(both.values()):
-                row.cells.text(name, required=True)
-            fields |= both
+            fields |= dict(zip((f"{name}_en", f"{name}_zh"), row.cells.in_both(name), strict=True))
         return fields
 
     def _code(self, row: Drafted) -> str | None:

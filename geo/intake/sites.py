@@ -10,8 +10,8 @@ from geo.commands.siting import NewSite
 from geo.commands.words import PLATFORMS
 from geo.intake.batch import Drafted
 from geo.intake.drafts import Read, read_drafts
-from geo.intake.importer import Options
 from geo.intake.layers import Layer
+from geo.intake.report import Options
 from geo.intake.words import DEVICE_WORDS, meanings
 from schemas.refusals import refuse
 
@@ -45,10 +45,7 @@ def read_sites(path: Path, options: Options) -> Read[NewSite]:
 def _site(row: Drafted) -> NewSite | None:
     """The site of a row; None where there are faults, all of which stand in its cells."""
     cells, geom = row.cells, row.geom
-    purpose = cells.text("purpose")
-    purpose_en, purpose_zh = cells.text("purpose_en") or purpose, cells.text("purpose_zh") or purpose
-    if not (purpose_en and purpose_zh):
-        cells.text("purpose", required=True)
+    purpose_en, purpose_zh = cells.in_both("purpose")
     place_text = cells.text("place_text", required=True)
     device_type = cells.word("device_type", meanings(DEVICE_WORDS))
     platform = cells.word("platform", {word: word for word in PLATFORMS}, default="fixed")

@@ -64,7 +64,10 @@ class SupervisedEntity(Identified, Recorded, Base):
 
 
 class ImportBatch(Identified, Recorded, Base):
-    """One file that somebody imported: its hash, and how many rows were taken and refused."""
+    """One file that somebody imported: its hash, and how many rows were taken and refused.
+
+    `refused_rows` are the latter, as geo.intake.kept writes them; of very many the first.
+    """
 
     __tablename__ = "import_batch"
     layer: Mapped[str]
@@ -73,6 +76,7 @@ class ImportBatch(Identified, Recorded, Base):
     rows_imported: Mapped[int]
     rows_refused: Mapped[int]
     crs: Mapped[str]
+    refused_rows: Mapped[list[dict[str, Any]]]
 
 
 class ContextFeature(Identified, Recorded, Base):

@@ -1,12 +1,17 @@
 """Cameras of several departments in one file: each is registered once, and those that share it are kept (S01)."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import func, select
 
 from geo.intake import Options, import_layer
 from schemas.refusals import RuleViolation
 from schemas.tables import Authority, Device, DeviceShare
 from tests.world import World
+from web.cli.common import State
+from web.cli.layer import layer
 
 HEAD = "name,device_type,purpose,place_text,item,device_code,authority,lon,lat\n"
 DEPARTMENTS = ("A1", "A2", "B1", "B2", "B3")
@@ -69,6 +74,60 @@ def test_S01__another_file_with_the_same_camera__one_more_sharer(bring, departme
     assert report.batch is None
 
 
+def test_S01__merged_rows__told_with_the_device_they_went_into(bring, departments, session):
+    first = bring([row(1, "A1"), row(2, "A1"), row(1, "B1")])
+    assert (first.imported, first.merged) == (3, 1)
+    merged = first.rows[2]
+    assert merged.merged_into == first.rows[0].public_ids[1]
+    assert [note.text for note in merged.notes] == ["layer.device_merged"]
+    assert "row 1 " in merged.notes[0].message()
+    assert "行 1" in merged.notes[0].message("zh")
+    again = bring([row(2, "B2")]).rows[0]
+    assert first.rows[1].public_ids[1] in again.notes[0].message()
+
+
+def test_S01__merged_rows_of_a_file_that_is_refused__no_id_of_what_is_not_there(bring, departments, session):
+    report = bring([row(1, "A1"), row(1, "B1"), row(2, "ZZ")])
+    assert report.batch is None
+    assert [entry.public_ids for entry in report.rows] == [()] * 3
+    assert (report.rows[1].merged, report.rows[1].merged_into, report.merged) == (True, None, 0)
+    assert "DV-" not in json.dumps(report.render())
+
+
+@pytest.mark.parametrize(("change", "text"), [(("video", "air"), "device_type"), (("fixed", "uav"), "platform")])
+def test_S01__same_code_of_another_kind__refused(bring, departments, session, change, text):
+    head = HEAD.replace("device_type", "device_type,platform")
+    rows = [row(1, "A1").replace("video", "video,fixed"), row(1, "B1").replace("video", "video,fixed")]
+    report = bring([rows[0], rows[1].replace(*change)], head=head)
+    assert told(report) == [[], ["layer.device_other"]]
+    refusal = report.rows[1].refusals[0]
+    assert (refusal.required, refusal.measured) == change
+    assert session.scalar(select(func.count()).where(Device.code.is_not(None))) == 0
+
+
+def test_S01__same_code_by_another_name__one_device__both_names_told_and_kept(bring, departments, session):
+    report = bring([row(1, "A1"), row(1, "B1").replace("camera 1", "bridge west"), row(1, "B2").replace("ca", "CA")])
+    assert [note.text for note in report.rows[1].notes] == ["layer.device_merged", "layer.device_renamed"]
+    assert [note.text for note in report.rows[2].notes] == ["layer.device_merged"]
+    assert "bridge west" in report.rows[1].notes[1].message()
+    assert sorted(session.scalars(select(DeviceShare.name))) == ["CAmera 1", "bridge west"]
+
+
+def test_S01__command__merges_and_columns_left_aside_in_words(services, departments, tmp_path):
+    path = tmp_path / "cameras.csv"
+    more = "".join(f",extra{number}" for number in range(190))
+    lines = [HEAD.strip() + more, *(line.strip() + ",x" * 190 for line in (row(1, "A1"), row(1, "B1")))]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    state = State("en")
+    state._services = services
+    told = CliRunner().invoke(layer, ["import", str(path), "--layer", "devices", "--crs", "EPSG:4490"], obj=state)
+    assert told.exit_code == 0, told.output
+    assert "1 new, 1 merged into devices that were there before" in told.output
+    assert "row 2: One device with row 1" in told.output
+    assert "left aside: extra0, extra1" in told.output
+    assert "and 170 more" in told.output
+
+
 def test_S01__same_code_elsewhere__told_with_the_distance(bring, session):
     report = bring([row(1, "A1"), row(1, "A2", lon=113.2606), row(1, "A2", lon=113.2603)])
     assert told(report) == [[], ["layer.device_elsewhere"], []]
@@ -89,9 +148,9 @@ def test_devices__neither_in_the_row_nor_for_the_file__told(bring):
     assert caught.value.refusals[0].text == "layer.authority_missing"
 
 
-def test_devices__swapped_coordinates__told_row_by_row_and_strict_imports_nothing(bring, session):
+def test_devices__swapped_coordinates__told_row_by_row_and_nothing_is_imported(bring, session):
     rows = [row(1, "A1"), row(2, "A1", lon=23.131, lat=113.26)]
-    report = bring(rows, strict=True)
+    report = bring(rows)
     assert [bool(texts) for texts in told(report)] == [False, True]
     assert session.scalar(select(func.count()).where(Device.code.is_not(None))) == 0
 

@@ -55,7 +55,7 @@ def test_import__bad_rows_among_good_ones__told_each_and_left_out(bring, session
     monkeypatch.setattr("geo.intake.judging.SOME", 40)
     rows = [row(number, item="" if number % 10 == 3 else "ECO-01") for number in range(100)]
     rows[50] = row(50, lat=99)
-    report = bring([*rows, row(4)])
+    report = bring([*rows, row(4)], partly=True)
     bad = [entry.number for entry in report.rows if entry.refusals]
     assert bad == sorted([*range(4, 101, 10), 51, 101])
     assert report.rows[3].refusals[0].rule == "IR-1"
@@ -63,9 +63,9 @@ def test_import__bad_rows_among_good_ones__told_each_and_left_out(bring, session
     assert (report.imported, report.refused, counted(session)[0]) == (89, 12, 89)
 
 
-def test_import__strict__one_bad_row_late_in_the_file__nothing(bring, session, admin, monkeypatch):
+def test_import__one_bad_row_late_in_the_file__nothing(bring, session, admin, monkeypatch):
     monkeypatch.setattr("geo.intake.judging.SOME", 10)
-    report = bring([*(row(number) for number in range(60)), row(60, item="")], strict=True)
+    report = bring([*(row(number) for number in range(60)), row(60, item="")])
     assert (report.batch, report.refused, len(report.rows)) == (None, 1, 61)
     assert counted(session) == (0, 0)
     assert admin.execute("SELECT count(*) FROM ledger.event").fetchone() == (0,)

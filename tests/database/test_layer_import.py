@@ -85,13 +85,13 @@ def test_permits__a_gbk_shapefile_in_a_cgcs2000_zone__imported_in_chinese(bring,
     assert body["sha256"] == report.sha256
 
 
-def test_bad_rows__refused_with_their_reasons__good_ones_taken(bring, gpkg, session):
+def test_bad_rows__taken_partly__refused_with_their_reasons_and_good_ones_taken(bring, gpkg, session):
     geoms = [PIT, BOW_TIE, None, Point(113.3, 23.1), PIT, PIT, PIT]
     numbers = ["1", "2", "3", "4", None, "6", "7"]
     kinds = ["quarry", "quarry", "quarry", "mining", "quarry", "quarry", None]
     starts = ["2025-01-01"] * 5 + ["2025-02-30", "2025-01-01"]
     path = gpkg(geoms, permit_no=numbers, kind=kinds, valid_from=starts)
-    report = bring(path, "permits")
+    report = bring(path, "permits", partly=True)
     assert [row.outcome for row in report.rows] == [
         "imported",
         "refused",
@@ -110,16 +110,42 @@ def test_bad_rows__refused_with_their_reasons__good_ones_taken(bring, gpkg, sess
     assert session.scalar(select(func.count()).select_from(ContextFeature)) == 2
 
 
-def test_strict__one_bad_row__nothing_is_imported(bring, gpkg, session):
-    path = gpkg([PIT, BOW_TIE], name=["a", "b"])
-    report = bring(path, "protected", strict=True)
+@pytest.mark.parametrize("layer", ["permits", "protected", "water", "farmland", "entities"])
+def test_one_bad_row__nothing_of_the_file_is_imported(bring, gpkg, session, layer):
+    told = {"name": ["a", "b"], "kind": ["quarry"] * 2, "registration_code": ["1", "2"]}
+    report = bring(gpkg([PIT, BOW_TIE], **told), layer)
     assert (report.batch, report.imported, report.refused) == (None, 0, 1)
+    assert [row["outcome"] for row in report.render()["rows"]] == ["good", "refused"]
+    assert report.render()["rows"][0]["ids"] == []
     assert session.scalars(select(ImportBatch)).all() == []
     assert events(session) == []
 
 
-def test_strict__all_rows_good__imported(bring, gpkg):
-    assert bring(gpkg([PIT], name=["a"]), "protected", strict=True).imported == 1
+def test_the_same_file_again__refused_whole__every_row_is_told_again(bring, gpkg, session):
+    path = gpkg([PIT, BOW_TIE], name=["a", "b"])
+    assert bring(path, "water").rows == bring(path, "water").rows
+    assert bring(path, "water", partly=True).imported == 1
+
+
+def test_the_same_file_again__taken_partly__tells_which_rows_were_left_out(bring, gpkg, session):
+    path = gpkg([PIT, BOW_TIE, PIT, PIT], permit_no=["1", "2", "3", "4"], kind=["quarry", "quarry", "=A1", None])
+    first = bring(path, "permits", partly=True)
+    again = bring(path, "permits", partly=True)
+    assert (again.batch, again.before, again.imported) == (None, first.batch, 0)
+    for lang in ("en", "zh"):
+        kept = [row.render(lang) for row in first.rows if row.refusals]
+        assert [row["row"] for row in kept] == [2, 3, 4]
+        for row, was in zip(again.render(lang)["rows"], kept, strict=True):
+            assert [r["message"] for r in row["refusals"]] == [r["message"] for r in was["refusals"]]
+    assert again.notes[0].text == "layer.twice_partly"
+    assert (again.notes[0].measured, again.notes[0].required) == (3, 4)
+    assert session.scalar(select(func.count()).select_from(ImportBatch)) == 1
+
+
+def test_columns_that_are_not_known__named_where_nobody_keeps_them(bring, csv, gpkg):
+    entities = csv("registration_code,name,lon,lat,备注,\n9144,a,113.26,23.13,x,\n")
+    assert bring(entities, "entities", crs="EPSG:4490").left_aside == ("备注",)
+    assert bring(gpkg([PIT], name=["a"], remark=["x"]), "water").left_aside == ()
 
 
 def test_all_rows_bad__nothing_is_written(bring, gpkg, session):
@@ -190,7 +216,8 @@ def test_a_shape_across_the_180th_meridian__refused_whole_and_taken_split(bring,
 
 
 def test_places_where_no_rules_are_in_force__taken_and_told(bring, gpkg):
-    report = bring(gpkg([PIT, box(23.13, 80.0, 23.14, 80.01), BOW_TIE], crs="EPSG:4326", name=["a"] * 3), "protected")
+    path = gpkg([PIT, box(23.13, 80.0, 23.14, 80.01), BOW_TIE], crs="EPSG:4326", name=["a"] * 3)
+    report = bring(path, "protected", partly=True)
     assert report.imported == 2
     assert [(note.rule, note.measured, note.params["rows"]) for note in report.notes] == [("layer.stray", 1, "2")]
 
@@ -249,13 +276,14 @@ def test_entities__from_a_table__each_code_once(bring, csv, session):
     path = csv(
         "统一社会信用代码,名称,地址,经度,纬度\n91A,甲厂,河边1号,113.26,23.13\n91A,乙厂,,113.27,23.13\n,丙厂,,113.27,23.13\n"
     )
-    report = bring(path, "entities", crs="EPSG:4490")
+    report = bring(path, "entities", crs="EPSG:4490", partly=True)
     assert [row.outcome for row in report.rows] == ["imported", "refused", "refused"]
     assert report.rows[1].refusals[0].rule == "layer.duplicate"
     row = session.scalars(select(SupervisedEntity)).one()
     assert (row.registration_code, row.name, row.address) == ("91A", "甲厂", "河边1号")
     again = csv("registration_code,name,lon,lat\n91A,x,113.1,23.1\n91B,y,113.1,23.1\n")
-    assert [r.outcome for r in bring(again, "entities", crs="EPSG:4326").rows] == ["refused", "imported"]
+    taken = bring(again, "entities", crs="EPSG:4326", partly=True)
+    assert [row.outcome for row in taken.rows] == ["refused", "imported"]
 
 
 def test_zones__in_chinese_with_a_last_day__checked_from_then_on(bring, gpkg, session):
@@ -266,7 +294,7 @@ def test_zones__in_chinese_with_a_last_day__checked_from_then_on(bring, gpkg, se
         有效期起=["2025-06-01", "2025-06-01"],
         有效期止=["2026-05-31", None],
     )
-    report = bring(path, "zones")
+    report = bring(path, "zones", partly=True)
     assert [row.outcome for row in report.rows] == ["imported", "refused"]
     zone = session.scalars(select(PrivacyZone).where(PrivacyZone.name_zh == "甲宿舍")).one()
     assert (zone.kind, zone.source, zone.origin) == ("dormitory", "survey", "legacy")
@@ -466,7 +494,7 @@ def test_command__a_zone_over_a_device_in_use__blocks_it_and_says_so(run, work, 
 
 
 def test_command__json__the_whole_report(run, gpkg):
-    result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected", "--json")
+    result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected", "--partly", "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.output)
     assert (report["imported"], report["refused"], report["rows"][1]["outcome"]) == (1, 1, "refused")
@@ -474,17 +502,28 @@ def test_command__json__the_whole_report(run, gpkg):
 
 
 def test_command__text__refused_rows_with_their_fix(run, gpkg):
-    result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected", lang="zh")
+    result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected", "--partly", lang="zh")
     assert result.exit_code == 0, result.output
     assert "已识别的列：name = name" in result.output
     assert "第 2 行" in result.output
     assert "已导入 1 行" in result.output
 
 
-def test_command__nothing_imported__ends_with_1(run, gpkg):
-    result = run(gpkg([BOW_TIE], name=["b"]), "--layer", "protected")
+def test_command__nothing_imported__ends_with_1_and_names_the_way_out(run, gpkg):
+    result = run(gpkg([PIT, BOW_TIE], name=["a", "b"]), "--layer", "protected")
     assert result.exit_code == 1
-    assert "nothing was imported" in result.output
+    assert "nothing was imported: 1 of 2 rows are refused" in result.output
+    assert "--partly takes the 1 good rows alone" in result.output
+
+
+def test_command__partly__says_so__and_the_same_file_again_tells_the_rows(run, gpkg):
+    path = gpkg([PIT, BOW_TIE], name=["a", "b"])
+    first = run(path, "--layer", "protected", "--partly")
+    assert (first.exit_code, "1 rows were left out, as --partly asks" in first.output) == (0, True)
+    again = run(path, "--layer", "protected")
+    assert again.exit_code == 1
+    assert "without 1 of its 2 rows" in again.output
+    assert "row 2:" in again.output
 
 
 def test_command__a_whole_file_refused__tells_the_rule(run, csv):

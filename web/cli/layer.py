@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -14,25 +14,37 @@ from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, ec
 from web.cli.progress import progress_bar
 from web.wiring import Services
 
-MOST_ROWS_TOLD = 50
+MOST_ROWS_TOLD, MOST_COLUMNS_TOLD = 50, 20
 
 WORDS = {
     "en": {
         "head": "{file} ({format}, {crs}, {encoding}) into {layer}",
         "columns": "columns understood: {columns}",
+        "aside": "columns not known, left aside: {columns}",
+        "and_more": " and {count} more",
         "done": "imported {imported}, refused {refused}, batch {batch}",
-        "none": "nothing was imported; refused {refused} of {total}",
+        "merged": "{new} new, {merged} merged into devices that were there before",
+        "none": "nothing was imported: {refused} of {total} rows are refused, and a bad row keeps all out",
+        "partly": "--partly takes the {good} good rows alone",
+        "left_out": "{refused} rows were left out, as --partly asks; the same file again tells which",
         "row": "row {row}:",
         "more": "... and {count} more refused rows; --json lists all of them",
+        "more_merged": "... and {count} more merged rows; --json lists all of them",
         "blocked": "{device} is out of use from now on: a privacy zone reaches it (GD-15)",
     },
     "zh": {
         "head": "{file}（{format}，{crs}，{encoding}）导入图层 {layer}",
         "columns": "已识别的列：{columns}",
+        "aside": "未识别而略过的列：{columns}",
+        "and_more": " 等，另有 {count} 列",
         "done": "已导入 {imported} 行，拒绝 {refused} 行，批次 {batch}",
-        "none": "未导入任何内容；{total} 行中拒绝 {refused} 行",
+        "merged": "新设备 {new} 台，并入已有设备 {merged} 行",
+        "none": "未导入任何内容：{total} 行中拒绝 {refused} 行，有一行有误即全部不导入",
+        "partly": "使用 --partly 可只导入其余 {good} 行",
+        "left_out": "按 --partly 的要求略去 {refused} 行；再次导入同一文件可查看是哪些行",
         "row": "第 {row} 行：",
         "more": "……另有 {count} 行被拒绝；使用 --json 查看全部",
+        "more_merged": "……另有 {count} 行被并入；使用 --json 查看全部",
         "blocked": "{device} 即时停用：处于隐私区范围内（GD-15）",
     },
 }
@@ -51,7 +63,7 @@ def layer() -> None:
 @click.option("--source-layer", help="Which one, where a GeoPackage or a zip holds several layers.")
 @click.option("--authority", help="Code of the authority whose devices these are.")
 @click.option("--item", help="Code of the supervision item for devices that name none.")
-@click.option("--strict", is_flag=True, help="Import nothing where one row is refused.")
+@click.option("--partly", is_flag=True, help="Take the good rows of a file that has bad ones too.")
 @as_person
 @as_json
 @pass_services
@@ -65,9 +77,9 @@ def import_(
 ) -> None:
     """Imports FILE: shapefile (.shp or .zip), GeoPackage, GeoJSON, or CSV with longitude and latitude.
 
-    CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Bad
-    rows are refused one by one with their reasons; nothing is repaired. Devices in use that an imported zone
-    reaches are blocked at once.
+    CGCS2000 and everything else with a known way to WGS 84 is transformed; GCJ-02 and BD-09 are refused. Every
+    bad row is told with its reasons, and one keeps the whole file out; nothing is repaired. Devices in use that an
+    imported zone reaches are blocked at once.
 
     It is one transaction: interrupted, it leaves nothing, and can be started again.
     """
@@ -104,21 +116,50 @@ def _tell(report: Report, language: str) -> None:
     )
     columns = ", ".join(f"{field} = {column}" for field, column in report.columns.items())
     click.echo(words["columns"].format(columns=columns or "—"))
+    tell_left_aside(report.left_aside, language)
     tell_rows(report.rows, language)
     for note in report.notes:
         click.echo(f"! {note.message(language)}")
         click.echo(f"      → {note.fix(language)}")
-    template = words["done"] if report.batch else words["none"]
-    click.echo(
-        template.format(imported=report.imported, refused=report.refused, total=len(report.rows), batch=report.batch)
-    )
+    if report.before is None:
+        for line in _sum(report, words):
+            click.echo(line)
+
+
+def _sum(report: Report, words: Mapping[str, str]) -> Iterator[str]:
+    """How many rows became what."""
+    total, refused = len(report.rows), report.refused
+    if report.batch is None:
+        yield words["none"].format(refused=refused, total=total)
+        if refused < total:
+            yield words["partly"].format(good=total - refused)
+        return
+    yield words["done"].format(imported=report.imported, refused=refused, batch=report.batch)
+    if report.merged:
+        yield words["merged"].format(new=report.imported - report.merged, merged=report.merged)
+    if refused:
+        yield words["left_out"].format(refused=refused)
+
+
+def tell_left_aside(columns: Sequence[str], language: str) -> None:
+    """Says which columns of a file nothing was read from; of very many, the first."""
+    if not columns:
+        return
+    words = WORDS[language]
+    more = words["and_more"].format(count=len(columns) - MOST_COLUMNS_TOLD) if len(columns) > MOST_COLUMNS_TOLD else ""
+    click.echo(words["aside"].format(columns=", ".join(columns[:MOST_COLUMNS_TOLD]) + more))
 
 
 def tell_rows(rows: Iterable[RowOutcome], language: str) -> None:
-    """Says what stands against each row that was refused; of very many, of the first."""
-    words, refused = WORDS[language], [row for row in rows if row.refusals]
+    """Says what stands against each row that was refused, and which were merged; of very many, of the first."""
+    words, rows = WORDS[language], list(rows)
+    refused, merged = [row for row in rows if row.refusals], [row for row in rows if row.merged]
     for row in refused[:MOST_ROWS_TOLD]:
         click.echo(words["row"].format(row=row.number))
         echo_refusals(row.refusals, language)
     if len(refused) > MOST_ROWS_TOLD:
         click.echo(words["more"].format(count=len(refused) - MOST_ROWS_TOLD))
+    for row in merged[:MOST_ROWS_TOLD]:
+        click.echo(" ".join([words["row"].format(row=row.number), *(note.message(language) for note in row.notes)]))
+    if len(merged) > MOST_ROWS_TOLD:
+        click.echo(words["more_merged"].format(count=len(merged) - MOST_ROWS_TOLD))

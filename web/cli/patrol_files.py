@@ -13,7 +13,7 @@ from geo.intake.drafts import Read
 from geo.intake.places import Common, Fields, Kind, draft_places, read_places
 from schemas.tables import Authority, DeploymentPoint, PatrolArea, SitingPlan, SupervisionItem
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, lang, pass_services
-from web.cli.layer import tell_rows
+from web.cli.layer import tell_left_aside, tell_rows
 from web.cli.registry import FILE, by_code
 from web.wiring import Services
 
@@ -94,13 +94,15 @@ def _tell(read: Read[Fields], file: Path, *, as_json: bool) -> None:
     if as_json:
         rows = [row.render(lang()) for row in read.rows]
         drafted = 0 if read.refused else len(read.rows)
-        told = {"columns": dict(read.columns), "drafted": drafted, "refused": read.refused, "rows": rows}
+        told = {"columns": dict(read.columns), "columns_left_aside": list(read.left_aside), "drafted": drafted}
+        told |= {"refused": read.refused, "rows": rows}
         echo_json({"ok": not read.refused} | facts | told)
         return
     says = _SAYS[lang()]
     click.echo(says["head"].format(**facts))
     columns = ", ".join(f"{field} = {column}" for field, column in read.columns.items())
     click.echo(says["columns"].format(columns=columns or "—"))
+    tell_left_aside(read.left_aside, lang())
     tell_rows(read.rows, lang())
     names = ", ".join(name for row in read.rows for name in row.public_ids)
     template = says["none"] if read.refused else says["done"]

@@ -131,7 +131,10 @@ def from_file() -> Response:
         answers.refused(error)  # programs and what is not there
         return _import_page(form, None, form.faults or faults_of(error, "file"), error.status)
     faults = Faults()
-    if report.batch is None:
+    if report.before is not None:
+        for note in report.notes:
+            faults.add(note, "file")
+    elif report.batch is None:
         refused, read = report.refused, len(report.rows)
         faults.add(refuse("form.field", "planner.rows_refused", refused=refused, rows=read), "file")
     return _import_page(form, report, faults, 422 if faults else 200)
@@ -144,7 +147,6 @@ def _imported(work: Work, form: Form) -> Report:
         encoding=form.raw("encoding") or None,
         authority=form.raw("authority") or None,
         item=form.raw("item") or None,
-        strict=True,
     )
     with answers.layer_upload() as path:
         return import_layer(work, path, options)

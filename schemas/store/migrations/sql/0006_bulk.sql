@@ -57,3 +57,8 @@ $$;
 COMMENT ON FUNCTION ledger.append_many IS 'Many events of one actor at once; the database sets ids, times and hashes.';
 REVOKE ALL ON FUNCTION ledger.append_many FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.append_many TO skywarden_app;
+
+-- The rows that an import left out on purpose, so that the same file again can tell which ones they were.
+ALTER TABLE core.import_batch
+    ADD COLUMN refused_rows jsonb NOT NULL DEFAULT '[]',
+    ADD CONSTRAINT ck_import_batch_refused_rows CHECK (jsonb_typeof(refused_rows) = 'array');
