@@ -106,6 +106,14 @@ class ReadingCursor(Base):
     judged_until: Mapped[datetime]
 
 
+class LateReading(Base):
+    """A reading that came after its window was judged, until that was judged again; written by the database itself."""
+
+    __tablename__ = "late_reading"
+    datastream_id: Mapped[int] = mapped_column(ForeignKey("core.datastream.id"), primary_key=True)
+    observation_id: Mapped[int] = mapped_column(ForeignKey("core.observation.id"), primary_key=True)
+
+
 class FeatureOfInterest(Base):
     """What readings are of: the place of the device unless its client says otherwise."""
 

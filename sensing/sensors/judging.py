@@ -1,5 +1,6 @@
-"""From readings to findings: windows that have ended are judged by the limits of the rule pack, each once.
+"""From readings to findings: windows that have ended are judged by the limits of the rule pack.
 
+Each is judged once, and again when readings of it come late (a device that was cut off sends them afterwards).
 A window beyond its limit becomes a finding in the queue of imagery, with the device, its publications and its
 calibration; where the device or its calibration does not bear it, the refusal is on record and there is no finding.
 """
@@ -13,8 +14,7 @@ from typing import Any
 
 from geoalchemy2.shape import from_shape, to_shape
 from shapely import Point, Polygon
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from geo.crs import to_metric, to_wgs84, utm_epsg
@@ -34,18 +34,14 @@ from schemas.tables import (
     Device,
     DeviceSite,
     Exceedance,
-    Observation,
     ObservedProperty,
     Publication,
-    ReadingCursor,
 )
 from sensing.places import shares_within
 from sensing.risk import Facts, assess, protected_layers
-from sensing.sensors.windows import Sample, Window, window_of, windows
+from sensing.sensors.ended import Measured, ended_before, forget, go_on, late_readings, newly_ended
+from sensing.sensors.windows import Window
 from sensing.words import Sentence, say
-
-# At most so many readings of a series at a time; what is left is judged the next time.
-_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -73,53 +69,31 @@ def judge_due(works: WorkFactory) -> Iterator[Judged]:
 
 
 def _judge_series(works: WorkFactory, number: int, definition: str) -> Iterator[Judged]:
+    """What came late is taken first: of a window that both ended now and got more, one judgement is enough."""
     with works(SYSTEM) as looking:
         stream = looking.session.get_one(Datastream, number)
-        pack = looking.pack_for(stream.device)
-        limits = [limit for limit in pack.reading_limits if limit.definition == definition]
+        device, pack = stream.device.public_id, looking.pack_for(stream.device)
         # A series in a unit that the limit does not know says nothing of it.
-        limits = [limit for limit in limits if stream.unit_symbol in limit.units]
-        device = stream.device.public_id
-        ended = {limit.code: _ended(looking, number, limit, pack, limit.units[stream.unit_symbol]) for limit in limits}
-    for limit in limits:
-        beyond, until = ended[limit.code]
+        limits = [
+            Measured(number, one, pack.zone, one.units[stream.unit_symbol])
+            for one in pack.reading_limits
+            if one.definition == definition and stream.unit_symbol in one.units
+        ]
+        late = late_readings(looking.session, number)
+        again = [(one, ended_before(looking.session, one, late.values())) for one in limits] if late else []
+        ended = [(one, newly_ended(looking.session, one, looking.now)) for one in limits]
+    for measured, beyond in again:
         for window in beyond:
-            yield _propose(works, number, device, limit, window)
-        if until is not None:
-            _go_on(works, number, limit.code, until)
-
-
-def _ended(
-    looking: Work, number: int, limit: ReadingLimit, pack: RulePack, factor: float
-) -> tuple[list[Window], datetime | None]:
-    """Windows beyond the limit among those that ended and are not judged yet, and until when they were looked at."""
-    session = looking.session
-    last, _ = window_of(looking.now - timedelta(minutes=limit.wait_min), limit, pack.zone)
-    cursor = session.get(ReadingCursor, (number, limit.code))
-    rows = select(Observation.phenomenon_time, Observation.result, Observation.quality).where(
-        Observation.datastream_id == number, Observation.phenomenon_time < last
-    )
-    if cursor is not None:
-        rows = rows.where(Observation.phenomenon_time >= cursor.judged_until)
-    found = [Sample(*row) for row in session.execute(rows.order_by(Observation.phenomenon_time).limit(_AT_ONCE))]
-    if not found:
-        return [], None
-    if len(found) == _AT_ONCE:
-        # The last window may go on behind what was read.
-        last, _ = window_of(found[-1].at, limit, pack.zone)
-        found = [sample for sample in found if sample.at < last]
-    return [one for one in windows(found, limit, pack.zone, factor) if one.beyond(limit)], last
-
-
-def _go_on(works: WorkFactory, number: int, code: str, until: datetime) -> None:
-    with works(SYSTEM) as work:
-        moved = insert(ReadingCursor).values(datastream_id=number, limit_code=code, judged_until=until)
-        moved = moved.on_conflict_do_update(
-            index_elements=["datastream_id", "limit_code"],
-            set_={"judged_until": func.greatest(ReadingCursor.judged_until, moved.excluded.judged_until)},
-        )
-        work.session.execute(moved)
-        work.session.commit()
+            yield _propose(works, number, device, measured.limit, window)
+    if late:
+        with works(SYSTEM) as work:
+            forget(work.session, number, late)
+    for measured, new in ended:
+        if new is not None:
+            for window in new.beyond:
+                yield _propose(works, number, device, measured.limit, window)
+            with works(SYSTEM) as work:
+                go_on(work.session, measured, new)
 
 
 def _propose(works: WorkFactory, number: int, device: str, limit: ReadingLimit, window: Window) -> Judged:
@@ -158,15 +132,15 @@ def _made(work: Work, stream: Datastream, limit: ReadingLimit, window: Window) -
 def exceedance_of(
     session: Session, stream: Datastream, limit: ReadingLimit, window: Window, pack: RulePack
 ) -> Exceedance:
-    """The row of a window beyond its limit; its calibration is the one that holds on the last day of the window."""
+    """The row of a window beyond its limit; its calibration is the one that holds for all of the window."""
     assert window.value is not None
     device = stream.device
-    day = pack.local_date(window.end - timedelta(microseconds=1))
+    first, last = pack.local_date(window.start), pack.local_date(window.end - timedelta(microseconds=1))
     held = select(Calibration.id).where(
         Calibration.device_id == device.id,
         Calibration.passed,
-        Calibration.tested_on <= day,
-        Calibration.valid_to >= day,
+        Calibration.tested_on <= first,
+        Calibration.valid_to >= last,
     )
     shown = select(Publication.public_id).where(
         Publication.subject_kind == "device", Publication.subject_id == device.id, Publication.withdrawn_at.is_(None)

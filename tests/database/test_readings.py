@@ -1,6 +1,9 @@
 """From readings to findings: what becomes one, what is refused, and what plain SQL cannot do."""
 
 import json
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 import psycopg
@@ -63,14 +66,18 @@ def observe(services):
 
     def put(value, start=DAY_ONE, count=24):
         with services.housekeeping() as session:
-            number = session.scalars(select(t.Datastream.id)).one()
-            of = series(session, [number])[number]
-            readings = Readings()
-            for hour in range(count):
-                readings.add(number, of.feature_id, start + timedelta(hours=hour), value)
-            store(session, readings)
+            add(session, value, start, count)
 
     return put
+
+
+def add(session, value, start, count):
+    number = session.scalars(select(t.Datastream.id)).one()
+    of = series(session, [number])[number]
+    readings = Readings()
+    for hour in range(count):
+        readings.add(number, of.feature_id, start + timedelta(hours=hour), value)
+    store(session, readings)
 
 
 def judged(services):
@@ -184,12 +191,15 @@ def plain_exceedance(services, observe, plain_connection):
             "from": DAY_ONE,
             "until": DAY_ONE + timedelta(days=1),
             "value": 100.0,
+            "test": "CB-A",
         } | changed
         plain_connection.execute(
             "INSERT INTO core.exceedance (id, public_id, datastream_id, device_id, limit_code, window_from, "
-            "window_until, value, most, unit, valid_share, readings, readings_sha256, publication_ids, origin) "
+            "window_until, value, most, unit, valid_share, readings, readings_sha256, calibration_id, "
+            "publication_ids, origin) "
             "SELECT gen_random_uuid(), 'XC-1', (SELECT id FROM core.datastream), d.id, 'pm25_day', %(from)s, "
-            "%(until)s, %(value)s, 75, 'u', 1, 24, 'x', '[]', 'live' FROM core.device d WHERE public_id = %(device)s",
+            "%(until)s, %(value)s, 75, 'u', 1, 24, 'x', (SELECT id FROM core.calibration WHERE public_id = %(test)s), "
+            "'[]', 'live' FROM core.device d WHERE public_id = %(device)s",
             row,
         )
 
@@ -209,6 +219,45 @@ def test_GD_22_2__plain_sql__window_beyond_the_calibration__refused(plain_exceed
         plain_exceedance(
             until=datetime.fromisoformat("2026-01-01T00:00:01+08:00"), **{"from": DAY_ONE + timedelta(days=9)}
         )
+
+
+def test_GD_14_2__plain_sql__window_from_before_the_first_day_of_use__refused(plain_exceedance, refused_by):
+    for start in (datetime.fromisoformat("2020-01-01T00:00:00+08:00"), DAY_ONE - timedelta(microseconds=1)):
+        with refused_by("GD-14.2"):
+            plain_exceedance(until=start + timedelta(days=1), **{"from": start})
+
+
+def test_GD_14_2__plain_sql__window_from_before_it_was_taken_into_use_again__refused(
+    plain_exceedance, refused_by, admin
+):
+    admin.execute("ALTER TABLE core.device DISABLE TRIGGER USER")
+    admin.execute("UPDATE core.device SET state_since = %s", [DAY_ONE + timedelta(hours=1)])
+    with refused_by("GD-14.2"):
+        plain_exceedance()
+    admin.execute("UPDATE core.device SET state_since = %s", [DAY_ONE])
+    plain_exceedance()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "tested_on = '2025-07-02'",
+        "valid_to = '2025-06-30'",
+        "passed = false, valid_to = NULL",
+        "device_id = (SELECT id FROM other)",
+    ],
+)
+def test_GD_22_2__plain_sql__calibrated_later_or_not_by_this_test__refused(plain_exceedance, refused_by, admin, change):
+    admin.execute("ALTER TABLE core.calibration DISABLE TRIGGER USER")
+    other = "WITH other AS (SELECT id FROM core.device WHERE public_id <> 'DV-A' LIMIT 1) "
+    admin.execute(f"{other}UPDATE core.calibration SET {change} WHERE public_id = 'CB-A'")
+    with refused_by("GD-22.2"):
+        plain_exceedance()
+
+
+def test_GD_22_2__plain_sql__on_no_test_at_all__refused(plain_exceedance, refused_by):
+    with refused_by("GD-22.2"):
+        plain_exceedance(test=None)
 
 
 def test_GD_14_2__plain_sql__device_not_in_use__refused(plain_exceedance, refused_by, admin):
@@ -254,3 +303,105 @@ def test_public__sees_nothing_of_readings_before_a_decision(services, observe):
         for name in ("core.observation", "core.exceedance", "core.detection", "core.device_reference"):
             with pytest.raises(Exception, match="permission denied"), public.begin_nested():
                 public.execute(text(f"SELECT * FROM {name}"))
+
+
+def test_12__outage_of_hours__what_comes_late_is_judged_with_its_window(services, observe):
+    observe(100.0, count=10)
+    assert judged(services) == []  # too few; judged until the end of the day
+    observe(100.0, DAY_ONE + timedelta(hours=10), 14)
+    (one,) = judged(services)
+    assert one.start == DAY_ONE
+    with services.session() as session:
+        assert session.scalars(select(t.Exceedance.readings)).one() == 24
+    assert judged(services) == []
+    assert count(services, t.LateReading) == 0
+
+
+def test_12__readings_of_days_before_the_last_judged__found(services, observe, clock):
+    clock.advance(timedelta(days=5))
+    observe(50.0, DAY_ONE + timedelta(days=4))
+    assert judged(services) == []
+    observe(100.0)
+    observe(50.0, DAY_ONE + timedelta(days=1))
+    observe(100.0, DAY_ONE + timedelta(days=2))
+    assert [one.start for one in judged(services)] == [DAY_ONE, DAY_ONE + timedelta(days=2)]
+
+
+def test_12__more_of_a_window_that_is_a_finding__no_second(services, observe):
+    observe(100.0, count=20)
+    assert len(judged(services)) == 1
+    observe(100.0, DAY_ONE + timedelta(hours=20), 4)
+    assert judged(services) == []
+    assert count(services, t.Detection) == count(services, t.Exceedance) == 1
+    assert count(services, t.LateReading) == 0
+
+
+def test_12__sent_twice__not_late(services, observe):
+    observe(50.0)
+    assert judged(services) == []
+    observe(50.0)
+    assert count(services, t.LateReading) == 0
+
+
+def test_12__late_and_calibration_lapsed__refused_once(services, observe, admin):
+    observe(100.0, count=10)
+    assert judged(services) == []
+    observe(100.0, DAY_ONE + timedelta(hours=10), 14)
+    admin.execute("ALTER TABLE core.device DISABLE TRIGGER USER")
+    admin.execute("UPDATE core.device SET calibration_valid_to = %s WHERE public_id = 'DV-A'", [date(2025, 6, 30)])
+    assert refused(services) == {"GD-22.2"}
+    assert judged(services) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_12__parts_in_any_order_judged_in_between__the_same_findings_as_at_once(services, observe, clock, seed):
+    days = [DAY_ONE + timedelta(days=number) for number in range(4)]
+    clock.advance(timedelta(days=6))
+    parts = [
+        (day + timedelta(hours=hour), value)
+        for day, value in zip(days, (100.0, 50.0, 100.0, 80.0), strict=True)
+        for hour in range(0, 24, 6)
+    ]
+    random.Random(seed).shuffle(parts)
+    found = []
+    for start, value in parts:
+        observe(value, start, 6)
+        found += judged(services)
+    assert sorted(one.start for one in found) == [days[0], days[2], days[3]]
+    assert count(services, t.Detection) == 3
+
+
+def test_12__stored_while_its_window_is_judged__judged_with_the_next(services, observe, admin):
+    """The judgement waits for whoever is storing, and does not pass over what it did not see."""
+    observe(100.0, count=10)
+    with ThreadPoolExecutor(1) as other:
+        with services.housekeeping() as session:
+            add(session, 100.0, DAY_ONE + timedelta(hours=10), 14)
+            going = other.submit(judged, services)
+            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%go_on_judging%'"
+            while not going.done() and not admin.execute(waiting).fetchall():
+                time.sleep(0.01)
+            assert not going.done()
+        assert going.result(60) == []
+    assert len(judged(services)) == 1
+
+
+def test_12__window_of_more_readings_than_are_read_at_once__judged_and_passed(services, observe, monkeypatch):
+    monkeypatch.setattr("sensing.sensors.ended.AT_ONCE", 10)
+    observe(100.0)
+    observe(50.0, DAY_ONE - timedelta(days=1))
+    assert [one.start for one in [*judged(services), *judged(services), *judged(services)]] == [DAY_ONE]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE core.reading_cursor SET judged_until = now()",
+        "DELETE FROM core.reading_cursor",
+        "INSERT INTO core.late_reading SELECT datastream_id, id FROM core.observation",
+    ],
+)
+def test_12__plain_sql__what_was_judged_is_not_said_by_hand(observe, plain_connection, statement):
+    observe(100.0)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        plain_connection.execute(statement)
