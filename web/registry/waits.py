@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import date
 
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from geo import due as dues
 from geo.commands.reports import report_of
@@ -18,6 +20,7 @@ from web.permissions import ROLES, Permission
 from web.registry.publishing import to_announce
 from web.registry.rules_of import rules_at
 from web.registry.sharing import reply_due
+from web.registry.until import reviews_hold_until, stops_end_by
 from web.waiting import Asking, Waiting
 
 
@@ -27,7 +30,7 @@ def registry_waits(asking: Asking) -> Iterator[Waiting]:
     if publishes:
         count = to_announce(asking.db, publishes)
         said = ngettext("%(num)d approval to be announced", "%(num)d approvals to be announced", count)
-        yield Waiting(count, said, None, "/registry/publication")
+        yield Waiting(count, said, _first(asking, publishes, reviews_hold_until), "/registry/publication")
         stuck = _stuck(asking, publishes)
         said = ngettext("%(num)d notice that did not get through", "%(num)d notices that did not get through", stuck)
         yield Waiting(stuck, said, asking.today, "/registry/publication#under-way")
@@ -41,6 +44,14 @@ def registry_waits(asking: Asking) -> Iterator[Waiting]:
 
 def _authorities(asking: Asking, *roles: Role) -> set[uuid.UUID]:
     return {grant.authority_id for grant in asking.actor.grants if grant.role in roles}
+
+
+def _first(
+    asking: Asking, ids: set[uuid.UUID], until: Callable[[Session, uuid.UUID, RulePack], date | None]
+) -> date | None:
+    """The first day that is set for any of these authorities."""
+    found = (until(asking.db, one.id, _pack(asking, one)) for one in _rows(asking, ids))
+    return min((day for day in found if day), default=None)
 
 
 def _rows(asking: Asking, ids: set[uuid.UUID]) -> list[Authority]:
@@ -78,12 +89,12 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
     stopped = Device.authority_id.in_(heads) & Device.secret.is_(False) & (Device.state == "blocked")
     blocked = asking.db.scalar(select(func.count()).select_from(Device).where(stopped)) or 0
     said = ngettext("%(num)d device stopped by a check", "%(num)d devices stopped by a check", blocked)
-    yield Waiting(blocked, said, None, "/registry?state=blocked")
+    yield Waiting(blocked, said, _first(asking, heads, stops_end_by), "/registry?state=blocked")
     yield from _uses(asking, heads)
     for authority in _rows(asking, heads):
         year = asking.today.year
         pack = _pack(asking, authority)
-        due_on = dues.annual_report(asking.db, authority, pack, year).due_on
+        due_on = dues.report_due_on(pack, year)
         near = (due_on - asking.today).days <= pack["due.remind_days"]
         if near and report_of(asking.db, authority, year) is None:
             said = gettext("The annual report for %(year)s", year=year)

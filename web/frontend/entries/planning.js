@@ -1,4 +1,5 @@
 // The pages of planners and reviewers: drafts are kept everywhere; a map, where there is one, is drawn and drawn on.
+import { walkLists } from "../keys.js";
 import { keepDrafts } from "../planning/drafts.js";
 import "./app.js";
 
@@ -7,19 +8,12 @@ document.getElementById("summary")?.focus();
 // A choice of what is listed takes effect at once; without scripts a button does it.
 document.querySelector("form[data-sift]")?.addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
-// In a list the keys j and k go from line to line; elsewhere they are letters.
-const lines = [...document.querySelectorAll(".waits a, tbody td:first-child > a")];
-document.addEventListener("keydown", (event) => {
-  const at = lines.indexOf(document.activeElement);
-  if (at < 0 || !["j", "k"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
-  lines[at + (event.key === "j" ? 1 : -1)]?.focus();
-});
-
 if (document.getElementById("sites")) {
   const { startSites } = await import("../planning/sites.js");
   startSites();
 }
 keepDrafts();
+walkLists();
 if (document.getElementById("map")) {
   const { startMap } = await import("../planning/map.js");
   startMap();

@@ -1,6 +1,6 @@
 // The registry's desk: drafts are kept, what cannot be taken back is asked twice, list and map are one thing.
 import { keepDrafts } from "../registry/drafts.js";
-import { walkLists } from "../registry/keys.js";
+import { walkLists } from "../keys.js";
 import { showPlaces } from "../registry/places.js";
 import "./app.js";
 

@@ -1,7 +1,7 @@
 // The zone desk: the place that is asked for on the map, and what it would reach; drafts are kept.
 import { boundsOf, makeMap, maplibregl, readConfig } from "../map/map.js";
 import { keepDrafts } from "../registry/drafts.js";
-import { walkLists } from "../registry/keys.js";
+import { walkLists } from "../keys.js";
 import "./app.js";
 
 keepDrafts();
