@@ -38,6 +38,8 @@ class Device(Stated, Base):
             "calibration_valid_to",
             postgresql_where=text("is_measuring_instrument AND state = 'active'"),
         ),
+        Index("ix_device_instrument", "authority_id", postgresql_where=text("is_measuring_instrument")),
+        Index("ix_device_mobile", "authority_id", postgresql_where=text("category = 'mobile'")),
         Index("ix_device_range_m", "range_m", postgresql_where=text("range_m IS NOT NULL")),
         Index("ix_device_listed", "name", "public_id", postgresql_where=text("NOT secret")),
         Index("ix_device_listed_authority", "authority_id", "name", "public_id", postgresql_where=text("NOT secret")),

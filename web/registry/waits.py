@@ -117,10 +117,10 @@ def _uses(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
 
 
 def _dues(asking: Asking, authority: Authority) -> Iterator[Waiting]:
-    found = dues.due(asking.db, authority.id, _pack(asking, authority), asking.today)
-    if found:
-        said = ngettext("%(num)d thing due for devices", "%(num)d things due for devices", len(found))
-        yield Waiting(len(found), said, found[0].due_on, f"/registry/due?authority={authority.code}")
+    count, first = dues.count_due(asking.db, authority.id, _pack(asking, authority), asking.today)
+    if count:
+        said = ngettext("%(num)d thing due for devices", "%(num)d things due for devices", count)
+        yield Waiting(count, said, first, f"/registry/due?authority={authority.code}")
 
 
 def _pack(asking: Asking, authority: Authority) -> RulePack:

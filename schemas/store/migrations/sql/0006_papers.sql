@@ -11,7 +11,10 @@ ALTER TABLE core.device
     ADD CONSTRAINT fk_device_author_id_person FOREIGN KEY (author_id) REFERENCES core.person (id),
     ADD CONSTRAINT ck_device_device_version CHECK (device_version > 0);
 
--- Lists of an authority, instruments whose calibration lapses, and the sites that lean on a plan.
+-- Lists of an authority, its instruments and mobile units, instruments whose calibration lapses, and the sites that
+-- lean on a plan.
+CREATE INDEX ix_device_instrument ON core.device (authority_id) WHERE is_measuring_instrument;
+CREATE INDEX ix_device_mobile ON core.device (authority_id) WHERE category = 'mobile';
 CREATE INDEX ix_device_authority_id_state ON core.device (authority_id, state);
 CREATE INDEX ix_device_calibration_valid_to ON core.device (calibration_valid_to)
     WHERE is_measuring_instrument AND state = 'active';
