@@ -94,7 +94,7 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
     for authority in _rows(asking, heads):
         year = asking.today.year
         pack = _pack(asking, authority)
-        due_on = dues.report_due_on(pack, year)
+        due_on = dues.annual_report(asking.db, authority, pack, year).due_on
         near = (due_on - asking.today).days <= pack["due.remind_days"]
         if near and report_of(asking.db, authority, year) is None:
             said = gettext("The annual report for %(year)s", year=year)
