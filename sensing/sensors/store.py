@@ -1,7 +1,8 @@
 """Readings into the database, many at a time: one statement, one transaction, each reading once.
 
 The same moment of the same series under the same name of the client is one reading. A batch that was sent twice,
-because its first answer was lost, is stored once and answered alike.
+because its first answer was lost, is stored once and answered alike; what says something else of a moment that is told
+already is not stored, and never answered as if it were.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ _TYPES: dict[str, Any] = {
     "parameters": Text(),  # JSON text, or null
 }
 _KEY = ("datastream_id", "phenomenon_time", "client_id")
+_TOLD = ("result", "quality")
 
 
 @dataclass
@@ -78,13 +80,16 @@ class Readings:
         return len(self.columns["result"])
 
 
-def store(session: Session, readings: Readings) -> list[int]:
-    """The ids of the readings, in their order, after those that were new are written; the caller commits."""
+def store(session: Session, readings: Readings) -> list[int | None]:
+    """The ids of the readings, in their order, after those that were new are written; the caller commits.
+
+    None for a reading whose moment has another result or quality on record, from before or earlier in the batch.
+    """
     if not len(readings):
         return []
     varying = {name: values for name, values in readings.columns.items() if name == "result" or not _alike(values)}
     made = _insert(session, readings, varying)
-    return made if len(made) == len(readings) else _ids(session, readings)
+    return [*made] if len(made) == len(readings) else _ids(session, readings)
 
 
 def _alike(values: list[Any]) -> bool:
@@ -122,8 +127,8 @@ def _insert(session: Session, readings: Readings, varying: dict[str, list[Any]])
     return list(session.scalars(statement))
 
 
-def _ids(session: Session, readings: Readings) -> list[int]:
-    """The ids of readings of which some were there before, or are in the batch twice."""
+def _ids(session: Session, readings: Readings) -> list[int | None]:
+    """The ids of readings of which some were there before, or are in the batch twice; None for what differs."""
     keys = list(zip(*(readings.columns[name] for name in _KEY), strict=True))
     sent = (
         func.unnest(
@@ -136,6 +141,7 @@ def _ids(session: Session, readings: Readings) -> list[int]:
         .render_derived()
     )
     same = and_(*(getattr(Observation, name) == sent.c[name] for name in _KEY))
-    found = select(Observation.id, *(getattr(Observation, name) for name in _KEY)).join(sent, same)
-    known = {tuple(key): number for number, *key in session.execute(found)}
-    return [known[key] for key in keys]
+    found = select(Observation.id, *(getattr(Observation, name) for name in (*_KEY, *_TOLD))).join(sent, same)
+    known = {tuple(row[1 : 1 + len(_KEY)]): (row[0], *row[1 + len(_KEY) :]) for row in session.execute(found)}
+    told = zip(*(readings.columns[name] for name in _TOLD), strict=True)
+    return [known[key][0] if known[key][1:] == said else None for key, said in zip(keys, told, strict=True)]

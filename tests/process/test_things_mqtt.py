@@ -126,6 +126,15 @@ def test_message__that_is_no_reading__refused_and_the_next_is_stored(services, t
     assert told == Counter(refused=7, stored=1)
 
 
+def test_13__message_with_another_value_of_one_moment__refused_and_the_first_stays(services, two):
+    topic = f"v1.1/Datastreams({two[0].number})/Observations"
+    with services.housekeeping() as session:
+        sent = [(topic, reading(0, value).encode()) for value in (7.1, 9.9, 7.1)]
+        assert take(session, sent, Hours(services.clock.now())) == Counter(stored=2, refused=1)
+    with services.session() as session:
+        assert session.scalars(select(t.Observation.result)).all() == [7.1]
+
+
 def test_message__naming_another_series_than_its_topic__refused(services, two):
     body = json.dumps({"result": 1, "Datastream": {"@iot.id": two[1].number}}).encode()
     with services.housekeeping() as session:

@@ -122,6 +122,35 @@ def test_reading__sent_twice__is_one(a, services):
     assert count(services) == 2
 
 
+@pytest.mark.parametrize("change", [{"result": 9.9}, {"resultQuality": "invalid"}])
+def test_13__same_moment_of_another_value__409_and_the_first_stays(a, change):
+    stream = a.stream()
+    first = {"result": 7.1, "phenomenonTime": "2025-07-01T00:00:00Z"}
+    assert a.post(f"/Datastreams({stream})/Observations", first).status_code == 201
+    answer = a.post(f"/Datastreams({stream})/Observations", first | change)
+    assert (answer.status_code, rule_of(answer)) == (409, "GD-20.2")
+    (kept,) = a.read(f"/Datastreams({stream})/Observations")["value"]
+    assert (kept["result"], kept["resultQuality"]) == (7.1, "valid")
+    other = first | change | {"parameters": {"clientId": "second probe"}}
+    assert a.post(f"/Datastreams({stream})/Observations", other).status_code == 201
+
+
+def test_13__same_moment_of_another_value_in_an_array__error_in_its_place(a):
+    stream = a.stream()
+    first = a.batch(stream, hours(3, 7.1)).get_json()
+    told = a.batch(stream, [*hours(2, 7.1), [hours(3)[2][0], 9.9], [hours(4)[3][0], 1], [hours(4)[3][0], 2]])
+    assert told.status_code == 201
+    assert told.get_json()[:2] == first[:2]
+    assert [one == "error" for one in told.get_json()] == [False, False, True, False, True]
+
+
+def test_13__series_with_two_values_of_one_moment__409_and_no_series(a):
+    at = {"phenomenonTime": "2025-07-01T00:00:00Z"}
+    answer = a.post("/Datastreams", STREAM | {"Observations": [at | {"result": 1}, at | {"result": 2}]})
+    assert (answer.status_code, rule_of(answer)) == (409, "GD-20.2")
+    assert a.read("/Datastreams")["value"] == []
+
+
 def test_batch__sent_twice__stored_once_and_answered_alike(a, services):
     stream = a.stream()
     first, second = (a.batch(stream, hours(20)) for _ in range(2))

@@ -177,6 +177,9 @@ def _reading(token: DeviceToken, body: Any, within: tuple[str, Any] | None) -> i
         device = session.get_one(Device, token.device_id)
         reading_into(readings, session, device, body, Hours(house.clock.now()), stream=stream)
         (number,) = store(session, readings)
+        if number is None:
+            at = readings.columns["phenomenon_time"][0]
+            raise conflict("GD-20.2", "things.other_value", measured=at.isoformat())
     return number
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from geo.geojson import parse_geometry
 from schemas.limits import limit
-from schemas.refusals import forbidden, invalid, not_found, too_large
+from schemas.refusals import conflict, forbidden, invalid, not_found, too_large
 from schemas.store.work import Work
 from schemas.tables import SRID, Base, Datastream, Device, FeatureOfInterest, ObservedProperty, Sensor
 from sensing.sensors.store import Readings, store
@@ -128,7 +128,8 @@ class Maker:
         made = Readings()
         for body in bodies:
             reading_into(made, self.session, self.device, of_object(body, "Observations"), self.hours, stream=row.id)
-        store(self.session, made)
+        if None in store(self.session, made):
+            raise conflict("GD-20.2", "things.other_value", measured="Observations")
 
     def _own_thing(self, link: object) -> None:
         if link is not None and _id_of(link, "Thing") != self.device.public_id:
