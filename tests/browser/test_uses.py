@@ -1,4 +1,4 @@
-"""A device of another authority asked for and granted, and the decision on a zone: in a browser, and open to all."""
+"""A device of others asked for and granted, a zone decided, an incident answered: in a browser, and open to all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from geo.commands import NewRequest, ask_zone
-from schemas.actors import ANONYMOUS
-from schemas.tables import Authority
+from geo.commands import NewRequest, ask_zone, report_incident
+from geo.commands.incidents import OTHER_VIEW
+from schemas.actors import ANONYMOUS, SYSTEM
+from schemas.tables import Authority, Device
 from tests.browser.axe import faults
 from tests.browser.conftest import DESK_PX, PHONE_PX, press, shoot
 from tests.browser.test_looks import fits
@@ -114,3 +115,26 @@ def test_zone_request__asked_refused_and_granted__open_to_all(site, sign_in, siz
     press(decide.locator("[value=granted]").first)
     expect(page.get_by_role("status")).to_be_visible()
     is_sound(page, "zone-request-granted", look)
+
+
+@pytest.mark.parametrize(("size", "lang"), LOOKS)
+def test_GD_20_1__incident__waits_at_the_centre_and_is_answered(site, sign_in, size, lang):
+    look = f"{size}-{lang}"
+    house = site.services
+    with house.work(SYSTEM) as work:
+        found = work.session.scalars(select(Device).where(Device.state == "active")).first()
+        report_incident(work, found, kind="moved", text=OTHER_VIEW)
+        work.commit()
+    page = sign_in("C1", lang=lang, size=SIZES[size])
+    page.goto("/registry")
+    press(page.locator(".waiting-for-you a[href^='/sta/health']").first)
+    is_sound(page, "health-incident", look)
+    press(page.locator("#incidents ~ ul a").first)
+    answer = page.locator("details.step", has=page.locator("[value=answer]")).first
+    answer.locator("summary").click()
+    answer.locator("[name=text]").fill("It stands as it stood.")
+    press(answer.locator("[type=submit]"))
+    expect(page.get_by_role("status").first).to_be_visible()
+    is_sound(page, "health-answered", look)
+    page.goto("/sta/health")
+    expect(page.locator("#incidents")).to_have_count(0)
