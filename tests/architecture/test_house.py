@@ -37,6 +37,15 @@ def test_the_floors_hold() -> None:
     assert result.returncode == 0, result.stdout[-2000:]
 
 
+def test_the_process_that_opens_strangers_files_compiles_nothing() -> None:
+    # It may write no byte while it looks, so a compiler's cache could not be kept, and each file would pay for it.
+    looked = (
+        "import sensing.opening, sys; print([name for name in ('numba', 'torch', 'sklearn') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", looked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_generator_and_detectors_share_no_module_but_geo_and_schemas() -> None:
     shared = ours_imported_by("sample_data") & ours_imported_by("sensing")
     assert all(name.split(".")[0] in {"geo", "schemas"} for name in shared), shared

@@ -29,7 +29,11 @@ function mark(source, id) {
   }
 }
 
+// The last thing that was asked for is what is shown, whichever answer comes last.
+let asked = 0;
+
 function close() {
+  asked += 1;
   const open = popup;
   popup = null;
   open?.remove();
@@ -54,9 +58,11 @@ function openAt(place, content) {
 
 async function show(path, place, { push = true } = {}) {
   const content = document.createElement("div");
+  asked += 1;
+  const mine = asked;
   await htmx.ajax("GET", path, { target: content, select: "#card", swap: "innerHTML" });
   const card = content.querySelector("#card");
-  if (!card) return;
+  if (!card || mine !== asked) return;
   const where = place ?? JSON.parse(card.dataset.place);
   openAt(where, content);
   mark(card.dataset.layer, card.dataset.id);
