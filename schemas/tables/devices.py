@@ -40,6 +40,12 @@ class Device(Stated, Base):
         ),
         Index("ix_device_instrument", "authority_id", postgresql_where=text("is_measuring_instrument")),
         Index("ix_device_mobile", "authority_id", postgresql_where=text("category = 'mobile'")),
+        Index(
+            "ix_device_first_used_on",
+            "authority_id",
+            "first_used_on",
+            postgresql_where=text("first_used_on IS NOT NULL"),
+        ),
         Index("ix_device_range_m", "range_m", postgresql_where=text("range_m IS NOT NULL")),
         Index("ix_device_listed", "name", "public_id", postgresql_where=text("NOT secret")),
         Index("ix_device_listed_authority", "authority_id", "name", "public_id", postgresql_where=text("NOT secret")),

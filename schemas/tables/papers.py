@@ -97,12 +97,16 @@ class Dispatch(Identified, Recorded, Base):
 
 
 class AnnualReport(Identified, Recorded, Base):
-    """A year's new devices as they were reported, and the receipt for it (GD-13.3); a draft is nowhere but computed."""
+    """A year's new devices as they were reported, and the receipt for it (GD-13.3); a draft is nowhere but computed.
+
+    Part 1 is the report; what began to be used after it was submitted stands in its supplements, parts 2 and on.
+    """
 
     __tablename__ = "annual_report"
-    __table_args__ = (UniqueConstraint("authority_id", "year"),)
+    __table_args__ = (UniqueConstraint("authority_id", "year", "part"),)
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
     year: Mapped[int]
+    part: Mapped[int]
     addressee: Mapped[str]  # government_of_the_same_level | government_above
     due_on: Mapped[date]
     document: Mapped[str]  # RFC 8785 JSON, as it was submitted

@@ -27,6 +27,7 @@ from schemas.tables import (
     Signage,
     SupervisionItem,
 )
+from tests.classified import make_secret
 from tests.conftest import SHANGHAI
 from tests.web.conftest import HTML, SAME_ORIGIN
 from web.channels import FolderChannel
@@ -126,10 +127,7 @@ def test_list__a_page_at_a_time__leads_through_all(reading_as, monkeypatch):
 
 
 def test_GD_14_6__secret_device__on_no_page(signed_in, admin):
-    admin.execute(
-        "UPDATE core.device SET secret = true, secret_document = 'D', secret_authority = 'A', secret_level = 'L',"
-        " secret_until = '2030-01-01' WHERE public_id = 'DV-DR1'"
-    )
+    make_secret(admin, "DV-DR1")
     client = signed_in("H1")
     assert "DV-DR1" not in page(client, "/registry")
     assert client.get(DR1, headers=HTML).status_code == 404
@@ -157,6 +155,7 @@ def test_device__tells_its_life_its_papers_and_what_is_next(reading_as):
 
 
 def test_device__for_the_data_administrator__without_technical_data(signed_in, admin):
+    admin.execute("SET session_replication_role = replica")
     admin.execute("UPDATE core.device SET serial_no = 'SN-7', sector_azimuth_deg = 90, hfov_deg = 60, range_m = 200")
     client = signed_in("D1")
     assert "SN-7" not in page(client, DV1)
@@ -523,7 +522,31 @@ def test_GD_13_3__submitted_report__stays_though_devices_change(signed_in, servi
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
         doing.commit()
-    assert "put 1 new device into use in 2025" in page(signed_in("H1"), path)
+    assert "put 1 new device into use in 2025" in page(signed_in("H1"), f"{path}&part=1")
+    assert "DV-DV1" not in page(signed_in("H1"), f"{path}&part=1")
+
+
+def test_GD_13_3__device_first_used_after_the_report__supplement_submitted_and_received(signed_in, work, clock):
+    path = "/registry/report?authority=A1&year=2025"
+    head, officer = signed_in("H1"), signed_in("O1")
+    assert post(head, path, {"step": "submit"}).status_code == 303
+    assert "Supplement" not in page(head, path)
+    with work("H1") as doing:
+        commands.activate_device(doing, doing.get(Device, "DV-DV1"))
+        doing.commit()
+    assert "put 1 more device into use in 2025 after its report" in page(head, path)
+    clock.at = datetime(2025, 12, 20, 10, 0, tzinfo=SHANGHAI)
+    head, officer = signed_in("H1"), signed_in("O1")
+    assert "A supplement to the annual report for 2025" in page(head, "/registry")
+    assert post(head, path, {"step": "submit"}).headers["Location"].endswith("part=2&done=submit")
+    assert "A supplement to the annual report" not in page(head, "/registry")
+    told = {"step": "receipt", "receipt": "R-2", "on": "2025-12-20"}
+    assert post(officer, f"{path}&part=2", told).status_code == 303
+    assert "Received on 2025-12-20" in page(officer, f"{path}&part=2")
+    assert "its receipt is awaited" in page(officer, f"{path}&part=1")
+    assert "DV-DV1" in officer.get("/registry/report.csv?authority=A1&year=2025&part=2").text
+    assert "DV-DV1" not in officer.get("/registry/report.csv?authority=A1&year=2025&part=1").text
+    assert officer.get(f"{path}&part=3", headers=HTML).status_code == 422
 
 
 def test_GD_13_3__report_near_its_day__waits_for_the_unit_head(signed_in, clock):

@@ -11,7 +11,7 @@ from flask import Response, json, make_response, redirect, render_template, requ
 
 from geo import commands
 from geo import due as dues
-from geo.commands.reports import report_document, report_of
+from geo.commands.reports import report_document, reports_of, to_submit
 from schemas.refusals import RuleViolation, not_found
 from schemas.rules import RulePack
 from schemas.store.work import Work
@@ -139,23 +139,37 @@ def _csv(body: str, name: str) -> Response:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """The report of a year: as it was submitted, or as the devices say it now."""
+    """One of the `parts` of the report of a year: as it was submitted, or as the devices say it now."""
 
     year: int
+    part: int
+    parts: int
     due_on: date
     row: AnnualReport | None
     document: dict[str, Any]
 
 
 def _sheet(work: Work, place: _Place) -> _Sheet:
-    asked = request.args.get("year", "")
-    if asked and not (asked.isascii() and asked.isdigit() and FIRST_YEAR <= int(asked[:6]) <= today().year):
-        raise unreadable("year", asked, f"{FIRST_YEAR}-{today().year}")
-    year = int(asked) if asked else today().year
-    draft = dues.annual_report(work.session, place.authority, place.pack, year)
-    row = report_of(work.session, place.authority, year)
-    document = json.loads(row.document) if row else report_document(draft, place.authority, place.pack)
-    return _Sheet(year, row.due_on if row else draft.due_on, row, document)
+    year = _asked("year", range(FIRST_YEAR, today().year + 1), today().year)
+    submitted = reports_of(work.session, place.authority, year)
+    draft = to_submit(work.session, place.authority, place.pack, year)
+    parts = len(submitted) + (draft is not None)
+    part = _asked("part", range(1, parts + 1), parts)
+    if draft is not None and part == draft.part:
+        document = report_document(draft, place.authority, place.pack)
+        return _Sheet(year, part, parts, draft.draft.due_on, None, document)
+    row = submitted[part - 1]
+    return _Sheet(year, part, parts, row.due_on, row, json.loads(row.document))
+
+
+def _asked(name: str, known: range, usual: int) -> int:
+    """A number that the address says; raises RuleViolation for one that means nothing."""
+    asked = request.args.get(name, "")
+    if not asked:
+        return usual
+    if asked.isascii() and asked.isdigit() and int(asked[:6]) in known:
+        return int(asked[:6])
+    raise unreadable(name, asked, f"{known.start}-{known.stop - 1}")
 
 
 @section.page("/registry/report", GET=Permission.READ_REGISTRY, POST=Permission.REPORT_DEVICES)
@@ -167,18 +181,20 @@ def report() -> Response:
         step = one_of("step", ("submit", "receipt"))
         with services().work(current_actor()) as work:
             place = _place(work)
-            year = _sheet(work, place).year
+            sheet = _sheet(work, place)
+            year, part = sheet.year, sheet.part
             if step == "submit":
-                commands.submit_report(work, place.authority, place.pack, year)
+                part = commands.submit_report(work, place.authority, place.pack, year).part
             else:
-                told = {"receipt_no": text_of("receipt", 200), "received_on": day_of("on")}
+                told = {"receipt_no": text_of("receipt", 200), "received_on": day_of("on"), "part": part}
                 commands.record_report_receipt(work, place.authority, place.pack, year, **told)  # type: ignore[arg-type]
             work.commit()
     except RuleViolation as refused:
         if refused.status == 404 or not wants_page():
             raise
         return _report_page(refused)
-    return make_response(redirect(f"/registry/report?authority={place.office.code}&year={year}&done={step}", 303))
+    goal = urlencode({"authority": place.office.code, "year": year, "part": part, "done": step})
+    return make_response(redirect(f"/registry/report?{goal}", 303))
 
 
 def _report_page(refused: RuleViolation | None = None) -> Response:
@@ -194,6 +210,8 @@ def _report_page(refused: RuleViolation | None = None) -> Response:
             office=place.office,
             offices=place.within,
             year=sheet.year,
+            part=sheet.part,
+            parts=sheet.parts,
             years=range(today().year, max(today().year - 10, FIRST_YEAR), -1),
             due_on=sheet.due_on,
             row=sheet.row,
@@ -223,6 +241,14 @@ def _stands(sheet: _Sheet) -> tuple[str, str]:
 
 
 def _report_headline(office: Office, sheet: _Sheet) -> str:
+    if sheet.part > 1:
+        return ngettext(
+            "%(who)s put %(num)d more device into use in %(year)s after its report",
+            "%(who)s put %(num)d more devices into use in %(year)s after its report",
+            len(sheet.document["devices"]),
+            who=in_words(office.name),
+            year=sheet.year,
+        )
     return ngettext(
         "%(who)s put %(num)d new device into use in %(year)s",
         "%(who)s put %(num)d new devices into use in %(year)s",
@@ -239,7 +265,8 @@ def report_file(form: str) -> Response:
         place = _place(work)
         sheet = _sheet(work, place)
         stored = sheet.row.document if sheet.row else None
-    name = f"annual-report-{place.office.code}-{sheet.year}.{form}"
+    supplement = f"-{sheet.part}" if sheet.part > 1 else ""
+    name = f"annual-report-{place.office.code}-{sheet.year}{supplement}.{form}"
     if form == "csv":
         lines = [csv_line(("id", "name", "first_used_on"))]
         lines += [csv_line((one["id"], one["name"], one["first_used_on"])) for one in sheet.document["devices"]]

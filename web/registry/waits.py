@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from geo import due as dues
-from geo.commands.reports import report_of
+from geo.commands.reports import reports_waiting
 from schemas.roles import Role
 from schemas.rules import RulePack
 from schemas.tables import Authority, Device, DeviceGrant
@@ -92,13 +92,12 @@ def _for_heads(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
     yield Waiting(blocked, said, _first(asking, heads, stops_end_by), "/registry?state=blocked")
     yield from _uses(asking, heads)
     for authority in _rows(asking, heads):
-        year = asking.today.year
-        pack = _pack(asking, authority)
-        due_on = dues.annual_report(asking.db, authority, pack, year).due_on
-        near = (due_on - asking.today).days <= pack["due.remind_days"]
-        if near and report_of(asking.db, authority, year) is None:
+        for report in reports_waiting(asking.db, authority, _pack(asking, authority), asking.today):
+            year = report.draft.year
             said = gettext("The annual report for %(year)s", year=year)
-            yield Waiting(1, said, due_on, f"/registry/report?authority={authority.code}&year={year}")
+            if report.part > 1:
+                said = gettext("A supplement to the annual report for %(year)s", year=year)
+            yield Waiting(1, said, report.draft.due_on, f"/registry/report?authority={authority.code}&year={year}")
 
 
 def _uses(asking: Asking, heads: set[uuid.UUID]) -> Iterator[Waiting]:
