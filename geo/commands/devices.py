@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Any
@@ -17,6 +17,7 @@ from geo.commands.words import DEVICE_TYPES, OWNERS, PLATFORMS, refuse_unknown
 from geo.content import siting_sha256
 from schemas.actors import SYSTEM
 from schemas.ids import new_id, public_id
+from schemas.kept import kept
 from schemas.refusals import Refusal
 from schemas.store.work import Work, WorkFactory
 from schemas.tables import Authority, Device, DeviceSite, PlannedSite, SitingPlan, SupervisionItem
@@ -234,9 +235,13 @@ def resume_device(work: Work, device: Device) -> None:
     device.state_reason, device.pause_ends_on = None, None
 
 
-def block_device(work: Work, device: Device, *, reason: str) -> None:
-    """Stops an active device at once, for a cause that law names (GD-10.1, GD-15, GD-20.1, GD-22.2)."""
-    move(work, device, "block", record={"reason": reason}, reason=reason)
+def block_device(work: Work, device: Device, *, reason: str, refusals: Sequence[Refusal] = ()) -> None:
+    """Stops an active device at once, for a cause that law names (GD-10.1, GD-15, GD-20.1, GD-22.2).
+
+    The event keeps the rules that stand against it, to be told in the language of whoever reads it.
+    """
+    record = {"reason": reason, "refusals": [kept(each) for each in refusals]}
+    move(work, device, "block", record=record, reason=reason)
     device.state_reason = reason
 
 

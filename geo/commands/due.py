@@ -110,7 +110,8 @@ def _block(works: WorkFactory, name: str, judge: Judge) -> Iterator[str]:
         device = work.get(Device, name)
         refusals = list(judge(work, device)) if device.state == "active" else []
         if refusals:
-            block_device(work, device, reason="; ".join(f"{each.rule}: {each.message()}" for each in refusals))
+            reason = "; ".join(f"{each.rule}: {each.message()}" for each in refusals)
+            block_device(work, device, reason=reason, refusals=refusals)
             work.commit()
             if not device.secret:
                 yield label(device)

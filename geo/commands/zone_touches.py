@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from geo import reach, shapes
 from schemas.actors import SYSTEM
+from schemas.kept import kept
 from schemas.refusals import Kind, RuleViolation, refuse
 from schemas.store.copying import among
 from schemas.store.many import Many, packs_for
@@ -51,12 +52,13 @@ def touch(work: Work, zone: PrivacyZone) -> None:
     found = _within(work, near, zone)
     stopped = [device for device in found if zone.valid_from <= work.now and device.state == "active"]
     if stopped:
-        reason = f"GD-15: {refuse('GD-15', 'device.zone_added', zone=zone.public_id).message()}"
+        against = refuse("GD-15", "device.zone_added", zone=zone.public_id)
+        reason = f"{against.rule}: {against.message()}"
         step = Many(
             transition="block",
             params={"reason": reason},
             values={"state_reason": reason, "state_since": work.now},
-            record={"zone": zone.public_id},
+            record={"zone": zone.public_id, "reason": reason, "refusals": [kept(against)]},
             by=SYSTEM,
         )
         for outcome in work.apply_many(stopped, step):

@@ -109,11 +109,12 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
         found = device_of(db, actor, public_id)
         files = _files(db, found)
         acts = may(actor, Permission.ACT_ON_DEVICE)
-        told = _told(work, found)
+        told, reason = _told(work, found), life.reason_now(db, found)
         page = render_template(
             "registry/device.html",
             device=found,
-            headline=_headline(found, told),
+            headline=_headline(found, told, reason),
+            reason=reason,
             told=told,
             moments=life.life(db, found, files),
             papers=_papers(db, found, files),
@@ -171,11 +172,11 @@ def _told(work: Work, device: Device) -> Told:
     )
 
 
-def _headline(device: Device, told: Told) -> str:
+def _headline(device: Device, told: Told, reason: str) -> str:
     """The answer first: what is so, and until when or from when."""
     name, late = device.name, [one for one in told.dues if one.overdue]
     if device.state == "blocked":
-        return gettext("%(name)s is stopped: %(why)s", name=name, why=device.state_reason or "—")
+        return gettext("%(name)s is stopped: %(why)s", name=name, why=reason or "—")
     if device.state == "published" and told.earliest is not None:
         if told.earliest <= today():
             return gettext(

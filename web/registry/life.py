@@ -11,6 +11,7 @@ from flask import json
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from schemas import kept
 from schemas.tables import (
     Announcement,
     Calibration,
@@ -25,7 +26,7 @@ from schemas.tables import (
     Upkeep,
 )
 from web import words as common
-from web.i18n import gettext, in_words, local_date, local_zone
+from web.i18n import current_language, gettext, in_words, local_date, local_zone
 from web.registry import incidents, words
 from web.words import N_
 
@@ -40,6 +41,7 @@ STEPS: Mapping[str, str] = {
     "block": N_("Stopped by a check"),
     "unblock": N_("Taken back into use after a stop"),
     "discontinue": N_("Taken out of use"),
+    "lapse": N_("Taken out of use"),
     "retire": N_("Given up for good"),
 }
 _LOOKS = {"activate": "on", "resume": "on", "unblock": "on", "publish": "soon", "pause": "pause", "block": "stop"}
@@ -90,6 +92,21 @@ class _People:
         return self._names[person_id]
 
 
+def reason_now(db: Session, device: Device) -> str:
+    """Why the device is in its state, in the reader's language where the system itself stopped it."""
+    bodies = [json.loads(bytes(body)) for _, _, _, body in db.execute(_EVENTS, {"id": str(device.id)})]
+    into = [body for body in bodies if body.get("to") == device.state]
+    return (_why(into[-1]) if into and device.state_reason else "") or device.state_reason or ""
+
+
+def _why(told: Mapping[str, Any]) -> str:
+    """The reason in an event: the rules that it keeps in the reader's language, or the words of who took the step."""
+    against = [kept.told(each) for each in told.get("refusals", ())]
+    if against:
+        return "; ".join(f"{each.rule}: {each.message(current_language())}" for each in against)
+    return str(told.get("reason") or "")
+
+
 def _states(db: Session, device: Device, people: _People) -> Iterator[Moment]:
     witnessed = set()
     for at, action, actor, body in db.execute(_EVENTS, {"id": str(device.id)}):
@@ -100,7 +117,7 @@ def _states(db: Session, device: Device, people: _People) -> Iterator[Moment]:
         told = json.loads(bytes(body))
         kind, _, person_id = actor.partition(":")
         who = people.name(person_id) if kind == "person" else gettext("the system itself")
-        yield Moment(at, gettext(STEPS[step]), str(told.get("reason") or ""), who, _LOOKS.get(step, "off"))
+        yield Moment(at, gettext(STEPS[step]), _why(told), who, _LOOKS.get(step, "off"))
     yield from _asserted(device, witnessed)
 
 
