@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from shapely.geometry import Point
+from shapely.geometry import Point, mapping
 
 from geo.commands.siting import NewSite
 from geo.commands.words import PLATFORMS
@@ -13,7 +14,7 @@ from geo.intake.drafts import Read, read_drafts
 from geo.intake.layers import Layer
 from geo.intake.report import Options
 from geo.intake.words import DEVICE_WORDS, meanings
-from schemas.refusals import refuse
+from schemas.refusals import Refusal, refuse
 
 _FIELDS = (
     "device_type",
@@ -40,6 +41,20 @@ def read_sites(path: Path, options: Options) -> Read[NewSite]:
     Raises RuleViolation where the file as a whole cannot be taken.
     """
     return read_drafts(path, _POINTS, options, "siting.sites", _site)
+
+
+def in_rows(read: Read[NewSite], refusals: Iterable[Refusal]) -> tuple[Read[NewSite], list[Refusal]]:
+    """The report with what the rules say of single sites in their rows, and what is left to say of the whole."""
+    told: dict[int, tuple[Refusal, ...]] = {}
+    left = []
+    for refusal in refusals:
+        place, named = refusal.place, refusal.params.get("site")
+        # Rows that say the same of the same place are refused for the same.
+        said = [n for n, site in read.drafts.items() if mapping(site.place) == place and site.place_text == named]
+        told |= {number: (*told.get(number, ()), refusal) for number in said}
+        if not said:
+            left.append(refusal)
+    return read.with_outcomes({number: (refusals, ()) for number, refusals in told.items()}), left
 
 
 def _site(row: Drafted) -> NewSite | None:

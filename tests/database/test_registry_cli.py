@@ -3,14 +3,16 @@
 import json
 from datetime import timedelta
 
+import geopandas
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select
+from shapely.geometry import Point
+from sqlalchemy import func, select
 
 from geo.channels import read_receipt
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
-from schemas.tables import Attachment, Device, Dispatch, Publication
+from schemas.tables import Attachment, Device, Dispatch, Publication, SitingPlan
 from tests.database.acting import witnessed_when_published
 from web.cli.common import State
 from web.cli.main import skywarden
@@ -49,6 +51,7 @@ def paper(tmp_path):
 @pytest.fixture
 def sites(tmp_path):
     properties = {"place_text": "Bridge (fictional)", "purpose_en": "Outfall", "purpose_zh": "排污口"}
+    properties["device_type"] = "video"
     geometry = {"type": "Point", "coordinates": [113.263, 23.132]}
     features = [{"type": "Feature", "geometry": geometry, "properties": properties}]
     path = tmp_path / "sites.geojson"
@@ -216,6 +219,59 @@ def test_GD_10_2__sign_to_be_adjusted__due_until_one_is_seen_again(run, tmp_path
     photo.write_bytes(JPEG)
     run("O1", "device", "sign", "DV-DV1", "--text", "DV1", "--photo", photo)
     assert json.loads(run(None, *look)) == []
+
+
+SITES = "lon,lat,place_text,device_type,purpose_en,purpose_zh,remark\n"
+SITE = "113.2630,23.1320,Bridge (fictional),video,Outfall,排污口,x\n"
+DRAFT = ("--authority", "A1", "--item", "ECO-01", "--title-en", "Plan", "--title-zh", "方案")
+
+
+def table(path, *rows, encoding="utf-8"):
+    path.write_text(SITES + "".join(rows), encoding=encoding)
+    return path
+
+
+def test_GD_09_1__siting_plan_from_a_table__drafted(run, tmp_path):
+    path = table(tmp_path / "sites.csv", SITE, SITE.replace("Bridge", "堰"), encoding="gbk")
+    out = run("N1", "siting", "draft", path, *DRAFT, "--crs", "EPSG:4490", "--encoding", "GBK")
+    assert "left aside: remark" in out
+    assert "draft" in out
+
+
+def test_GD_09_1__siting_plan_from_a_geopackage__drafted(run, tmp_path):
+    words = {
+        "place_text": ["桥（虚构）"],
+        "device_type": ["video"],
+        "purpose_en": ["Outfall"],
+        "purpose_zh": ["排污口"],
+    }
+    frame = geopandas.GeoDataFrame(words, geometry=[Point(113.263, 23.132)], crs="EPSG:4490")
+    frame.to_file(tmp_path / "sites.gpkg", driver="GPKG")
+    plan = json.loads(run("N1", "siting", "draft", tmp_path / "sites.gpkg", *DRAFT, "--json"))["id"]
+    assert [site["place"] for site in json.loads(run(None, "siting", "show", plan))["sites"]] == ["桥（虚构）"]
+
+
+def test_GD_09_1__siting_plan_with_bad_rows__every_row_told_and_nothing_drafted(run, tmp_path, session):
+    swapped = SITE.replace("113.2630,23.1320", "23.1320,113.2630")
+    outside = SITE.replace("113.2630,23.1320", "120.1000,30.1000")
+    formula = SITE.replace("Outfall", "=A1")
+    path = table(tmp_path / "sites.csv", SITE, swapped, outside, formula)
+    before = session.scalar(select(func.count()).select_from(SitingPlan))
+    told = json.loads(run("N1", "siting", "draft", path, *DRAFT, "--crs", "EPSG:4326", "--json", ends=1))
+    assert [row["outcome"] for row in told["rows"]] == ["good", "refused", "refused", "refused"]
+    assert [len(row.get("refusals", ())) for row in told["rows"]] == [0, 1, 1, 1]
+    assert (told["ok"], told["refused"], told["columns_left_aside"]) == (False, 3, ["remark"])
+    text = run("N1", "siting", "draft", path, *DRAFT, "--crs", "EPSG:4326", ends=1)
+    assert "nothing was drafted; refused 3 of 4" in text
+    assert session.scalar(select(func.count()).select_from(SitingPlan)) == before
+
+
+def test_GD_09_1__sites_added_to_an_approved_plan__from_a_table(run, granted, tmp_path):
+    plan, _ = granted
+    path = table(tmp_path / "more.csv", SITE.replace("113.2630", "113.2640"))
+    change = ["--reason", "one more", "--json"]
+    amended = json.loads(run("N1", "siting", "amend", plan, "--add", path, "--crs", "EPSG:4326", *change))["id"]
+    assert len(json.loads(run(None, "siting", "show", amended))["sites"]) == 2
 
 
 def test_GD_13_3__annual_report__devices_first_used_that_year(run):

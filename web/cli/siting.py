@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
-from shapely.geometry import Point
 from sqlalchemy import select
 
 from geo import commands
-from geo.geojson import parse_document, parse_geometry
-from schemas.refusals import invalid, not_found
+from schemas.refusals import not_found
 from schemas.store.work import Work
 from schemas.tables import Authority, Person, PlannedSite, SitingPlan, SupervisionItem
 from schemas.words import Coded
 from web.cli.common import actor_for, as_json, as_person, echo_json, pass_services
 from web.cli.registry import FILE, Pair, answers, by_code, kept, review_options, step, tell
+from web.cli.siting_files import of_sites, plan_of_file
 from web.wiring import Services
-
-_TEXTS = {"place_text": "", "device_type": "video", "purpose_en": "", "purpose_zh": "", "platform": "fixed"}
-_NUMBERS = ("sector_azimuth_deg", "hfov_deg", "range_m")
 
 
 @click.group()
 def siting() -> None:
     """Siting plans: where devices shall stand, why, and who approved it."""
-
-
-def sites_in(path: Path) -> list[commands.NewSite]:
-    """The sites of a GeoJSON file of points; their properties are named as in `siting draft`."""
-    document = parse_document(path.read_bytes())
-    features = document.get("features")
-    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
-        raise invalid("geometry.format", "siting.no_collection")
-    return [_site(number, feature) for number, feature in enumerate(features, start=1)]
-
-
-def _site(number: int, feature: Any) -> commands.NewSite:  # noqa: ANN401
-    told = feature.get("properties") if isinstance(feature, dict) else None
-    if not isinstance(told, dict):
-        raise invalid("geometry.format", "siting.feature", measured=number)
-    place = parse_geometry(feature.get("geometry"), allow={"Point"}, path=f"features[{number - 1}].geometry")
-    fields: dict[str, Any] = {name: told.get(name, default) for name, default in _TEXTS.items()}
-    fields |= {"place_type": told.get("place_type", "open_air"), "indoor": told.get("indoor", False)}
-    numbers: dict[str, Any] = {name: told.get(name) for name in _NUMBERS}
-    blank = [name for name in ("place_text", "purpose_en", "purpose_zh") if not str(fields[name]).strip()]
-    wrong = [name for name, value in numbers.items() if not (value is None or _is_number(value))]
-    wrong += [name for name, value in fields.items() if not isinstance(value, bool if name == "indoor" else str)]
-    if blank or wrong:
-        raise invalid("geometry.format", "siting.feature_lacks", measured=number, names=", ".join([*blank, *wrong]))
-    return commands.NewSite(place=Point(place.coords[0]), **fields, **numbers)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @siting.command("draft")
@@ -63,26 +30,28 @@ def _is_number(value: object) -> bool:
 @click.option("--item", help="Code of the supervision item.")
 @click.option("--title-en", required=True, help="Title in English.")
 @click.option("--title-zh", required=True, help="Title in Chinese.")
+@of_sites
 @as_person
 @as_json
 @pass_services
-def draft(services: Services, file: Path, person: str | None, as_json: bool, **given: str | None) -> None:
-    """Drafts a plan with the sites in FILE, a GeoJSON collection of points.
+def draft(services: Services, **given: Any) -> None:  # noqa: ANN401
+    """Drafts a plan with the sites in FILE: CSV with longitude and latitude, GeoJSON, GeoPackage or shapefile.
 
-    Properties: place_text, purpose_en, purpose_zh, device_type, platform, place_type, indoor, sector_azimuth_deg,
-    hfov_deg, range_m.
+    Columns: place_text, purpose_en, purpose_zh, device_type, platform, place_type, indoor, sector_azimuth_deg,
+    hfov_deg, range_m. All rows are taken, or none: every fault of every row is told.
     """
-    with services.work(actor_for(services, person)) as work:
+
+    def make(work: Work, sites: Sequence[commands.NewSite]) -> SitingPlan:
         new = commands.NewPlan(
-            title_en=str(given["title_en"]),
-            title_zh=str(given["title_zh"]),
-            authority=by_code(work, Authority, str(given["authority"])),
+            title_en=given["title_en"],
+            title_zh=given["title_zh"],
+            authority=by_code(work, Authority, given["authority"]),
             item=by_code(work, SupervisionItem, given["item"]) if given["item"] else None,
-            sites=sites_in(file),
+            sites=sites,
         )
-        made = commands.draft_plan(work, new)
-        work.commit()
-        tell(made, as_json=as_json)
+        return commands.draft_plan(work, new)
+
+    plan_of_file(services, given, given["file"], make)
 
 
 @siting.command("justify")
@@ -160,23 +129,41 @@ def return_(services: Services, name: str, reason: str, person: str | None) -> N
     step(services, person, SitingPlan, name, lambda work, plan: commands.return_plan(work, plan, reason=reason))
 
 
-def _changes(drop: tuple[str, ...], add: Path | None, reason: str) -> commands.Changes:
-    return commands.Changes(drop=drop, add=sites_in(add) if add else (), reason=reason)
+def _changed(
+    services: Services, given: dict[str, Any], change: Callable[[Work, SitingPlan, commands.Changes], SitingPlan]
+) -> None:
+    """Changes the sites of a plan; those of a file are added, all or none."""
+
+    def make(work: Work, sites: Sequence[commands.NewSite]) -> SitingPlan:
+        changes = commands.Changes(drop=given["drop"], add=sites, reason=given["reason"])
+        return change(work, work.get(SitingPlan, given["name"]), changes)
+
+    if given["add"] is not None:
+        plan_of_file(services, given, given["add"], make)
+        return
+    with services.work(actor_for(services, given["person"])) as work:
+        made = make(work, ())
+        work.commit()
+        tell(made, as_json=given["as_json"])
 
 
 @siting.command("redraft")
 @click.argument("name", metavar="PLAN")
 @click.option("--drop", multiple=True, metavar="SITE", help="A site to take out.")
-@click.option("--add", type=FILE, help="A GeoJSON file with further sites.")
+@click.option("--add", type=FILE, help="A file with further sites, as in draft.")
 @click.option("--reason", required=True, help="What was changed, and why.")
+@of_sites
 @as_person
+@as_json
 @pass_services
-def redraft(
-    services: Services, name: str, drop: tuple[str, ...], add: Path | None, reason: str, person: str | None
-) -> None:
+def redraft(services: Services, **given: Any) -> None:  # noqa: ANN401
     """Drafts a returned PLAN anew; sites that stay keep their reviews."""
-    change = _changes(drop, add, reason)
-    step(services, person, SitingPlan, name, lambda work, plan: commands.redraft_plan(work, plan, change))
+
+    def change(work: Work, plan: SitingPlan, changes: commands.Changes) -> SitingPlan:
+        commands.redraft_plan(work, plan, changes)
+        return plan
+
+    _changed(services, given, change)
 
 
 @siting.command("approve")
@@ -226,17 +213,15 @@ def revoke(services: Services, name: str, reason: str, person: str | None) -> No
 @siting.command("amend")
 @click.argument("name", metavar="PLAN")
 @click.option("--drop", multiple=True, metavar="SITE", help="A site to take out.")
-@click.option("--add", type=FILE, help="A GeoJSON file with further sites.")
+@click.option("--add", type=FILE, help="A file with further sites, as in draft.")
 @click.option("--reason", required=True, help="What is changed, and why.")
+@of_sites
 @as_person
 @as_json
 @pass_services
-def amend(services: Services, name: str, person: str | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401
+def amend(services: Services, **given: Any) -> None:  # noqa: ANN401
     """Drafts the next version of an approved PLAN, which stays in force until the new one is approved."""
-    with services.work(actor_for(services, person)) as work:
-        made = commands.amend_plan(work, work.get(SitingPlan, name), _changes(**given))
-        work.commit()
-        tell(made, as_json=as_json)
+    _changed(services, given, commands.amend_plan)
 
 
 @siting.command("show")

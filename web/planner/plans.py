@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
-from shapely.geometry import mapping
 from sqlalchemy import select
 
 from geo import commands
 from geo.commands import Changes, NewPlan, NewSite
 from geo.intake import Options
 from geo.intake.drafts import Read
-from geo.intake.sites import read_sites
+from geo.intake.sites import in_rows, read_sites
 from schemas.limits import limit
-from schemas.refusals import Refusal, RuleViolation, refuse
+from schemas.refusals import RuleViolation, refuse
 from schemas.store.work import Work
 from schemas.tables import Person, RoleAssignment, SitingPlan
 from web.attachments import MOST_BYTES
@@ -113,18 +112,12 @@ def from_file() -> Response:
 
 def _in_rows(read: Read[NewSite], faults: Faults) -> tuple[Read[NewSite], Faults]:
     """The report with what the rules say of single sites in their rows, and what is left to say of the whole."""
-    refused: dict[int, tuple[tuple[Refusal, ...], tuple[str, ...]]] = {}
+    told, rest = in_rows(read, [fault.refusal for fault in faults.found])
     left = Faults()
-    for fault in faults.found:
-        place, named = fault.refusal.place, fault.refusal.params.get("site")
-        # Rows that say the same of the same place are refused for the same.
-        said = [n for n, site in read.drafts.items() if mapping(site.place) == place and site.place_text == named]
-        refused |= dict.fromkeys(said, ((fault.refusal,), ()))
-        if not said:
-            left.found.append(fault)
-    if refused:
-        left.add(refuse("form.field", "planner.rows_refused", refused=len(refused), rows=len(read.rows)), "file")
-    return read.with_outcomes(refused), left
+    left.found += [fault for fault in faults.found if fault.refusal in rest]
+    if told.refused > read.refused:
+        left.add(refuse("form.field", "planner.rows_refused", refused=told.refused, rows=len(read.rows)), "file")
+    return told, left
 
 
 def _imported(work: Work, form: Form, told: list[Read[NewSite]]) -> SitingPlan:
