@@ -71,6 +71,31 @@ def test_GD_10_1__device_stopped_by_a_check__until_the_stop_is_too_long(signed_i
     assert "1 device stopped by a check until 2025-09-29" in box(get(signed_in("H1"), "/registry"))
 
 
+@pytest.mark.parametrize(("lang", "label"), [("en", "Reason"), ("zh", "理由")])
+def test_page_of_a_request__calls_its_reason_so(acting_as, asked_once, lang, label):
+    headers = {**HTML, "Accept-Language": lang}
+    assert (
+        f"<dt>{label}</dt><dd>A family</dd>"
+        in acting_as("H1").get(f"/zones/request/{asked_once}", headers=headers).text
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/registry/device/DV-NONE", "/registry/publication/DV-NONE", "/registry?authority=A2", "/zones/request/ZR-7"],
+)
+def test_desk__what_is_not_the_readers__not_called_unpublished(acting_as, path):
+    answer = acting_as("H1").get(path, headers=HTML)
+    assert answer.status_code == 404
+    assert "Nothing that you may see at this desk is called" in answer.text
+    assert "published record" not in answer.text
+
+
+def test_list_as_a_file__says_its_encoding_once(acting_as):
+    for path in ("/registry/devices.csv", "/registry/due.csv"):
+        assert acting_as("O1").get(path).headers["Content-Type"] == "text/csv; charset=utf-8"
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize(
     ("person", "path"),

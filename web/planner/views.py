@@ -19,6 +19,7 @@ from web.planner import queries, scope
 from web.planner.queries import ALL, OPEN, PAGE, Row, Wanted
 from web.planner.show import show
 from web.planner.words import KINDS, STATES
+from web.registry.steps import unreadable
 
 section = Section("planner", __name__, Audience.PLANNER)
 
@@ -26,6 +27,9 @@ SHOWN_STATES = (
     *("draft", "justified", "in_review", "submitted", "returned", "approved"),
     *("registered", "reviewed", "checked", "rejected", "revoked"),
 )
+
+MOST_PAGES = 10_000
+_KNOWN = {"kind": tuple(KINDS), "state": (OPEN, ALL, *SHOWN_STATES), "mine": ("1",)}
 
 
 @section.page("/planner", GET=Permission.DRAFT_PLACES)
@@ -64,12 +68,14 @@ def _filters() -> dict[str, str]:
 
 def _wanted() -> Wanted:
     said = _filters()
+    for name, known in _KNOWN.items():
+        if name in said and said[name] not in known:
+            raise unreadable(name, said[name], ", ".join(known))
     page = request.args.get("page", "1")
+    if not (page.isascii() and page.isdigit() and 0 < int(page[:6]) < MOST_PAGES):
+        raise unreadable("page", page, f"1-{MOST_PAGES - 1}")
     return Wanted(
-        kind=said.get("kind", "") if said.get("kind") in KINDS else "",
-        state=said["state"] if said.get("state") in (OPEN, ALL, *SHOWN_STATES) else OPEN,
-        mine=said.get("mine") == "1",
-        page=int(page) if page.isascii() and page.isdigit() and 0 < int(page) < 10_000 else 1,
+        kind=said.get("kind", ""), state=said.get("state", OPEN), mine=said.get("mine") == "1", page=int(page[:6])
     )
 
 

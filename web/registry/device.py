@@ -86,7 +86,7 @@ def attachment(public_id: str, sha256: str) -> Response:
             (one for one in _attachments(db, device_of(db, current_actor(), public_id)) if one.sha256 == sha256), None
         )
     if found is None:
-        raise not_found("record.unknown", "web.object_unknown", measured=sha256[:40])
+        raise not_found("record.unknown", "registry.unknown", measured=sha256[:40])
     response = send_file(kept(house, sha256), mimetype=found.media_type, download_name=found.file_name, max_age=0)
     response.headers["Cache-Control"] = "private, no-cache"
     # Whatever the file holds, it runs nothing and reaches nothing here.

@@ -51,7 +51,7 @@ def _place(work: Work) -> _Place:
     code = request.args.get("authority", "")
     office = next((one for one in within if one.code == code), None) if code else None
     if code and office is None:
-        raise not_found("record.unknown", "web.object_unknown", measured=code[:40])
+        raise not_found("record.unknown", "registry.unknown", measured=code[:40])
     office = office or next(one for one in within if one.id in mine)
     authority = work.session.get_one(Authority, office.id)
     return _Place(office, within, authority, rules_of(work, authority))
@@ -129,7 +129,7 @@ def due_file() -> Response:
 
 def _csv(body: str, name: str) -> Response:
     # Spreadsheets take a file without the mark for another encoding, and show no Chinese.
-    response = Response("\ufeff" + body, mimetype="text/csv; charset=utf-8")
+    response = Response("\ufeff" + body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

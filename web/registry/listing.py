@@ -91,7 +91,7 @@ def _office(db: Session, within: list[Office], mine: list[Office], code: str) ->
     if code:
         found = next((one for one in within if one.code == code), None)
         if found is None:
-            raise not_found("record.unknown", "web.object_unknown", measured=code[:40])
+            raise not_found("record.unknown", "registry.unknown", measured=code[:40])
         return found
     for one in [*mine, *within]:
         if db.scalar(select(Device.id).where(Device.authority_id == one.id).limit(1)) is not None:
@@ -200,7 +200,7 @@ def download() -> Response:
         wanted, _ = asked(work.session)
         filters, _ = filters_of(work, wanted)
         body = "".join(_lines(work.session, filters))
-    response = Response("\ufeff" + body, mimetype="text/csv; charset=utf-8")
+    response = Response("\ufeff" + body, mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="devices-{wanted.office.code}.csv"'
     return response
 

@@ -193,7 +193,7 @@ def subject_of(work: Work, public_id: str) -> Published:
         subject: Published | None = work.session.scalars(found).one_or_none()
         if subject is not None:
             return subject
-    raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+    raise not_found("record.unknown", "registry.unknown", measured=public_id[:40])
 
 
 @dataclass(frozen=True)

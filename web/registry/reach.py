@@ -38,7 +38,7 @@ def device_of(db: Session, actor: Actor, public_id: str) -> Device:
     reach = below(db, own(actor, Permission.READ_REGISTRY))
     found = db.scalars(select(Device).where(Device.public_id == public_id, visible(reach))).one_or_none()
     if found is None:
-        raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+        raise not_found("record.unknown", "registry.unknown", measured=public_id[:40])
     return found
 
 

@@ -128,7 +128,7 @@ def _asked(work: Work, within: list[Office]) -> Office:
     if code:
         found = next((one for one in within if one.code == code), None)
         if found is None:
-            raise not_found("record.unknown", "web.object_unknown", measured=code[:40])
+            raise not_found("record.unknown", "registry.unknown", measured=code[:40])
         return found
     mine = own(current_actor(), Permission.READ_REGISTRY)
     return next(one for one in within if one.id in mine)

@@ -176,7 +176,7 @@ def _mine(public_id: str) -> Request:
     with services().session() as db:
         found = commands.request_of(db, public_id)
     if found is None or found.authority_id not in own(current_actor(), Permission.DECIDE_ZONE):
-        raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+        raise not_found("record.unknown", "registry.unknown", measured=public_id[:40])
     return found
 
 

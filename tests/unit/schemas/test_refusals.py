@@ -24,6 +24,12 @@ def test_every_text__has_reason_and_fix_in_both_languages_with_the_same_values(k
         assert fields(entry[part]["en"], "en") == fields(entry[part]["zh"], "zh"), part
 
 
+@pytest.mark.parametrize("key", [key for key in texts() if key.startswith("layer.")])
+def test_text_on_a_file__fits_a_page_and_names_no_option_of_a_command(key) -> None:
+    said = [words for part in texts()[key].values() for words in part.values()]
+    assert not [words for words in said if "--" in words or "skywarden" in words]
+
+
 def test_unknown_text__is_an_error_not_an_empty_refusal() -> None:
     with pytest.raises(KeyError):
         refuse("GD-14.2", "no.such.text")
