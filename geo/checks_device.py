@@ -13,7 +13,7 @@ from geo.checklists import REVIEW_KINDS, reviewer
 from geo.checks_common import siting_plan_refusals
 from geo.content import siting_sha256
 from geo.measure import distance_m
-from geo.notices import appearances
+from geo.notices import appearances, stopped_at
 from geo.periods import months_after
 from geo.private_places import Place, private_place_refusals
 from geo.queries import latest_review
@@ -155,7 +155,10 @@ def aircraft_marked(context: Context) -> Iterable[Refusal]:
 def not_shown(context: Context) -> Iterable[Refusal]:
     """GD-14.2: what a channel carries is not rewritten; it is withdrawn first."""
     device: Device = context.subject
-    shown = () if device.state == "discontinued" else appearances(context.session, device, context.pack)
+    shown = appearances(context.session, device, context.pack)
+    if device.state == "discontinued":  # what a channel carried before the end of use binds no more
+        ended_at = stopped_at(context.session, device)
+        shown = [row for row in shown if ended_at is None or row.published_at >= ended_at]
     if carried := sorted({row.channel for row in shown}):
         yield refuse("GD-14.2", "notice.still_shown", subject=label(device), channel=", ".join(carried))
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from geo.channels import Receipt, document_for
 from geo.commands.common import require
-from geo.commands.publications import OWN_CHANNEL, record_publication
+from geo.commands.publications import OWN_CHANNEL, record_publication, refuse_unready
 from geo.content import content_sha256
 from geo.notices import Published
 from schemas.ids import new_id, public_id
@@ -25,8 +25,7 @@ KINDS: dict[str, type[Published]] = {
 def send_notice(work: Work, subject: Published, *, channel: str) -> Dispatch:
     """Writes down what a channel is asked to publish; whoever calls hands it over once that is committed."""
     require(work, subject, *_PUBLISHERS, action="send")
-    if getattr(subject, "secret", False):
-        raise conflict("GD-14.6", "device.secret")
+    refuse_unready(subject)
     pack = work.pack_for(subject)
     if channel not in pack.channels or channel == OWN_CHANNEL:
         required = ", ".join(name for name in pack.channels if name != OWN_CHANNEL)

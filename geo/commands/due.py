@@ -9,7 +9,10 @@ from sqlalchemy import text
 
 from geo import queries
 from geo.checks_device import undisturbed
+from geo.commands.common import local_today
 from geo.commands.devices import block_device
+from geo.commands.papers import end_use
+from geo.wording import stop_text
 from schemas.actors import SYSTEM
 from schemas.machine import Context, label
 from schemas.refusals import Refusal
@@ -47,6 +50,16 @@ _DISTURBED = """
     WHERE d.state = 'active' AND (d.state_since IS NULL OR i.observed_at >= d.state_since)
 """
 
+# Announced, but not in use yet: it ends with the approval on which it leant.
+_ANNOUNCED = """
+    SELECT d.public_id FROM core.device d JOIN core.device_site s ON s.id = d.site_id
+    JOIN core.siting_plan p ON p.id = s.siting_plan_id
+    WHERE p.state = 'revoked' AND NOT d.secret AND (d.state = 'published' OR (d.state = 'reviewed' AND EXISTS (
+        SELECT FROM core.publication q
+        WHERE q.subject_kind = 'device' AND q.subject_id = d.id AND q.withdrawn_at IS NULL)))
+    ORDER BY d.public_id
+"""
+
 Judge = Callable[[Work, Device], Iterable[Refusal]]
 
 
@@ -81,6 +94,25 @@ def block_where_due(works: WorkFactory) -> Iterator[str]:
         for name in names:
             yield from _block(works, name, _CAUSES[cause])
     yield from block_where_private(works)
+    yield from _end_where_revoked(works)
+
+
+def _end_where_revoked(works: WorkFactory) -> Iterator[str]:
+    """Ends and announces what waits for its first use at a site whose approval was taken back (GD-09.2, GD-14.4)."""
+    with works(SYSTEM) as looking:
+        names = looking.session.scalars(text(_ANNOUNCED)).all()
+    for name in names:
+        with works(SYSTEM) as work:
+            device = work.get(Device, name)
+            refusals = work.check(device, ["GD-09.2:site_approved"])
+            if not refusals or device.state not in ("reviewed", "published"):
+                continue
+            pack = work.pack_for(device)
+            told = stop_text(work.session, device, pack, "discontinued", local_today(work, device).isoformat())
+            reason = "; ".join(f"{each.rule}: {each.message()}" for each in refusals)
+            end_use(work, device, reason=reason, announcement=(told["en"], told["zh"]), step="lapse")
+            work.commit()
+            yield label(device)
 
 
 def _named(cause: str, days: Mapping[str, date]) -> dict[str, date]:

@@ -16,10 +16,11 @@ from geo.commands.words import refuse_unknown
 from schemas.actors import SYSTEM
 from schemas.ids import new_id, public_id
 from schemas.machine import label
-from schemas.refusals import forbidden
+from schemas.refusals import conflict, forbidden
 from schemas.roles import Role
 from schemas.store.work import Work, WorkFactory
 from schemas.tables import Authority, Device, DeviceGrant, LegalBasis, SupervisionItem
+from schemas.words import Coded
 
 # Who looks at what a device records, in the authority that owns it.
 _USERS = (Role.OFFICER, Role.COMMAND_CENTRE, Role.UNIT_HEAD)
@@ -121,7 +122,8 @@ def expire_where_due(works: WorkFactory) -> Iterator[str]:
 def use_device(work: Work, device: Device, item: SupervisionItem, field: str) -> DeviceGrant | None:
     """Lets the actor see one field of a device for one item, and writes that down; None for a device of their own.
 
-    Raises RuleViolation 403 without a grant for that very item, field and day; the refusal is written down too (S03).
+    Raises RuleViolation 403 without a grant for that very item, field and day, and 409 where the device is not in use;
+    its owner alone still reads what it once recorded. The refusal is written down too (S03).
     """
     refuse_unknown([("field", field, FIELDS)])
     work.attempts(device, "use")
@@ -129,6 +131,8 @@ def use_device(work: Work, device: Device, item: SupervisionItem, field: str) ->
     grant = None if own else _standing(work, device, item, field)
     if not own and grant is None:
         raise forbidden("GD-18.1", "share.no_grant", subject=label(device), measured=item.code, required=field)
+    if device.state != "active" and not (own and field != "live"):
+        raise conflict("GD-14.4", "share.not_in_use", subject=label(device), measured=Coded("state", [device.state]))
     body = {"device": device.public_id, "item": item.code, "field": field, "grant": grant.public_id if grant else None}
     work.record("device.use", "device", device.id, body)
     return grant

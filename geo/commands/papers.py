@@ -145,12 +145,18 @@ def evaluate_device(
 
 
 def end_use(
-    work: Work, device: Device, *, reason: str, announcement: tuple[str, str], record: Mapping[str, Any] | None = None
+    work: Work,
+    device: Device,
+    *,
+    reason: str,
+    announcement: tuple[str, str],
+    record: Mapping[str, Any] | None = None,
+    step: str = "discontinue",
 ) -> None:
     """Takes a device out of use and announces it; what never was in use is withdrawn from its channels (GD-14.4)."""
     was_used = device.activated_on is not None
     shown = notices.appearances(work.session, device, work.pack_for(device))
-    stop(work, device, "discontinue", "discontinued", reason=reason, texts=announcement, record=record)
+    stop(work, device, step, "discontinued", reason=reason, texts=announcement, record=record)
     device.state_reason, device.discontinued_on = reason, local_today(work, device)
     if not was_used:
         for row in shown:

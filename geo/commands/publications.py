@@ -17,11 +17,14 @@ from schemas.refusals import conflict, invalid
 from schemas.roles import Role
 from schemas.rules import RulePack
 from schemas.store.work import Work
-from schemas.tables import Announcement, DeploymentPoint, PatrolArea, PatrolRoute, Publication
+from schemas.tables import Announcement, DeploymentPoint, Device, PatrolArea, PatrolRoute, Publication
+from schemas.words import Coded
 
 # The channel that is the platform's own: its time is ours, and its receipt too.
 OWN_CHANNEL = "platform_map"
 _IN_USE = ("active", "maintenance", "blocked", "effective")
+# What no channel takes: not reviewed or approved yet, or given up for good.
+_UNREADY = ("registered", "draft", "checked", "retired")
 
 
 def record_publication(
@@ -54,10 +57,9 @@ def record_content(
     receipt_id: str = "",
     published_at: datetime | None = None,
 ) -> Publication:
-    """Records that a channel carries a content of a subject, by its hash."""
+    """Records that a channel carries a content of a subject that is reviewed or approved, by its hash."""
     require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="publish")
-    if getattr(subject, "secret", False):
-        raise conflict("GD-14.6", "device.secret")
+    refuse_unready(subject)
     pack = work.pack_for(subject)
     row = _publication(work, subject, content, pack, channel)
     if channel != OWN_CHANNEL:
@@ -78,6 +80,16 @@ def record_content(
     }
     work.record("publication.record", subject.__tablename__, subject.id, body, effective_at=row.published_at)
     return row
+
+
+def refuse_unready(subject: Published) -> None:
+    """Raise RuleViolation 409 for a secret, and for what is not reviewed or approved: its clock would run unseen."""
+    if getattr(subject, "secret", False):
+        raise conflict("GD-14.6", "device.secret")
+    if subject.state in _UNREADY:
+        required = Coded("state", ["reviewed" if isinstance(subject, Device) else "approved"])
+        measured = Coded("state", [subject.state])
+        raise conflict("GD-14.2", "notice.not_ready", subject=label(subject), measured=measured, required=required)
 
 
 def _publication(work: Work, subject: Published, content: str, pack: RulePack, channel: str) -> Publication:
@@ -103,10 +115,8 @@ def _publication(work: Work, subject: Published, content: str, pack: RulePack, c
 
 
 def _receipt(receipt_id: str, published_at: datetime | None, now: datetime) -> tuple[str, datetime]:
-    if not receipt_id.strip():
+    if not receipt_id.strip() or published_at is None or published_at.tzinfo is None:
         raise invalid("GD-14.2", "notice.receipt")
-    if published_at is None or published_at.tzinfo is None:
-        raise invalid("GD-14.2", "notice.receipt_undated", measured=receipt_id.strip()[:80])
     if published_at > now:
         raise invalid("GD-14.2", "notice.receipt_time", measured=published_at.isoformat())
     return receipt_id.strip(), published_at

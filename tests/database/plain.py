@@ -30,6 +30,7 @@ FIRST_STEPS = {
     "device": ("registered", "reviewed", "published"),
     "patrol_area": ("draft", "checked", "approved", "published"),
     "patrol_route": ("draft", "checked", "approved", "published"),
+    "deployment_point": ("draft", "checked", "approved", "published"),
 }
 
 

@@ -107,31 +107,31 @@ def draft_point(work, place=HOME, code="N1"):
         area = new_area(doing.session)
         names = ("name_en", "name_zh", "purpose_en", "purpose_zh", "authority", "item", "siting_plan")
         fields = {name: getattr(area, name) for name in names}
-        point = commands.NewPoint(code="DP1", place=place, place_text="Yard (fictional)", **fields)
+        point = commands.NewPoint(code="DP9", place=place, place_text="Yard (fictional)", **fields)
         commands.draft_point(doing, point)
         doing.commit()
 
 
 def test_GD_16_3__point__published_and_in_force_after_thirty_days(work, services, clock, past_the_judge):
     draft_point(work)
-    do(work, "N1", commands.check, DeploymentPoint, "DP1")
-    do(work, "H1", commands.approve, DeploymentPoint, "DP1")
-    show(work, clock, DeploymentPoint, "DP1")
+    do(work, "N1", commands.check, DeploymentPoint, "DP9")
+    do(work, "H1", commands.approve, DeploymentPoint, "DP9")
+    show(work, clock, DeploymentPoint, "DP9")
     witnessed_when_published(past_the_judge)
     clock.advance(timedelta(days=29))
-    caught = refused(work, "SYSTEM", commands.take_effect, DeploymentPoint, "DP1")
+    caught = refused(work, "SYSTEM", commands.take_effect, DeploymentPoint, "DP9")
     assert (rules(caught), caught.value.refusals[0].earliest) == ({"GD-14.2"}, date(2025, 8, 1))
     clock.advance(timedelta(days=1))
     due = list(commands.take_effect_where_due(services.work, services.engine))
     with services.session() as session:
-        point = find(session, DeploymentPoint, "DP1")
+        point = find(session, DeploymentPoint, "DP9")
         assert (due, point.state) == ([f"deployment_point {point.public_id}"], "effective")
     ended = {"reason": "x", "text_en": "Ended.", "text_zh": "停用。"}
-    do(work, "H1", commands.suspend, DeploymentPoint, "DP1", **ended)
-    do(work, "H1", commands.retire, DeploymentPoint, "DP1", **ended)
+    do(work, "H1", commands.suspend, DeploymentPoint, "DP9", **ended)
+    do(work, "H1", commands.retire, DeploymentPoint, "DP9", **ended)
 
 
 @pytest.mark.parametrize(("place", "rule"), [(Point(113.2700, 23.1300), "GD-15"), (Point(113.40, 23.13), "IR-1")])
 def test_GD_15__point_in_a_zone_or_elsewhere__not_checked(work, place, rule):
     draft_point(work, place)
-    assert rules(refused(work, "N1", commands.check, DeploymentPoint, "DP1")) == {rule}
+    assert rules(refused(work, "N1", commands.check, DeploymentPoint, "DP9")) == {rule}

@@ -11,6 +11,7 @@ from geo import commands
 from schemas.refusals import RuleViolation
 from schemas.store import judge
 from schemas.tables import Authority, Device, DeviceGrant, SupervisionItem
+from tests.classified import make_secret
 from tests.database.acting import texts
 from web.cli.common import State
 from web.cli.device import device as device_commands
@@ -20,7 +21,10 @@ USE = {"purpose_en": "Outfall checks", "purpose_zh": "排口核查", "valid_to":
 
 @pytest.fixture
 def sharing(services, admin):
-    """DV-DV1 belongs to A1; O4 and H4 are of A2, and C1 of A1 looks at it in any case."""
+    """DV-DV1, in use, belongs to A1; O4 and H4 are of A2, and C1 of A1 looks at it in any case."""
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET state = 'active', activated_on = '2025-07-01' WHERE public_id = 'DV-DV1'")
+    admin.execute("RESET session_replication_role")
     with services.housekeeping() as session:
         from tests.world import World
 
@@ -158,8 +162,19 @@ def test_GD_18_1__asked_without_what_it_needs__refused(ask, change, text_key):
 
 
 def test_GD_18_1__secret_device__cannot_be_asked_for(ask, admin, sharing):
-    admin.execute("UPDATE core.device SET secret = true, secret_document = 'x' WHERE public_id = 'DV-DV1'")
+    make_secret(admin, "DV-DV1")
     assert texts(refused(ask)) == {"share.no_device"}
+
+
+@pytest.mark.parametrize("state", ["registered", "published", "maintenance", "blocked", "discontinued", "retired"])
+def test_S03__granted_and_the_device_not_in_use__refused(ask, decide, use, admin, state):
+    decide(ask())
+    assert use().state == "granted"
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET state = %s WHERE public_id = 'DV-DV1'", [state])
+    for actor in ("O4", "C1"):
+        assert texts(refused(use, actor)) == {"share.not_in_use"}
+    assert use("C1", field="records") is None
 
 
 @pytest.mark.parametrize("actor", ["H4", "P1"])
@@ -194,7 +209,7 @@ def test_GD_18_1__public_view__says_who_uses_it_for_what_and_until_when(ask, dec
     (row,) = shown()
     assert (row["device_id"], row["purpose_en"], row["item_code"]) == ("DV-DV1", "Outfall checks", "ECO-01")
     assert not {"asked_by_id", "decided_by_id", "state_reason", "fields"} & row.keys()
-    admin.execute("UPDATE core.device SET secret = true, secret_document = 'x'")
+    make_secret(admin, "DV-DV1")
     assert shown() == []
 
 

@@ -20,6 +20,7 @@ from schemas.tables import (
     Publication,
     Signage,
 )
+from tests.classified import make_secret
 from tests.database.acting import (
     PHOTO,
     discontinue,
@@ -253,8 +254,8 @@ def test_GD_15__a_new_zone_beside_a_device__blocked_within_its_buffer(work, serv
     assert state(services, active) == ("blocked" if blocked else "active")
 
 
-def test_GD_15__a_new_zone_in_view_of_a_device__blocked(work, services, active):
-    with services.housekeeping() as session:
+def test_GD_15__a_new_zone_in_view_of_a_device__blocked(work, services, active, past_the_judge):
+    with past_the_judge() as session:
         device = find(session, Device, active)
         device.sector_azimuth_deg, device.hfov_deg, device.range_m = 90.0, 20.0, 4_000.0
     zone_at(work, 113.29, 23.13)
@@ -270,7 +271,7 @@ def test_GD_15__a_zone_that_begins_later_or_is_over__blocks_on_its_day_alone(wor
 
 
 def test_GD_14_6__a_secret_device_that_is_blocked__is_not_told(work, services, admin, active):
-    admin.execute("UPDATE core.device SET secret = true, secret_document = 'doc' WHERE public_id = %s", [active])
+    make_secret(admin, active)
     zone_at(work, 113.26, 23.13)
     assert list(commands.block_where_private(services.work)) == []
     assert state(services, active) == "blocked"

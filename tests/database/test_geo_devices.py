@@ -8,8 +8,10 @@ from shapely.geometry import Point
 from sqlalchemy import select, text
 
 from geo import commands
+from geo.commands.dispatches import send_notice
 from schemas.ids import public_id
 from schemas.refusals import RuleViolation
+from schemas.store.work import find
 from schemas.tables import (
     Announcement,
     Authority,
@@ -19,6 +21,7 @@ from schemas.tables import (
     SitingPlan,
     SupervisionItem,
 )
+from tests.classified import CLASSIFIED
 from tests.database.acting import (
     answered,
     discontinue,
@@ -33,12 +36,6 @@ from tests.database.acting import (
 from tests.world import PUBLISHED_AT
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-CLASSIFIED = {
-    "secret_document": "2025-3",
-    "secret_authority": "P0",
-    "secret_level": "secret",
-    "secret_until": date(2030, 1, 1),
-}
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +287,65 @@ def test_GD_14_2__the_same_content_twice_on_one_channel__refused(work, reviewed)
     show(work, public_id, "platform_map")
     caught = refused(work, "O1", public_id, commands.record_publication, channel="platform_map")
     assert texts(caught) == {"notice.twice"}
+
+
+def test_GD_14_2__not_reviewed_yet__no_channel_takes_it(work, services, clock, registered):
+    public_id = registered()
+    receipt = {"receipt_id": "GD-1", "published_at": clock.now()}
+    for channel, proof in (("official_disclosure", receipt), ("platform_map", {})):
+        caught = refused(work, "O1", public_id, commands.record_publication, channel=channel, **proof)
+        assert texts(caught) == {"notice.not_ready"}
+    assert texts(refused(work, "O1", public_id, send_notice, channel="official_disclosure")) == {"notice.not_ready"}
+    with services.session() as session:
+        device = find(session, Device, public_id)
+        assert session.scalars(select(Publication).where(Publication.subject_id == device.id)).all() == []
+
+
+def test_GD_14_2__on_the_own_map__seen_by_the_public_from_that_moment_on(work, services, reviewed):
+    public_id = reviewed()
+
+    def seen():
+        with services.public() as public:
+            wanted = text("SELECT status FROM public_map.devices WHERE public_id = :name")
+            return public.execute(wanted, {"name": public_id}).scalars().all()
+
+    assert seen() == []
+    show(work, public_id, "platform_map")
+    assert seen() == ["in_notice_period"]
+    words = {"channel": "platform_map", "reason": "a wrong text"}
+    with work("O1") as doing:
+        commands.withdraw_publication(doing, doing.get(Device, public_id), **words)
+        doing.commit()
+    assert seen() == []
+
+
+def test_GD_09_2__approval_revoked_during_the_notice__ended_and_announced(
+    work, services, clock, reviewed, past_the_judge
+):
+    public_id = reviewed()
+    show_on_both(work, clock, public_id)
+    with work("O1") as doing:
+        commands.publish(doing, doing.get(Device, public_id))
+        doing.commit()
+    assert list(commands.block_where_due(services.work)) == []
+    with past_the_judge() as session:
+        plan = session.get_one(SitingPlan, find(session, Device, public_id).site.siting_plan_id)
+        plan.state, plan.revoked_on = "revoked", date(2025, 7, 2)
+    try:
+        assert f"device {public_id}" in list(commands.block_where_due(services.work))
+    finally:
+        with past_the_judge() as session:
+            plan = session.get_one(SitingPlan, find(session, Device, public_id).site.siting_plan_id)
+            plan.state, plan.revoked_on = "approved", None
+    assert state(services, public_id) == "discontinued"
+    with services.public() as public:
+        wanted = {"name": public_id}
+        told = public.execute(text("SELECT kind FROM public_map.announcements WHERE subject_id = :name"), wanted)
+        assert told.scalars().all() == ["discontinued"]
+        shown = public.execute(text("SELECT status FROM public_map.devices WHERE public_id = :name"), wanted)
+        assert shown.scalars().all() == ["discontinued"]
+        carried = "SELECT count(*) FROM public_map.publications WHERE subject_id = :name AND withdrawn_at IS NULL"
+        assert public.execute(text(carried), wanted).scalar_one() == 0
 
 
 @pytest.mark.parametrize("code", ["F1", "L1", "O4"])

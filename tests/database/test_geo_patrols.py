@@ -174,6 +174,17 @@ def test_GD_16_2__outside_the_height_band_of_the_area__refused(work, alt_agl_m):
     assert "patrol.height" in texts(refused(work, "N1", commands.check, PatrolRoute, "R9"))
 
 
+@pytest.mark.parametrize("channel", ["official_disclosure", "platform_map"])
+def test_GD_16_3__not_approved_yet__no_channel_takes_it(work, clock, channel):
+    draft_area(work)
+    proof = {"receipt_id": "GD-7", "published_at": clock.now()} if channel == "official_disclosure" else {}
+    for step in (commands.check, commands.approve):
+        caught = refused(work, "O1", commands.record_publication, PatrolArea, "PA2", channel=channel, **proof)
+        assert texts(caught) == {"notice.not_ready"}
+        do(work, "N1" if step is commands.check else "H1", step, PatrolArea, "PA2")
+    do(work, "O1", commands.record_publication, PatrolArea, "PA2", channel=channel, **proof)
+
+
 @pytest.mark.parametrize("change", [{"mission": {}}, {"mission": {"items": []}}, {"mission_digest": "?"}])
 def test_DC_2__a_route_without_mission_or_digest__refused(work, change):
     draft_route(work, R1, **change)

@@ -5,6 +5,7 @@ from datetime import date
 import psycopg
 import pytest
 
+from tests.classified import CLASSIFIED
 from tests.database.plain import Plain, connect
 
 IN_USE = date(2025, 7, 1)
@@ -172,13 +173,13 @@ def test_GD_14_3__asserted_as_once_in_use__needs_its_notice_too(plain, refused_b
 
 def test_GD_14_6__secret_for_the_moment_of_activation__refused(plain, refused_by):
     device = plain.device("published")
-    with refused_by("GD-14.3"), plain.connection.transaction():
-        plain.set_state("device", device, "active", activated_on=IN_USE, secret=True, secret_document="D-1")
+    with refused_by("GD-14.6"), plain.connection.transaction():
+        plain.set_state("device", device, "active", activated_on=IN_USE, secret=True, **CLASSIFIED)
         plain.run("UPDATE core.device SET secret = false WHERE id = %s", device)
 
 
 def test_GD_14_6__secret_given_up_during_a_pause__needs_its_notice(plain, refused_by):
-    device = plain.device("reviewed", secret=True, secret_document="D-1")
+    device = plain.device("reviewed", secret=True, **CLASSIFIED)
     plain.set_state("device", device, "active", activated_on=IN_USE)
     plain.set_state("device", device, "maintenance")
     with refused_by("GD-14.3"):

@@ -9,6 +9,7 @@ import pytest
 
 from geo.publication import notice
 from schemas.rules import Rulebook
+from tests.classified import CLASSIFIED
 from tests.database.plain import FIRST_OF_JUNE, NEUTRAL, QINGHE, Plain, connect
 
 DAY_29, DAY_30 = date(2025, 6, 30), date(2025, 7, 1)
@@ -115,7 +116,6 @@ def test_GD_14_4__resumption_on_the_old_publication__refused(plain, refused_by):
 def test_GD_14_5__back_from_maintenance__no_new_publication(plain):
     device = publish_device(plain)
     plain.set_state("device", device, "active", activated_on=DAY_30)
-    plain.run("UPDATE core.publication SET withdrawn_at = now()")
     plain.set_state("device", device, "maintenance")
     plain.set_state("device", device, "active")
 
@@ -123,7 +123,7 @@ def test_GD_14_5__back_from_maintenance__no_new_publication(plain):
 def test_GD_14_6__documented_secret__exempt(plain, refused_by):
     with refused_by("GD-14.6"):
         plain.device(secret=True)
-    device = plain.device("reviewed", secret=True, secret_document="D-1")
+    device = plain.device("reviewed", secret=True, **CLASSIFIED)
     plain.set_state("device", device, "active", activated_on=DAY_29)
 
 

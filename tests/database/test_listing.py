@@ -9,6 +9,7 @@ from geo import due, listing
 from schemas.refusals import RuleViolation
 from schemas.rules import Rulebook
 from schemas.tables import Authority, Device, DeviceSite
+from tests.classified import CLASSIFIED
 
 PACK = Rulebook.load()["cn-gd-2025"]
 NAMES = ["清河排口摄像头", "清河断面水质", "River camera 100%", "River camera 1_0", "Quarry dust", "Quarry\\dust"]
@@ -38,7 +39,7 @@ def listed(services):
                 state="retired" if number == 5 else "registered",
                 is_measuring_instrument=number == 1,
                 secret=name.endswith("secret"),
-                secret_document="X-1",
+                **CLASSIFIED,
                 origin="sample",
             )
             session.add(device)

@@ -198,13 +198,13 @@ SEEING = {"sector_azimuth_deg": 90.0, "hfov_deg": 60.0, "range_m": 200.0}
 
 
 @pytest.fixture
-def looking(services):
+def looking(past_the_judge):
     """DV1 looks east over 220 m."""
-    with services.housekeeping() as session:
+    with past_the_judge() as session:
         device = find(session, Device, "DV-DV1")
         device.sector_azimuth_deg, device.hfov_deg, device.range_m = 90.0, 70.0, 220.0
     yield
-    with services.housekeeping() as session:
+    with past_the_judge() as session:
         device = find(session, Device, "DV-DV1")
         device.sector_azimuth_deg = device.hfov_deg = device.range_m = None
 

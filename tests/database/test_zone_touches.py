@@ -11,6 +11,7 @@ from geo import commands
 from geo.commands.zone_touches import touched_by
 from geo.intake import Options, import_layer
 from schemas.tables import Authority, Device, DeviceSite
+from tests.classified import make_secret
 from tests.database.acting import state
 from tests.world import PA1
 
@@ -164,7 +165,7 @@ def test_GD_15__zone_that_is_over__touches_nothing(work, services, in_states, cl
 
 
 def test_GD_15__secret_device__stopped_and_not_told(work, services, in_states, admin):
-    admin.execute("UPDATE core.device SET secret = true, secret_document = 'x' WHERE public_id = 'DV-T0'")
+    make_secret(admin, "DV-T0")
     touched = told(services, add(work, ROW))
     assert ("device", "DV-T0") not in touched
     assert state(services, "DV-T0") == "blocked"

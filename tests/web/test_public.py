@@ -83,7 +83,7 @@ def test_GD_16_3__deployment_point_in_its_notice_period__counts_down(client, adm
     assert "may be used from 2025-07-01 (Tue), in 9 days." in text
 
 
-@pytest.mark.parametrize("state", ["draft", "checked", "approved"])
+@pytest.mark.parametrize("state", ["draft", "checked"])
 def test_GD_16_3__deployment_point_that_is_not_published__stands_nowhere(client, admin, state):
     unjudged(admin, f"UPDATE core.deployment_point SET state = '{state}'")
     assert client.get("/point/DP-DP1", headers=HTML).status_code == 404
@@ -265,7 +265,8 @@ SECRET_DEVICE = """
          'open_air', false, 'live');
     INSERT INTO core.device SELECT (jsonb_populate_record(d, jsonb_build_object(
         'id', gen_random_uuid(), 'public_id', 'DV-SECRET', 'code', 'SECRET-CODE', 'secret', true,
-        'secret_document', 'SECRET-DOCUMENT', 'site_id', '00000000-0000-0000-0000-0000000000aa',
+        'secret_document', 'SECRET-DOCUMENT', 'secret_authority', 'SECRET-AUTHORITY', 'secret_level', 'SECRET-LEVEL',
+        'secret_until', '2030-01-01', 'site_id', '00000000-0000-0000-0000-0000000000aa',
         'purpose_en', 'SECRET-PURPOSE'))).*
         FROM core.device d WHERE public_id = 'DV-DV1';
 """

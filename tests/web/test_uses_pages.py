@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from schemas.tables import DeviceGrant
+from tests.classified import CLASSIFIED
 from tests.web.conftest import HTML
 from tests.web.drafting import get, post, told
 
@@ -51,6 +52,7 @@ def test_GD_17__device_of_another_authority__found_by_name_and_by_place(heads):
 
 
 def test_GD_17__view_over_the_place__told_as_seeing_and_its_direction_is_not(heads, admin):
+    admin.execute("SET session_replication_role = replica")
     admin.execute("UPDATE core.device SET sector_azimuth_deg = 123.5, hfov_deg = 60, range_m = 300")
     asking, _ = heads
     with_view = get(asking, DESK, lon="113.2610", lat="23.1294").text
@@ -59,9 +61,10 @@ def test_GD_17__view_over_the_place__told_as_seeing_and_its_direction_is_not(hea
     assert "looks elsewhere" in get(asking, DESK, lon="113.2590", lat="23.1306").text
 
 
-@pytest.mark.parametrize(
-    "change", ["secret = true, secret_document = 'x'", "state = 'reviewed'", "state = 'retired', activated_on = NULL"]
-)
+SECRET = ", ".join(["secret = true", *(f"{name} = '{value}'" for name, value in CLASSIFIED.items())])
+
+
+@pytest.mark.parametrize("change", [SECRET, "state = 'reviewed'", "state = 'retired', activated_on = NULL"])
 def test_GD_14_6__device_that_the_public_does_not_see__neither_found_nor_there(heads, admin, change):
     admin.execute("SET session_replication_role = replica")
     admin.execute(f"UPDATE core.device SET {change} WHERE public_id = 'DV-DV1'")

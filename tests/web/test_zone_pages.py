@@ -97,6 +97,7 @@ def test_GD_15__request__tells_what_it_would_stop(signed_in, ask, work):
 
 
 def test_GD_15__a_camera_that_looks_in__is_reached_though_it_stands_outside(signed_in, ask, admin):
+    admin.execute("SET session_replication_role = replica")
     admin.execute(
         "UPDATE core.device SET sector_azimuth_deg = 90, hfov_deg = 40, range_m = 150 WHERE public_id = 'DV-DV1'"
     )

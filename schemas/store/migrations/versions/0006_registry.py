@@ -10,7 +10,7 @@ revision = "0006"
 down_revision = "0005"
 
 SQL = Path(__file__).parent.parent / "sql"
-PARTS = ("plans", "papers", "patrols", "judge", "desks", "channels", "things", "zones", "bulk", "grants")
+PARTS = ("plans", "papers", "patrols", "judge", "desks", "channels", "things", "zones", "bulk", "grants", "notice")
 
 
 def upgrade() -> None:
