@@ -115,8 +115,10 @@ def _publication(work: Work, subject: Published, content: str, pack: RulePack, c
 
 
 def _receipt(receipt_id: str, published_at: datetime | None, now: datetime) -> tuple[str, datetime]:
-    if not receipt_id.strip() or published_at is None or published_at.tzinfo is None:
+    if not receipt_id.strip():
         raise invalid("GD-14.2", "notice.receipt")
+    if published_at is None or published_at.tzinfo is None:
+        raise invalid("GD-14.2", "notice.receipt_undated", measured=receipt_id.strip()[:80])
     if published_at > now:
         raise invalid("GD-14.2", "notice.receipt_time", measured=published_at.isoformat())
     return receipt_id.strip(), published_at
