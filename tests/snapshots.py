@@ -25,6 +25,29 @@ def blurred(grey: np.ndarray, radius: float = 8.0) -> np.ndarray:
     return np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(radius)))
 
 
+def taken(
+    grey: np.ndarray, *, size: tuple[int, int] = (960, 540), noise: float = 0.0, blur: float = 0.0, quality: int = 85
+) -> bytes:
+    """A picture as a camera sends it: smeared by its lens (pixels of 960), its sensor's noise on it, as JPEG."""
+    seen = Image.fromarray(grey).resize(size, Image.Resampling.LANCZOS)
+    seen = seen.filter(ImageFilter.GaussianBlur(blur * size[0] / 960))
+    grain = np.random.default_rng(7).normal(0, noise, (size[1], size[0]))
+    out = io.BytesIO()
+    Image.fromarray(np.clip(np.asarray(seen) + grain, 0, 255).astype(np.uint8)).save(out, "JPEG", quality=quality)
+    return out.getvalue()
+
+
+def night(seed: int = 1) -> np.ndarray:
+    """A street at night: all but black, with some lamps and what they light."""
+    rng = np.random.default_rng(seed)
+    grey = np.full((SIZE[1], SIZE[0]), 4.0)
+    for _ in range(12):
+        x, y = rng.integers(20, SIZE[0] - 40), rng.integers(20, SIZE[1] - 40)
+        grey[y : y + 20, x : x + 14] = 60
+        grey[y - 4 : y + 4, x : x + 8] = 230
+    return grey.astype(np.uint8)
+
+
 def jpeg(grey: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(grey).save(out, "JPEG", quality=90)

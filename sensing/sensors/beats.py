@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from geoalchemy2.shape import to_shape
 from shapely import Point
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from geo.measure import distance_m
@@ -46,6 +46,14 @@ class Ill:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Of how many devices in use it is known how they are: the others never said anything and nobody expects it."""
+
+    reporting: int
+    in_use: int
+
+
+@dataclass(frozen=True)
 class Short:
     """A view of an entity that fewer devices give than have to; `given` are in use and well."""
 
@@ -65,14 +73,20 @@ def beat(
     tolerance_m: float,
     place: Point | None = None,
     snapshot: tuple[str, Look] | None = None,
-) -> Heartbeat:
-    """Writes a sign of life; `snapshot` is the hash of the file and what it looks like. The caller commits."""
+) -> tuple[Heartbeat, bool]:
+    """Writes a sign of life; `snapshot` is the hash of the file and what it looks like. The caller commits.
+
+    Says too whether it tells of a move itself. What told of another place is there until it tells of its own again,
+    or until somebody has looked at it: that the next sign of life has no place makes nothing well.
+    """
     shift_m = _shift_m(session, device, place) if place is not None else None
-    faults: list[str] = []
+    faults: list[Fault] = []
     if snapshot is not None:
         before = _looks(session, device)
         faults += faults_of(snapshot[1], at, before, _first(session, device))
-    if shift_m is not None and shift_m > tolerance_m and Fault.MOVED not in faults:
+    tells_of_move = Fault.MOVED in faults or (shift_m or 0.0) > tolerance_m
+    last_m = shift_m if shift_m is not None else _last_shift_m(session, device)
+    if last_m > tolerance_m and Fault.MOVED not in faults:
         faults.append(Fault.MOVED)
     row = Heartbeat(
         device_id=device.id,
@@ -84,7 +98,16 @@ def beat(
     )
     session.add(row)
     session.flush()
-    return row
+    return row, tells_of_move
+
+
+def _last_shift_m(session: Session, device: Device) -> float:
+    """How far it was from its site when it last told where it is, since it is in use and since somebody looked."""
+    told = _since_looked_at(session, device).where(Heartbeat.device_id == device.id, Heartbeat.shift_m.is_not(None))
+    if device.state_since:
+        told = told.where(Heartbeat.beat_at >= device.state_since)
+    row = session.scalars(told.order_by(Heartbeat.beat_at.desc(), Heartbeat.id.desc()).limit(1)).one_or_none()
+    return row.shift_m or 0.0 if row is not None else 0.0
 
 
 def _shift_m(session: Session, device: Device, place: Point) -> float:
@@ -101,16 +124,21 @@ def _looks(session: Session, device: Device) -> list[tuple[datetime, Look]]:
 
 def _first(session: Session, device: Device) -> Look | None:
     """The first snapshot since then with which nothing was wrong; anew since somebody answered that it had moved."""
-    answered = select(func.max(IncidentAnswer.answered_at)).join(Incident, Incident.id == IncidentAnswer.incident_id)
-    looked_at = session.scalar(answered.where(Incident.device_id == device.id, Incident.kind == "moved"))
-    since = Heartbeat.beat_at > looked_at if looked_at else true()
-    wanted = _since_use(device).where(since, Heartbeat.faults == []).order_by(Heartbeat.beat_at, Heartbeat.id)
-    row = session.scalars(wanted.limit(1)).one_or_none()
+    wanted = _since_use(device, _since_looked_at(session, device)).where(Heartbeat.faults == [])
+    row = session.scalars(wanted.order_by(Heartbeat.beat_at, Heartbeat.id).limit(1)).one_or_none()
     return Look.load(row.looks) if row is not None and row.looks is not None else None
 
 
-def _since_use(device: Device) -> Select[Heartbeat]:
-    rows = select(Heartbeat).where(Heartbeat.device_id == device.id, Heartbeat.snapshot_sha256.is_not(None))
+def _since_looked_at(session: Session, device: Device) -> Select[Heartbeat]:
+    """Signs of life since somebody answered that a device had moved; all of them where nobody had to."""
+    answered = select(func.max(IncidentAnswer.answered_at)).join(Incident, Incident.id == IncidentAnswer.incident_id)
+    looked_at = session.scalar(answered.where(Incident.device_id == device.id, Incident.kind == "moved"))
+    return select(Heartbeat).where(Heartbeat.beat_at > looked_at) if looked_at else select(Heartbeat)
+
+
+def _since_use(device: Device, beats: Select[Heartbeat] | None = None) -> Select[Heartbeat]:
+    rows = select(Heartbeat) if beats is None else beats
+    rows = rows.where(Heartbeat.device_id == device.id, Heartbeat.snapshot_sha256.is_not(None))
     return rows.where(Heartbeat.beat_at >= device.state_since) if device.state_since else rows
 
 
@@ -130,6 +158,27 @@ def ill_devices(session: Session, now: datetime, authority_ids: Iterable[uuid.UU
 
     Whoever holds a credential, or was ever heard, is expected to be heard: by a heartbeat or by a reading.
     """
+    in_use, heard, expected = _in_use(now, authority_ids)
+    wanted = in_use.with_only_columns(Device, Authority.code, heard).where(expected)
+    found = []
+    for device, authority, at in session.execute(wanted.order_by(heard.asc().nulls_first(), Device.public_id)):
+        faults = _faults(session, device, at, now)
+        if faults:
+            found.append(Ill(device.public_id, device.name, device.device_type, authority, at, faults))
+    return found
+
+
+def who_reports(session: Session, now: datetime, authority_ids: Iterable[uuid.UUID] | None = None) -> Heard:
+    """Of how many devices in use something is heard or expected, and how many there are."""
+    in_use, _, expected = _in_use(now, authority_ids)
+    counted = in_use.with_only_columns(func.count().filter(expected), func.count())
+    return Heard(*session.execute(counted).one())
+
+
+def _in_use(
+    now: datetime, authority_ids: Iterable[uuid.UUID] | None
+) -> tuple[Select[Device], ColumnElement[datetime | None], ColumnElement[bool]]:
+    """Devices in use with their authorities, when each was heard, and whether it is expected to be."""
     beats = (
         select(Heartbeat.device_id, func.max(Heartbeat.beat_at).label("at")).group_by(Heartbeat.device_id).subquery()
     )
@@ -140,23 +189,18 @@ def ill_devices(session: Session, now: datetime, authority_ids: Iterable[uuid.UU
         .group_by(Datastream.device_id)
         .subquery()
     )
-    expected = select(DeviceToken.device_id).where(DeviceToken.revoked_at.is_(None), DeviceToken.expires_at > now)
+    holders = select(DeviceToken.device_id).where(DeviceToken.revoked_at.is_(None), DeviceToken.expires_at > now)
     heard = func.greatest(beats.c.at, readings.c.at)
     wanted = (
-        select(Device, Authority.code, heard)
+        select(Device)
         .join(Authority, Authority.id == Device.authority_id)
         .outerjoin(beats, beats.c.device_id == Device.id)
         .outerjoin(readings, readings.c.device_id == Device.id)
-        .where(Device.state == "active", heard.is_not(None) | Device.id.in_(expected))
+        .where(Device.state == "active")
     )
     if authority_ids is not None:
         wanted = wanted.where(Device.authority_id.in_(list(authority_ids)))
-    found = []
-    for device, authority, at in session.execute(wanted.order_by(heard.asc().nulls_first(), Device.public_id)):
-        faults = _faults(session, device, at, now)
-        if faults:
-            found.append(Ill(device.public_id, device.name, device.device_type, authority, at, faults))
-    return found
+    return wanted, heard, heard.is_not(None) | Device.id.in_(holders)
 
 
 def _faults(session: Session, device: Device, heard_at: datetime | None, now: datetime) -> tuple[str, ...]:

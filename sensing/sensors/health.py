@@ -16,13 +16,19 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from scipy import ndimage
 
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid, too_large, unsupported
 
 Grey = NDArray[np.uint8]
 _FORMATS = ("JPEG", "PNG")
-_SHARP, _EDGES = (480, 270), (32, 18)
+_WORKED, _TOLD_WIDTH, _CELLS = (480, 270), 960, (32, 18)
+# Two smoothings, in pixels of the worked size; how much an edge loses from one to the other says how wide it is.
+_FINE, _COARSE = 1.5, 3.0
+# The strongest edges are those of one pixel in two hundred; of pure noise that level is so many times the deviation.
+_STRONGEST, _OF_NOISE, _MEDIAN_OF_NOISE = 99.5, 3.26, 1.18
+_NO_EDGES_PX = 99.0
 
 
 class Fault(StrEnum):
@@ -30,6 +36,7 @@ class Fault(StrEnum):
 
     OFFLINE = "offline"
     BLACK = "black"
+    COVERED = "covered"
     BLURRED = "blurred"
     FROZEN = "frozen"
     MOVED = "moved"
@@ -42,7 +49,10 @@ class Thresholds:
     offline_min: int
     black_mean: float
     black_high: float
-    blurred_below: float
+    noise: float
+    flat_contrast: float
+    least_edge: float
+    blurred_px: float
     frozen_frames: int
     frozen_min: int
     moved_below: float
@@ -57,11 +67,18 @@ def thresholds() -> Thresholds:
 
 @dataclass(frozen=True)
 class Look:
-    """A snapshot in numbers: levels of 255, sharpness, a hash of its pixels, and where its edges are (32 by 18)."""
+    """A snapshot in numbers, all told without the noise of its sensor.
+
+    `mean`, `high` (of one pixel in two hundred) and `contrast` (between large parts) are levels of 255, `edge` is the
+    slope of the strongest edges in levels per pixel of a picture 480 wide, `blur_px` how far they are smeared
+    (deviation in pixels of a picture 960 wide), `edges` where they are (32 by 18).
+    """
 
     mean: float
     high: float
-    sharpness: float
+    contrast: float
+    edge: float
+    blur_px: float
     pixels_sha256: str
     edges: tuple[int, ...]
 
@@ -96,7 +113,7 @@ def read_snapshot(data: bytes) -> Grey:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > limit("frame.pixels"):
                 raise too_large("snapshot.pixels", measured=image.width * image.height, required=limit("frame.pixels"))
-            image.draft("L", (image.width // 2, image.height // 2) if image.width > 2 * _SHARP[0] else image.size)
+            image.draft("L", (image.width // 2, image.height // 2) if image.width > 2 * _WORKED[0] else image.size)
             grey = np.asarray(image.convert("L"))
     except RuleViolation:
         raise
@@ -106,38 +123,70 @@ def read_snapshot(data: bytes) -> Grey:
         raise too_large("snapshot.pixels", measured="…", required=limit("frame.pixels")) from None
     except (OSError, ValueError, SyntaxError, OverflowError):
         raise invalid("snapshot.broken") from None
-    if min(grey.shape) < _EDGES[0]:
+    if min(grey.shape) < _CELLS[0]:
         raise invalid("snapshot.broken")
     return grey
 
 
 def look(grey: Grey) -> Look:
     """What a frame (HW uint8) looks like."""
-    levels = grey.astype(np.float64)
+    worked = _resized(grey, _WORKED)
+    calm = ndimage.gaussian_filter(worked, _FINE)
+    noise = thresholds().noise * float(np.sqrt(worked.size / grey.size))
+    fine = _strongest(calm, noise, _FINE)
+    coarse = _strongest(ndimage.gaussian_filter(worked, _COARSE), noise, _COARSE)
     return Look(
-        mean=round(float(levels.mean()), 2),
-        high=round(float(np.percentile(grey, 95)), 2),
-        sharpness=round(_sharpness(grey), 5),
+        mean=round(float(worked.mean()), 2),
+        high=round(float(np.percentile(calm, _STRONGEST)), 2),
+        contrast=round(float(_resized(grey, _CELLS).std()), 2),
+        edge=round(fine, 2),
+        blur_px=round(_smear(fine, coarse) * _TOLD_WIDTH / _WORKED[0], 2),
         pixels_sha256=hashlib.sha256(np.ascontiguousarray(grey).tobytes()).hexdigest(),
-        edges=_edges(grey),
+        edges=_edges(calm),
     )
 
 
-def _shrunk(grey: Grey, size: tuple[int, int]) -> NDArray[np.float64]:
-    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), dtype=np.float64)
+def _resized(grey: Grey, size: tuple[int, int]) -> NDArray[np.float64]:
+    is_smaller = grey.shape[1] >= size[0] and grey.shape[0] >= size[1]
+    how = Image.Resampling.BOX if is_smaller else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(grey).resize(size, how), dtype=np.float64)
 
 
-def _sharpness(grey: Grey) -> float:
-    """The variance of the Laplacian over that of the picture: high where neighbours differ, at one size for all."""
-    a = _shrunk(grey, _SHARP)
-    laplacian = 4 * a[1:-1, 1:-1] - a[:-2, 1:-1] - a[2:, 1:-1] - a[1:-1, :-2] - a[1:-1, 2:]
-    return float(laplacian.var() / max(float(a.var()), 1.0))
+def _slopes(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    down, across = np.gradient(levels)
+    slopes: NDArray[np.float64] = np.hypot(across, down)
+    return slopes
 
 
-def _edges(grey: Grey) -> tuple[int, ...]:
+def _strongest(smoothed: NDArray[np.float64], noise: float, deviation: float) -> float:
+    """The slope of the strongest edges, less what noise adds to it.
+
+    How much noise there is, is told by the slopes of most pixels; but no more than a sensor has (`noise`, the deviation
+    of its levels at the worked size), for a meadow has slopes everywhere too. The smoothing leaves a known share of it.
+    """
+    slopes = _slopes(smoothed)
+    most = noise / (np.sqrt(8 * np.pi) * deviation**2)
+    each = min(float(np.median(slopes)) / _MEDIAN_OF_NOISE, most)
+    strongest = float(np.percentile(slopes, _STRONGEST))
+    return float(np.sqrt(max(strongest**2 - (_OF_NOISE * each) ** 2, 0.0)))
+
+
+def _smear(fine: float, coarse: float) -> float:
+    """How far edges are smeared, as the deviation in pixels of the worked size.
+
+    The slope of a smeared step goes with one over the deviation of all its smoothings together, whose squares add up;
+    so two slopes of the same edges tell what was there before either.
+    """
+    ratio = (fine / coarse) ** 2 if coarse > 0 else 0.0
+    if ratio <= 1:
+        return _NO_EDGES_PX
+    return float(np.sqrt(max((_COARSE**2 - ratio * _FINE**2) / (ratio - 1), 0.0)))
+
+
+def _edges(calm: NDArray[np.float64]) -> tuple[int, ...]:
     """How strong edges are in each cell, 0 to 255 of the strongest."""
-    across, down = np.gradient(_shrunk(grey, (3 * _EDGES[0], 3 * _EDGES[1])))
-    strength = np.hypot(across, down).reshape(_EDGES[1], 3, _EDGES[0], 3).mean(axis=(1, 3))
+    wide, high = _CELLS
+    strength = _slopes(calm).reshape(high, calm.shape[0] // high, wide, calm.shape[1] // wide).mean(axis=(1, 3))
     strongest = float(strength.max())
     scaled = strength * (255 / strongest) if strongest > 0 else strength
     return tuple(int(value) for value in np.rint(scaled).ravel())
@@ -155,12 +204,14 @@ def faults_of(now: Look, at: datetime, before: Sequence[tuple[datetime, Look]], 
     """What is wrong with what a device shows.
 
     `before` are its earlier snapshots, the newest first; `first` the one since it was taken into use, if that showed
-    something. What is black or blurred says nothing of where it looks.
+    something. What is black, covered or blurred says nothing of where it looks.
     """
     told, limits = [], thresholds()
     if now.mean < limits.black_mean and now.high < limits.black_high:
         told.append(Fault.BLACK)
-    elif now.sharpness < limits.blurred_below:
+    elif now.edge < limits.least_edge and now.contrast < limits.flat_contrast:
+        told.append(Fault.COVERED)
+    elif now.edge < limits.least_edge or now.blur_px > limits.blurred_px:
         told.append(Fault.BLURRED)
     if _frozen(now, at, before):
         told.append(Fault.FROZEN)

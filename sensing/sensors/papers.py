@@ -17,7 +17,7 @@ from schemas.tables import Authority, Device, DeviceReference, GivenView, Requir
 REFERENCES = {
     "gbt28181": re.compile(r"[0-9]{20}", re.ASCII),
     "onvif": re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII),
-    "rtsp": re.compile(r"rtsps?://[^@\s]{1,490}"),
+    "rtsp": re.compile(r"rtsps?://[^@?#&=\s]{1,490}"),
 }
 _CENTRE = (Role.COMMAND_CENTRE, Role.PLANNER)
 

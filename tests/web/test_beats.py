@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from shapely.geometry import Point
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas import tables as t
@@ -106,6 +106,42 @@ def test_GD_20_1__forty_metres_from_its_site__moved_and_nine_are_not(a, services
     assert ill(services) == {"DV-A": ("moved",)}
 
 
+def test_16__tells_of_another_place_and_then_of_none__still_moved_until_it_is_back(a, services, clock):
+    steps = (
+        ({"lon": "113.2604", "lat": "23.131"}, ["moved"]),
+        ({}, ["moved"]),
+        ({"lon": "113.2600", "lat": "23.13108"}, []),
+        ({}, []),
+    )
+    for noise, (place, faults) in enumerate(steps):
+        clock.advance(timedelta(minutes=5))
+        assert beat(a, scene(noise=noise), **place) == faults
+        assert ill(services) == ({"DV-A": ("moved",)} if faults else {})
+    with services.session() as session:
+        (incident,) = session.scalars(select(t.Incident)).all()
+    assert incident.shift_m == pytest.approx(41, abs=1)
+
+
+def test_15__devices_in_use_that_never_report__told_and_not_called_well(services, signed_in, client):
+    silent = signed_in("O4").get("/sta/health", headers=HTML).text
+    assert "All devices" not in silent
+    assert "No device reports" in silent
+    beat(Pusher(client, issue_token(services, "A")), scene())
+    with services.session() as session:
+        in_use = session.scalar(
+            select(func.count())
+            .select_from(t.Device)
+            .join(t.Authority)
+            .where(t.Device.state == "active", t.Authority.code == "A1")
+        )
+    page = signed_in("C1").get("/sta/health", headers=HTML).text
+    assert f"1 of {in_use} devices in use report" in page
+    assert "All devices that report are well" in page
+    assert in_use > 1
+    assert f"{in_use} in use report" in command(services, "health", "--as", "C1").output
+    assert json.loads(command(services, "health", "--as", "C1", "--json").output)["reporting"] == 1
+
+
 def test_beat__from_nowhere__422(a):
     for place in ({"lon": "113"}, {"lon": "x", "lat": "y"}, {"lon": "nan", "lat": "1"}, {"lon": "1", "lat": "95"}):
         assert a.client.post("/sta/heartbeat", headers=a.headers, query_string=place).status_code == 422
@@ -144,7 +180,7 @@ def test_snapshots__only_what_is_compared_with_is_kept(a, services):
 def test_command__tells_the_queue_to_the_centre_and_to_nobody_else(a, services):
     assert "offline" in command(services, "health", "--as", "C1").output
     assert json.loads(command(services, "health", "--json").output)["devices"][0]["device"] == "DV-A"
-    assert command(services, "health", "--as", "O4").output.startswith("Every device")
+    assert command(services, "health", "--as", "O4").output.startswith("No device reports")
     assert isinstance(command(services, "health", "--as", "F1").exception, RuleViolation)
 
 
@@ -157,7 +193,6 @@ def test_page__lists_who_is_not_well_to_the_centre_and_shows_no_picture(a, servi
         assert told in page
     assert "<img" not in page.partition("<main")[2]
     assert "DV-A" not in signed_in("C1").get("/sta/health?fault=offline", headers=HTML).text
-    assert "All devices are well" in signed_in("O4").get("/sta/health", headers=HTML).text
     assert signed_in("F1").get("/sta/health", headers=HTML).status_code == 403
 
 
@@ -180,6 +215,9 @@ def test_reference__of_no_known_form_or_with_a_password__refused_and_not_repeate
         ("rtsp", "rtsp://admin:secret@10.0.0.1/1"),
         ("rtsp", "http://10.0.0.1/"),
         ("rtsp", "rtsp://10.0.0.1/a b"),
+        ("rtsp", "rtsp://10.9.8.7/secretstream?user=admin&password=hunter2"),
+        ("rtsp", "rtsp://10.9.8.7/user=admin_password=hunter2_channel=1"),
+        ("rtsp", "rtsp://10.9.8.7/stream#hunter2"),
     ):
         with work("C1") as unit, pytest.raises(RuleViolation) as refused:
             papers.record_reference(unit, unit.get(t.Device, "DV-A"), kind, value)

@@ -21,12 +21,14 @@ WORDS = {
     "en": {
         "never": "never heard",
         "heard": "heard {at:%Y-%m-%d %H:%M}Z",
-        "well": "Every device that reports is well.",
+        "well": "Every device that reports is well: {reporting} of {in_use} in use report.",
+        "silent": "No device reports: {in_use} in use were never heard and hold no credential.",
         "short": "{view}  {entity}, {position}: {given} of {required} views",
         "recorded": "Recorded.",
         "required": "{view}: {count} views of {position}",
         "offline": "offline",
         "black": "black",
+        "covered": "covered or empty picture",
         "blurred": "blurred",
         "frozen": "frozen",
         "moved": "moved",
@@ -34,12 +36,14 @@ WORDS = {
     "zh": {
         "never": "从未上线",
         "heard": "最近在线 {at:%Y-%m-%d %H:%M}Z",
-        "well": "所有上报设备状态正常。",
+        "well": "所有上报设备状态正常：在用 {in_use} 台，其中 {reporting} 台上报。",
+        "silent": "没有设备上报：在用 {in_use} 台从未上线，也没有凭证。",
         "short": "{view}  {entity}，{position}：所需 {required} 个视角，现有 {given} 个",
         "recorded": "已登记。",
         "required": "{view}：{position} 需 {count} 个视角",
         "offline": "离线",
         "black": "黑屏",
+        "covered": "镜头被遮挡或画面空白",
         "blurred": "模糊",
         "frozen": "画面冻结",
         "moved": "移位",
@@ -53,7 +57,7 @@ WORDS = {
 @as_json
 @pass_services
 def health(services: Services, authority: str | None, person: str | None, as_json: bool) -> None:
-    """Lists devices in use that are offline, black, blurred, frozen or moved, and views that too few devices give."""
+    """Lists devices in use that are offline, show a bad picture or moved, and views that too few devices give."""
     with services.session() as session:
         wanted = _authorities(services, person)
         if authority is not None:
@@ -61,17 +65,19 @@ def health(services: Services, authority: str | None, person: str | None, as_jso
             wanted = named if wanted is None else named & wanted
         now = services.clock.now()
         ill, short = beats.ill_devices(session, now, wanted), beats.short_views(session, now, wanted)
+        heard = beats.who_reports(session, now, wanted)
     if as_json:
-        echo_json({"ok": True, "devices": [vars(one) for one in ill], "views": [vars(one) for one in short]})
+        told = {"devices": [vars(one) for one in ill], "views": [vars(one) for one in short], **vars(heard)}
+        echo_json({"ok": True, **told})
         return
     said = WORDS[lang()]
     for each in ill:
-        heard = said["heard"].format(at=each.heard_at) if each.heard_at else said["never"]
-        click.echo(f"{each.device}  {', '.join(said[fault] for fault in each.faults)}  {heard}  {each.name}")
+        last = said["heard"].format(at=each.heard_at) if each.heard_at else said["never"]
+        click.echo(f"{each.device}  {', '.join(said[fault] for fault in each.faults)}  {last}  {each.name}")
     for view in short:
         click.echo(said["short"].format(**vars(view)))
     if not ill and not short:
-        click.echo(said["well"])
+        click.echo(said["well" if heard.reporting else "silent"].format(**vars(heard)))
 
 
 def _authorities(services: Services, person: str | None) -> set[uuid.UUID] | None:

@@ -24,7 +24,7 @@ from sensing.intake import Shelf
 from sensing.originals import ContentStore
 from sensing.quarantine import quarantine
 from sensing.sensors import beats
-from sensing.sensors.health import Fault, Look
+from sensing.sensors.health import Look
 from web.identity.request_identity import services
 from web.permissions import Audience, Permission, Section
 from web.things.credentials import current_token
@@ -46,12 +46,14 @@ def heartbeat() -> Response:
     with house.housekeeping() as session:
         device = session.get_one(Device, token.device_id)
         shot = (_keep(house, data), seen) if seen is not None else None
-        row = beats.beat(session, device, house.clock.now(), tolerance_m=tolerance_m, place=place, snapshot=shot)
+        row, tells_of_move = beats.beat(
+            session, device, house.clock.now(), tolerance_m=tolerance_m, place=place, snapshot=shot
+        )
         gone = beats.shown_no_more(session, device) if shot else []
         told = {"at": row.beat_at.isoformat(), "faults": row.faults}
     for sha256 in gone:
         _store(house).remove(sha256)
-    if Fault.MOVED in row.faults:
+    if tells_of_move:
         _report_moved(house, token.device_id, place)
     return Response(json.dumps(told), 201, mimetype="application/json")
 

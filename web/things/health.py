@@ -11,7 +11,7 @@ from flask import render_template, request
 from geo.commands.incidents import count_to_answer, incidents_to_answer
 from schemas.actors import Actor
 from schemas.roles import Role
-from sensing.sensors.beats import ill_devices, short_views
+from sensing.sensors.beats import Heard, ill_devices, short_views, who_reports
 from sensing.sensors.health import Fault, thresholds
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
@@ -28,6 +28,7 @@ def says(fault: str) -> str:
     told = {
         Fault.OFFLINE: gettext("Offline"),
         Fault.BLACK: gettext("Black picture"),
+        Fault.COVERED: gettext("Covered or empty picture"),
         Fault.BLURRED: gettext("Blurred"),
         Fault.FROZEN: gettext("Frozen"),
         Fault.MOVED: gettext("Moved"),
@@ -42,13 +43,15 @@ def page() -> str:
     with house.session() as session:
         mine, now = _authorities(current_actor()), house.clock.now()
         ill, short = ill_devices(session, now, mine), short_views(session, now, mine)
+        heard = who_reports(session, now, mine)
         waiting = incidents_to_answer(session, mine)
         incidents = [(device.public_id, device.name, row.kind, told(row), row.observed_at) for row, device in waiting]
     counts = Counter(fault for one in ill for fault in one.faults)
     shown = [one for one in ill if not wanted or wanted in one.faults]
     return render_template(
         "things/health.html",
-        headline=_headline(len(incidents), len(ill), len(short)),
+        headline=_headline(len(incidents), len(ill), len(short), heard),
+        heard=heard,
         incidents=incidents,
         kinds=INCIDENTS,
         ill=shown,
@@ -74,11 +77,12 @@ def health_waits(asking: Asking) -> Iterator[Waiting]:
         yield Waiting(count, said, None, "/sta/health#incidents")
 
 
-def _headline(incidents: int, ill: int, short: int) -> str:
+def _headline(incidents: int, ill: int, short: int, heard: Heard) -> str:
     if incidents:
         return ngettext("%(num)d incident to look at", "%(num)d incidents to look at", incidents)
     if not ill and not short:
-        return gettext("All devices are well")
+        # Of a device that says nothing nobody knows how it is.
+        return gettext("All devices that report are well") if heard.reporting else gettext("No device reports")
     if not ill:
         return ngettext("%(num)d view is short", "%(num)d views are short", short)
     return ngettext("%(num)d device needs a look", "%(num)d devices need a look", ill)

@@ -167,7 +167,9 @@ def take(session: Session, messages: Sequence[tuple[str, bytes]], hours: Hours) 
         for name, values in fresh.columns.items():
             readings.columns[name] += values
     told = store(session, readings)
-    for number, of, at in zip(told, readings.columns["datastream_id"], readings.columns["phenomenon_time"], strict=True):
+    for number, of, at in zip(
+        told, readings.columns["datastream_id"], readings.columns["phenomenon_time"], strict=True
+    ):
         if number is None:
             log.warning("reading_refused", series=of, at=at.isoformat(), rules=["GD-20.2"])
     counted["refused"] += told.count(None)

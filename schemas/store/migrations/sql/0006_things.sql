@@ -323,7 +323,8 @@ CREATE TABLE core.device_reference (
     CONSTRAINT ck_device_reference_reference CHECK (CASE kind
         WHEN 'gbt28181' THEN reference ~ '^[0-9]{20}$'
         WHEN 'onvif' THEN reference ~ '^urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-        WHEN 'rtsp' THEN reference ~ '^rtsps?://[^@[:space:]]+$' AND length(reference) <= 500
+        -- Users and passwords stand before an @, or among the options behind a question mark or of a path.
+        WHEN 'rtsp' THEN reference ~ '^rtsps?://[^@?#&=[:space:]]+$' AND length(reference) <= 500
         ELSE false END)
 );
 GRANT SELECT, INSERT ON core.device_reference TO skywarden_app;
