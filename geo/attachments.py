@@ -1,4 +1,4 @@
-"""Files that prove something: what they are is read from their first bytes, never from their name."""
+"""Files that prove something: what they are is read from their first and last bytes, never from their name."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ KINDS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
 )
 HEAD_BYTES = max(len(head) for head, _ in KINDS)
+# A PDF ends with this mark; readers look for it in so many last bytes (PDF Reference 1.7, appendix H).
+TAIL_BYTES = 1_024
+_PDF, _END_OF_PDF = "application/pdf", b"%%EOF"
 _LONGEST_NAME = 200
 
 
@@ -32,14 +35,17 @@ class File:
     name: str
 
 
-def described(sha256: str, size_bytes: int, head: bytes, name: str) -> File:
-    """What was taken in, by its first bytes; raises RuleViolation 413, 415 or 422 for what is kept by nobody."""
+def described(sha256: str, size_bytes: int, ends: tuple[bytes, bytes], name: str) -> File:
+    """What was taken in, by its first and last bytes; raises RuleViolation 413, 415 or 422 for what nobody keeps."""
+    head, tail = ends
     if size_bytes > limit("attachment.bytes"):
         raise too_large("attachment.bytes", measured=size_bytes, required=limit("attachment.bytes"))
     if not size_bytes:
         raise invalid("attachment.empty", name=shown(name))
     for begins, media_type in KINDS:
         if head.startswith(begins):
+            if media_type == _PDF and _END_OF_PDF not in tail:
+                raise invalid("attachment.cut", name=shown(name))
             return File(sha256, size_bytes, media_type, shown(name))
     raise unsupported("attachment.type", name=shown(name))
 

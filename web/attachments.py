@@ -7,7 +7,7 @@ from pathlib import Path
 
 from werkzeug.datastructures import FileStorage
 
-from geo.attachments import HEAD_BYTES, File, described
+from geo.attachments import HEAD_BYTES, TAIL_BYTES, File, described
 from schemas.limits import limit
 from sensing.originals import ContentStore
 from web.wiring import Services
@@ -18,11 +18,14 @@ FOLDER = "attachments"
 def take_in(services: Services, path: Path, name: str | None = None) -> File:
     """Keeps a file under the hash of its content; raises RuleViolation for what nobody keeps."""
     name = path.name if name is None else name
+    size_bytes = path.stat().st_size
     with path.open("rb") as reader:
         head = reader.read(HEAD_BYTES)
-    described("0" * 64, path.stat().st_size, head, name)
+        reader.seek(max(size_bytes - TAIL_BYTES, 0))
+        ends = (head, reader.read(TAIL_BYTES))
+    described("0" * 64, size_bytes, ends, name)
     sha256 = ContentStore(services.data_dir / FOLDER).put(path)
-    return described(sha256, path.stat().st_size, head, name)
+    return described(sha256, size_bytes, ends, name)
 
 
 def take_upload(services: Services, upload: FileStorage) -> File:

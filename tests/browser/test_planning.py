@@ -12,7 +12,7 @@ from tests.browser.conftest import DESK_PX, MAP_TIMEOUT_MS, PHONE_PX, leaving, p
 from tests.web.conftest import PASSWORD
 
 FINDINGS = 0
-RECORD = {"name": "record.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 record"}
+RECORD = {"name": "record.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 record\n%%EOF"}
 REASONS = ("legal_basis", "publication_plan", "technical_rationale", "alternatives", "necessity")
 NEEDS = ("risk_evidence", "incidents", "coverage_gap")
 

@@ -17,7 +17,7 @@ from tests.database.acting import witnessed_when_published
 from web.cli.common import State
 from web.cli.main import skywarden
 
-PDF = b"%PDF-1.7\n" + b"x" * 100
+PDF = b"%PDF-1.7\n" + b"x" * 100 + b"\n%%EOF\n"
 JPEG = b"\xff\xd8\xff\xe0" + b"x" * 100
 
 

@@ -18,7 +18,7 @@ LEGAL = (
 TECHNICAL = ("quality_certificate", "reliable_and_complete", "meets_standards", "other_legal_matters")
 ITEMS = {"legal": LEGAL, "technical": TECHNICAL}
 WITH_FILE = ("place_lawful_and_marking_clear", "quality_certificate", "reliable_and_complete")
-PDF = b"%PDF-1.4 a record of the tests"
+PDF = b"%PDF-1.4 a record of the tests\n%%EOF\n"
 
 
 def post(client, path, data=None, **more):

@@ -243,7 +243,10 @@ _PDF = b"""%PDF-1.4
 BT /F1 16 Tf 24 60 Td (Fictional record of a fictional test.) Tj ET
 endstream endobj
 5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
-trailer<</Root 1 0 R>>
+trailer<</Root 1 0 R/Size 6>>
+startxref
+0
+%%EOF
 """
 
 
