@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 import shapely
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.transformer import TransformerGroup
+from rasterio._err import CPLE_BaseError
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS as RasterCRS
 from rasterio.errors import RasterioError
@@ -38,6 +39,8 @@ _FEWEST_GCPS = 4
 # GDAL bends a plane through few points and a second-order surface through many; the error is judged alike.
 _MANY_GCPS = 10
 _WORST_GCP_ERROR_PX = 5.0
+# Control points that spread so little across the line through them lie on it.
+_THINNEST = 1e-3
 _EDGE_POINTS = 21
 # Sensor models reckon with heights above the ellipsoid, elevation models give those above the sea. The two differ by
 # this much, one sigma over the earth; what that moves depends on how obliquely the sensor looked.
@@ -111,6 +114,8 @@ def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Geo
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
         raise invalid("raster.crs", "raster.crs_unusable", measured=crs_wkt[:60])
     target = CRS.from_epsg(utm_epsg(LonLat(float(np.mean(lons)), float(np.mean(lats)))))
+    if _lie_in_line([p.col for p in points], [p.row for p in points]) or _lie_in_line(lons, lats):
+        raise invalid("raster.transform", "raster.gcps_in_line", measured=len(points))
     controls = [GroundControlPoint(row=p.row, col=p.col, x=p.x, y=p.y, z=0.0) for p in points]
     try:
         transform, width, height = calculate_default_transform(
@@ -120,8 +125,9 @@ def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Geo
             report.height,
             gcps=controls,
         )
-    except RasterioError as error:
-        raise invalid("raster.transform", "raster.gcps", measured=len(points), required=_FEWEST_GCPS) from error
+    # What GDAL itself says of points that it cannot bend a surface through is no RasterioError.
+    except (RasterioError, CPLE_BaseError) as error:
+        raise invalid("raster.transform", "raster.gcps_in_line", measured=len(points)) from error
     if big := list(too_many_pixels(width, height, most_pixels)):
         raise RuleViolation(Kind.TOO_LARGE, big)
     grid = Grid(target.to_wkt(), transform, int(width), int(height))
@@ -132,6 +138,13 @@ def _control_points(report: HeaderReport, crs_wkt: str, most_pixels: int) -> Geo
     position = Position(round(error_m, 2), Basis.RESIDUAL, f"{len(points)} control points")
     shown = outline(grid)
     return Georeference("gcp", grid, gsd_m, shown, position, datum_error_m=_datum_error_m(crs_wkt, shown))
+
+
+def _lie_in_line(across: ArrayLike, down: ArrayLike) -> bool:
+    """Whether points lie in one place or on one line: then any plane through that line fits them."""
+    spread = np.column_stack([across, down]).astype(float)
+    widest, narrowest = np.linalg.svd(spread - spread.mean(axis=0), compute_uv=False)
+    return bool(narrowest <= _THINNEST * widest)
 
 
 def _datum_error_m(crs_wkt: str, shown: shapely.Polygon) -> float | None:

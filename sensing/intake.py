@@ -32,6 +32,8 @@ from sensing.relief import Relief
 from sensing.rpc import is_rpc_name, read_rpc
 from sensing.sentinel import TILE_BYTES, is_product, read_product
 
+# The year of the first photograph from the air: nothing was taken before.
+FIRST_AERIAL = datetime(1858, 1, 1, tzinfo=UTC)
 UAV, SATELLITE, AERIAL = "uav", "satellite", "aerial"
 # What writes its name into the orthomosaics that it makes of drone photos.
 _DRONE_MAPPERS = ("ODM", "OpenDroneMap", "WebODM", "Pix4D", "Agisoft", "DJI Terra")

@@ -21,7 +21,7 @@ from schemas.tables import SRID, Derivative, Flight, FlightFrame, PrivacyZone, S
 from sensing import rows
 from sensing.authorities import authority_at
 from sensing.copies import current_copy, in_force
-from sensing.intake import Placed, Shelf, Told, receive
+from sensing.intake import FIRST_AERIAL, Placed, Shelf, Told, receive
 from sensing.mask import Zone, grown, within_reach, zone_version
 from sensing.quarantine import Progress, Written, quarantine
 
@@ -80,7 +80,7 @@ def ingest_scene(
                 return replace(_dated(work, known, placed), left_out=left_out)
             if known is not None and not _bands_corrected(work, known, placed, told):
                 return replace(_known(work, known), left_out=left_out)
-            _refuse_future(work, placed)
+            _refuse_odd_time(work, placed)
             against = tuple(_unlawful(work, placed, flight)) if flight else ()
             if against and known is None:
                 return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
@@ -126,7 +126,9 @@ def _quarantined(
     return Ingested(scene, None, known=False, quarantined=against)
 
 
-def _refuse_future(work: Work, placed: Placed) -> None:
+def _refuse_odd_time(work: Work, placed: Placed) -> None:
+    if placed.captured_at is not None and placed.captured_at < FIRST_AERIAL:
+        raise invalid("scene.too_early", measured=f"{placed.captured_at:%Y-%m-%d %H:%M}Z")
     if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
         raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
 
@@ -138,7 +140,7 @@ def _time_told(scene: Scene, told: Told) -> bool:
 
 def _dated(work: Work, scene: Scene, placed: Placed) -> Ingested:
     """A known scene with the time that was missing; its copy hides the zones of all times already."""
-    _refuse_future(work, placed)
+    _refuse_odd_time(work, placed)
     scene.captured_at, scene.captured_until = placed.captured_at, placed.captured_until
     copy = _newest_copy(work, scene)
     _record(work, scene, {"captured_at": placed.captured_at.isoformat() if placed.captured_at else None})

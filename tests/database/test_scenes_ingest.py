@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from click.testing import CliRunner
 from geoalchemy2.shape import from_shape, to_shape
 from pyproj import Transformer
 from shapely.geometry import box
@@ -24,6 +25,8 @@ from sensing.intake import Shelf, Told
 from sensing.taking_in import ingest_scene
 from tests.unit.sensing.pictures import noise, north_up, write_photo, write_tif
 from tests.world import PA1, Z1
+from web.cli import scene_ingest
+from web.cli.common import State
 
 TAKEN = datetime(2025, 7, 2, 2, 0, tzinfo=UTC)
 
@@ -363,6 +366,26 @@ def test_ingest__time_still_to_come__refused(ingest, satellite):
     with pytest.raises(RuleViolation) as caught:
         ingest(satellite, captured_at=datetime(2030, 1, 1, tzinfo=UTC))
     assert caught.value.refusals[0].rule == "scene.future"
+
+
+@pytest.mark.parametrize("year", [1, 1857])
+def test_ingest__time_before_any_image_was_taken_from_the_air__refused(ingest, satellite, year):
+    with pytest.raises(RuleViolation) as caught:
+        ingest(satellite, captured_at=datetime(year, 1, 1, tzinfo=UTC))
+    assert caught.value.refusals[0].rule == "scene.too_early"
+
+
+@pytest.mark.parametrize("option", ["--position-error-m", "--hfov-deg"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_scene_ingest__number_that_is_none__usage_error(satellite, option, number):
+    told = CliRunner().invoke(scene_ingest.ingest, [str(satellite), f"{option}={number}"], obj=State("en"))
+    assert (told.exit_code, "is not" in told.output) == (2, True)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:00:00-08:00"])
+def test_scene_ingest__time_that_no_year_in_UTC_holds__usage_error(satellite, at):
+    told = CliRunner().invoke(scene_ingest.ingest, [str(satellite), "--captured-at", at], obj=State("en"))
+    assert (told.exit_code, "outside the years" in told.output) == (2, True)
 
 
 def test_ingest__unknown_flight__refused(ingest, satellite):

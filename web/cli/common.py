@@ -75,7 +75,10 @@ class Instant(click.ParamType):  # type: ignore[type-arg, unused-ignore]
             self.fail(f"{value!r} is not an ISO 8601 time such as 2025-07-02T10:00+08:00", param, ctx)
         if parsed.tzinfo is None:
             self.fail(f"{value!r} has no time zone; write 2025-07-02T10:00+08:00", param, ctx)
-        return parsed.astimezone(UTC)
+        try:
+            return parsed.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{value!r} lies outside the years 1 to 9999 in UTC", param, ctx)
 
 
 def actor_for(services: Services, person: str | None) -> Actor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -88,6 +89,13 @@ class Offset(click.ParamType):  # type: ignore[type-arg]
         return -size if found[1] == "-" else size
 
 
+def _number(_context: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """Refuses nan, which lies in every range that click checks."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number.", param=param)
+    return value
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one lot: the scene, or the refusals."""
@@ -108,11 +116,17 @@ class Outcome:
 @click.option("--captured-at", type=Instant(), help="When it was taken, where the file does not say.")
 @click.option("--sensor", type=click.Choice([SATELLITE, AERIAL, UAV]), help="Who took it; by its pixels by default.")
 @click.option("--bands", help=_BANDS_HELP)
-@click.option("--hfov-deg", type=float, help="Field of view across the photo; from drone or photo by default.")
+@click.option(
+    "--hfov-deg",
+    type=float,
+    callback=_number,
+    help="Field of view across the photo; from drone or photo by default.",
+)
 @click.option("--utc-offset", type=Offset(), help="For photos that write a local time alone, such as +08:00.")
 @click.option(
     "--position-error-m",
     type=click.FloatRange(0, 10_000),
+    callback=_number,
     help="How far a place may lie from where the image says, by its delivery note.",
 )
 @as_person

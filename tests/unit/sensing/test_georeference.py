@@ -103,6 +103,21 @@ def test_locate__too_few_points__refused(count):
     assert refused(gcps=points(count), gcp_crs_wkt=wkt(4326)) == "raster.gcps"
 
 
+@pytest.mark.parametrize("count", [6, 12])
+@pytest.mark.parametrize("slope", [0.0, 0.4], ids=["one place", "one line"])
+def test_locate__points_that_tie_down_no_surface__refused(count, slope):
+    steps = np.arange(count) * (1.0 if slope else 0.0)
+    same = tuple(
+        GroundPoint(row=5 + slope * s, col=5 + s, x=113.2 + s * 1e-4, y=23.1 - slope * s * 1e-4) for s in steps
+    )
+    assert refused(gcps=same, gcp_crs_wkt=wkt(4326)) == "raster.gcps_in_line"
+
+
+def test_locate__points_spread_in_the_image_and_in_line_on_the_ground__refused():
+    flat = tuple(point.model_copy(update={"y": 23.1}) for point in points(6))
+    assert refused(gcps=flat, gcp_crs_wkt=wkt(4326)) == "raster.gcps_in_line"
+
+
 def test_locate__points_without_crs__refused():
     assert refused(gcps=points(6)) == "raster.half_placed"
 
