@@ -27,11 +27,9 @@ from schemas.refusals import conflict
 from schemas.tables import (
     SRID,
     Authority,
-    Derivative,
     Detection,
     Person,
     PrivacyZone,
-    Scene,
     SegmentationRun,
     SupervisionItem,
 )
@@ -40,6 +38,7 @@ from sensing.derived import outline_of
 from sensing.export_alternatives import add_alternatives, alternative
 from sensing.export_columns import COLUMNS, LONGEST_TEXT_BYTES
 from sensing.mask import Zone, grown
+from sensing.origin import origin_of
 from sensing.shut import is_shut
 from sensing.words import in_words, name
 
@@ -201,30 +200,48 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
     }
 
 
+# What readings of a device know nothing of.
+_OF_IMAGES = (
+    *("scene", "position_error_m", "before_scene", "residual_px", "window", "bands", "scene_sha256", "copy_sha256"),
+    *("zone_hash", "before_copy_sha256", "stretch_sha256", "features_sha256"),
+    *("pixel_model_sha256", "object_model_sha256"),
+)
+
+
 def _source(session: Session, row: Detection) -> dict[str, Any]:
     """Where a finding comes from: its image and engine, or the readings of a device, of which no image tells."""
     if row.exceedance is not None:
         chain = row.provenance
         return {
-            **dict.fromkeys(("scene", "position_error_m", "scene_sha256", "copy_sha256", "zone_hash")),
+            **dict.fromkeys(_OF_IMAGES),
             "sensor": chain["device"],
             "captured_at": row.exceedance.window_from.astimezone(UTC),
             "engine": chain["limit"],
             "parameters_sha256": chain["readings_sha256"],
             "rules_sha256": chain["rules_sha256"],
         }
-    run = session.get_one(SegmentationRun, row.run_id)
-    scene, copy = session.get_one(Scene, row.scene_id), session.get_one(Derivative, run.derivative_id)
+    found = origin_of(session, row)
+    run, scene, copy = found.run, found.scene, found.copy
+    before_scene, before_copy = found.before or (None, None)
     return {
         "scene": scene.public_id,
         "sensor": scene.sensor,
         "captured_at": scene.captured_at.astimezone(UTC) if scene.captured_at else None,
         "position_error_m": scene.position_error_m,
+        "before_scene": before_scene.public_id if before_scene else None,
+        "residual_px": found.fit.residual_px if found.fit else None,
+        "window": ", ".join(map(str, found.window)) if found.window else None,
+        "bands": ", ".join(copy.band_roles),
         "scene_sha256": scene.sha256,
         "copy_sha256": copy.sha256,
         "zone_hash": copy.zone_hash,
+        "before_copy_sha256": before_copy.sha256 if before_copy else None,
         "engine": f"{run.engine} {run.engine_version}",
         "parameters_sha256": run.parameters_sha256,
+        "stretch_sha256": run.stretch_sha256,
+        "features_sha256": run.features_sha256,
+        "pixel_model_sha256": found.models.get("pixel"),
+        "object_model_sha256": found.models.get("object"),
         "rules_sha256": run.rules_sha256,
     }
 

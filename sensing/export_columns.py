@@ -44,11 +44,36 @@ COLUMNS = (
     Column("sensor", "sensor", "uav, satellite or aerial", "传感器类型"),
     Column("captured_at", "captured", "when the image was taken, UTC", "拍摄时间（UTC）"),
     Column("position_error_m", "pos_err_m", "how far a place in the image may lie off, metres", "影像位置误差，米"),
+    Column("before_scene", "bef_scene", "public id of the earlier scene, of a pair", "前期影像编号（两期比对时）"),
+    Column(
+        "residual_px",
+        "resid_px",
+        "what remained between the dates when laid on each other, pixels",
+        "两期套合残差，像素",
+    ),
+    Column(
+        "window",
+        "window",
+        "column, row, width, height in the masked copy, pixels",
+        "在遮罩副本中的列、行、宽、高，像素",
+    ),
+    Column("bands", "bands", "bands of that copy, in order", "副本波段，依次"),
     Column("scene_sha256", "scene_sha", "SHA-256 of the original", "原始影像 SHA-256"),
     Column("copy_sha256", "copy_sha", "SHA-256 of the masked copy that was looked at", "所分析遮罩副本 SHA-256"),
     Column("zone_hash", "zone_hash", "hash of the privacy zones burnt into that copy", "副本所遮盖隐私区的哈希"),
+    Column("before_copy_sha256", "bef_sha", "SHA-256 of the earlier masked copy, of a pair", "前期遮罩副本 SHA-256"),
     Column("engine", "engine", "engine and version", "识别引擎及版本"),
     Column("parameters_sha256", "param_sha", "SHA-256 of the engine's parameters", "引擎参数 SHA-256"),
+    Column(
+        "stretch_sha256", "stret_sha", "SHA-256 of the scene's stretch: its range and tones", "影像拉伸参数 SHA-256"
+    ),
+    Column("features_sha256", "feat_sha", "SHA-256 of the code of features and engine", "特征与引擎代码 SHA-256"),
+    Column(
+        "pixel_model_sha256", "pix_sha", "SHA-256 of the pixel model, where one was applied", "所用像素模型 SHA-256"
+    ),
+    Column(
+        "object_model_sha256", "obj_sha", "SHA-256 of the object model, where one was applied", "所用对象模型 SHA-256"
+    ),
     Column("rules_sha256", "rules_sha", "SHA-256 of the rules", "规则 SHA-256"),
     Column("trace_en", "trace_en", "why it was found, sentence by sentence", "发现依据（英文）"),
     Column("trace_zh", "trace_zh", "the same in Chinese", "发现依据（中文）"),

@@ -26,13 +26,21 @@ PERMITS = [
     for n in range(6)
 ]
 RISK = [{"key": "risk.place", "params": {"risk": 74, "days": 7, "due": "2025-07-08"}}]
-MODELS = {"models": {"pixel": "a" * 64, "object": "b" * 64}}
+FIT = {
+    "shift_columns_px": -0.26,
+    "shift_rows_px": 0.68,
+    "residual_px": 0.31,
+    "windows": 16,
+    "agreeing": 15,
+    "gsd_m": 0.6,
+}
+CHAIN = {"models": {"pixel": "a" * 64, "object": "b" * 64}, "window": [12345, 12345, 1234, 1234]}
 
 
 @pytest.fixture(scope="module")
 def talkative(site):
     """A finding of which more is on record than fits on a page."""
-    values = {"trace": [PERMIT] * 14, "context": {"permits": PERMITS}, "risk": RISK, "chain": MODELS}
+    values = {"trace": [PERMIT] * 14, "context": {"permits": PERMITS}, "risk": RISK, "chain": CHAIN}
     engine = site.services.database.admin_engine()
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
@@ -42,6 +50,12 @@ def talkative(site):
                 " provenance = :chain WHERE public_id = :id"
             ),
             {name: json.dumps(value) for name, value in values.items()} | {"id": site.findings[0]},
+        )
+        connection.execute(
+            text(
+                "UPDATE core.segmentation_run SET stretch_sha256 = :sha, features_sha256 = :sha, coregistration = :fit"
+            ),
+            {"sha": "c" * 64, "fit": json.dumps(FIT)},
         )
     engine.dispose()
     with site.services.work(site.services.actor("O1")) as unit:

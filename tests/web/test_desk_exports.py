@@ -79,6 +79,53 @@ def zone(admin, shape, number="PZ-X", sensitive=False):
     )
 
 
+CHAIN = {"window": [50, 108, 20, 18], "models": {"pixel": "1" * 64, "object": "2" * 64}}
+FIT = {
+    "shift_columns_px": -0.26,
+    "shift_rows_px": 0.68,
+    "residual_px": 0.31,
+    "windows": 16,
+    "agreeing": 15,
+    "gsd_m": 10.0,
+}
+
+
+@pytest.fixture
+def chain(admin, findings):
+    """The first finding as an engine leaves one: with everything on record that it was made from."""
+    admin.execute("SET session_replication_role = replica")
+    admin.execute(
+        "UPDATE core.segmentation_run SET stretch_sha256 = %s, features_sha256 = %s, coregistration = %s::jsonb",
+        ["3" * 64, "4" * 64, json.dumps(FIT)],
+    )
+    admin.execute(
+        "UPDATE core.detection SET provenance = %s::jsonb WHERE public_id = %s", [json.dumps(CHAIN), findings[0]]
+    )
+    return findings[0]
+
+
+def test_export__window_stretch_features_models_residual__in_columns(cli, chain, tmp_path):
+    cli("export", tmp_path / "out.gpkg", "--as", "O1")
+    row = pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="findings").set_index("finding").loc[chain]
+    assert (row["window"], row["residual_px"]) == ("50, 108, 20, 18", 0.31)
+    assert row["bands"] == "red, green, blue, nir"
+    assert (row["stretch_sha256"], row["features_sha256"]) == ("3" * 64, "4" * 64)
+    assert (row["pixel_model_sha256"], row["object_model_sha256"]) == ("1" * 64, "2" * 64)
+    assert (len(row["before_copy_sha256"]), row["before_scene"][:3]) == (64, "SC-")
+    cli("export", tmp_path / "out.zip", "--as", "O1")
+    short = pyogrio.read_dataframe(f"/vsizip/{tmp_path / 'out.zip'}/findings.shp").set_index("finding").loc[chain]
+    assert (short["resid_px"], short["pix_sha"], short["stret_sha"]) == (0.31, "1" * 64, "3" * 64)
+
+
+@pytest.mark.parametrize(
+    ("lang", "residual"), [("en", "what remains is 0.31 pixels (3.1 m)"), ("zh", "残差 0.31 像素（3.1 米）")]
+)
+def test_sheet__window_stretch_features_models_residual__printed(signed_in, chain, lang, residual):
+    page = signed_in("O1").get(f"/review/{chain}/sheet.html?lang={lang}", headers=HTML).text
+    told = ["20 x 18", "red, green, blue, nir", residual, *(number * 64 for number in "1234")]
+    assert [one for one in told if one not in page] == []
+
+
 @pytest.mark.parametrize("epsg", [4326, 4490])
 def test_export__geopackage__read_back_by_others_with_its_columns(cli, findings, tmp_path, epsg):
     out = tmp_path / "out.gpkg"

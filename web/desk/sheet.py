@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 from geo.measure import area_m2
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation
-from schemas.tables import Authority, Decision, Derivative, Detection, Person, Scene, SegmentationRun
+from schemas.tables import Authority, Decision, Detection, Person, Scene
 from schemas.words import words
 from sensing.derived import outline_of
+from sensing.origin import Origin, origin_of
 from sensing.reasons import in_languages
 from sensing.words import in_words, name
 from web.desk import pictures, queries, sheet_readings
@@ -36,7 +37,7 @@ section = Section("desk_sheet", __name__, Audience.DESK)
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "desk"
 # What fits on one page: of the rest the page says how much there is.
-_TRACE_LINES, _LIST_LINES = 12, 4
+_TRACE_LINES, _LIST_LINES = 11, 4
 # Letters of a line over the whole width, and of one over half of it; one of Chinese is as wide as two.
 _WIDTH, _HALF = {"en": 112, "zh": 62}, {"en": 52, "zh": 28}
 _LONGEST_REASON = {"en": 300, "zh": 150}
@@ -199,21 +200,39 @@ def _dated(one: queries.Dated, lang: str) -> str:
 
 
 def _hashes(db: Session, row: Detection, lang: str) -> list[tuple[str, str]]:
-    """What the finding was made from, each by its name and hash."""
-    said, chain = WORDS[lang], row.provenance
-    run = db.get_one(SegmentationRun, row.run_id)
-    scene, copy = db.get_one(Scene, row.scene_id), db.get_one(Derivative, run.derivative_id)
-    models = chain.get("models") or {}
-    named = ", ".join(f"{kind} {sha}" for kind, sha in sorted(models.items())) or said["no_model"]
+    """What the finding was made from: files, window and fit of the dates, and the rest by name and hash."""
+    said, made = WORDS[lang], origin_of(db, row)
+    run, none = made.run, "–"
+    models = ", ".join(f"{kind} {sha}" for kind, sha in sorted(made.models.items())) or said["no_model"]
+    earlier = []
+    if made.before:
+        scene, copy = made.before
+        fit = made.fit_in_words
+        earlier = [
+            (f"{said['earlier']} {scene.public_id}", copy.sha256),
+            (said["fit"], in_words(fit.dump())[lang] if fit else said["no_fit"]),
+        ]
     return [
-        (f"{said['scene']} {scene.public_id}", scene.sha256),
-        (f"{said['copy']} {copy.public_id}", copy.sha256),
-        (said["zones"], copy.zone_hash),
-        (f"{said['engine']} {run.engine} {run.engine_version}", run.features_sha256 or "–"),
-        (said["model"], named),
-        (said["parameters"], run.parameters_sha256),
+        (f"{said['scene']} {made.scene.public_id}", made.scene.sha256),
+        (f"{said['copy']} {made.copy.public_id}", made.copy.sha256),
+        (said["window_of"], _window(made, lang)),
+        *earlier,
+        (said["zones"], made.copy.zone_hash),
+        (said["stretch"], run.stretch_sha256 or none),
+        (said["features"], run.features_sha256 or none),
+        (said["model"], models),
+        (f"{said['parameters']} {run.engine} {run.engine_version}", run.parameters_sha256),
         (said["rules"], run.rules_sha256),
     ]
+
+
+def _window(made: Origin, lang: str) -> str:
+    """Where the finding lies in the copy, and in which bands it was looked at."""
+    if made.window is None:
+        return "–"
+    column, row, width, height = made.window
+    bands = ", ".join(made.copy.band_roles)
+    return WORDS[lang]["window_told"].format(column=column, row=row, width=width, height=height, bands=bands)
 
 
 def _decision(house: Services, db: Session, row: Detection, lang: str) -> str:
