@@ -17,7 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -30,6 +31,7 @@ from bench.environments import ROOT, running
 from bench.measure import Result, compare, not_measured
 from bench.scratch import scratch_database
 from schemas.actors import HOST
+from schemas.clock import SystemClock
 from schemas.store.engine import APP, Database
 from schemas.tables import Device
 from sensing.sensors import tokens
@@ -46,7 +48,7 @@ READINGS = 20_000
 BATCHES = {"http": 5_000, "mqtt": 1_000}
 CONNECTIONS = 2
 LONGEST_S = 120.0
-FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+DAYS_BACK = 1_000
 COLUMNS = "datastream_id, feature_id, phenomenon_time, result, quality, client_id"
 STREAM = {
     "name": "bench",
@@ -58,6 +60,12 @@ STREAM = {
 }
 
 
+@cache
+def first() -> datetime:
+    """Where the stretches of this run begin: long ago, and not longer than a device keeps its readings."""
+    return SystemClock().now().replace(microsecond=0) - timedelta(days=DAYS_BACK)
+
+
 class Bench:
     """One station of a bench's own database, and stretches of time that it has not observed yet."""
 
@@ -65,7 +73,7 @@ class Bench:
         self.token, self.stream, self.feature = token, stream, feature
         self.url = places.plain_url(database.url_of(APP))
         self.reader = psycopg.connect(self.url, autocommit=True)
-        self._begins = FIRST
+        self._begins = first()
         self.readings: list[tuple[datetime, float]] = []
 
     def fresh(self) -> None:
@@ -190,7 +198,7 @@ def _publish(device: Client, bench: Bench, bodies: list[bytes]) -> None:
 
 def _await_worker(device: Client, bench: Bench) -> None:
     """Until our worker has subscribed, the broker keeps nothing for it."""
-    body = json.dumps({"result": 0, "phenomenonTime": (FIRST + timedelta(days=1)).isoformat()})
+    body = json.dumps({"result": 0, "phenomenonTime": (first() + timedelta(days=1)).isoformat()})
     ends = time.monotonic() + load.START_TIMEOUT_S
     known = bench.count()
     while bench.count() == known:
@@ -219,7 +227,7 @@ def _station(services: Services, database: Database, device: str, port: int) -> 
         work.commit()
     with closing(http.client.HTTPConnection(load.HOST, port, timeout=LONGEST_S)) as connection:
         stream = json.loads(_ask(connection, "/sta/v1.1/Datastreams", json.dumps(STREAM).encode(), token))["@iot.id"]
-        reading = json.dumps({"result": 0, "phenomenonTime": FIRST.isoformat()}).encode()
+        reading = json.dumps({"result": 0, "phenomenonTime": first().isoformat()}).encode()
         _ask(connection, f"/sta/v1.1/Datastreams({stream})/Observations", reading, token)
     with services.engine.connect() as connected:
         feature = connected.exec_driver_sql("SELECT id FROM core.feature_of_interest").scalar_one()

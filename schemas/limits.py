@@ -66,6 +66,7 @@ LIMITS: dict[str, Limit] = {
     "things.expand": Limit(3, "levels", "entities inside of entities", "our choice"),
     "things.page": Limit(1_000, "entities", "one page of a list", "our choice"),
     "things.ahead": Limit(600, "seconds", "how far the clock of a device may be ahead", "reliability.md 5 row 57"),
+    "things.behind": Limit(1_827, "days", "how long a device may keep readings before it sends them", "our choice"),
     "snapshot.bytes": Limit(16 << 20, "bytes", "one picture of a camera", "our choice"),
     "form.long_bytes": Limit(512 << 10, "bytes", "the fields of a check-list, or of forty sites", "our choice"),
     "form.long_parts": Limit(4_000, "parts", "a decision on each site of a plan", "siting.sites"),

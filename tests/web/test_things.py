@@ -151,6 +151,16 @@ def test_13__series_with_two_values_of_one_moment__409_and_no_series(a):
     assert a.read("/Datastreams")["value"] == []
 
 
+def test_33__reading_of_1936_or_of_a_clock_that_began_anew__422_and_the_series_begins_later(a):
+    stream = a.stream()
+    for at in ("1936-05-01T00:00:00Z", "1970-01-01T00:00:10Z", "2000-01-01T00:00:00Z", "2020-06-01T00:00:00Z"):
+        answer = a.post(f"/Datastreams({stream})/Observations", {"result": 1, "phenomenonTime": at})
+        assert (answer.status_code, rule_of(answer)) == (422, "things.behind")
+    told = a.batch(stream, [["1936-05-01T00:00:00Z", 1], ["2020-08-01T00:00:00Z", 2]]).get_json()
+    assert [one == "error" for one in told] == [True, False]
+    assert a.read(f"/Datastreams({stream})")["phenomenonTime"] == "2020-08-01T00:00:00Z/2020-08-01T00:00:00Z"
+
+
 def test_batch__sent_twice__stored_once_and_answered_alike(a, services):
     stream = a.stream()
     first, second = (a.batch(stream, hours(20)) for _ in range(2))

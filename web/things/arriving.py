@@ -125,7 +125,7 @@ def refuse_unused(one: Series) -> None:
 
 @dataclass(frozen=True)
 class Hours:
-    """When a batch arrives, and how far the clock of a device may be ahead of it."""
+    """When a batch arrives, how far the clock of a device may be ahead of it, and how long it may keep readings."""
 
     now: datetime
 
@@ -148,11 +148,14 @@ class Hours:
         return read
 
     def check(self, read: datetime, value: object) -> None:
-        """Raises RuleViolation 422 for a time without a zone, or ahead of now."""
+        """Raises RuleViolation 422 for a time without a zone, ahead of now, or from before any device kept it."""
         if read.tzinfo is None or read.year < _FIRST_YEAR:
             raise invalid("things.time", measured=str(value)[:60])
         if read > self.now + timedelta(seconds=limit("things.ahead")):
             raise invalid("things.ahead", measured=str(value)[:60], required=self.now.isoformat(timespec="seconds"))
+        oldest = self.now - timedelta(days=limit("things.behind"))
+        if read < oldest:
+            raise invalid("things.behind", measured=str(value)[:60], required=oldest.isoformat(timespec="seconds"))
 
 
 def add_reading(readings: Readings, of: Series, body: Mapping[str, Any], hours: Hours, *, feature: int | None) -> None:
