@@ -35,7 +35,7 @@ from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.store import approved
 from sensing.places import item_for, shares_within
 from sensing.risk import Facts, assess, protected_layers
-from sensing.segment.model import Candidate, Segmentation
+from sensing.segment.model import CHANGE_RANK, Candidate, Segmentation
 from sensing.violations import Verdict
 
 # Two passes over one scene, even of different engines, drew the same thing when they share more than half of it.
@@ -145,6 +145,7 @@ def _queue(work: Work, detection: Detection, verdict: Verdict, growth: float | N
         score=seen.score,
         protected=shares_within(work.session, protected_layers(), seen.geom),
         growth=growth,
+        change=seen.measures.get(CHANGE_RANK),
     )
     risk = assess(facts, due)
     detection.risk, detection.due, detection.turn = risk.points, risk.due, risk.turn

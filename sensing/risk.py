@@ -26,7 +26,8 @@ class Facts:
     """What the risk of a finding depends on, and nothing else.
 
     `protected` holds the share of its area in each layer, `least_m2` the area from which on the rule counts, `growth`
-    its area over the one of the date before, where it was seen before.
+    its area over the one of the date before, where it was seen before, `change` the share of the picture that changed
+    less than it did, where it was seen in two dates.
     """
 
     violation: str | None
@@ -35,6 +36,7 @@ class Facts:
     score: float
     protected: Mapping[str, float] = field(default_factory=dict)
     growth: float | None = None
+    change: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def protected_layers() -> tuple[str, ...]:
 
 def assess(facts: Facts, due: date) -> Risk:
     """The risk of a finding and its place in the queue: its last day, less a day for so many points."""
-    given = [one for one in (_severity(facts), _protected(facts), _size(facts), _growth(facts), _score(facts)) if one]
+    parts = (_severity, _protected, _size, _growth, _change, _score)
+    given = [one for part in parts if (one := part(facts))]
     points = min(sum(number for number, _ in given), MOST_POINTS)
     days = points // int(scale()["points_per_day"])
     place = say("risk.place", risk=points, days=days, due=due.isoformat())
@@ -98,6 +101,14 @@ def _growth(facts: Facts) -> _Given:
         return None
     points = _doublings(facts.growth, "points_per_doubling_of_growth", "most_for_growth")
     return (points, say("risk.growth", ratio=facts.growth, points=points)) if points else None
+
+
+def _change(facts: Facts) -> _Given:
+    least = float(scale()["change_from"])
+    if facts.change is None or facts.change <= least:
+        return None
+    points = round((facts.change - least) / (1 - least) * int(scale()["change_points"]))
+    return (points, say("risk.change", share=facts.change, points=points)) if points else None
 
 
 def _score(facts: Facts) -> _Given:

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from sensing.mask import Mask
 from sensing.segment.areas import close_up, surroundings
 from sensing.segment.components import Large, Part
 from sensing.segment.detectors import Detector
 from sensing.segment.examine import outline, to_ground
-from sensing.segment.looks import Closer
+from sensing.segment.looks import Closer, View
+from sensing.segment.model import CHANGE_RANK
 from sensing.segment.scenery import Scene
-from sensing.words import Sentence
+from sensing.words import Sentence, say
 
 # The planes of a band's file: labels and confidences of the first eight detectors, coverage, then labels and
 # confidences of eight more, and so on.
@@ -145,7 +147,8 @@ def _looked_closer(part: Part, number: int, where: tuple[Marks, Scene], detector
     if window is None or part.pixels * scene.after.gsd_m**2 > detector.largest_m2:
         return None
     area = close_up(part, marks.read(window, number), window)
-    find = detector.examine(Closer(scene.view(window, 0), area), detector.numbers)
+    view = scene.view(window, 0)
+    find = detector.examine(Closer(view, area), detector.numbers)
     rim = outline(find.mask, _SIMPLIFY_PX) if find else None
     if find is None or rim is None:
         return None
@@ -154,4 +157,16 @@ def _looked_closer(part: Part, number: int, where: tuple[Marks, Scene], detector
     smallest = large(detector, scene.after.gsd_m).fewest_px * _SHRINKS * abs(grid.transform.determinant)
     if ground.area < smallest:
         return None
-    return Drawn((number, *part.seed), find.kind, find.score, find.measures, find.words, ground)
+    measures, words = _altered(view, find.mask)
+    return Drawn((number, *part.seed), find.kind, find.score, {**find.measures, **measures}, find.words + words, ground)
+
+
+def _altered(view: View, mask: Mask) -> tuple[dict[str, float], tuple[Sentence, ...]]:
+    """How much of the scene changed less than a find did; it ranks finds and never makes one."""
+    altered, before = view.survey.altered, view.raw_before
+    if altered is None or before is None or not (mask & view.valid).any():
+        return {}, ()
+    where = mask & view.valid
+    scores = altered.score(*({role: date[role][where] for role in altered.roles} for date in (before, view.raw)))
+    share = float(altered.rank(scores).mean())
+    return {CHANGE_RANK: share}, (say("seen.altered", share=share),)

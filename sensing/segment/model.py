@@ -25,6 +25,8 @@ Progress = Callable[[float], None]
 # Measures of a candidate that a model of officers' decisions ranked: the score that the engine gave, the one that the
 # model gives, and the one that it would need to be a lead.
 ENGINE, RANKED, NEEDED = "engine_score", "ranked_score", "ranked_least"
+# The measure that says which share of a pair of scenes changed less than a candidate did.
+CHANGE_RANK = "change_rank"
 
 
 @dataclass(frozen=True)

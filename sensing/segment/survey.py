@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sensing.bands import Role
 from sensing.change import Tones, common_tone
 from sensing.features import Floats, brightness, excess_green, greenness, warmth
+from sensing.mad import Alteration, alteration
 from sensing.mask import Mask
 from sensing.picture import Sample, Tile
 from sensing.tint import white_balance
@@ -74,7 +75,8 @@ class Survey:
     ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of
     each body of water by its number in the layer, 0 for all together. `tones` brings both dates into one tone, or
     takes the tint off a single one. For pairs, `change` says how much brightness and near infrared differ between
-    the dates where nothing has happened (robust standard deviations).
+    the dates where nothing has happened (robust standard deviations), and `altered` ranks places by how much all bands
+    of the stored dates changed together.
     """
 
     count: int
@@ -85,20 +87,23 @@ class Survey:
     waters: Mapping[int, Water]
     tones: Tones = field(default_factory=Tones)
     change: Mapping[str, float] | None = None
+    altered: Alteration | None = None
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON; floats keep every digit."""
         plain = {name: getattr(self, name) for name in _NUMBERS}
         waters = {str(number): water.dump() for number, water in self.waters.items()}
         change = dict(self.change) if self.change is not None else None
-        return plain | {"waters": waters, "tones": self.tones.dump(), "change": change}
+        altered = self.altered.dump() if self.altered else None
+        return plain | {"waters": waters, "tones": self.tones.dump(), "change": change, "altered": altered}
 
     @classmethod
     def load(cls, plain: Mapping[str, Any]) -> Self:
         """From what `dump` gave: `Survey.load(survey.dump()) == survey`."""
         waters = {int(number): Water.load(water) for number, water in plain["waters"].items()}
         numbers = {name: plain[name] for name in _NUMBERS}
-        return cls(**numbers, waters=waters, tones=Tones.load(plain["tones"]), change=plain["change"])
+        altered = Alteration.load(plain["altered"]) if plain["altered"] else None
+        return cls(**numbers, waters=waters, tones=Tones.load(plain["tones"]), change=plain["change"], altered=altered)
 
     def water(self, number: int) -> Water | None:
         """The yardstick of one body of water; that of all together where it is too small to have its own."""
@@ -115,7 +120,8 @@ def survey(seen: Sample, numbers: Mapping[str, Any]) -> Survey:
         sample = tones.later(sample)
         waters = _waters(_floats(sample), bodies)
         return Survey(**_facts(_only(sample, ~spare), bodies[~spare], numbers), waters=waters, tones=tones)
-    tones = common_tone(_floats(_only(earlier, ~spare)), _floats(_only(sample, ~spare)))
+    dates = _floats(_only(earlier, ~spare)), _floats(_only(sample, ~spare))
+    tones, altered = common_tone(*dates), alteration(*dates)
     sample, toned = tones.later(sample), tones.earlier(earlier)
     change = {role: (sample[role] - plane).astype(np.float64) for role, plane in toned.bands.items()}
     waters = _waters(change, bodies)
@@ -123,7 +129,8 @@ def survey(seen: Sample, numbers: Mapping[str, Any]) -> Survey:
     spread = {"light": _spread(brightness(sample) - brightness(toned))}
     if Role.NIR in change:
         spread["nir"] = _spread(change[Role.NIR][~spare])
-    return Survey(**_facts(sample, bodies[~spare], numbers), waters=waters, tones=tones, change=spread)
+    facts = _facts(sample, bodies[~spare], numbers)
+    return Survey(**facts, waters=waters, tones=tones, change=spread, altered=altered)
 
 
 def _only(sample: Tile, kept: Mask) -> Tile:

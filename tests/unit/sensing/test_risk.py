@@ -36,6 +36,13 @@ def test_risk__place_that_it_touches__half_the_points():
     assert assess(replace(PLAIN, protected={"protected": 0.2}), DUE).points == assess(PLAIN, DUE).points + 10
 
 
+def test_risk__changed_more_than_the_rest_of_the_picture__up_to_five_points():
+    risk = assess(replace(PLAIN, change=1.0), DUE)
+    assert risk.points == assess(PLAIN, DUE).points + 5
+    assert "risk.change" in [sentence.key for sentence in risk.trace]
+    assert assess(replace(PLAIN, change=0.9), DUE) == assess(PLAIN, DUE)
+
+
 def test_risk__shrunk_or_seen_first__no_points_for_growth():
     assert assess(replace(PLAIN, growth=0.5), DUE) == assess(PLAIN, DUE)
 

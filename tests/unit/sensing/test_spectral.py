@@ -20,7 +20,7 @@ from sensing.evaluate import Outline, evaluate, iou
 from sensing.grid import Grid, windows
 from sensing.mask import ZoneBurner
 from sensing.picture import open_picture
-from sensing.segment.model import Job, Segmentation
+from sensing.segment.model import CHANGE_RANK, Job, Segmentation
 from sensing.segment.spectral import Parameters, Spectral
 from sensing.violations import judge
 from tests.unit.sensing.ground import DAY, Ground, blob, rectangle
@@ -147,6 +147,12 @@ def test_pair__every_candidate__says_why(found_in_pair):
         assert 0 < candidate.score < 1
         assert candidate.geom.is_valid
         assert candidate.area_m2 > 0
+
+
+def test_pair__every_candidate__changed_more_than_most_of_the_picture(found_in_pair):
+    ranks = [candidate.measures[CHANGE_RANK] for candidate in found_in_pair.candidates]
+    assert min(ranks) > 0.9
+    assert all("seen.altered" in [sentence.key for sentence in one.trace] for one in found_in_pair.candidates)
 
 
 def test_pair__hazy_or_toned_differently__same_kinds(pair, tmp_path):
