@@ -49,6 +49,7 @@ from web.things.health import health_waits
 from web.things.health import section as health
 from web.things.views import section as things
 from web.wiring import Services
+from web.zones.ending import section as zone_ending
 from web.zones.register import section as zone_register
 from web.zones.views import section as zones
 from web.zones.views import zone_waits
@@ -59,7 +60,7 @@ SECTIONS = (
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
     *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses),
-    *(zones, zone_register),
+    *(zones, zone_ending, zone_register),
     *(planner, planner_plans, planner_devices, planner_places, planner_uses),
     *(reviews, review_sheets, review_decisions),
     *(things, beats, health),

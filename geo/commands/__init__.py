@@ -102,7 +102,7 @@ from geo.commands.zone_requests import (
     shown_before,
 )
 from geo.commands.zone_touches import Touched, touched_by
-from geo.commands.zones import NewZone, add_privacy_zone
+from geo.commands.zones import NewZone, add_privacy_zone, end_privacy_zone
 
 __all__ = [
     "OWN_CHANNEL",
@@ -147,6 +147,7 @@ __all__ = [
     "draft_plan",
     "draft_point",
     "draft_route",
+    "end_privacy_zone",
     "evaluate_device",
     "expire_where_due",
     "grant_use",

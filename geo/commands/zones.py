@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shapely.geometry import Polygon
+from sqlalchemy import select
 
 from geo import hours, shapes
 from geo.commands.common import role_missing
@@ -13,10 +14,11 @@ from geo.commands.words import refuse_unknown
 from geo.commands.zone_touches import touch
 from geo.zones import MOST_BUFFER_M
 from schemas.ids import new_id, public_id
-from schemas.refusals import invalid
+from schemas.refusals import conflict, invalid, not_found
 from schemas.roles import Role
 from schemas.store.work import Work
-from schemas.tables import PrivacyZone
+from schemas.tables import PrivacyZone, ZoneRequest
+from schemas.words import Coded
 
 # As the database holds it (rule DC-4).
 _HIGHEST_M = 20_000.0
@@ -104,6 +106,36 @@ def add_privacy_zone(work: Work, new: NewZone) -> PrivacyZone:
     write_zone(work, zone)
     body = {"zone": zone.public_id, "kind": zone.kind, "valid_from": zone.valid_from.isoformat()}
     work.record("privacy_zone.add", "privacy_zone", zone.id, body, effective_at=zone.valid_from)
+    return zone
+
+
+def end_privacy_zone(work: Work, name: str, *, reason: str, ends_at: datetime | None = None) -> PrivacyZone:
+    """Ends a privacy zone now, or at a later time, on the decision of a unit head; nothing that was is undone by it.
+
+    Of a zone that was granted on request it is the unit head of the authority that granted it. Another shape is another
+    zone: it is added first, and then the old one ends. What the zone stopped is taken back into use step by step.
+    """
+    found = select(PrivacyZone).where(PrivacyZone.public_id == name).with_for_update()
+    zone = work.session.scalars(found).one_or_none() if "\0" not in name else None
+    if zone is None:
+        raise not_found(
+            "store.unknown", "store.not_found", subject=Coded("subject", ["privacy_zone"]), measured=name[:40]
+        )
+    granted_by = work.session.scalar(select(ZoneRequest.authority_id).where(ZoneRequest.zone_id == zone.id))
+    if not (work.actor.has(Role.UNIT_HEAD) if granted_by is None else work.actor.has(Role.UNIT_HEAD, granted_by)):
+        raise role_missing("privacy_zone", "end", (Role.UNIT_HEAD,))
+    if not reason.strip():
+        raise invalid("state.reason", "machine.reason")
+    at = ends_at or work.now
+    if zone.valid_to is not None and zone.valid_to <= work.now:
+        raise conflict("GD-15", "zone.ended", measured=zone.valid_to.isoformat())
+    if at < work.now:
+        raise invalid("GD-15", "zone.end_past", measured=at.isoformat())
+    if at <= zone.valid_from:
+        raise invalid("GD-15", "zone.period", measured=at.isoformat(), required=zone.valid_from.isoformat())
+    zone.valid_to = at
+    body = {"zone": zone.public_id, "ends_at": at.isoformat(), "reason": reason.strip()}
+    work.record("privacy_zone.end", "privacy_zone", zone.id, body, effective_at=at)
     return zone
 
 

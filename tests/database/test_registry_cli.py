@@ -301,11 +301,11 @@ def test_G_42__overlays__listed_and_switched(run):
 
 
 def test_GD_16_3__point_and_change__by_command(run, tmp_path):
-    about = ["--code", "DP1", "--name-en", "Yard", "--name-zh", "院", "--purpose-en", "p", "--purpose-zh", "用"]
+    about = ["--code", "DP9", "--name-en", "Yard", "--name-zh", "院", "--purpose-en", "p", "--purpose-zh", "用"]
     about += ["--authority", "A1", "--item", "ECO-01", "--siting-plan", "SP-1"]
     run("N1", "patrol", "draft-point", *about, "--at", 113.2545, 23.125, "--place-text", "Yard (fictional)")
-    run("N1", "patrol", "check", "point", "DP1")
-    assert "approved" in run("H1", "patrol", "approve", "point", "DP1")
+    run("N1", "patrol", "check", "point", "DP9")
+    assert "approved" in run("H1", "patrol", "approve", "point", "DP9")
     ring = [[113.254, 23.12], [113.294, 23.12], [113.294, 23.14], [113.254, 23.14], [113.254, 23.12]]
     shape = tmp_path / "area.geojson"
     shape.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}), encoding="utf-8")

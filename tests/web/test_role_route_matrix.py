@@ -100,6 +100,8 @@ MATRIX |= {
     ("/registry/rules", "GET"): LOOKING,
     ("/registry/uses", "GET"): LOOKING,
     ("/zones", "GET"): LOOKING - {Role.DATA_ADMIN},
+    ("/zones/zone/<public_id>", "GET"): {Role.UNIT_HEAD},
+    ("/zones/zone/<public_id>", "POST"): {Role.UNIT_HEAD},
     ("/zones/request/<public_id>", "GET"): {Role.UNIT_HEAD},
     ("/zones/request/<public_id>", "POST"): {Role.UNIT_HEAD},
     ("/zone-requests", "GET"): EVERYONE,

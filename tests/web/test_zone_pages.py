@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from shapely.geometry import Polygon, box
 from sqlalchemy import select
@@ -193,3 +195,27 @@ def test_register__in_pages(client, ask, monkeypatch):
     assert address.replace("&", "&amp;") in first
     assert (names - {seen}).pop() in page(client, address)
     assert client.get("/zone-requests?before=ZR-1", headers=HTML).status_code == 422
+
+
+def test_GD_15__unit_head_ends_a_zone__on_a_day_and_at_once(signed_in, clock, ask, services):
+    clock.advance(datetime.now(UTC) - timedelta(minutes=3) - clock.now())
+    client, name = signed_in("H1"), ask()
+    post(client, name)
+    clock.advance(timedelta(minutes=1))
+    with services.session() as db:
+        zone = commands.request_of(db, name).zone
+    path = f"/zones/zone/{zone}"
+    assert path in page(client, "/zones")
+    assert "It has no end." in page(client, path)
+    later = (clock.now() + timedelta(days=9)).date().isoformat()
+    assert end(client, path, reason=" ").status_code == 422
+    assert end(client, path, reason="moved away", ends_on="1999-01-01").status_code == 422
+    assert end(client, path, reason="moved away", ends_on=later).status_code == 303
+    assert f"It ends on {later}" in page(client, path)
+    assert end(client, path, reason="moved away today").status_code == 303
+    assert client.get(path, headers=HTML).status_code == 404
+    assert zone not in page(client, "/zones")
+
+
+def end(client, path, **told):
+    return client.post(path, data={"step": "end", "reason": "", "ends_on": ""} | told, headers={**SAME_ORIGIN, **HTML})

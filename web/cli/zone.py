@@ -12,7 +12,7 @@ from geo import geozones
 from geo.geozones.privacy import Displayed, geozone_of, losses_of
 from schemas.refusals import conflict
 from web.cli.common import as_json, echo_json, lang, pass_services
-from web.cli.zone_desk import add, ask, decide, requests
+from web.cli.zone_desk import add, ask, decide, end, requests
 from web.wiring import Services
 
 WORDS = {
@@ -31,7 +31,7 @@ def zone() -> None:
     """Privacy zones."""
 
 
-for command in (add, ask, requests, decide):
+for command in (add, end, ask, requests, decide):
     zone.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`skywarden zone add`, `ask`, `requests`, `decide`: zones that hold, and those that are asked for (GD-15, G-36)."""
+"""`skywarden zone add`, `end`, `ask`, `requests`, `decide`: zones that hold, and those asked for (GD-15, G-36)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ SHAPE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SAYS = {
     "en": {
         "added": "{zone} holds.",
+        "ends": "{zone} ends on {at}.",
         "blocked": "stopped: {subject}",
         "flagged": "to be looked at: {subject}",
         "request": "{request}  {authority}  {kind}  due {due}  {place}",
@@ -30,6 +31,7 @@ SAYS = {
     },
     "zh": {
         "added": "{zone} 已生效。",
+        "ends": "{zone} 于 {at} 终止。",
         "blocked": "已停用：{subject}",
         "flagged": "待核查：{subject}",
         "request": "{request}  {authority}  {kind}  截止 {due}  {place}",
@@ -105,6 +107,27 @@ def _tell_touched(services: Services, zone: PrivacyZone, *, as_json: bool) -> No
     for one in touched:
         subject = Coded("subject", [one.subject_kind], f" {one.public_id}").tell(lang())
         click.echo(f"  {SAYS[lang()][one.outcome].format(subject=subject)}")
+
+
+@click.command("end")
+@click.argument("name", metavar="ZONE")
+@click.option("--reason", required=True, help="Why it ends, for the record; without names and addresses.")
+@click.option("--at", "ends_at", type=Instant(), help="When it ends; now without it.")
+@as_person
+@as_json
+@pass_services
+def end(
+    services: Services, name: str, person: str | None, as_json: bool, reason: str, ends_at: datetime | None
+) -> None:
+    """Ends ZONE, by a unit head; another shape is another zone, which is added before the old one ends."""
+    with services.work(actor_for(services, person)) as work:
+        zone = commands.end_privacy_zone(work, name, reason=reason, ends_at=ends_at)
+        work.commit()
+        at = (zone.valid_to or services.clock.now()).isoformat()
+    if as_json:
+        echo_json({"ok": True, "id": name, "ends_at": at})
+    else:
+        click.echo(SAYS[lang()]["ends"].format(zone=name, at=at))
 
 
 @click.command("ask")
