@@ -42,8 +42,9 @@ _BY_COUNT: dict[int, tuple[Role, ...]] = {
 _COLOURS = {"red": Role.RED, "green": Role.GREEN, "blue": Role.BLUE}
 
 
-def roles_of(report: HeaderReport, chosen: Sequence[str] = ()) -> tuple[Role, ...]:
-    """The role of each data band (alpha left out): as chosen, else as the file colours them, else by their number.
+def roles_of(report: HeaderReport, chosen: Sequence[str] = (), product: Sequence[Role] = ()) -> tuple[Role, ...]:
+    """The role of each data band (alpha left out): as chosen, else as the file colours them, else as its product has
+    them, else by their number.
 
     Bands whose role nothing tells are `other`. Raises RuleViolation `scene.bands` when `chosen` does not fit.
     """
@@ -56,11 +57,17 @@ def roles_of(report: HeaderReport, chosen: Sequence[str] = ()) -> tuple[Role, ..
         if not fits or len(set(measured)) < len(measured):
             raise invalid("scene.bands", "scene.bands", measured=",".join(chosen), required=len(bands))
         return tuple(Role(name) for name in chosen)
-    by_count = _BY_COUNT.get(len(bands), (Role.OTHER,) * len(bands))
+    by_count = tuple(product) or _BY_COUNT.get(len(bands), (Role.OTHER,) * len(bands))
     coloured = [_COLOURS.get(report.colours[band - 1]) for band in bands if band <= len(report.colours)]
     if set(_RGB) <= set(coloured):
         return tuple(colour or usual for colour, usual in zip(coloured, _unclaimed(by_count), strict=True))
     return by_count
+
+
+def is_order_known(report: HeaderReport, product: Sequence[Role]) -> bool:
+    """Whether something tells the order of the bands of an image as its satellite delivers it: satellites differ."""
+    few = len(_RGB) > len(report.data_bands)
+    return few or bool(product) or {role.value for role in _RGB} <= set(report.colours)
 
 
 def _unclaimed(by_count: tuple[Role, ...]) -> tuple[Role, ...]:

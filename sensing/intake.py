@@ -16,10 +16,12 @@ from shapely.geometry.base import BaseGeometry
 from geo.photo_ground import Ground
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, invalid, unsupported
-from sensing.bands import Role, roles_of
+from sensing.bands import Role, is_order_known, roles_of
+from sensing.beside import metadata_beside, model_beside, refuse_side_files
 from sensing.derivative import surviving_pixels
 from sensing.elevation import Heights, judge_heights, place
 from sensing.frames import MosaicPlan, Pose, plan_mosaic, pose_of
+from sensing.gaofen import Described, Named, describe, named
 from sensing.georeference import Georeference, locate, usual_resolution_m
 from sensing.grid import Grid, crs_name
 from sensing.header import HeaderReport, finite, judge
@@ -29,7 +31,7 @@ from sensing.originals import ContentStore
 from sensing.positions import Basis, Position, usual
 from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
 from sensing.relief import Relief
-from sensing.rpc import is_rpc_name, read_rpc
+from sensing.rpc import read_rpc
 from sensing.sentinel import TILE_BYTES, is_product, read_product
 
 # The year of the first photograph from the air: nothing was taken before.
@@ -147,9 +149,18 @@ class Placed:
         elif self.layers:
             copy = room.stack(self.guests, self.layers, self.grid, zones, progress)
         else:
-            guest, report = self.guests[0], self.reports[0]
+            guest, report = self.guests[0], _heeded(self.reports[0], self.roles)
             copy = room.transcode(guest, report, self.grid, zones, progress, relief=self.relief)
         return copy, surviving_pixels(copy.path, ZoneBurner.on(self.grid, zones))
+
+
+def _heeded(report: HeaderReport, roles: Sequence[Role]) -> HeaderReport:
+    """The header without the nodata values of bands that nothing uses: those void no pixel."""
+    unused = [band for band, role in zip(report.data_bands, roles, strict=False) if role is Role.OTHER]
+    if len(unused) == len(report.data_bands):
+        return report
+    nodata = [None if band in unused else value for band, value in enumerate(report.nodata, 1)]
+    return report.model_copy(update={"nodata": tuple(nodata)})
 
 
 def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
@@ -169,6 +180,7 @@ def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
     judge(report, most_pixels=told.most_pixels)
     if is_photo(report):
         return _from_photos([(guest, report, _pose(guest, report, told))], {}, told)
+    refuse_side_files(files[0])
     return _from_image(room, files[0], (guest, report), told)
 
 
@@ -226,39 +238,53 @@ def is_photo(report: HeaderReport) -> bool:
 def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderReport], told: Told) -> Placed:
     guest, report = admitted
     attached: tuple[Arrival, ...] = ()
-    if not report.has_affine and not report.gcps and (beside := _model_beside(file)):
-        text = room.admit_text(lambda: beside.open("rb"), readable(beside.name), beside.stat().st_size)
+    if not report.has_affine and not report.gcps and (beside := model_beside(file)):
+        text = _text(room, beside)
         report = report.model_copy(update={"rpc": read_rpc(text.path.read_bytes(), text.name)})
         attached = (text,)
     place = locate(report, ground=told.terrain, most_pixels=told.most_pixels)
     place = replace(place, position=place.position or measured_error(file))
-    captured_at = told.captured_at or _tagged_time(report)
-    sensor = told.sensor or (UAV if is_odm(file) else _sensor(report, place))
+    product = named(file.stem)
+    said, papers = _described(room, file, product)
+    sensor = told.sensor or (UAV if is_odm(file) else SATELLITE if product else _sensor(report, place))
+    usual_roles = product.roles(len(report.data_bands)) if product else ()
+    if place.method == "rpc" and not told.bands and not is_order_known(report, usual_roles):
+        raise invalid("scene.bands", "scene.bands_unknown", measured=len(report.data_bands))
     return Placed(
         guests=(guest,),
         reports=(report,),
-        sha256=_identity((guest, *attached)),
+        sha256=_identity((guest, *attached, *papers)),
         name=guest.name,
         grid=place.grid,
-        roles=roles_of(report, told.bands),
+        roles=roles_of(report, told.bands, usual_roles),
         sensor=sensor,
         gsd_m=place.gsd_m,
         shown=place.footprint,
-        captured_at=captured_at,
-        captured_until=captured_at,
+        captured_at=told.captured_at or said.captured_at or _tagged_time(report),
+        captured_until=told.captured_at or said.captured_until or _tagged_time(report),
         position=told.position(place, sensor),
         relief=place.relief,
-        attached=attached,
+        attached=(*attached, *papers),
+        about=_about(product, said) if product else {},
     )
 
 
-def _model_beside(file: Path) -> Path | None:
-    """The sensor model that lies beside an image, under its name."""
-    try:
-        near = sorted(one for one in file.parent.iterdir() if is_rpc_name(one.name, file.stem) and one.is_file())
-    except OSError:
-        return None
-    return near[0] if near else None
+def _text(room: Quarantine, file: Path) -> Arrival:
+    return room.admit_text(lambda: file.open("rb"), readable(file.name), file.stat().st_size)
+
+
+def _described(room: Quarantine, file: Path, product: Named | None) -> tuple[Described, tuple[Arrival, ...]]:
+    """What the metadata beside the image of a product say, and they themselves."""
+    beside = metadata_beside(file) if product else None
+    if beside is None:
+        return Described(None, None, None), ()
+    paper = _text(room, beside)
+    return describe(lambda: paper.path.open("rb"), paper.name, paper.size_bytes), (paper,)
+
+
+def _about(product: Named, said: Described) -> dict[str, str]:
+    told = {"platform": product.platform, "level": product.level}
+    return told | ({"cloud_percent": f"{said.cloud_percent:g}"} if said.cloud_percent is not None else {})
 
 
 def _sensor(report: HeaderReport, place: Georeference) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.refusals import Refusal, RuleViolation, invalid
+from sensing.gaofen import is_side_file
 from sensing.header import Driver, driver_of
 from sensing.quarantine import readable
 from sensing.rpc import is_rpc_name
@@ -49,9 +50,11 @@ def sort_out(named: Sequence[Path]) -> tuple[list[Lot], list[Skipped]]:
             found, passed = _folder(path)
             lots += found
             skipped += passed
+        elif _belongs_to_another(path):
+            continue
         elif not path.is_dir() and _driver(path) == "JPEG":
             photos.append(path)
-        elif not _belongs_to_another(path):
+        else:
             lots.append(Lot((path,)))
     return ([Lot(tuple(photos))] if photos else []) + lots, skipped
 
@@ -112,10 +115,8 @@ def _head(path: Path) -> bytes:
 
 
 def _belongs_to_another(path: Path) -> bool:
-    """Whether a file is the sensor model of an image beside it."""
-    if path.suffix.lower() not in (".rpb", ".txt") or not path.is_file():
+    """Whether a file is the sensor model, the metadata or the quick look of an image beside it."""
+    if path.suffix.lower() not in (".rpb", ".txt", ".xml", ".jpg") or not path.is_file():
         return False
-    return any(
-        is_rpc_name(path.name, other.stem) and other.suffix.lower() in (".tif", ".tiff")
-        for other in path.parent.iterdir()
-    )
+    images = (other for other in path.parent.iterdir() if other.suffix.lower() in (".tif", ".tiff"))
+    return any(is_rpc_name(path.name, image.stem) or is_side_file(path.name, image.stem) for image in images)

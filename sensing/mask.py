@@ -55,18 +55,16 @@ def validity(
 ) -> Mask:
     """Whether each pixel holds a measurement; `data` is bands x height x width.
 
-    A pixel is void when all bands hold their nodata value, when any band is not finite, where alpha is zero,
-    or where the file's own mask says so.
+    A pixel is void when any band holds its nodata value or is not finite, where alpha is zero, or where the file's own
+    mask says so: what one band did not measure, no index of several bands can say. `nodata` is None for a band that has
+    no such value, or that nothing uses.
     """
     valid = np.ones(data.shape[1:], dtype=np.bool_)
     if np.issubdtype(data.dtype, np.floating):
         valid &= np.isfinite(data).all(axis=0)
-    known = [(band, value) for band, value in zip(data, nodata, strict=False) if value is not None]
-    if known and len(known) == len(data):
-        void = np.ones_like(valid)
-        for band, value in known:
-            void &= np.isnan(band) if np.isnan(value) else band == value
-        valid &= ~void
+    for band, value in zip(data, nodata, strict=False):
+        if value is not None:
+            valid &= ~np.isnan(band) if np.isnan(value) else band != value
     for given in (alpha, mask):
         if given is not None:
             valid &= given != 0

@@ -110,7 +110,7 @@ def read_product(path: Path, name: str) -> Product:
     if len(main) != 1 or len(tiles) > 1:
         raise invalid("product.kind", "product.kind", name=name, measured=f"{len(main)} MTD_MSI, {len(tiles)} MTD_TL")
     documents = tuple(members[found.string] for found in (*main, *tiles))
-    about, *tile = (_parsed(member, name) for member in documents)
+    about, *tile = (parsed(member, name) for member in documents)
     bands = tuple(_bands(list(members.values()), about, name))
     return Product(
         name=name,
@@ -118,8 +118,8 @@ def read_product(path: Path, name: str) -> Product:
         documents=documents,
         captured_at=_time([*tile, about]),
         level=main[0][1],
-        baseline=_text(about, "PROCESSING_BASELINE") or "",
-        platform=_text(about, "SPACECRAFT_NAME") or "Sentinel-2",
+        baseline=text_of(about, "PROCESSING_BASELINE") or "",
+        platform=text_of(about, "SPACECRAFT_NAME") or "Sentinel-2",
     )
 
 
@@ -176,7 +176,8 @@ def _readable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)[:80]
 
 
-def _parsed(member: Member, name: str) -> Element:
+def parsed(member: Member, name: str) -> Element:
+    """The tree of a document of a product. Raises RuleViolation `xml.*` or `product.xml` for what is none."""
     if member.size_bytes > _XML_BYTES:
         raise too_large("xml.size", "product.xml", name=name, measured=member.name)
     try:
@@ -218,7 +219,7 @@ def _bands(members: list[Member], about: Element, name: str) -> Iterator[BandFil
 def _quantification(about: Element, name: str) -> float:
     """The number that means a reflectance of one."""
     for tag in ("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE"):
-        told = _number(_text(about, tag))
+        told = _number(text_of(about, tag))
         if told is not None and 1 <= told <= 1e6:
             return told
     raise invalid("product.xml", "product.xml", name=name, measured="QUANTIFICATION_VALUE")
@@ -237,14 +238,15 @@ def _time(documents: list[Element]) -> datetime | None:
     for document in documents:
         for tag in ("SENSING_TIME", "PRODUCT_START_TIME"):
             try:
-                told = datetime.fromisoformat(_text(document, tag) or "")
+                told = datetime.fromisoformat(text_of(document, tag) or "")
             except ValueError:
                 continue
             return told if told.tzinfo else told.replace(tzinfo=UTC)
     return None
 
 
-def _text(document: Element, tag: str) -> str | None:
+def text_of(document: Element, tag: str) -> str | None:
+    """The text of the first element of a name, whatever its namespace; at most eighty characters."""
     found = next((one for one in document.iter() if _tag(one) == tag), None)
     return found.text.strip()[:80] if found is not None and found.text else None
 

@@ -144,6 +144,62 @@ def test_row_39__sidecar_beside_an_image__is_not_read(room, tmp_path, suffix):
         assert stored.read(1, out_shape=(10, 10)).std() > 0
 
 
+def test_row_39__mask_beside_an_image__415_with_its_fix(room, tmp_path):
+    data, mask = noise(4, 60, 60, high=255, dtype="uint8"), np.full((60, 60), 255, np.uint8)
+    mask[:, :30] = 0
+    path = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "count": 4, "height": 60, "width": 60, "dtype": "uint8"}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False),
+        rasterio.open(path, "w", crs=UTM, transform=north_up(10.0), **profile) as target,
+    ):
+        target.write(data)
+        target.write_mask(mask)
+    assert (tmp_path / "a.tif.msk").is_file()
+    with pytest.raises(RuleViolation) as caught:
+        receive(room, [path], Told())
+    assert (caught.value.status, caught.value.refusals[0].rule) == (415, "raster.sidecar")
+    assert "a.tif.msk" in caught.value.refusals[0].render("en")["message"]
+    # Its fix, done: the same mask inside the file counts.
+    inside = write_tif(tmp_path / "inside.tif", data, mask=mask)
+    copy, _ = receive(room, [inside], Told()).written(room, [], silent)
+    assert copy.valid == 1800
+
+
+AUXILIARY = '<PAMDataset><PAMRasterBand band="1">{}</PAMRasterBand></PAMDataset>'
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("<Metadata><MDI key='STATISTICS_MEAN'>7</MDI></Metadata>", True),
+        ("<NoDataValue>0</NoDataValue>", False),
+        ("</PAMRasterBand><SRS>EPSG:4326</SRS><PAMRasterBand>", False),
+    ],
+)
+def test_row_39__auxiliary_file_beside_an_image__refused_where_it_would_change_what_is_seen(
+    room, tmp_path, said, taken
+):
+    path = write_tif(tmp_path / "a.tif", noise(3, 60, 60))
+    (tmp_path / "a.tif.aux.xml").write_text(AUXILIARY.format(said))
+    if taken:
+        assert receive(room, [path], Told()).attached == ()
+        return
+    with pytest.raises(RuleViolation) as caught:
+        receive(room, [path], Told())
+    assert (caught.value.status, caught.value.refusals[0].rule) == (415, "raster.sidecar")
+
+
+def test_transcode__nodata_in_one_band_that_is_used__void_and_in_one_that_nothing_uses__not(room, tmp_path):
+    data = noise(5, 60, 60, dtype="int16")
+    data[3, :, :30] = -9999
+    data[4, 30:] = -9999
+    path = write_tif(tmp_path / "a.tif", data, nodata=-9999)
+    for bands, valid in ((("red", "green", "blue", "nir", "other"), 1800), ((), 900)):
+        copy, _ = receive(room, [path], Told(bands=bands)).written(room, [], silent)
+        assert copy.valid == valid
+
+
 def test_row_40__sparse_tiff__413_from_the_header(room, tmp_path):
     path = tmp_path / "sparse.tif"
     path.write_bytes(sparse_tif(100_000, 100_000))

@@ -138,9 +138,10 @@ def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, t
 
     write_tif(tmp_path / "GF2.tif", noise(4, 300, 400), crs=None, transform=None)
     (tmp_path / "GF2.rpb").write_text(rpb_of(sensor_model(400, 300)))
-    for file in (write_safe(tmp_path, pixels=12), tmp_path / "GF2.tif"):
+    told = ("blue", "green", "red", "nir")
+    for file, bands in ((write_safe(tmp_path, pixels=12), ()), (tmp_path / "GF2.tif", told)):
         with work("SYSTEM") as unit:
-            ingest_scene(unit, shelf, [file], told=Told(terrain=Level(20.0)))
+            ingest_scene(unit, shelf, [file], told=Told(terrain=Level(20.0), bands=bands))
             unit.commit()
     product, model = session.scalars(select(t.Scene).order_by(t.Scene.recorded_at)).all()
     assert product.header["about"]["level"] == "L2A"

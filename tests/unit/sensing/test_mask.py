@@ -13,9 +13,14 @@ from sensing.mask import Zone, ZoneBurner, grown, validity, zone_version
 from tests.unit.sensing.pictures import CORNER, UTM, north_up, write_tif
 
 
-def test_validity__all_bands_nodata__void_and_one_band_alone_is_not():
+def test_validity__nodata_in_any_band__void():
     data = np.array([[[0, 0, 5]], [[0, 3, 5]]], np.uint8)
-    assert validity(data, nodata=[0, 0]).tolist() == [[False, True, True]]
+    assert validity(data, nodata=[0, 0]).tolist() == [[False, False, True]]
+
+
+def test_validity__value_of_a_band_without_nodata__counts():
+    data = np.array([[[0, 0, 5]], [[0, 3, 0]]], np.uint8)
+    assert validity(data, nodata=[None, 0]).tolist() == [[False, True, False]]
 
 
 def test_validity__nan_in_any_band__void():

@@ -15,11 +15,12 @@ from schemas.refusals import RuleViolation
 from sensing.georeference import locate
 from sensing.header import HeaderReport
 from sensing.intake import Told, receive
+from sensing.lots import sort_out
 from sensing.positions import Basis
 from sensing.quarantine import quarantine
 from sensing.relief import Level
 from sensing.rpc import is_rpc_name, read_rpc
-from tests.unit.sensing.pictures import noise, rpb_of, rpc_txt_of, sensor_model, write_tif
+from tests.unit.sensing.pictures import noise, rpb_of, rpc_txt_of, sensor_model, write_photo, write_tif
 
 
 class Hill:
@@ -176,6 +177,84 @@ def test_receive__image_with_rpb_beside_it__pixels_land_where_the_ground_shows_t
     # One pixel is 1e-5 degrees, ten units.
     assert np.abs(found[0][shown] - (lon - 113.26) * 1e6).max() < 11
     assert np.abs(found[1][shown] - (lat - 23.11) * 1e6).max() < 11
+
+
+GAOFEN = "GF1_PMS1_E113.3_N23.1_20250702_L1A0001-MSS1"
+START = (
+    "<ProductMetaData><SatelliteID>GF1</SatelliteID><StartTime>{}</StartTime><CloudPercent>3</CloudPercent>{}"
+    "</ProductMetaData>"
+)
+
+
+def gaofen(folder, xml, stem=GAOFEN, bands=4):
+    path = write_tif(folder / f"{stem}.tiff", noise(bands, 30, 40), crs=None, transform=None)
+    (folder / f"{stem}.rpb").write_text(rpb_of(sensor_model(40, 30)))
+    if xml is not None:
+        (folder / f"{stem}.xml").write_text(xml)
+    with quarantine(folder / "q") as room:
+        return receive(room, [path], Told(terrain=Level(20.0)))
+
+
+@pytest.mark.parametrize(
+    ("start", "utc"),
+    [
+        ("2025-07-02 11:15:01", "2025-07-02 03:15:01"),
+        ("2025-07-02T11:15:01.250", "2025-07-02 03:15:01"),
+        ("2025-07-02T03:15:01Z", "2025-07-02 03:15:01"),
+        ("2025-07-02T05:15:01+02:00", "2025-07-02 03:15:01"),
+    ],
+)
+def test_receive__gaofen_product__bands_and_time_as_the_operator_delivers_them(tmp_path, start, utc):
+    placed = gaofen(tmp_path, START.format(start, ""))
+    assert [role.value for role in placed.roles] == ["blue", "green", "red", "nir"]
+    assert f"{placed.captured_at:%Y-%m-%d %H:%M:%S}" == utc
+    assert placed.about == {"platform": "GF1", "level": "L1A", "cloud_percent": "3"}
+    assert [one.name.rsplit(".")[-1] for one in placed.arrivals] == ["tiff", "rpb", "xml"]
+
+
+def test_receive__gaofen_product_without_a_usable_time__unknown_and_the_bands_are_known(tmp_path):
+    for number, xml in enumerate([None, START.format("soon", ""), START.format("0001-01-01 00:00:00", "")]):
+        (tmp_path / str(number)).mkdir()
+        placed = gaofen(tmp_path / str(number), xml)
+        assert (placed.captured_at, placed.roles[0].value) == (None, "blue")
+
+
+def test_receive__gaofen_end_of_the_exposure__kept_where_it_makes_sense(tmp_path):
+    for number, (end, seconds) in enumerate({"11:15:05": 4, "11:15:00": 0, "23:00:00": 0}.items()):
+        (tmp_path / str(number)).mkdir()
+        told = START.format("2025-07-02 11:15:01", f"<EndTime>2025-07-02 {end}</EndTime>")
+        placed = gaofen(tmp_path / str(number), told)
+        assert (placed.captured_until - placed.captured_at).total_seconds() == seconds
+
+
+def test_receive__gaofen_metadata_with_a_document_type__422(tmp_path):
+    with pytest.raises(RuleViolation) as caught:
+        gaofen(tmp_path, '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
+    assert (caught.value.status, caught.value.refusals[0].rule) == (422, "product.xml")
+
+
+def test_receive__wide_camera_of_gaofen_6__eight_bands(tmp_path):
+    placed = gaofen(tmp_path, None, "GF6_WFV_E113.3_N23.1_20250702_L1A1120001-1", bands=8)
+    assert [role.value for role in placed.roles] == ["blue", "green", "red", "nir", "red_edge", *["other"] * 3]
+
+
+def test_receive__bands_of_a_sensor_model_image_of_no_known_product__refused_unless_told(tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(4, 30, 40), crs=None, transform=None)
+    (tmp_path / "a.rpb").write_text(rpb_of(sensor_model(40, 30)))
+    with quarantine(tmp_path / "q") as room:
+        with pytest.raises(RuleViolation) as caught:
+            receive(room, [path], Told(terrain=Level(20.0)))
+        told = Told(terrain=Level(20.0), bands=("red", "green", "blue", "nir"))
+        assert receive(room, [path], told).roles[0].value == "red"
+    assert caught.value.refusals[0].text == "scene.bands_unknown"
+
+
+def test_sort_out__gaofen_folder__one_scene_with_what_belongs_to_it(tmp_path):
+    gaofen(tmp_path, START.format("2025-07-02 11:15:01", ""))
+    for name in (f"{GAOFEN}.jpg", f"{GAOFEN}_thumb.jpg"):
+        write_photo(tmp_path / name, np.zeros((40, 40, 3), np.uint8))
+    lots, skipped = sort_out([tmp_path])
+    assert ([lot.files for lot in lots], skipped) == ([(tmp_path / f"{GAOFEN}.tiff",)], [])
 
 
 def test_receive__rpb_beside_an_image_that_has_a_place__is_not_read(tmp_path):
