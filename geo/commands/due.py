@@ -14,6 +14,7 @@ from geo.commands.devices import block_device
 from geo.commands.papers import end_use
 from geo.wording import stop_text
 from schemas.actors import SYSTEM
+from schemas.kept import kept
 from schemas.machine import Context, label
 from schemas.refusals import Refusal
 from schemas.rules import RulePack
@@ -110,7 +111,9 @@ def _end_where_revoked(works: WorkFactory) -> Iterator[str]:
             pack = work.pack_for(device)
             told = stop_text(work.session, device, pack, "discontinued", local_today(work, device).isoformat())
             reason = "; ".join(f"{each.rule}: {each.message()}" for each in refusals)
-            end_use(work, device, reason=reason, announcement=(told["en"], told["zh"]), step="lapse")
+            record = {"reason": reason, "refusals": [kept(each) for each in refusals]}
+            announcement = (told["en"], told["zh"])
+            end_use(work, device, reason=reason, announcement=announcement, record=record, step="lapse")
             work.commit()
             yield label(device)
 

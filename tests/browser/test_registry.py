@@ -241,6 +241,24 @@ def test_list_and_map__are_one_thing_and_the_address_holds_the_filters(enter):
     expect(page.locator("#f-kind")).to_have_value("")
 
 
+@pytest.mark.parametrize(
+    ("person", "path"), [("N1", "/planner?state=all"), ("H1", "/zones"), ("O1", "/registry/due?days=365")]
+)
+def test_list__j_and_k_walk_it_and_a_question_mark_tells_the_keys(enter, person, path):
+    page = enter(person)
+    page.goto(path)
+    lines = page.locator(".waits a:visible, .stack tbody tr").locator("xpath=descendant-or-self::a[1]")
+    page.keyboard.press("j")
+    expect(lines.first).to_be_focused()
+    page.keyboard.press("k")
+    expect(lines.first).to_be_focused()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Next line of the lists")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(lines.first).to_be_focused()
+
+
 PAGES = {
     "registry": ("O1", "/registry"),
     "registry-device": ("H1", "/registry/device/DV-DR1"),

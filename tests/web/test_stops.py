@@ -9,7 +9,7 @@ from shapely.geometry import box
 
 from geo import commands
 from geo.commands import NewZone, block_where_due
-from schemas.tables import Device
+from schemas.tables import Device, SitingPlan
 from tests.web.conftest import HTML
 
 DV1 = "/registry/device/DV-DV1"
@@ -56,6 +56,18 @@ def test_GD_15__stop_by_a_new_zone__told_in_the_language_of_the_reader(active, s
         commands.add_privacy_zone(doing, NewZone(kind="requested", name_en="Home", name_zh="住宅", geom=around))
         doing.commit()
     both(signed_in, "GD-15: The privacy zone PZ-", "GD-15: 新增隐私区 PZ-")
+
+
+def test_GD_09_2__announcement_that_ends_with_its_approval__told_in_the_language_of_the_reader(
+    signed_in, services, work
+):
+    with work("P1") as doing:
+        commands.revoke_plan(doing, doing.get(SitingPlan, "SP-1"), reason="an error in the plan")
+        doing.commit()
+    assert len(list(block_where_due(services.work))) == 2
+    client = signed_in("H1")
+    assert all("GD-09.2: 设置方案的批准文号 SAMPLE-2025-1 已于" in part for part in told(client, "zh")[1:])
+    assert all("GD-09.2: The approval SAMPLE-2025-1 of the" in part for part in told(client, "en")[1:])
 
 
 def test_stop_without_rules__told_as_it_was_said(active, signed_in, work):
