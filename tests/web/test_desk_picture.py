@@ -51,6 +51,40 @@ def test_tiles__both_sides_in_every_combination__private_and_asked_for_anew(sign
             assert client.get(url, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
 
 
+def test_finding_of_one_date__earlier_image_of_the_place__shown_and_told_that_it_was_not_compared(
+    signed_in, findings, admin
+):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.segmentation_run SET before_derivative_id = NULL")
+    client = signed_in("O1")
+    page = html.unescape(client.get(f"/review/{findings[0]}", headers=HTML).text)
+    assert "no earlier image" not in page
+    assert "shown for comparison; the machine did not use it" in page
+    assert opened(client.get(f"/review/{findings[0]}/tiles/before/true_colour/{PLACE}.png"))[..., 3].any()
+    assert client.get(f"/review/{findings[0]}/before.png").status_code == 200
+    sheet = client.get(f"/review/{findings[0]}/sheet.html?lang=en", headers=HTML).text
+    assert (sheet.count("data:image/png;base64,"), "not compared" in sheet) == (2, True)
+
+
+NO_EARLIER = {
+    "taken later": "captured_at = '2025-08-01'",
+    "of another authority": "authority_id = (SELECT authority_id FROM core.person WHERE code = 'O4')",
+    "of another place": "footprint = ST_Translate(footprint, 1, 0)",
+}
+
+
+@pytest.mark.parametrize("change", NO_EARLIER.values(), ids=NO_EARLIER.keys())
+def test_finding_of_one_date__no_earlier_image_that_is_the_authoritys__said_so(signed_in, findings, admin, change):
+    admin.execute("SET session_replication_role = replica")
+    before = "(SELECT d.scene_id FROM core.segmentation_run r JOIN core.derivative d ON d.id = r.before_derivative_id)"
+    admin.execute(f"UPDATE core.scene SET {change} WHERE id = {before}")
+    admin.execute("UPDATE core.segmentation_run SET before_derivative_id = NULL")
+    client = signed_in("O1")
+    page = html.unescape(client.get(f"/review/{findings[0]}", headers=HTML).text)
+    assert "Your authority has no earlier image of this place." in page
+    assert client.get(f"/review/{findings[0]}/tiles/before/true_colour/{PLACE}.png").status_code == 404
+
+
 REFUSED = {
     "after/swir/15/1/1": 422,
     "after/grey/15/1/1": 422,

@@ -13,6 +13,7 @@ from sensing.editing import Bounds4326, Click, Grown, everything_in, grow
 from sensing.intake import Shelf
 from sensing.picture import open_picture
 from web.desk import tiles
+from web.desk.sides import AFTER
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.sam import sam_for
@@ -29,7 +30,7 @@ def growing(public_id: str) -> Response:
     """
     house = services()
     with house.session() as db:
-        source = tiles.source_of(db, current_actor(), public_id, tiles.AFTER, house.clock.now())
+        source = tiles.source_of(db, current_actor(), public_id, AFTER, house.clock.now())
     body = parse_document(request.get_data())
     clicks, box = _clicks(body.get("clicks")), _box(body.get("box"))
     with open_picture(Shelf(house.data_dir).derivatives.get(source.sha256), source.roles) as picture:
@@ -45,7 +46,7 @@ def everything(public_id: str) -> Response:
     """
     house = services()
     with house.session() as db:
-        source = tiles.source_of(db, current_actor(), public_id, tiles.AFTER, house.clock.now())
+        source = tiles.source_of(db, current_actor(), public_id, AFTER, house.clock.now())
     box = _box(parse_document(request.get_data()).get("box"))
     if box is None:
         raise _malformed("box")

@@ -13,7 +13,8 @@ from shapely.geometry import Polygon, shape
 from sensing import preview
 from sensing.bands import Role
 from sensing.intake import Shelf
-from web.desk.queries import Finding, Side
+from web.desk.queries import Finding
+from web.desk.sides import Side
 
 SIZE_PX = 512
 # The window is this many times as wide as the finding, and never narrower than so many of its pixels.

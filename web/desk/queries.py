@@ -30,13 +30,14 @@ from schemas.tables import (
     SegmentationRun,
     SupervisionItem,
 )
-from sensing.copies import current_copy, refuse_overdue
+from sensing.copies import refuse_overdue
 from sensing.remarks import remarks
 from sensing.risk import MOST_POINTS
 from sensing.shut import is_shut, refuse_shut
 from sensing.sightings import history
 from sensing.words import in_words
 from web.desk.readings import Reading, reading_of
+from web.desk.sides import BEFORE, Side, sides_of
 
 OPEN_STATES = ("new", "assigned")
 DECIDED_STATES = ("confirmed", "false_alarm", "inconclusive")
@@ -71,19 +72,6 @@ class Row:
     def cursor(self) -> str:
         """Where this line stands in the queue, for the page behind it."""
         return f"{'m' if self.mine else 'o'}.{self.turn.isoformat()}.{self.risk}.{self.public_id}"
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two images: which masked copy, when it was taken, by what."""
-
-    name: str
-    copy_id: uuid.UUID
-    sha256: str
-    roles: tuple[str, ...]
-    taken: datetime | None
-    sensor: str
-    gsd_m: float | None
 
 
 @dataclass(frozen=True)
@@ -323,7 +311,7 @@ def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None
     route = db.get(PatrolRoute, flight.route_id) if flight else None
     item = db.get(SupervisionItem, row.item_id) if row.item_id else None
     basis = db.get(LegalBasis, item.legal_basis_id) if item else None
-    shape = to_shape(row.geom)
+    shape, (before, after) = to_shape(row.geom), sides_of(db, row)
     return Finding(
         public_id=row.public_id,
         kind=row.kind,
@@ -348,8 +336,8 @@ def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None
         engine=f"{run.engine} {run.engine_version}" if run else row.provenance["limit"],
         looked=tuple(in_words(sentence.dump()) for sentence in remarks(run, _names(db, run))) if run else (),
         history=tuple(_dates(db, actor, row)) if run else (),
-        before=_side(db, "before", run.before_derivative_id) if run and run.before_derivative_id else None,
-        after=_side(db, "after", run.derivative_id) if run else None,
+        before=before,
+        after=after,
         reading=reading_of(db, row.exceedance, rulebook, row.rule_trace) if row.exceedance and rulebook else None,
     )
 
@@ -368,29 +356,12 @@ def _dates(db: Session, actor: Actor, row: Detection) -> Iterator[Dated]:
         yield Dated(one.taken, in_words(one.said().dump()), one.public_id if open_to else None)
 
 
-def _side(db: Session, name: str, derivative_id: uuid.UUID) -> Side:
-    """One image of a run, from the copy that counts now: the one that the run looked at may show too much today."""
-    scene = db.get_one(Scene, db.get_one(Derivative, derivative_id).scene_id)
-    derivative = current_copy(db, scene.id)
-    if derivative is None:
-        raise not_found("scene.unknown", measured=scene.public_id)
-    return Side(
-        name=name,
-        copy_id=derivative.id,
-        sha256=derivative.sha256,
-        roles=tuple(derivative.band_roles),
-        taken=scene.captured_at,
-        sensor=scene.sensor,
-        gsd_m=scene.gsd_m,
-    )
-
-
 def side_of(db: Session, found: Finding, name: str, at: datetime) -> Side:
     """One image of a finding, to be shown.
 
     Raises RuleViolation 404 where there is no such image, GD-43 while it shows what a privacy zone hides.
     """
-    side = found.before if name == "before" else found.after
+    side = found.before if name == BEFORE else found.after
     if side is None:
         raise not_found("picture.unknown", "web.object_unknown", measured=f"{found.public_id}/{name}")
     refuse_overdue(db, [db.get_one(Derivative, side.copy_id)], at)

@@ -26,8 +26,9 @@ from sensing.origin import Origin, origin_of
 from sensing.reasons import in_languages
 from sensing.words import in_words, name
 from web.desk import pictures, queries, sheet_readings
-from web.desk.queries import Finding, Side
+from web.desk.queries import Finding
 from web.desk.sheet_words import WORDS
+from web.desk.sides import Side
 from web.i18n import current_language
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
@@ -152,6 +153,7 @@ def _picture(house: Services, db: Session, found: Finding, about: tuple[Side, st
     side, label = about
     taken = _moment(side.taken, house) if side.taken else "–"
     source = f"{WORDS[lang][side.sensor]}, {side.gsd_m:.2g} m" if side.gsd_m else WORDS[lang][side.sensor]
+    source += "" if side.compared else f" · {WORDS[lang]['only_shown']}"
     try:
         shown = queries.side_of(db, found, side.name, house.clock.now())
         png = pictures.png(house.data_dir, found, shown)

@@ -18,7 +18,8 @@ from sensing.derived import outline_of
 from sensing.intake import Shelf
 from sensing.shut import is_shut
 from web.desk.amounts import area_words
-from web.desk.queries import OPEN_STATES, Finding, Side
+from web.desk.queries import OPEN_STATES, Finding
+from web.desk.sides import Side
 from web.i18n import gettext
 from web.identity.request_identity import services
 from web.public.database import public_connection
@@ -39,7 +40,12 @@ def config(db: Session, data_dir: Path, found: Finding, row: Detection, *, may_d
     with public_connection() as public:
         base = desk_map(public)
     outline = outline_of(db, row)
-    sides = {side.name: _side(data_dir, found.public_id, side) for side in (found.before, found.after) if side}
+    veiled = row.run.coverage_sha256 is not None
+    sides = {
+        side.name: _side(data_dir, found.public_id, side) | {"veil": veiled and side.compared}
+        for side in (found.before, found.after)
+        if side
+    }
     return base | {
         "id": found.public_id,
         "version": found.version,
@@ -47,7 +53,7 @@ def config(db: Session, data_dir: Path, found: Finding, row: Detection, *, may_d
         "area": area_m2(outline),
         "bounds": outline.bounds,
         "sides": sides,
-        "veil": row.run.coverage_sha256 is not None,
+        "veil": veiled,
         "alternatives": _alternatives(row, outline),
         "neighbours": [_neighbour(one, db) for one in neighbours(db, row)] if may_decide else [],
         "sam": services().settings.sam_checkpoint is not None,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flask import Response, request
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
@@ -16,17 +14,17 @@ from schemas.refusals import not_found
 from schemas.tables import Derivative, SegmentationRun
 from sensing import preview, veil
 from sensing.bands import Role
-from sensing.copies import current_copy, refuse_overdue
+from sensing.copies import refuse_overdue
 from sensing.intake import Shelf
 from sensing.preview import Combination
 from sensing.runs import rasters
 from web.desk import queries
+from web.desk.sides import sides_of
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 
 section = Section("desk_tiles", __name__, Audience.DESK)
 
-BEFORE, AFTER = "before", "after"
 # Not a combination of bands: what hides ground in the picture, and why.
 VEIL = "veil"
 
@@ -51,18 +49,13 @@ def source_of(db: Session, actor: Actor, public_id: str, side: str, at: datetime
     privacy zone hides.
     """
     row = queries.row_of(db, actor, public_id)
-    if row.exceedance_id is not None:
+    shown = next((one for one in sides_of(db, row) if one is not None and one.name == side), None)
+    if shown is None:
         raise _unknown(public_id, side)
-    run = db.get_one(SegmentationRun, row.run_id)
-    derivative_id: uuid.UUID | None = run.before_derivative_id if side == BEFORE else run.derivative_id
-    if derivative_id is None:
-        raise _unknown(public_id, side)
-    scene_id = db.scalars(select(Derivative.scene_id).where(Derivative.id == derivative_id)).one()
-    copy = current_copy(db, scene_id)
-    if copy is None:
-        raise not_found("scene.unknown", measured=public_id)
-    refuse_overdue(db, [copy], at)
-    return Source(copy.sha256, tuple(Role(role) for role in copy.band_roles), run.coverage_sha256)
+    refuse_overdue(db, [db.get_one(Derivative, shown.copy_id)], at)
+    # What the run did not look at hides nothing that its coverage tells of.
+    coverage = db.get_one(SegmentationRun, row.run_id).coverage_sha256 if shown.compared else None
+    return Source(shown.sha256, tuple(Role(role) for role in shown.roles), coverage)
 
 
 @section.page(

@@ -282,6 +282,7 @@ def _sides(found: Finding) -> list[dict[str, Any]]:
             "taken": side.taken,
             "sensor": side.sensor,
             "gsd": f"{side.gsd_m:.2g} m" if side.gsd_m else "",
+            "compared": side.compared,
         }
         for side, label, alt in sides
         if side is not None

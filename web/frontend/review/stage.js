@@ -69,7 +69,7 @@ export class Stage {
       const side = this.config.sides[name];
       if (!side) continue;
       const wanted = this.look.combination;
-      pane.picture(side, side.combinations.includes(wanted) ? wanted : side.combinations[0], this.look.veil && this.config.veil);
+      pane.picture(side, side.combinations.includes(wanted) ? wanted : side.combinations[0], this.look.veil && side.veil);
     }
   }
 
