@@ -25,7 +25,8 @@ from schemas.words import Coded
 class KnownDevice:
     """A device that stands in the register, or in a row before: its place (EPSG:4326), and who has it by now.
 
-    `row` is the number of the row that registers it, None where the register has it already.
+    `row` is the number of the row that registers it, None where the register has it already; of a secret one nothing is
+    told to others.
     """
 
     id: uuid.UUID
@@ -36,6 +37,7 @@ class KnownDevice:
     place: Point
     users: set[uuid.UUID]
     row: int | None = None
+    is_secret: bool = False
 
     @property
     def told(self) -> str:

@@ -229,6 +229,9 @@ def _shared(known: KnownDevice, draft: _Draft, owner: Authority, place: Point, i
 
 def _against(known: KnownDevice, draft: _Draft, owner: Authority, place: Point) -> Iterator[Refusal]:
     """Why a row with the code of a device is another device, or one that its department has already."""
+    if known.is_secret and owner.id not in known.users:
+        yield refuse("layer.device", "layer.code_in_use", measured=draft.code)
+        return
     apart_m = distance_m(LonLat(known.place.x, known.place.y), LonLat(place.x, place.y))
     if apart_m > _SAME_PLACE_M:
         measured, required = f"{apart_m:.0f} m", f"{_SAME_PLACE_M:g} m"

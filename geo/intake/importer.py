@@ -199,6 +199,7 @@ def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tup
                 Device.name,
                 Device.device_type,
                 Device.platform,
+                Device.secret,
                 DeviceSite.geom,
                 Device.authority_id,
             )
@@ -207,13 +208,14 @@ def _known_devices(work: Work, table: Table, column: str | None) -> Iterator[tup
         )
         found = {
             row.code: KnownDevice(
-                row.id,
-                row.public_id,
-                row.name,
-                row.device_type,
-                row.platform,
-                Point(lon_lat(row.geom)),
-                {row.authority_id},
+                id=row.id,
+                public_id=row.public_id,
+                name=row.name,
+                device_type=row.device_type,
+                platform=row.platform,
+                place=Point(lon_lat(row.geom)),
+                users={row.authority_id},
+                is_secret=row.secret,
             )
             for row in rows
         }

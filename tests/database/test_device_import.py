@@ -113,6 +113,21 @@ def test_S01__same_code_by_another_name__one_device__both_names_told_and_kept(br
     assert sorted(session.scalars(select(DeviceShare.name))) == ["CAmera 1", "bridge west"]
 
 
+def test_GD_14_6__code_of_another_department_s_secret_device__nothing_of_it_told(bring, departments, session, admin):
+    ours = bring([row(1, "A1")]).rows[0].public_ids[1]
+    admin.execute("SET session_replication_role = replica")
+    admin.execute(
+        "UPDATE core.device SET secret = true, secret_document = 'd', secret_authority = 'a', secret_level = 'l',"
+        " secret_until = '2030-01-01' WHERE public_id = %s",
+        [ours],
+    )
+    admin.execute("SET session_replication_role = origin")
+    report = bring([row(1, "B1").replace("video", "air"), row(1, "B2", lon=113.3), row(1, "A1")])
+    assert told(report) == [["layer.code_in_use"], ["layer.code_in_use"], ["layer.device_twice"]]
+    assert not any(word in json.dumps(report.render()["rows"][:2]) for word in (ours, "video", " m"))
+    assert session.scalar(select(func.count()).select_from(DeviceShare)) == 0
+
+
 def test_S01__command__merges_and_columns_left_aside_in_words(services, departments, tmp_path):
     path = tmp_path / "cameras.csv"
     more = "".join(f",extra{number}" for number in range(190))
