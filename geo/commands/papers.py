@@ -12,6 +12,7 @@ from geo.attachments import File, attach
 from geo.commands.common import local_today, require
 from geo.commands.publications import stop
 from geo.commands.words import refuse_unknown
+from geo.periods import months_after
 from schemas.ids import new_id, public_id
 from schemas.refusals import invalid
 from schemas.roles import Role
@@ -82,6 +83,12 @@ def record_calibration(work: Work, device: Device, test: Test, *, certificate: F
         raise invalid("GD-22.2", "device.test_blank")
     if test.passed != (test.valid_to is not None) or (test.valid_to is not None and test.valid_to < tested_on):
         raise invalid("GD-22.2", "device.test_valid", measured=str(test.valid_to or "—"))
+    most_months = work.pack_for(device)["calibration.max_months"]
+    latest = months_after(tested_on, most_months)
+    if test.valid_to is not None and test.valid_to > latest:
+        raise invalid(
+            "GD-22.2", "device.test_too_long", measured=test.valid_to.isoformat(), required=latest.isoformat()
+        )
     row = Calibration(
         id=new_id(),
         public_id=public_id("CB"),

@@ -38,7 +38,7 @@ _LESS = """
     flight.deviation_tolerance_m device.moved_tolerance_m maintenance.interval_months inspection_plan.max_months
     alert.yellow_after_days alert.performance_after_days recusal.decide_within notice.suspected_due
     behaviour.export_due complaint.reply_due sharing.reply_due correction.max retention.footage_days
-    retention.telemetry_days
+    retention.telemetry_days calibration.max_months
 """
 _TRUE = """
     publication.clear_days publication.resume_requires_republish uav.unit_head_approval uav.marking_required

@@ -144,6 +144,7 @@ class Values(Strict):
     signage__photo_required: bool
     device__moved_tolerance_m: Metres
     maintenance__interval_months: Positive
+    calibration__max_months: Positive
     due__remind_days: Count
     review__legal__items: Names
     review__technical__items: Names

@@ -83,6 +83,17 @@ def test_GD_22_2__test_that_says_nothing__refused(work, changes):
     assert refused(work, "T1", DV1, commands.record_calibration, test=a_test(**changes)).value.status == 422
 
 
+@pytest.mark.parametrize(
+    ("until", "is_refused"), [(date(2027, 7, 2), False), (date(2027, 7, 3), True), (date(2099, 12, 31), True)]
+)
+def test_GD_22_2__test_that_holds_too_long__refused(work, until, is_refused):
+    if is_refused:
+        caught = refused(work, "T1", DV1, commands.record_calibration, test=a_test(valid_to=until))
+        assert texts(caught) == {"device.test_too_long"}
+    else:
+        done(work, "T1", DV1, commands.record_calibration, test=a_test(valid_to=until))
+
+
 def test_GD_22_2__calibration_lapses_in_use__stopped_that_night_and_taken_back(
     work, services, clock, past_the_judge, active
 ):

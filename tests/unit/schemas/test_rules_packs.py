@@ -42,6 +42,7 @@ GUANGDONG = {
     "signage.photo_required": True,
     "device.moved_tolerance_m": 10,
     "maintenance.interval_months": 6,
+    "calibration.max_months": 24,
     "due.remind_days": 30,
     "review.max_age_months": 12,
     "review.decide_within": Days(count=14, kind=DayKind.CALENDAR),
