@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Self
@@ -110,12 +110,20 @@ def account(km2: Mapping[str, float]) -> tuple[Sentence, ...]:
     return (first, *(say(f"covered.{code.name.lower()}", km2=_of(km2, code)) for code in unseen))
 
 
-def nothing_found(km2: Mapping[str, float]) -> Sentence:
-    """In words, that nothing was found: of which ground that is said, and of how much it is not."""
+def nothing_found(km2: Mapping[str, float], kinds: Collection[str]) -> Sentence:
+    """In words, that nothing was found: of which kinds and which ground that is said, and of how much it is not.
+
+    `kinds` are those that could become a finding here; where there are none, nobody could have found anything.
+    """
     looked, unseen = _of(km2, Cover.ANALYSED), sum(_of(km2, code) for code in Cover if code is not Cover.ANALYSED)
     if not looked:
         return say("covered.nowhere")
-    return say("covered.nothing_but", km2=looked, unseen_km2=unseen) if unseen else say("covered.nothing", km2=looked)
+    if not kinds:
+        return say("covered.no_kind", km2=looked)
+    told = sorted(kinds)
+    if unseen:
+        return say("covered.nothing_but", kinds=told, km2=looked, unseen_km2=unseen)
+    return say("covered.nothing", kinds=told, km2=looked)
 
 
 def _of(km2: Mapping[str, float], code: Cover) -> float:

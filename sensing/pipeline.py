@@ -43,10 +43,9 @@ from sensing.segment.executors import Hands, Serial
 from sensing.segment.learned import Learned
 from sensing.segment.manifest import Forgetful, Memory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
-from sensing.violations import Seen, Verdict, judge, rules_sha256, shows_alone, unjudged
+from sensing.violations import NO_RULES, Seen, Verdict, judge, rules_sha256, shows_alone, unjudged
 from sensing.words import say
 
-_NO_RULES = "0" * 64
 _INPUTS = "inputs.json"
 # Raised whenever the same inputs would make other files of bands.
 _FORMAT = 3
@@ -122,10 +121,13 @@ def surroundings(session: Session, source: Source) -> Context:
 def analyse(bench: Bench, context: Context, after: Source, before: Source | None, progress: Progress) -> Analysis:
     """Segment a scene and judge what was found by the rules in force there when it was taken.
 
-    Where no rule pack applies, candidates are found and none is a lead. Raises RuleViolation `scene.pair`
-    when the two scenes do not show the same ground or the earlier one is not earlier.
+    Where no rule pack applies, candidates are found and none is a lead. Raises RuleViolation `scene.jurisdiction`
+    for ground of nobody here, `scene.pair` when the two scenes do not show the same ground or the earlier one is
+    not earlier.
     """
     started = time.monotonic()
+    if not after.jurisdictions:
+        raise conflict("scene.jurisdiction", measured=after.scene.public_id)
     if before is not None:
         _check_pair(after.scene, before.scene)
     pack, on = _rules(bench, after.scene)
@@ -155,7 +157,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         engine_version=bench.engine.version,
         segmentation=found,
         verdicts=tuple(_verdicts(found, pack, context, on)),
-        rules_sha256=rules_sha256(pack) if pack else _NO_RULES,
+        rules_sha256=rules_sha256(pack) if pack else NO_RULES,
         runtime_s=time.monotonic() - started,
         coverage=_coverage(found),
         manifest_sha256=key,

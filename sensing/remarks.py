@@ -8,6 +8,7 @@ from schemas.tables import SegmentationRun
 from sensing.coregister import Fit
 from sensing.coverage import account
 from sensing.segment import hiding
+from sensing.violations import NO_RULES
 from sensing.words import Sentence, say
 
 
@@ -17,6 +18,8 @@ def remarks(run: SegmentationRun, names: Mapping[str, dict[str, str]] | None = N
     `names` are those of authorities in every language, by their codes; one that is not named stands as its code.
     """
     told = list(account(run.coverage)) if run.coverage else []
+    if run.rules_sha256 == NO_RULES:
+        told.append(say("covered.no_rules"))
     if run.coregistration is not None:
         told.append(Fit.load(run.coregistration).in_words(run.coregistration["gsd_m"]))
     told += hiding.sentences(run.clouds)

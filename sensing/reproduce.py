@@ -64,6 +64,8 @@ class What(StrEnum):
 
 # SAM gives the same bits on the same machine; elsewhere it may not, and nobody can promise that.
 _MACHINE = ("device", "machine", "threads", "torch", "encoder_version")
+# How it was made, not what came out: told where it differs, and no difference by itself.
+_TOLD = (What.CODE, What.MACHINE)
 # Without these the engine would look at something else; another engine, or under other rules, may look all the same.
 _NEEDED = (What.COPY, What.ZONES, What.INPUTS, What.MODELS)
 
@@ -115,9 +117,14 @@ class Reproduced:
 
     @property
     def same(self) -> bool:
-        """Whether the finding was made again, and nothing differs; another machine is no difference by itself."""
-        decisive = (check for check in self.checks if check.what is not What.MACHINE)
+        """Whether the finding was made again, and nothing differs; other code or another machine is no difference."""
+        decisive = (check for check in self.checks if check.what not in _TOLD)
         return self.polygon is not None and all(check.same for check in decisive)
+
+    @property
+    def same_code(self) -> bool:
+        """Whether the code of features and detectors is what it was then."""
+        return all(check.same for check in self.checks if check.what is What.CODE)
 
     @property
     def same_machine(self) -> bool:

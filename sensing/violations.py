@@ -17,6 +17,8 @@ from sensing.segment.model import ENGINE, NEEDED, RANKED, Candidate
 from sensing.words import Sentence, say
 
 PERMITS = "permits"
+# What a run keeps instead of the hash of its rules where none were in force.
+NO_RULES = "0" * 64
 # A candidate belongs to a place when most of it lies there; a border drawn some pixels off does not matter.
 MOST = 0.5
 # Less of a find than this under a permit is the permit's neighbour.
@@ -56,6 +58,12 @@ class Law:
     context: Context
     on: date
     refused: Mapping[str, Sentence]
+
+
+def judged_kinds(pack: RulePack | None, refused: Collection[str]) -> tuple[str, ...]:
+    """The kinds that could become a finding: rules name them, and nothing kept them from being judged."""
+    catalogue = pack.violation_catalogue if pack else ()
+    return tuple(sorted({kind for entry in catalogue for kind in entry.kinds} - set(refused)))
 
 
 def rules_sha256(pack: RulePack) -> str:

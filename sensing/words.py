@@ -14,7 +14,7 @@ from schemas.refusals import LANGUAGES
 # Parameters whose values are kinds, layers, kinds of permits and bands, and not what somebody called a place. A value
 # that is itself a text in every language stands for the one of the reader.
 _NAMED = ("kind", "kinds", "layer", "layers", "bands")
-_BETWEEN = {"en": " and ", "zh": "、"}
+_BETWEEN, _LAST = {"en": ", ", "zh": "、"}, {"en": " and ", "zh": "、"}
 
 
 @cache
@@ -66,5 +66,5 @@ def _told(key: str, value: Any, lang: str) -> Any:  # noqa: ANN401 - whatever a 
         return value[lang]
     if key not in _NAMED:
         return value
-    words = value if isinstance(value, list) else [value]
-    return _BETWEEN[lang].join(name(word, lang) for word in words)
+    words = [name(word, lang) for word in (value if isinstance(value, list) else [value])]
+    return _LAST[lang].join(part for part in (_BETWEEN[lang].join(words[:-1]), *words[-1:]) if part)

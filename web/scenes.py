@@ -23,7 +23,7 @@ from sensing.runs import clear, rasters
 from sensing.segment.engines import engine
 from sensing.segment.executors import Hands, Serial
 from sensing.sightings import recognise, write_down, write_sighting
-from sensing.violations import Verdict
+from sensing.violations import Verdict, judged_kinds
 from web.intake import ingest as ingest
 from web.intake import shelf_of as shelf_of
 from web.sam import sam_for
@@ -37,7 +37,8 @@ class Segmented:
     """One pass over a scene: the run, the detections proposed, every verdict, and the leads that were refused.
 
     `known` are detections of earlier passes over the scene that this pass found again; they are not proposed twice.
-    `relations` says what each new detection is to the ones of earlier dates, `remedied` are those that are gone.
+    `relations` says what each new detection is to the ones of earlier dates, `remedied` are those that are gone,
+    `judged` are the kinds that could have become a finding.
     """
 
     run: SegmentationRun
@@ -48,6 +49,7 @@ class Segmented:
     relations: Mapping[str, Relation] = field(default_factory=dict)
     remedied: tuple[str, ...] = ()
     models: Models = NO_MODELS
+    judged: tuple[str, ...] = ()
 
 
 def is_large(services: Services, scene: str) -> bool:
@@ -113,7 +115,8 @@ def segment(
         except RuleViolation as refused:
             refusals += refused.refusals
     gone = tuple(one.public_id for one in recognised.remedied)
-    told = (analysis.verdicts, tuple(refusals), relations, gone, models)
+    judged = judged_kinds(analysis.pack, analysis.segmentation.refused)
+    told = (analysis.verdicts, tuple(refusals), relations, gone, models, judged)
     return Segmented(run, tuple(proposed), tuple(known), *told)
 
 

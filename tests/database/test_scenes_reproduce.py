@@ -84,6 +84,46 @@ def test_other_numbers__made_again__and_told(finding, again):
     assert What.PARAMETERS in differs
 
 
+def changed_code(database) -> None:
+    """The run was made by code that is another one now, as after an upgrade."""
+    engine = database.admin_engine()
+    with engine.begin() as admin:
+        admin.execute(text("SET LOCAL session_replication_role = replica"))
+        admin.execute(text("UPDATE core.segmentation_run SET features_sha256 = repeat('7', 64)"))
+    engine.dispose()
+
+
+def test_made_by_other_code__the_same_and_told(finding, again, database):
+    changed_code(database)
+    outcome, differs = again(finding)
+    assert differs == {What.CODE}
+    assert outcome.same
+    assert not outcome.same_code
+
+
+def test_made_by_other_code_and_drawn_otherwise__not_the_same(finding, again, database):
+    """Labels, outline and score decide: code that draws another line is a difference."""
+    changed_code(database)
+    engine = database.admin_engine()
+    with engine.begin() as admin:
+        admin.execute(text("SET LOCAL session_replication_role = replica"))
+        admin.execute(text("UPDATE core.segmentation_run SET labels_sha256 = repeat('7', 64)"))
+    engine.dispose()
+    outcome, differs = again(finding)
+    assert differs == {What.CODE, What.LABELS}
+    assert not outcome.same
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "by other code, and the same"), ("zh", "以不同版本的代码")])
+def test_cli__made_by_other_code__says_so_and_ends_well(services, finding, database, lang, words):
+    changed_code(database)
+    state = State(lang)
+    state._services = services
+    told = CliRunner().invoke(scene_group, ["reproduce", finding], obj=state, catch_exceptions=False)
+    assert told.exit_code == 0
+    assert words in told.output
+
+
 def test_other_version_of_the_engine__told(finding, again):
     newer = Spectral()
     newer.version = "2"

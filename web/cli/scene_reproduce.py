@@ -19,6 +19,7 @@ from web.wiring import Services
 WORDS = {
     "en": {
         "same": "{id}: made again from {run}, the same bit for bit",
+        "other_code": "{id}: made again from {run} by other code, and the same bit for bit",
         "differs": "{id}: made again from {run}, and not the same",
         "unable": "{id}: cannot be made again from {run}; what it was made from is not what it was",
         "check": "{what}: recorded {recorded}, now {now}",
@@ -26,11 +27,13 @@ WORDS = {
         "held": "{what}: {count} as recorded",
         "remade": "{id}: made again from {sources} as it was cut or joined, bit for bit",
         "not_remade": "{id}: made again from {sources}, and it differs",
+        "code": "the code was another then ({recorded}, now {now}); labels, outline and score decide",
         "elsewhere": "SAM drew its outline with {recorded}; here it is {now}. It draws the same bits on one machine"
         " with the same number of threads; elsewhere a pixel at the edge may differ, and nobody can promise otherwise.",
     },
     "zh": {
         "same": "{id}：已按 {run} 重新生成，逐位一致",
+        "other_code": "{id}：已按 {run} 以不同版本的代码重新生成，逐位一致",
         "differs": "{id}：已按 {run} 重新生成，结果不一致",
         "unable": "{id}：无法按 {run} 重新生成；所依据的内容已不是原来的内容",
         "check": "{what}：记录为 {recorded}，现为 {now}",
@@ -38,6 +41,7 @@ WORDS = {
         "held": "{what}：{count} 项与记录一致",
         "remade": "{id}：由 {sources} 按记录的拆分或合并重新生成，结果完全一致",
         "not_remade": "{id}：由 {sources} 重新生成，结果不一致",
+        "code": "当时的代码不同（记录为 {recorded}，现为 {now}）；以标注栅格、轮廓和评分为准",
         "elsewhere": "SAM 当时在 {recorded} 上绘制轮廓，此处为 {now}。仅在同一机器、相同线程数下可保证逐位一致；"
         "在其他机器上边缘可能相差一个像素，无法作出更多保证。",
     },
@@ -71,8 +75,9 @@ def reproduce_finding(services: Services, detection_id: str, as_json: bool) -> N
     """Makes DETECTION once more from exactly what was recorded, and compares labels and outline bit for bit.
 
     Every hash is verified first: original, masked copy, privacy zones, layers, engine, numbers, code, rules. Writes
-    nothing. Ends with status 1 when anything differs, and says what. The outline by SAM, where there is one, is
-    promised to be the same on the same machine alone.
+    nothing. Ends with status 1 when anything differs, and says what; that the code is newer is told, and labels,
+    outline and score decide. The outline by SAM, where there is one, is promised to be the same on the same machine
+    alone.
     """
     with services.session() as session:
         made = lineage(session, detection_id)
@@ -101,8 +106,7 @@ def _json_made(detection_id: str, made: Lineage, outcomes: list[Reproduced]) -> 
 
 def _tell(outcome: Reproduced) -> None:
     words, column = WORDS[lang()], ("en", "zh").index(lang())
-    verdict = "same" if outcome.same else "unable" if outcome.polygon is None else "differs"
-    click.echo(words[verdict].format(id=outcome.detection_id, run=outcome.run_id))
+    click.echo(words[_verdict(outcome)].format(id=outcome.detection_id, run=outcome.run_id))
     for what in What:
         checks = [check for check in outcome.checks if check.what is what]
         held = sum(check.same for check in checks)
@@ -112,11 +116,21 @@ def _tell(outcome: Reproduced) -> None:
             if not check.same and what is What.MACHINE:
                 told = {"recorded": check.recorded, "now": check.now}
                 click.secho("  ! " + words["elsewhere"].format(**told), fg="yellow")
+            elif not check.same and what is What.CODE:
+                told = {"recorded": _short(check.recorded), "now": _short(check.now)}
+                click.secho("  ! " + words["code"].format(**told), fg="yellow")
             elif not check.same:
                 told = {"recorded": _short(check.recorded), "now": _short(check.now)}
                 click.secho("  ✗ " + words["check"].format(what=NAMES[what][column], **told), fg="red")
                 if what is What.COPY and check.now == MASKED_ANEW:
                     click.echo("    " + words["hidden"])
+
+
+def _verdict(outcome: Reproduced) -> str:
+    """The name of the sentence that says what came out."""
+    if outcome.same:
+        return "same" if outcome.same_code else "other_code"
+    return "unable" if outcome.polygon is None else "differs"
 
 
 def _short(value: str) -> str:
@@ -129,6 +143,7 @@ def _json(outcome: Reproduced) -> dict[str, object]:
         "detection": outcome.detection_id,
         "run": outcome.run_id,
         "made_again": outcome.polygon is not None,
+        "same_code": outcome.same_code,
         "same_machine": outcome.same_machine,
         "checks": [_plain(check) for check in outcome.checks],
         "geometry": mapping(outcome.polygon) if outcome.polygon is not None else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -14,14 +15,15 @@ from sensing.coverage import nothing_found
 from sensing.identity import Relation
 from sensing.remarks import remarks
 from sensing.segment.executors import DASK, NAMES, PROCESSES, SERIAL, hands
+from sensing.violations import NO_RULES, Verdict
 from sensing.words import in_words, name
 from web import scenes
 from web.cli.common import as_json, echo_json, echo_refusals, lang, pass_services
 from web.cli.progress import progress_bar
 from web.wiring import Services
 
-# What a shell says of a command that was ended by Ctrl-C.
-INTERRUPTED = 130
+# What a shell says of a command that was ended by Ctrl-C; and what is a fault of ours, as bands that failed are.
+INTERRUPTED, FAULT = 130, 4
 WORDS = {
     "en": {
         "looked": "{id}: done in {s:.1f} s",
@@ -29,7 +31,8 @@ WORDS = {
         "failed": "{failed} of {bands} bands failed and are not looked at; the same command tries them again",
         "cannot": "cannot be judged: {kind}: {why}",
         "found": "{count} x {kind}",
-        "silent": "{count} candidates are no finding",
+        "silent": "{count} x {kind} is no finding: {why}",
+        "like": "{count} x {kind} is no finding; the largest: {why}",
         "proposed": "for review: {ids}",
         "again": "found before, not proposed again: {ids}",
         "new": "not seen on an earlier date: {ids}",
@@ -37,6 +40,7 @@ WORDS = {
         "persists": "seen on an earlier date: {ids}",
         "remedied": "all of it looked at again, and nothing found any more: {ids}",
         "unproposed": "leads that may not become findings:",
+        "two": "--scheduler is the address of a Dask cluster; --engine {engine} uses none. Leave one of them out.",
         "stopped": "stopped; the bands that are done are kept, and the same command goes on from there",
     },
     "zh": {
@@ -45,7 +49,8 @@ WORDS = {
         "failed": "{bands} 个条带中有 {failed} 个失败，未予分析；重复同一命令将再次尝试",
         "cannot": "无法判别：{kind}：{why}",
         "found": "{kind} {count} 处",
-        "silent": "另有 {count} 处疑似区域不构成线索",
+        "silent": "{kind} {count} 处不构成线索：{why}",
+        "like": "{kind} {count} 处不构成线索；其中最大一处：{why}",
         "proposed": "待审核：{ids}",
         "again": "此前已发现，不再重复提出：{ids}",
         "new": "此前日期未见：{ids}",
@@ -53,6 +58,7 @@ WORDS = {
         "persists": "此前日期已见：{ids}",
         "remedied": "已对全部范围再次分析，未再发现：{ids}",
         "unproposed": "不能成为线索的疑似区域：",
+        "two": "--scheduler 是 Dask 集群的地址，而 --engine {engine} 不使用集群；请去掉其中一个选项。",
         "stopped": "已停止；已完成的条带予以保留，重复同一命令即可继续",
     },
 }
@@ -79,8 +85,11 @@ def segment(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Looks for violations in SCENE; what the law's layers call a lead is proposed for an officer's review.
 
-    What was stopped, even by force, goes on where it stopped when the same command is given again.
+    What was stopped, even by force, goes on where it stopped when the same command is given again. Ends with status 4
+    when bands failed: what they show was not looked at.
     """
+    if scheduler and engine not in (None, DASK):
+        raise click.UsageError(WORDS[lang()]["two"].format(engine=engine))
     chosen = DASK if scheduler else engine or (PROCESSES if scenes.is_large(services, scene_id) else SERIAL)
     try:
         with (
@@ -97,6 +106,8 @@ def segment(  # noqa: PLR0913 - one argument for each option
         echo_json(_json(outcome))
     else:
         _tell(outcome, scene_id)
+    if outcome.run.bands_failed:
+        sys.exit(FAULT)
 
 
 def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
@@ -108,11 +119,11 @@ def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
     leads = Counter(verdict.candidate.kind for verdict in outcome.verdicts if verdict.is_lead)
     for kind, count in sorted(leads.items()):
         click.echo("  " + words["found"].format(kind=name(kind, lang()), count=count))
-    if not leads:
-        click.echo("  " + nothing_found(run.coverage).render(lang()))
-    silent = len(outcome.verdicts) - leads.total()
-    if silent:
-        click.echo("  " + words["silent"].format(count=silent))
+    # Where no rules are in force, that is what the remarks on the run say.
+    if not leads and run.rules_sha256 != NO_RULES:
+        click.echo("  " + nothing_found(run.coverage, outcome.judged).render(lang()))
+    for line in _silent(outcome.verdicts):
+        click.echo("  " + line)
     if outcome.detections:
         click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
     _tell_over_time(outcome)
@@ -121,6 +132,19 @@ def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
     if outcome.refusals:
         click.echo("  " + words["unproposed"])
         echo_refusals(outcome.refusals, lang())
+
+
+def _silent(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """The candidates that are no finding, by kind and by the last step of their traces, which is the reason."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        if not verdict.is_lead:
+            groups.setdefault((verdict.candidate.kind, verdict.trace[-1].key), []).append(verdict)
+    for (kind, _), alike in sorted(groups.items()):
+        largest = max(alike, key=lambda one: one.candidate.area_m2)
+        why = {one.trace[-1].render(lang()) for one in alike}
+        words = WORDS[lang()]["silent" if len(why) == 1 else "like"]
+        yield words.format(count=len(alike), kind=name(kind, lang()), why=largest.trace[-1].render(lang()))
 
 
 def _tell_how(run: SegmentationRun) -> None:
@@ -146,7 +170,7 @@ def _tell_over_time(outcome: scenes.Segmented) -> None:
 def _json(outcome: scenes.Segmented) -> dict[str, Any]:
     run = outcome.run
     return {
-        "ok": True,
+        "ok": not run.bands_failed,
         "run": run.public_id,
         "runtime_s": run.runtime_s,
         "models": outcome.models.names,
@@ -158,6 +182,8 @@ def _json(outcome: scenes.Segmented) -> dict[str, Any]:
         "labels_file_sha256": run.labels_file_sha256,
         "bands": run.bands,
         "bands_failed": run.bands_failed,
+        "rules_in_force": run.rules_sha256 != NO_RULES,
+        "judged_kinds": list(outcome.judged),
         "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
         "detections": list(outcome.detections),
         "known": list(outcome.known),

@@ -97,12 +97,20 @@ def test_account__names_everything_that_was_not_looked_at():
 @pytest.mark.parametrize(
     ("km2", "words"),
     [
-        ({"analysed": 2.0}, "no finding on the 2.0000 km² that were looked at"),
-        ({"analysed": 2.0, "failed": 1.5, "cloud": 0.5}, "nothing is said of the other 2.0000 km²"),
+        ({"analysed": 2.0}, "no finding of burn scar and excavation on the 2.0000 km² that were looked at"),
+        ({"analysed": 2.0, "failed": 1.5, "cloud": 0.5}, "nor of the other 2.0000 km²"),
         ({"analysed": 0.0, "nodata": 4.0}, "nothing was looked at"),
         ({}, "nothing was looked at"),
     ],
 )
-def test_nothing_found__is_said_of_the_ground_that_was_looked_at_alone(km2, words):
-    assert words in nothing_found(km2).render("en")
-    assert nothing_found(km2).render("zh")
+def test_nothing_found__is_said_of_the_kinds_and_the_ground_that_were_looked_at_alone(km2, words):
+    told = nothing_found(km2, ("excavation", "burn_scar"))
+    assert words in told.render("en")
+    assert told.render("zh")
+
+
+def test_nothing_found__no_kind_could_be_judged__says_nothing_about_the_ground():
+    told = nothing_found({"analysed": 2.0, "nodata": 1.0}, ())
+    assert "no kind of violation could be judged" in told.render("en")
+    assert "no finding" not in told.render("en")
+    assert told.render("zh")

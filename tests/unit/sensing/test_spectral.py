@@ -282,7 +282,7 @@ def test_refused__layers_unknown__only_the_kinds_that_need_them(tmp_path):
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 50), (4, 7, 7)])
 def test_refused__tiny_image__too_few_pixels(tmp_path, shape):
-    assert "pixels could be compared" in refused(tmp_path, noise(*shape))["excavation"]
+    assert "pixels could be judged" in refused(tmp_path, noise(*shape))["excavation"]
 
 
 @pytest.mark.parametrize("value", [1, 255])
