@@ -197,7 +197,10 @@ def reject_plan(work: Work, plan: SitingPlan, *, reason: str, seen_version: int 
 
 
 def revoke_plan(work: Work, plan: SitingPlan, *, reason: str, seen_version: int | None = None) -> None:
-    """Takes an approval back; every device that leans on it is blocked by the next round of the worker (GD-10.2)."""
+    """Takes an approval back (GD-10.2).
+
+    The next round of the worker stops every device that leans on it and is in use, and ends what was only announced.
+    """
     plan.state_reason, plan.revoked_on = reason, local_today(work, plan)
     work.apply(plan, "revoke", expected_version=seen_version, record={"reason": reason}, reason=reason)
 

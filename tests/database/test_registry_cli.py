@@ -7,7 +7,7 @@ import geopandas
 import pytest
 from click.testing import CliRunner
 from shapely.geometry import Point
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from geo.channels import read_receipt
 from schemas.refusals import RuleViolation
@@ -85,16 +85,34 @@ def granted(run, sites, paper):
     return plan, site
 
 
-@pytest.fixture
-def reviewed(run, granted, paper):
-    _, site = granted
+def about_a_device(site):
     about = ["--name", "Camera", "--at", 113.263, 23.132, "--place-text", "Bridge (fictional)", "--type", "video"]
     about += ["--purpose-en", "Outfall", "--purpose-zh", "排污口", "--authority", "A1", "--item", "ECO-01"]
-    about += ["--planned-site", site, "--certificate", "QC-1"]
+    return [*about, "--planned-site", site, "--certificate", "QC-1"]
+
+
+@pytest.fixture
+def reviewed(run, granted, paper):
+    about = about_a_device(granted[1])
     device = json.loads(run("N1", "device", "register", *about, "--json"))["id"]
     run("L1", "device", "review", device, *answered(paper, "legal"))
     assert "reviewed" in run("T1", "device", "review", device, *answered(paper, "technical"))
     return device
+
+
+def test_GD_14_6__secret_device__by_command_in_use_and_never_shown(run, services, granted, paper):
+    about = about_a_device(granted[1])
+    half = ["--secret-document", "2025-3", "--secret-level", "secret"]
+    assert run("N1", "device", "register", *about, *half, ends=1) == {"GD-14.6"}
+    whole = [*half, "--secret-authority", "P0", "--secret-until", "2030-01-01"]
+    device = json.loads(run("N1", "device", "register", *about, *whole, "--json"))["id"]
+    run("L1", "device", "review", device, *answered(paper, "legal"))
+    run("T1", "device", "review", device, *answered(paper, "technical"))
+    assert run("O1", "notice", "record", device, "--channel", "platform_map", ends=1) == {"GD-14.6"}
+    assert "in use" in run("H1", "device", "activate", device)
+    with services.public() as public:
+        seen = "SELECT public_id FROM public_map.devices WHERE public_id = :name"
+        assert public.execute(text(seen), {"name": device}).all() == []
 
 
 def answer(folder, dispatch, **fields):

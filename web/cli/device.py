@@ -43,6 +43,9 @@ _SAYS = {
 }
 
 
+_CLASSIFIED = ("secret_document", "secret_authority", "secret_level", "secret_until")
+
+
 @click.group()
 def device() -> None:
     """Monitoring devices: registered, reviewed, marked, published, used, paused, taken out of use."""
@@ -74,11 +77,17 @@ device.add_command(share)
 @click.option(
     "--sector", nargs=3, type=float, metavar="AZIMUTH HFOV RANGE", help="Degrees from north, degrees, metres."
 )
+@click.option("--secret-document", help="A state secret: number of the document that classifies it (GD-14.6).")
+@click.option("--secret-authority", help="Who classified it.")
+@click.option("--secret-level", help="How highly.")
+@click.option("--secret-until", type=DAY, help="Until when.")
 @as_person
 @as_json
 @pass_services
 def register(services: Services, person: str | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401
-    """Registers a device (IR-1, GD-02.1)."""
+    """Registers a device (IR-1, GD-02.1); one that is a state secret names all four of its classification (GD-14.6)."""
+    given["secret_until"] = day(given["secret_until"])
+    given["secret"] = any(given[name] for name in _CLASSIFIED)
     with services.work(actor_for(services, person)) as work:
         plan, planned = given.pop("siting_plan"), given.pop("planned_site")
         item, sector = given.pop("item"), given.pop("sector") or (None, None, None)
