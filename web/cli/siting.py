@@ -204,7 +204,7 @@ def reject(services: Services, name: str, reason: str, person: str | None) -> No
 @as_person
 @pass_services
 def revoke(services: Services, name: str, reason: str, person: str | None) -> None:
-    """Takes the approval of PLAN back: what leans on it is stopped, and what was only announced is ended and announced."""
+    """Takes the approval of PLAN back: what leans on it is stopped; what was only announced ends, and that is told."""
     step(services, person, SitingPlan, name, lambda work, plan: commands.revoke_plan(work, plan, reason=reason))
     for device in commands.block_where_due(services.work):
         click.echo(device)
