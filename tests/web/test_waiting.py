@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import select
 
+from schemas.tables import Authority
+from sensing.sensors.beats import ill_devices
+from sensing.sensors.unwell import count_unwell
 from tests.web.conftest import HTML
 from tests.web.drafting import drafted, get, in_review, made, post, review, sites_of
 from tests.web.test_zone_pages import asked
@@ -69,6 +73,31 @@ def test_GD_10_1__device_stopped_by_a_check__until_the_stop_is_too_long(signed_i
         " state_reason = 'x' WHERE public_id = 'DV-DV1'"
     )
     assert "1 device stopped by a check until 2025-09-29" in box(get(signed_in("H1"), "/registry"))
+
+
+@pytest.mark.parametrize(
+    ("beat_at", "faults", "count"),
+    [
+        ("2025-07-02T09:58+08:00", "[]", 0),
+        ("2025-07-02T09:58+08:00", '["black"]', 1),
+        ("2025-07-01T10:00+08:00", "[]", 1),
+        (None, None, 0),
+    ],
+)
+def test_LX_6__device_that_is_not_well__waits_for_the_command_centre(
+    signed_in, services, admin, beat_at, faults, count
+):
+    if beat_at:
+        admin.execute(
+            "INSERT INTO core.heartbeat (device_id, beat_at, faults)"
+            " SELECT id, %s, %s FROM core.device WHERE public_id = 'DV-DR1'",
+            (beat_at, faults),
+        )
+    assert ("1 device needs a look no day is set" in box(get(signed_in("C1"), "/account"))) == bool(count)
+    assert "needs a look" not in box(get(signed_in("O1"), "/registry"))
+    with services.session() as db:
+        mine = db.scalars(select(Authority.id)).all()
+        assert count_unwell(db, services.clock.now(), mine) == len(ill_devices(db, services.clock.now())) == count
 
 
 @pytest.mark.parametrize(("lang", "label"), [("en", "Reason"), ("zh", "理由")])

@@ -13,6 +13,7 @@ from schemas.actors import Actor
 from schemas.roles import Role
 from sensing.sensors.beats import Heard, ill_devices, short_views, who_reports
 from sensing.sensors.health import Fault, thresholds
+from sensing.sensors.unwell import count_unwell
 from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.permissions import ROLES, Audience, Permission, Section
@@ -69,12 +70,15 @@ def _authorities(actor: Actor) -> set[uuid.UUID]:
 
 
 def health_waits(asking: Asking) -> Iterator[Waiting]:
-    """Incidents at which the command centre has not looked yet."""
+    """Incidents at which the command centre has not looked yet, and devices that are not well."""
     mine = {grant.authority_id for grant in asking.actor.grants if grant.role is Role.COMMAND_CENTRE}
     if mine:
         count = count_to_answer(asking.db, mine)
         said = ngettext("%(num)d incident to look at", "%(num)d incidents to look at", count)
         yield Waiting(count, said, None, "/sta/health#incidents")
+        ill = count_unwell(asking.db, services().clock.now(), mine)
+        said = ngettext("%(num)d device needs a look", "%(num)d devices need a look", ill)
+        yield Waiting(ill, said, None, "/sta/health")
 
 
 def _headline(incidents: int, ill: int, short: int, heard: Heard) -> str:
