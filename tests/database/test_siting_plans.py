@@ -297,7 +297,7 @@ def test_GD_11_GD_12__answers_that_lack_something__each_rule_told(work, services
     assert rules(refused_review(work, plan, "L1", "legal", sole_basis=basis)) == {"GD-11.4"}
 
 
-def test_GD_11_2__no_prohibition_claimed_where_a_zone_lies__refused(work, services, in_review):
+def test_GD_11_2__no_prohibition_claimed_where_a_zone_lies__refused(work, services, in_review, past_the_judge):
     plan = in_review()
     square = Point(113.263, 23.132).buffer(1e-4, cap_style="square")
     with work("H1") as doing:
@@ -308,7 +308,7 @@ def test_GD_11_2__no_prohibition_claimed_where_a_zone_lies__refused(work, servic
     try:
         assert rules(refused_review(work, plan, "L1", "legal")) == {"GD-11.2"}
     finally:
-        with services.housekeeping() as session:
+        with past_the_judge() as session:
             session.get(type(made), made.id).valid_to = services.clock.now()
 
 
