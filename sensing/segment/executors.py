@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -226,17 +227,49 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
+# What Dask tells of its own coming and going concerns whoever runs a cluster; what fails, the bands tell.
+_DASK_LOG = "distributed"
+_NO_PAGES: Mapping[str, list[str]] = {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+
+
+def _scheduler_stops_listening(dask_scheduler: Any) -> None:  # noqa: ANN401 - distributed.Scheduler
+    dask_scheduler.http_server.stop()
+
+
+def _worker_stops_listening(dask_worker: Any) -> None:  # noqa: ANN401 - distributed.Worker
+    dask_worker.http_server.stop()
+
+
+@contextmanager
+def _own_cluster(workers: int) -> Iterator[Any]:
+    """A client of workers of this machine, who talk among themselves alone, over TLS with keys made for the moment.
+
+    Dask opens HTTP servers whatever one asks for: without pages, and stopped as soon as they are there.
+    """
+    import dask
+    from distributed import Client, LocalCluster
+
+    local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "security": True}
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(_NO_PAGES))
+        cluster = stack.enter_context(LocalCluster(**local, host="127.0.0.1"))  # type: ignore[no-untyped-call]
+        client = stack.enter_context(Client(cluster))  # type: ignore[no-untyped-call]
+        client.run_on_scheduler(_scheduler_stops_listening)
+        client.run(_worker_stops_listening)
+        yield client
+
+
 @contextmanager
 def _client(workers: int, scheduler: str | None, patience_s: float) -> Iterator[Any]:
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as missing:
         raise invalid("segment.engine", "segment.no_dask") from missing
+    logging.getLogger(_DASK_LOG).setLevel(logging.ERROR)
     with ExitStack() as stack:
         if scheduler is None:
-            # No dashboard: nothing listens that was not asked for.
-            local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-            scheduler = stack.enter_context(LocalCluster(**local, host="127.0.0.1"))  # type: ignore[no-untyped-call]
+            yield stack.enter_context(_own_cluster(workers))
+            return
         try:
             client = stack.enter_context(Client(scheduler, timeout=patience_s))  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:

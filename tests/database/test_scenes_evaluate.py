@@ -93,8 +93,8 @@ def test_evaluate__in_words(cli, analysed, tmp_path, lang):
 
 
 def test_evaluate__truth_in_a_privacy_zone__does_not_count(cli, analysed, services, tmp_path):
-    zone = shapely.box(113.2697, 23.1297, 113.2703, 23.1303)
-    geopandas.GeoDataFrame({"kind": ["excavation"]}, geometry=[zone], crs=4326).to_file(tmp_path / "in_zone.gpkg")
+    shapes = [shapely.box(113.2697, 23.1297, 113.2703, 23.1303), ground(dug=True).to_map(PIT)]
+    geopandas.GeoDataFrame({"kind": ["excavation"] * 2}, geometry=shapes, crs=4326).to_file(tmp_path / "in_zone.gpkg")
     told = cli("scene", "evaluate", analysed, "--truth", str(tmp_path / "in_zone.gpkg"), "--json")
     found = json.loads(told.output)
     assert found["coverage"]["truth_left_out"] == 1
@@ -126,6 +126,73 @@ def test_evaluate__scene_that_nobody_looked_at__refused(cli, before, tmp_path):
     with pytest.raises(RuleViolation) as caught:
         cli("scene", "evaluate", before, "--truth", truth(tmp_path / "a.gpkg", PIT), "--map", "DIG=excavation")
     assert caught.value.refusals[0].rule == "scene.not_analysed"
+
+
+def test_evaluate__truth_of_another_place__refused_and_nothing_is_called_a_false_alarm(cli, analysed, tmp_path):
+    far = geopandas.GeoDataFrame({"kind": ["excavation"]}, geometry=[shapely.box(-99.1, 47, -99, 47.1)], crs=4326)
+    far.to_file(tmp_path / "dakota.gpkg")
+    with pytest.raises(RuleViolation) as caught:
+        cli("scene", "evaluate", analysed, "--truth", str(tmp_path / "dakota.gpkg"))
+    (refusal,) = caught.value.refusals
+    assert refusal.rule == "truth.elsewhere"
+    assert analysed in refusal.render("en")["message"]
+
+
+def test_evaluate__nothing_of_the_scene_was_looked_at__refused(cli, analysed, services, session, database, tmp_path):
+    shelf, run = scenes.shelf_of(services), session.scalars(select(SegmentationRun)).one()
+    with rasterio.open(rasters(shelf.root).get(run.coverage_sha256)) as cover:
+        codes, profile = cover.read(), cover.profile | {"driver": "GTiff"}
+    with rasterio.open(tmp_path / "nowhere.tif", "w", **profile) as target:
+        target.write(codes * 0)
+    changed(database, "coverage_sha256 = :value", rasters(shelf.root).put(tmp_path / "nowhere.tif"))
+    with pytest.raises(RuleViolation) as caught:
+        cli("scene", "evaluate", analysed, "--truth", truth(tmp_path / "a.gpkg", PIT), "--map", "DIG=excavation")
+    assert caught.value.refusals[0].rule == "scene.not_analysed"
+    assert "Nothing of the ground" in caught.value.refusals[0].render("en")["message"]
+
+
+def changed(database, what: str, value: str) -> None:
+    engine = database.admin_engine()
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(f"UPDATE core.segmentation_run SET {what}"), {"value": value})
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "not judged, 1 true left out"), ("zh", "未判别，真值 1 处不计入")])
+def test_evaluate__kind_that_could_not_be_judged__is_told_and_not_missed(cli, analysed, tmp_path, lang, words):
+    file = truth(tmp_path / "theirs.gpkg", PIT, FAR, names=("DIG", "HOUSE"))
+    names = ("--map", "DIG=excavation", "--map", "HOUSE=building")
+    told = json.loads(cli("scene", "evaluate", analysed, "--truth", file, *names, "--json").output)
+    assert (told["not_judged"]["building"]["count"], told["misses"]) == (1, [])
+    assert "building" not in told["kinds"]
+    assert words in cli("--lang", lang, "scene", "evaluate", analysed, "--truth", file, *names).output
+
+
+def test_evaluate__only_kinds_that_could_not_be_judged__refused(cli, analysed, tmp_path):
+    file = truth(tmp_path / "theirs.gpkg", FAR, names=("HOUSE",))
+    with pytest.raises(RuleViolation) as caught:
+        cli("scene", "evaluate", analysed, "--truth", file, "--map", "HOUSE=building")
+    assert caught.value.refusals[0].rule == "truth.elsewhere"
+    assert "building" in caught.value.refusals[0].render("en")["message"]
+
+
+def test_evaluate__no_rules_in_force__what_the_engine_saw_is_compared(cli, analysed, database, tmp_path):
+    """Outside of every rule pack nothing can become a finding, and yet an engine may be right or wrong."""
+    file, names = truth(tmp_path / "theirs.gpkg", PIT), ("--map", "DIG=excavation")
+    by_law = json.loads(cli("scene", "evaluate", analysed, "--truth", file, *names, "--json").output)
+    changed(database, "rules_sha256 = :value", "0" * 64)
+    told = json.loads(cli("scene", "evaluate", analysed, "--truth", file, *names, "--json").output)
+    assert (by_law["compared"], told["compared"]) == ("findings", "candidates")
+    assert told["kinds"]["excavation"]["matched"] == 1
+    assert "before the law" in cli("scene", "evaluate", analysed, "--truth", file, *names).output
+
+
+def test_evaluate__candidates_asked_for__all_that_the_engine_saw(cli, analysed, session, tmp_path):
+    file, names = truth(tmp_path / "theirs.gpkg", PIT), ("--map", "DIG=excavation", "--candidates")
+    told = json.loads(cli("scene", "evaluate", analysed, "--truth", file, *names, "--json").output)
+    seen = session.execute(text("SELECT count(*) FROM core.candidate")).scalar_one()
+    assert told["reliability"]["count"] == seen
 
 
 @pytest.mark.parametrize(

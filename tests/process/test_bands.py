@@ -76,6 +76,47 @@ def until_it_answers(address: str):
         yield crew
 
 
+LISTENERS = """
+import http.client, psutil
+from sensing.segment.executors import DASK, hands
+from tests.process.test_bands import told
+from web.logs import configure_logs
+
+def answers(port):
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        line.request("GET", "/sitemap.json")
+        return line.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+
+if __name__ == "__main__":
+    configure_logs()
+    with hands(DASK, workers=1) as crew:
+        assert [answer["pid"] for _, answer in crew.map(told, [{}])]
+        here = psutil.Process()
+        for one in [here, *here.children(recursive=True)]:
+            for line in one.net_connections("tcp"):
+                if line.status == psutil.CONN_LISTEN:
+                    print(line.laddr.port, answers(line.laddr.port))
+"""
+
+
+def test_dask_workers_started_here__no_port_answers_a_stranger_and_nothing_floods_the_log(tmp_path):
+    script = tmp_path / "listeners.py"
+    script.write_text(LISTENERS)
+    given = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=given, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    # That a stranger was turned away is worth a line, the coming and going of workers is not.
+    assert [line for line in done.stderr.splitlines() if "handshake failed" not in line] == []
+    heard = [line.split() for line in done.stdout.splitlines()]
+    assert heard
+    assert [port for port, answer in heard if answer != "None"] == []
+
+
 def test_dask__nobody_at_the_address__refused():
     with pytest.raises(RuleViolation) as caught, hands(DASK, scheduler=f"tcp://127.0.0.1:{free_port()}", patience_s=1):
         pass

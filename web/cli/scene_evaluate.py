@@ -12,7 +12,7 @@ import click
 from sensing.comparison import Compared, compare
 from sensing.evaluate import Assessment
 from sensing.truth import Reading
-from sensing.words import name
+from sensing.words import in_words, name
 from web import scenes
 from web.cli.common import as_json, echo_json, lang, pass_services
 from web.wiring import Services
@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 WORDS = {
     "en": {
         "looked": "{looked:.3f} km2 looked at, {unlooked:.3f} km2 not; what lies there does not count",
+        "candidates": "compared is what the engine saw, before the law: no rules were in force, or it was asked for",
+        "unjudged": "not judged, {count} true left out: {kind}: {why}",
         "left": "left out there: {found} findings, {true} true and {silent} silent things, {km2:.4f} km2 of truth",
         "ignored": "{count} shapes of the truth left out as was asked",
         "match": "{kind}: {hit} of {of} found, median IoU {iou:.2f}",
@@ -36,6 +38,8 @@ WORDS = {
     },
     "zh": {
         "looked": "已分析 {looked:.3f} 平方千米，未分析 {unlooked:.3f} 平方千米；未分析区域不计入",
+        "candidates": "比对的是引擎看到的全部疑似区域，未经规则判定：当地没有生效的规则，或按要求如此",
+        "unjudged": "未判别，真值 {count} 处不计入：{kind}：{why}",
         "left": "因此未计入：线索 {found} 处，真值 {true} 处，相似地物 {silent} 处，真值面积 {km2:.4f} 平方千米",
         "ignored": "按要求忽略真值图形 {count} 个",
         "match": "{kind}：{of} 处中找到 {hit} 处，IoU 中位数 {iou:.2f}",
@@ -83,28 +87,33 @@ def _metres(_context: click.Context, _param: click.Parameter, value: float | Non
 @click.option("--crs", help="The coordinate system, where the file declares none, such as EPSG:4547.")
 @click.option("--encoding", help="The code page of a shapefile's text.")
 @click.option("--tolerance-m", type=float, callback=_metres, help="How far off a border still is near; two pixels.")
+@click.option("--candidates", is_flag=True, help="Compare all that the engine saw, before the law judges it.")
 @as_json
 @pass_services
-def evaluate_scene(
+def evaluate_scene(  # noqa: PLR0913 - one argument for each option
     services: Services,
     scene_id: str,
     truth: Path,
     names: tuple[tuple[str, str], ...],
     as_json: bool,
     tolerance_m: float | None,
+    candidates: bool,
     **told: Any,  # noqa: ANN401 - field, layer, crs and encoding
 ) -> None:
     """Compares the findings of SCENE with ground truth; misses and false alarms are printed, not hidden.
 
     The truth is a GeoPackage, Shapefile, GeoJSON or GeoTIFF of classes in any coordinate system; what was not looked
-    at does not count.
+    at does not count, nor do kinds that could not be judged. Where no rules are in force, what the engine saw is
+    compared.
     """
-    reading = Reading(names=dict(names), **told)
+    reading, shelf = Reading(names=dict(names), **told), scenes.shelf_of(services)
     with services.session() as session:
-        done = compare(session, scenes.shelf_of(services), scene_id, truth, reading=reading, tolerance_m=tolerance_m)
+        done = compare(session, shelf, scene_id, truth, reading=reading, tolerance_m=tolerance_m, candidates=candidates)
     if as_json:
         about = {"name": done.truth.name, "sha256": done.truth.sha256, "left_out": done.truth.ignored}
-        echo_json({"ok": True, "scene": scene_id, "truth": about} | done.assessment.dump())
+        unjudged = {kind: {"count": one.count, "why": in_words(one.why)[lang()]} for kind, one in done.unjudged.items()}
+        what = {"compared": "candidates" if done.candidates else "findings", "not_judged": unjudged}
+        echo_json({"ok": True, "scene": scene_id, "truth": about} | what | done.assessment.dump())
     else:
         _tell(done)
 
@@ -117,6 +126,11 @@ def _tell(done: Compared) -> None:
     if found or true or silent or covered["truth_not_looked_at_km2"]:
         km2 = covered["truth_not_looked_at_km2"]
         click.echo("  " + words["left"].format(found=found, true=true, silent=silent, km2=km2))
+    if done.candidates:
+        click.echo("  " + words["candidates"])
+    for kind, one in sorted(done.unjudged.items()):
+        told_why = in_words(one.why)[lang()]
+        click.echo("  " + words["unjudged"].format(count=one.count, kind=name(kind, lang()), why=told_why))
     if done.truth.ignored:
         click.echo("  " + words["ignored"].format(count=done.truth.ignored))
     for kind, numbers in told["kinds"].items():
