@@ -89,7 +89,7 @@ def _satellite(seed: int, out: Path, today: date) -> list[Path]:
     ):
         scene = render(land, sites, Pass(label, at, sun, after=after))
         path = out / f"satellite_{label}.tif"
-        _write_raster(path, scene, scene_grid(), nodata=0, captured_at=at)
+        _write_raster(path, scene, scene_grid(), nodata=0, taken=("satellite", at))
         files.append(path)
     return [*files, _truth(out / "truth_satellite.geojson", sites)]
 
@@ -99,7 +99,7 @@ def _aerial(seed: int, out: Path, today: date) -> list[Path]:
     sites, _permits = drone_sites(land, AERIAL_SUN)
     path = out / "drone_orthophoto.tif"
     at = datetime.combine(today - SINCE_SURVEY, OVERPASS, UTC)
-    _write_raster(path, render_aerial(land, sites, AERIAL_SUN), aerial_grid(), nodata=None, captured_at=at)
+    _write_raster(path, render_aerial(land, sites, AERIAL_SUN), aerial_grid(), nodata=None, taken=("uav", at))
     return [path, _truth(out / "truth_drone.geojson", sites)]
 
 
@@ -134,8 +134,9 @@ def height_at(land: Landscape, lonlat: tuple[float, float]) -> float:
 
 
 def _write_raster(
-    path: Path, bands: np.ndarray, grid: Grid, *, nodata: int | None, captured_at: datetime | None = None
+    path: Path, bands: np.ndarray, grid: Grid, *, nodata: int | None, taken: tuple[str, datetime] | None = None
 ) -> None:
+    """Write a raster; `taken` names the sensor that took it, and when."""
     profile = {
         "driver": "GTiff",
         "width": grid.width,
@@ -154,8 +155,9 @@ def _write_raster(
     with rasterio.open(path, "w", **profile) as target:
         target.write(bands)
         target.update_tags(TIFFTAG_IMAGEDESCRIPTION=NOTICE)
-        if captured_at:
-            target.update_tags(TIFFTAG_DATETIME=captured_at.strftime("%Y:%m:%d %H:%M:%S"))
+        if taken:
+            sensor, at = taken
+            target.update_tags(SENSOR=sensor, TIFFTAG_DATETIME=at.strftime("%Y:%m:%d %H:%M:%S"))
 
 
 def _truth(path: Path, sites: Iterable[Site]) -> Path:

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.photo_ground import Ground
 from schemas.limits import limit
-from schemas.refusals import Kind, Refusal, RuleViolation, invalid, unsupported
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse, unsupported
 from sensing.bands import Role, is_order_known, roles_of
 from sensing.beside import metadata_beside, model_beside, refuse_side_files
 from sensing.derivative import surviving_pixels
@@ -28,7 +28,7 @@ from sensing.header import HeaderReport, finite, judge
 from sensing.mask import ZoneBurner
 from sensing.odm import is_odm, measured_error
 from sensing.originals import ContentStore
-from sensing.positions import Basis, Position, usual
+from sensing.positions import Basis, Position, sensor_said, usual
 from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
 from sensing.relief import Relief
 from sensing.rpc import read_rpc
@@ -37,10 +37,8 @@ from sensing.sentinel import TILE_BYTES, is_product, read_product
 # The year of the first photograph from the air: nothing was taken before.
 FIRST_AERIAL = datetime(1858, 1, 1, tzinfo=UTC)
 UAV, SATELLITE, AERIAL = "uav", "satellite", "aerial"
-# What writes its name into the orthomosaics that it makes of drone photos.
-_DRONE_MAPPERS = ("ODM", "OpenDroneMap", "WebODM", "Pix4D", "Agisoft", "DJI Terra")
 _POSE = "satellite receiver, gimbal, height and ground, at the worst corner"
-# Finer than this, an image without a word on its sensor is taken for one from the air.
+# Finer than this, an image without a word on its sensor is listed with those from the air: a label, no position error.
 _SATELLITE_FROM_M = 1.5
 
 
@@ -87,16 +85,18 @@ class Told:
         """The position error that whoever hands the image in states."""
         return Position(self.position_error_m, Basis.STATED, "") if self.position_error_m is not None else None
 
-    def position(self, place: Georeference, kind: str) -> Position:
-        """The position error: as told, else as found in the image, else what is usual for its kind.
+    def position(self, place: Georeference, kind: str | None) -> Position | None:
+        """The position error: as told, else as found in the image, else what is usual for the sensor that is named.
 
-        Raises RuleViolation where nobody knows it: then the image stays out.
+        None where no sensor is: nobody knows it then. Raises RuleViolation where nobody knows the datum.
         """
         if self.stated is not None:
             return self.stated
         if place.datum_error_m is None:
             raise invalid("raster.datum", "raster.datum", measured=crs_name(place.grid.crs_wkt))
-        own = place.position or usual(kind)
+        own = place.position or (usual(kind) if kind else None)
+        if own is None:
+            return None
         # No place is known better than to half a pixel.
         return replace(own, error_m=round(max(math.hypot(own.error_m, place.datum_error_m), place.gsd_m / 2), 2))
 
@@ -124,7 +124,7 @@ class Placed:
     shown: BaseGeometry
     captured_at: datetime | None
     captured_until: datetime | None
-    position: Position
+    position: Position | None
     plan: MosaicPlan | None = None
     relief: Relief | None = None
     layers: tuple[Layer, ...] = ()
@@ -133,9 +133,14 @@ class Placed:
     left_out: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
 
     @property
-    def position_error_m(self) -> float:
-        """How far a place in the image may lie from where it is put."""
-        return self.position.error_m
+    def position_error_m(self) -> float | None:
+        """How far a place in the image may lie from where it is put; None where nobody knows."""
+        return self.position.error_m if self.position else None
+
+    @property
+    def held(self) -> tuple[Refusal, ...]:
+        """Why it may be kept and not used, whoever took it: nobody knows where its pixels lie."""
+        return () if self.position else (refuse("raster.position", "raster.position_unknown", name=self.name),)
 
     @property
     def arrivals(self) -> tuple[Arrival, ...]:
@@ -246,7 +251,7 @@ def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderRepor
     place = replace(place, position=place.position or measured_error(file))
     product = named(file.stem)
     said, papers = _described(room, file, product)
-    sensor = told.sensor or (UAV if is_odm(file) else SATELLITE if product else _sensor(report, place))
+    sensor = told.sensor or _sensor(file, report, is_satellite=place.method == "rpc" or product is not None)
     usual_roles = product.roles(len(report.data_bands)) if product else ()
     if place.method == "rpc" and not told.bands and not is_order_known(report, usual_roles):
         raise invalid("scene.bands", "scene.bands_unknown", measured=len(report.data_bands))
@@ -257,7 +262,7 @@ def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderRepor
         name=guest.name,
         grid=place.grid,
         roles=roles_of(report, told.bands, usual_roles),
-        sensor=sensor,
+        sensor=sensor or (SATELLITE if place.gsd_m >= _SATELLITE_FROM_M else AERIAL),
         gsd_m=place.gsd_m,
         shown=place.footprint,
         captured_at=told.captured_at or said.captured_at or _tagged_time(report),
@@ -287,11 +292,11 @@ def _about(product: Named, said: Described) -> dict[str, str]:
     return told | ({"cloud_percent": f"{said.cloud_percent:g}"} if said.cloud_percent is not None else {})
 
 
-def _sensor(report: HeaderReport, place: Georeference) -> str:
-    """Who took an image that nobody says a word about, by who made the file, else by the size of its pixels."""
-    if report.tags.get("TIFFTAG_SOFTWARE", "").startswith(_DRONE_MAPPERS):
+def _sensor(file: Path, report: HeaderReport, *, is_satellite: bool) -> str | None:
+    """Who took an image, by who made the file; None where nothing says it."""
+    if is_odm(file):
         return UAV
-    return SATELLITE if place.method == "rpc" or place.gsd_m >= _SATELLITE_FROM_M else AERIAL
+    return SATELLITE if is_satellite else sensor_said(file.stem, report.tags)
 
 
 def _from_product(room: Quarantine, path: Path, told: Told) -> Placed:

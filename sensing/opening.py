@@ -40,7 +40,10 @@ _LEAST_CACHE_BYTES, _MOST_CACHE_BYTES = 256 << 20, 768 << 20
 # Decoders of a dozen files at once hold much by themselves. Two rows of our tiles share a row of blocks of a coarser
 # band, and no more is asked for twice.
 _STACK_CACHE_BYTES = 320 << 20
-_TAGS_KEPT = ("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION")
+_TAGS_KEPT = (
+    *("TIFFTAG_DATETIME", "AREA_OR_POINT", "TIFFTAG_SOFTWARE", "TIFFTAG_IMAGEDESCRIPTION"),
+    *("SENSOR", "SPACECRAFT_ID", "PLATFORM"),
+)
 _TAG_LENGTH = 200
 _NAME_LENGTH = 80
 _OWN_TYPES = {"int8": "int16", "uint32": "float32", "int32": "float32", "float64": "float32"}

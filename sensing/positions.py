@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import yaml
 
@@ -32,12 +35,30 @@ class Position:
 
 
 @cache
-def _rules() -> dict[str, dict[str, Position]]:
+def _file() -> dict[str, Any]:
     text = resources.files("sensing").joinpath("rules", "positions.yaml").read_text(encoding="utf-8")
+    read: dict[str, Any] = yaml.safe_load(text)
+    return read
+
+
+@cache
+def _rules() -> dict[str, dict[str, Position]]:
     return {
-        group: {name: Position(float(told["error_m"]), Basis.USUAL, told["source"]) for name, told in entries.items()}
-        for group, entries in yaml.safe_load(text).items()
+        group: {
+            name: Position(float(told["error_m"]), Basis.USUAL, told["source"]) for name, told in _file()[group].items()
+        }
+        for group in ("usual", "same_as_wgs84")
     }
+
+
+def sensor_said(stem: str, tags: Mapping[str, str]) -> str | None:
+    """Who took an image, by the name that its producer gave it or by a tag inside it; None where neither says."""
+    for sign in _file()["told_by"]:
+        if "name" in sign and re.fullmatch(sign["name"], stem, re.IGNORECASE):
+            return str(sign["sensor"])
+        if "tag" in sign and re.match(sign["says"], tags.get(sign["tag"], ""), re.IGNORECASE):
+            return str(sign["sensor"])
+    return None
 
 
 def usual(kind: str) -> Position:

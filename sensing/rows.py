@@ -146,12 +146,18 @@ def _one_polygon(shape: BaseGeometry) -> BaseGeometry:
     return shape if shape.geom_type == "Polygon" else shape.convex_hull
 
 
+def position(placed: Placed) -> dict[str, str]:
+    """Whose word the position error of an image is; nothing where nobody gave one."""
+    found = placed.position
+    return {"basis": found.basis.value, "source": found.source} if found else {}
+
+
 def _header(placed: Placed) -> dict[str, Any]:
     """The first file's header without its long parts and without anything personal that a photo carries."""
     header = placed.reports[0].model_dump(exclude=set(_POINTS_KEPT), mode="json")
     # JSON knows no NaN, and PostgreSQL takes none.
     header["nodata"] = [str(value) if value is not None else None for value in header["nodata"]]
-    header["position"] = {"basis": placed.position.basis.value, "source": placed.position.source}
+    header["position"] = position(placed)
     header["about"] = dict(placed.about)
     header["files"] = [{"name": one.name, "sha256": one.sha256, "bytes": one.size_bytes} for one in placed.arrivals]
     return header

@@ -15,7 +15,7 @@ from geoalchemy2.shape import from_shape, to_shape
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from geo.zones import MOST_BUFFER_M
-from schemas.refusals import Refusal, conflict, invalid, refuse
+from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid, refuse
 from schemas.store.work import Work
 from schemas.tables import SRID, Derivative, Flight, FlightFrame, PrivacyZone, Scene
 from sensing import rows
@@ -78,21 +78,27 @@ def ingest_scene(
             known = _found_alone(work, placed)
             if known is not None and _time_told(known, told):
                 return replace(_dated(work, known, placed), left_out=left_out)
-            if known is not None and not _bands_corrected(work, known, placed, told):
+            freed = known is not None and _position_told(known, placed)
+            if known is not None and not freed and not _bands_corrected(work, known, placed, told):
                 return replace(_known(work, known), left_out=left_out)
             _refuse_odd_time(work, placed)
-            against = tuple(_unlawful(work, placed, flight)) if flight else ()
+            against = (*placed.held, *(_unlawful(work, placed, flight) if flight else ()))
             if against and known is None:
                 return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
+            if known is not None and freed and against:
+                return replace(_known(work, known), left_out=left_out)
             earlier = _newest_copy(work, known) if known else None
-            zones = _zones(work, placed, earlier.zone_ids if earlier else ())
+            error_m = _error_m(placed, known)
+            zones = _zones(work, placed, error_m, earlier.zone_ids if earlier else ())
             if drawn is not None and drawn[0] == zone_version(zones):
                 scene = known or _new_scene(work, placed, flight)
+                if freed:
+                    _free(scene, placed)
                 copy = _masked(work, shelf, (placed, scene, earlier), zones, drawn[1:])
                 return Ingested(scene, copy, known=False, left_out=left_out)
             # Everything is asked again afterwards: a zone may have come, or another may have been faster.
             _let_go(work)
-            shapes = [grown(zone, placed.position_error_m) for zone in zones]
+            shapes = [grown(zone, error_m) for zone in zones]
             drawn = (zone_version(zones), *placed.written(room, shapes, progress))
 
 
@@ -198,18 +204,42 @@ def _masked(
             "zone_hash": derivative.zone_hash,
             "masked_pixels": derivative.masked_pixels,
             "band_roles": derivative.band_roles,
+            "position_error_m": scene.position_error_m,
         },
     )
     return derivative
 
 
-def _zones(work: Work, placed: Placed, held: Sequence[str] = ()) -> list[Zone]:
+def _position_told(scene: Scene, placed: Placed) -> bool:
+    """Whether a scene waits in quarantine for nothing but its position error, and now somebody states it."""
+    return scene.quarantine == ["raster.position"] and placed.position is not None
+
+
+def _free(scene: Scene, placed: Placed) -> None:
+    """A scene out of quarantine, with whose word its position error is, and all else that is known by now."""
+    scene.quarantine, scene.position_error_m, scene.sensor = None, placed.position_error_m, placed.sensor
+    scene.header = scene.header | {"position": rows.position(placed)}
+    if scene.captured_at is None:
+        scene.captured_at, scene.captured_until = placed.captured_at, placed.captured_until
+
+
+def _error_m(placed: Placed, known: Scene | None) -> float:
+    """The position error of an image that is used: what is said now, else what was said when it was taken in."""
+    error_m = placed.position_error_m
+    if error_m is None and known is not None:
+        error_m = known.position_error_m
+    if error_m is None:
+        raise RuleViolation(Kind.INVALID, placed.held)
+    return error_m
+
+
+def _zones(work: Work, placed: Placed, error_m: float, held: Sequence[str] = ()) -> list[Zone]:
     """The privacy zones that may reach into the image and were in force at capture, or are in force now; and `held`.
 
     Now as well, because whoever is protected today may not be shown today, whatever time an image claims; and all
     of them, past and future, where its time is unknown. Held are those of an earlier copy: what was hidden stays so.
     """
-    near = within_reach(placed.shown, MOST_BUFFER_M + placed.position_error_m)
+    near = within_reach(placed.shown, MOST_BUFFER_M + error_m)
     reached: ColumnElement[bool] = func.ST_Intersects(PrivacyZone.geom, from_shape(near, srid=SRID))
     if placed.captured_at is not None:
         times = ((placed.captured_at, placed.captured_until or placed.captured_at), (work.now, work.now))

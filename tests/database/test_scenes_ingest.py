@@ -388,6 +388,48 @@ def test_scene_ingest__time_that_no_year_in_UTC_holds__usage_error(satellite, at
     assert (told.exit_code, "outside the years" in told.output) == (2, True)
 
 
+@pytest.fixture
+def nameless(tmp_path):
+    """An image with a place and without a word on who took it, over PA1 and its privacy zone."""
+    place = north_up(10.0, to_utm(113.265, 23.135))
+    return write_tif(tmp_path / "map.tif", noise(4, 120, 130), transform=place, nodata=0, tags={"SENSOR": ""})
+
+
+def test_ingest__sensor_that_nobody_names__kept_in_quarantine_and_never_used(ingest, nameless, shelf, session):
+    done = ingest(nameless)
+    assert [one.rule for one in done.quarantined] == ["raster.position"]
+    assert "--position-error-m" in done.quarantined[0].render("en")["fix"]
+    scene = session.scalars(select(t.Scene)).one()
+    assert (scene.quarantine, scene.position_error_m) == (["raster.position"], None)
+    assert not session.scalars(select(t.Derivative)).all()
+    assert shelf.originals.verify(scene.sha256)
+    assert ingest(nameless).known
+
+
+@pytest.mark.parametrize(
+    ("told", "basis", "error_m"),
+    [({"position_error_m": 3.0}, "stated", 3.0), ({"sensor": "satellite"}, "usual", 12.5)],
+)
+def test_ingest__position_stated_later__out_of_quarantine_and_masked(ingest, nameless, session, told, basis, error_m):
+    held = ingest(nameless)
+    freed = ingest(nameless, **told)
+    assert freed.scene.public_id == held.scene.public_id
+    assert freed.derivative.masked_pixels > 0
+    scene = session.scalars(select(t.Scene)).one()
+    assert (scene.quarantine, scene.position_error_m, scene.header["position"]["basis"]) == (None, error_m, basis)
+    # The word stays with the scene: other bands need not be told with it.
+    corrected = ingest(nameless, bands=("blue", "green", "red", "nir"))
+    assert corrected.derivative.band_roles[0] == "blue"
+    assert corrected.scene.position_error_m == error_m
+
+
+def test_GD_36_1__position_stated_for_a_scene_against_the_law__stays_in_quarantine(ingest, flight, nameless, session):
+    held = ingest(nameless, flight=flight)
+    assert {one.rule for one in held.quarantined} == {"GD-36.1", "raster.position"}
+    assert ingest(nameless, position_error_m=3.0).known
+    assert session.scalars(select(t.Scene)).one().quarantine == ["GD-36.1", "raster.position"]
+
+
 def test_ingest__unknown_flight__refused(ingest, satellite):
     with pytest.raises(RuleViolation) as caught:
         ingest(satellite, flight="FL-NONE")

@@ -35,7 +35,7 @@ from web.wiring import Services
 WORDS = {
     "en": {
         "known": "{name} is known already as {id}: the same bytes are one scene",
-        "taken": "{id}: {name}: {sensor}, {crs}, pixels of {gsd:.2f} m within {error:.1f} m of their place, "
+        "taken": "{id}: {name}: {sensor}, {crs}, pixels of {gsd:.2f} m within {error:.1f} m of their place ({word}), "
         "taken {at}; {masked} pixels of privacy zones masked",
         "quarantined": "{id} is kept but never used:",
         "unused": "it is in quarantine ({rules}) and never used",
@@ -49,8 +49,8 @@ WORDS = {
     },
     "zh": {
         "known": "{name} 已有，编号 {id}：相同内容只算一景",
-        "taken": "{id}：{name}：{sensor}，{crs}，像素 {gsd:.2f} 米，定位误差 {error:.1f} 米以内，拍摄于 {at}；"
-        "已遮蔽隐私排除区像素 {masked} 个",
+        "taken": "{id}：{name}：{sensor}，{crs}，像素 {gsd:.2f} 米，定位误差 {error:.1f} 米以内（{word}），"
+        "拍摄于 {at}；已遮蔽隐私排除区像素 {masked} 个",
         "quarantined": "{id} 已留存但不予使用：",
         "unused": "该影像处于隔离状态（{rules}），不予使用",
         "unknown_time": "时间不详",
@@ -60,6 +60,23 @@ WORDS = {
         "summary": "接收 {taken} 景，已有 {known} 景，隔离 {held} 景，拒收 {refused} 项，跳过 {skipped} 项",
         "stopped": "已停止；已列出的均已保存。再次执行相同命令即可继续。",
         "nothing": "所给内容中没有影像",
+    },
+}
+# Whose word a position error is.
+BASES = {
+    "en": {
+        "stated": "as stated with it",
+        "file": "by its producer",
+        "residual": "by control points",
+        "reckoned": "by the pose of the camera",
+        "usual": "usual for this sensor, measured by nobody here",
+    },
+    "zh": {
+        "stated": "提交人说明",
+        "file": "生产方注明",
+        "residual": "据控制点",
+        "reckoned": "据相机姿态推算",
+        "usual": "该类传感器的常见值，未经实测",
     },
 }
 _BANDS_HELP = (
@@ -114,7 +131,7 @@ class Outcome:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--flight", help="The flight that took them; time and place must then fit it.")
 @click.option("--captured-at", type=Instant(), help="When it was taken, where the file does not say.")
-@click.option("--sensor", type=click.Choice([SATELLITE, AERIAL, UAV]), help="Who took it; by its pixels by default.")
+@click.option("--sensor", type=click.Choice([SATELLITE, AERIAL, UAV]), help="Who took it, where the file does not say.")
 @click.option("--bands", help=_BANDS_HELP)
 @click.option(
     "--hfov-deg",
@@ -215,6 +232,7 @@ def _scene_json(outcome: Outcome) -> dict[str, Any]:
         "quarantine": list(taken.scene.quarantine or ()),
         "masked_pixels": taken.derivative.masked_pixels if taken.derivative else None,
         "position_error_m": taken.scene.position_error_m,
+        "position_basis": taken.scene.header.get("position", {}).get("basis"),
         "left_out": {name: [one.render(lang()) for one in why] for name, why in taken.left_out.items()},
     }
 
@@ -268,6 +286,7 @@ def _tell_one(outcome: Outcome) -> None:
             "crs": row.crs,
             "gsd": row.gsd_m,
             "masked": f"{masked:,}",
+            "word": BASES[lang()][row.header["position"]["basis"]],
         }
         click.echo(words["taken"].format(**about, error=row.position_error_m or 0.0, at=time_of(row.captured_at)))
     if taken.left_out:

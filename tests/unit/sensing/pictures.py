@@ -24,13 +24,13 @@ def north_up(pixel_m: float, corner: tuple[float, float] = CORNER) -> Affine:
 
 
 def write_tif(path: Path, data: np.ndarray, **profile: object) -> Path:
-    """`data` is bands x height x width; 10 m pixels in UTM unless told otherwise."""
+    """`data` is bands x height x width; 10 m pixels in UTM of a sensor that the file names, unless told otherwise."""
     profile = {"crs": UTM, "transform": north_up(10.0)} | profile
     bands, height, width = data.shape
     kind = {"driver": "GTiff", "count": bands, "height": height, "width": width, "dtype": data.dtype}
     colours = profile.pop("colours", None)
     gcps = profile.pop("gcps", None)
-    tags = profile.pop("tags", {})
+    tags = _sensor_tag(profile) | profile.pop("tags", {})
     mask = profile.pop("mask", None)
     with (
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
@@ -45,6 +45,13 @@ def write_tif(path: Path, data: np.ndarray, **profile: object) -> Path:
             target.write_mask(mask)
         target.update_tags(**tags)
     return path
+
+
+def _sensor_tag(profile: dict[str, object]) -> dict[str, str]:
+    """Coarse pixels from a satellite, fine ones from an aircraft; a place in degrees has large pixels here."""
+    place = profile.get("transform")
+    is_fine = place is not None and abs(place.a) < 1.5 and str(profile.get("crs")) != "EPSG:4326"
+    return {"SENSOR": "aerial" if is_fine else "satellite"}
 
 
 def noise(bands: int, height: int, width: int, *, high: int = 4000, dtype: str = "uint16", seed: int = 1):

@@ -261,6 +261,29 @@ def test_position__kind_that_nobody_has_judged__refused(tmp_path):
     assert caught.value.refusals[0].rule == "raster.position"
 
 
+@pytest.mark.parametrize(
+    ("name", "tags", "sensor"),
+    [
+        ("m_4709963_se_14_1_20200831.tif", {}, "aerial"),
+        ("LC08_L1TP_121044_20250702_20250710_02_T1_B4.tif", {}, "satellite"),
+        ("a.tif", {"TIFFTAG_SOFTWARE": "pix4dmapper"}, "uav"),
+        ("a.tif", {"PLATFORM": "Landsat-8"}, "satellite"),
+        ("a.tif", {"SENSOR": "SATELLITE"}, "satellite"),
+        ("m_my_own_map.tif", {}, None),
+        ("a.tif", {"SENSOR": "unknown"}, None),
+    ],
+)
+@pytest.mark.parametrize("pixel_m", [1.0, 10.0])
+def test_position__sensor_that_nobody_names__no_error_is_made_up_from_the_pixels(tmp_path, name, tags, sensor, pixel_m):
+    path = write_tif(tmp_path / name, noise(3, 20, 20), transform=north_up(pixel_m), tags={"SENSOR": ""} | tags)
+    with quarantine(tmp_path / "q") as room:
+        placed = receive(room, [path], Told())
+    if sensor:
+        assert (placed.sensor, placed.position.basis, placed.held) == (sensor, Basis.USUAL, ())
+    else:
+        assert (placed.position, [one.rule for one in placed.held]) == (None, ["raster.position"])
+
+
 def test_locate__crs_with_heights__lies_on_the_ground_alone():
     compound = rasterio.crs.CRS.from_string("EPSG:32649+5773").to_wkt()
     place = locate(header(crs_wkt=compound, transform=tuple(north_up(10.0))[:6]))
