@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from schemas.refusals import conflict
 from schemas.rules import RulePack
+from schemas.rules.violations import SamePlace
 from schemas.store.work import Work
 from schemas.tables import (
     SRID,
@@ -30,7 +31,7 @@ from schemas.tables import (
 from sensing import rows
 from sensing.authorities import authority_at
 from sensing.copies import refuse_overdue
-from sensing.evaluate import iou
+from sensing.identity import Figures, overlap
 from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.store import approved
 from sensing.places import item_for, shares_within
@@ -189,8 +190,14 @@ def _looked_with(work: Work, run: SegmentationRun, candidate: Candidate) -> dict
     return {"window": candidate.window, "models": models}
 
 
-def same_finding(work: Work, scene_id: uuid.UUID, candidate: Candidate) -> Detection | None:
-    """A finding of the same kind on the same ground of a scene, whatever became of it: it is not proposed again."""
+def same_finding(
+    work: Work, scene_id: uuid.UUID, candidate: Candidate, same_place: SamePlace | None
+) -> Detection | None:
+    """A finding of the same kind on the same ground of a scene, whatever became of it: it is not proposed again.
+
+    `same_place` is what the law in force there calls one place; what a zone of a later day has left of a finding is
+    that finding still, and only what has grown beyond it is another one.
+    """
     known = work.session.scalars(
         select(Detection).where(
             Detection.scene_id == scene_id,
@@ -200,4 +207,15 @@ def same_finding(work: Work, scene_id: uuid.UUID, candidate: Candidate) -> Detec
             Detection.state != "withdrawn",
         )
     )
-    return next((one for one in known if iou(to_shape(one.geom), candidate.geom) >= _SAME_FINDING_IOU), None)
+    compared = [(overlap(to_shape(one.geom), candidate.geom), one) for one in known]
+    same = [(figures.iou, one.public_id, one) for figures, one in compared if _is_one(figures, same_place)]
+    return max(same, key=lambda found: found[:2])[2] if same else None
+
+
+def _is_one(figures: Figures, same_place: SamePlace | None) -> bool:
+    if figures.iou >= _SAME_FINDING_IOU:
+        return True
+    if same_place is None:
+        return False
+    # The share of the later outline: a small find of old does not swallow a large one that covers it.
+    return figures.second_share >= same_place.least_share and figures.area_ratio < same_place.grown_ratio

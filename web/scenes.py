@@ -13,7 +13,7 @@ from schemas.refusals import Refusal, RuleViolation
 from schemas.tables import SegmentationRun
 from sensing.band_memory import BandMemory
 from sensing.commands import propose, record_run, same_finding
-from sensing.identity import Relation
+from sensing.identity import Relation, same_places
 from sensing.learn.choosing import NO_MODELS, Models, newest
 from sensing.pipeline import Bench, analyse, source_of, surroundings
 from sensing.quarantine import Progress
@@ -99,11 +99,12 @@ def segment(
     relations: dict[str, Relation] = {}
     known: list[str] = []
     refusals: list[Refusal] = []
+    places = same_places(analysis.pack) if analysis.pack is not None else {}
     leads = ((position, verdict) for position, verdict in enumerate(analysis.verdicts) if verdict.is_lead)
     for ordinal, (position, verdict) in enumerate(leads, 1):
         try:
             with services.work() as work:
-                again = same_finding(work, later.scene.id, verdict.candidate)
+                again = same_finding(work, later.scene.id, verdict.candidate, places.get(verdict.candidate.kind))
                 if again is not None:
                     known.append(again.public_id)
                     continue

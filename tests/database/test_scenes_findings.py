@@ -8,13 +8,19 @@ from datetime import date
 import pytest
 from click.testing import CliRunner
 from geoalchemy2.shape import from_shape, to_shape
+from shapely.affinity import translate
+from shapely.geometry import box
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from geo.measure import area_m2
 from schemas import tables as t
 from schemas.refusals import RuleViolation
-from sensing.commands import propose, record_run
+from schemas.rules.violations import SamePlace
+from sensing.commands import propose, record_run, same_finding
+from sensing.identity import overlap
 from sensing.pipeline import Source, source_of
+from sensing.segment.model import Candidate
 from tests.database.digging import PIT, add_item, ground, ingest_pair
 from web import scenes
 from web.cli.common import State
@@ -87,6 +93,34 @@ def test_segment__again_after_a_rejection__stays_rejected(found, services, pair,
     engine.dispose()
     assert scenes.segment(services, pair[1], before=pair[0]).known == found.detections
     assert session.scalars(select(t.Detection.state)).all() == ["false_alarm"]
+
+
+def lead_on(ground_of, name="excavation"):
+    """A lead of a kind on some ground, as an engine hands it to what judges it."""
+    return Candidate(name, ground_of, area_m2(ground_of), 0.8, {}, ())
+
+
+def test_segment__what_a_late_zone_left_of_a_finding__is_that_finding_and_not_a_new_one(found, services, session, work):
+    row = session.scalars(select(t.Detection)).one()
+    whole = to_shape(row.geom)
+    west, _, east, _ = whole.bounds
+    # Its eastern part is hidden since, and the engine follows it further to the west.
+    left = lead_on(translate(whole, -0.4 * (east - west)))
+    figures = overlap(whole, left.geom)
+    assert figures.iou < 0.5
+    place = SamePlace(least_share=figures.second_share - 0.01, grown_ratio=1.25)
+    with work("O1") as unit:
+        assert same_finding(unit, row.scene_id, left, place).public_id == row.public_id
+        assert same_finding(unit, row.scene_id, left, None) is None
+        assert same_finding(unit, row.scene_id, lead_on(left.geom, "building"), place) is None
+
+
+def test_segment__small_finding_of_old_under_a_large_one__does_not_swallow_it(found, services, session, work):
+    row = session.scalars(select(t.Detection)).one()
+    west, south, east, north = to_shape(row.geom).bounds
+    large = lead_on(box(west - 3 * (east - west), south, east + 3 * (east - west), north))
+    with work("O1") as unit:
+        assert same_finding(unit, row.scene_id, large, SamePlace(least_share=0.1, grown_ratio=1.25)) is None
 
 
 def test_segment__permit_in_force__no_detection(services, pair, item, database):
