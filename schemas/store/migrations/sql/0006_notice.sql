@@ -103,18 +103,16 @@ CREATE TRIGGER published_content_is_final BEFORE UPDATE ON core.device FOR EACH 
 -- State secrets (GD-14.6)
 -- ---------------------------------------------------------------------------------------------
 
--- Not of what was recorded while a document was enough; it meets the rule when it is next changed.
-ALTER TABLE core.device
-    DROP CONSTRAINT "rule__GD-14.6__secret_is_documented",
-    ADD CONSTRAINT "rule__GD-14.6__secret_is_documented" CHECK (
-        NOT secret OR (coalesce(btrim(secret_document), '') <> '' AND coalesce(btrim(secret_authority), '') <> ''
-                       AND coalesce(btrim(secret_level), '') <> '' AND coalesce(isfinite(secret_until), false))) NOT VALID;
-
 CREATE FUNCTION core.judge_secret() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- What was recorded while a document was enough meets the whole rule when it is next changed.
+    IF coalesce(btrim(NEW.secret_document), '') = '' OR coalesce(btrim(NEW.secret_authority), '') = ''
+       OR coalesce(btrim(NEW.secret_level), '') = '' OR NOT coalesce(isfinite(NEW.secret_until), false) THEN
+        PERFORM core.refuse('rule__GD-14.6__secret_is_documented', 'a secret names its document, authority, level and end');
+    END IF;
     IF NEW.state = 'published' THEN
         PERFORM core.refuse('rule__GD-14.6__secret_is_never_shown', 'a secret is not published');
     END IF;
@@ -138,7 +136,7 @@ $$;
 CREATE TRIGGER judge_first_secret BEFORE INSERT ON core.device FOR EACH ROW
     WHEN (NEW.secret) EXECUTE FUNCTION core.judge_secret();
 CREATE TRIGGER judge_secret BEFORE UPDATE ON core.device FOR EACH ROW
-    WHEN (NEW.secret AND (NOT OLD.secret OR OLD.state <> NEW.state)) EXECUTE FUNCTION core.judge_secret();
+    WHEN (NEW.secret) EXECUTE FUNCTION core.judge_secret();
 
 -- ---------------------------------------------------------------------------------------------
 -- What a device looks at, and what a route passes, is no private place (GD-15, GD-16.5)
