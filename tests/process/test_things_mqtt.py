@@ -76,7 +76,7 @@ def test_readings__single_and_in_arrays__stored_once(services, two, connected):
     running, _, _, (a, _) = connected
     number = two[0].number
     for hour in range(5):
-        a.publish(number, reading(hour)).wait_for_publish(60)
+        a.publish(number, reading(hour, 50.0)).wait_for_publish(60)
     array = {"components": ["phenomenonTime", "result"], "dataArray": hours(10)}
     for _ in range(2):
         a.publish(number, json.dumps(array)).wait_for_publish(60)
