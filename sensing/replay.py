@@ -15,20 +15,29 @@ from shapely.geometry import Polygon, mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from schemas.refusals import not_found
+from schemas.refusals import LANGUAGES, not_found
 from schemas.rules import RulePack
+from schemas.rules.violations import ViolationType
 from schemas.tables import Authority, CandidateRecord, Derivative, Scene, SegmentationRun
 from sensing.authorities import authority_at
 from sensing.bands import Role
 from sensing.context import Context
 from sensing.runs import rasters
-from sensing.segment.detectors import KINDS
+from sensing.segment.detectors import KINDS, SEARCHED, Searched
+from sensing.segment.looks import BUILDING_PERMITS, SITES
 from sensing.segment.model import Candidate
 from sensing.violations import Seen, Verdict, judge, unjudged
-from sensing.words import Sentence, in_words
+from sensing.words import Sentence, in_words, say
 
 # What a rule pack refused may be judged under another one; what the engine could not look for stays unknown.
 _OF_THE_PACK = ("cannot.no_detector", "cannot.bands", "cannot.observed")
+# What a trace says of every lead of a rule is no step that decides.
+_NO_STEPS = frozenset(
+    {"law.rule", "law.corroboration", "law.basis", "law.basis_placeholder"}
+    | {f"law.trust_{trust}" for trust in ("low", "medium", "high")}
+)
+# A rule pack, the inputs of the run, and the kinds that cannot be judged.
+Law = tuple[RulePack, dict[str, Any], dict[str, Sentence]]
 
 
 class Change(StrEnum):
@@ -42,7 +51,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Replayed:
-    """One candidate as it was judged and as other rules would judge it; `before` and `after` are violation types."""
+    """One candidate as it was judged and as other rules would judge it; `before` and `after` are violation types.
+
+    `told` is the trace of the verdict that stands.
+    """
 
     scene: str
     run: str
@@ -51,10 +63,20 @@ class Replayed:
     before: str | None
     after: str | None
     verdict: Verdict
+    told: tuple[Sentence, ...] = ()
+
+    def reasons(self) -> tuple[Sentence, ...]:
+        """Why it is judged otherwise: what stopped it, or each step of the law that it did not come to before."""
+        if self.change is not Change.BECOMES:
+            return self.verdict.trace[-1:]
+        known = [sentence.dump() for sentence in self.told]
+        steps = (one for one in self.verdict.trace if one.key.startswith("law.") and one.key not in _NO_STEPS)
+        return tuple(one for one in steps if one.dump() not in known)
 
     def feature(self) -> dict[str, Any]:
         """As a GeoJSON feature in EPSG:4326, with the trace in every language."""
         told = [in_words(sentence.dump()) for sentence in self.verdict.trace]
+        place = self.verdict.candidate.geom.representative_point()
         properties = {
             "scene": self.scene,
             "run": self.run,
@@ -64,6 +86,9 @@ class Replayed:
             "before": self.before,
             "after": self.after,
             "area_m2": round(self.verdict.candidate.area_m2, 1),
+            "lon": round(place.x, 6),
+            "lat": round(place.y, 6),
+            **{f"was_{lang}": in_words(self.told[-1].dump())[lang] if self.told else None for lang in LANGUAGES},
             "trace_en": [one["en"] for one in told],
             "trace_zh": [one["zh"] for one in told],
         }
@@ -75,7 +100,7 @@ class Outcome:
     """What other rules make of the stored scenes; `elsewhere` are scenes where they do not apply.
 
     `unknown` are scenes whose last run kept no candidates or no inputs; `refused` are the kinds of each scene that
-    could not be judged under the other rules.
+    could not be judged under the other rules, `unsearched` those that the rules ask for where nobody looked for them.
     """
 
     rows: tuple[Replayed, ...]
@@ -83,6 +108,7 @@ class Outcome:
     elsewhere: tuple[str, ...]
     unknown: tuple[str, ...]
     refused: dict[str, dict[str, Sentence]]
+    unsearched: dict[str, dict[str, Sentence]]
 
 
 def replay(
@@ -97,6 +123,7 @@ def replay(
     elsewhere: list[str] = []
     unknown: list[str] = []
     refused: dict[str, dict[str, Sentence]] = {}
+    unsearched: dict[str, dict[str, Sentence]] = {}
     last = list(_last_runs(session, scenes))
     for number, (scene, copy, run) in enumerate(last, start=1):
         inputs = _inputs(root, run)
@@ -105,12 +132,14 @@ def replay(
         elif inputs is None or (before := _roles(session, run)) is None:
             unknown.append(scene.public_id)
         else:
-            detected = {*KINDS, *_learned(inputs)}
+            learned = _learned(inputs)
+            detected = {*KINDS, *learned}
             refused[scene.public_id] = _refused(pack, run, (scene, copy), (before, detected))
             law = (pack, inputs, refused[scene.public_id])
+            unsearched[scene.public_id] = _unsearched(law, learned)
             rows += _judged(session, scene, run, law)
         progress(number / len(last))
-    return Outcome(tuple(rows), len(refused), tuple(elsewhere), tuple(unknown), refused)
+    return Outcome(tuple(rows), len(refused), tuple(elsewhere), tuple(unknown), refused, unsearched)
 
 
 def _last_runs(session: Session, scenes: Sequence[str]) -> Iterator[tuple[Scene, Derivative, SegmentationRun]]:
@@ -173,9 +202,33 @@ def _refused(
     return unjudged(pack, seen, detected)
 
 
-def _judged(
-    session: Session, scene: Scene, run: SegmentationRun, law: tuple[RulePack, dict[str, Any], dict[str, Sentence]]
-) -> Iterator[Replayed]:
+def _unsearched(law: Law, learned: Sequence[str]) -> dict[str, Sentence]:
+    """The kinds for which the rules ask where the engine does not look: there, no candidate means nothing.
+
+    A model of officers' labels looks everywhere.
+    """
+    pack, inputs, refused = law
+    context = Context.load(inputs["layers"])
+    found: dict[str, Sentence] = {}
+    for entry in pack.violation_catalogue:
+        for kind in set(entry.kinds) & SEARCHED.keys() - refused.keys() - set(learned):
+            reason = _beyond(entry, SEARCHED[kind], context)
+            if reason is not None:
+                found[kind] = reason
+    return found
+
+
+def _beyond(entry: ViolationType, looked: Searched, context: Context) -> Sentence | None:
+    """What of the ground of a rule an engine leaves out."""
+    if looked.within == SITES:
+        return None if set(entry.only_permitted) == {BUILDING_PERMITS[1]} else say("cannot.only_there", layer=SITES)
+    if looked.within is not None and set(entry.only_within) != {looked.within}:
+        return say("cannot.only_there", layer=looked.within)
+    left = [one for one in looked.without if one not in entry.never_within and context.has(one)]
+    return say("cannot.not_there", layers=left) if left else None
+
+
+def _judged(session: Session, scene: Scene, run: SegmentationRun, law: Law) -> Iterator[Replayed]:
     pack, inputs, refused = law
     records = session.scalars(
         select(CandidateRecord).where(CandidateRecord.run_id == run.id).order_by(CandidateRecord.ordinal)
@@ -191,6 +244,7 @@ def _judged(
             before=record.violation,
             after=verdict.violation.code if verdict.violation else None,
             verdict=verdict,
+            told=tuple(Sentence(one["key"], one["params"]) for one in record.verdict),
         )
 
 

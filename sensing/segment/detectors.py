@@ -82,6 +82,23 @@ _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
     },
 }
 KINDS = tuple(_WAYS[PAIR])
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Where a kind is looked for: within a layer, or everywhere, but for the ground of other layers."""
+
+    within: str | None = None
+    without: tuple[str, ...] = (WATER,)
+
+
+SEARCHED: Mapping[str, Searched] = {
+    **dict.fromkeys((EXCAVATION, BUILDING, BURN_SCAR, SOLID_WASTE), Searched()),
+    **dict.fromkeys((DISCOLOURED_WATER, ALGAL_BLOOM, BLACK_WATER), Searched(WATER, ())),
+    VEGETATION_LOSS: Searched(PROTECTED, (FARMLAND, WATER)),
+    LAND_CONVERSION: Searched(FARMLAND),
+    BARE_SOIL: Searched(SITES),
+}
 # Without these layers a kind has no meaning: water has no bounds, and outside protected zones nobody asks.
 _NEEDED_LAYER = {
     **dict.fromkeys((DISCOLOURED_WATER, ALGAL_BLOOM, BLACK_WATER), WATER),

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, text
 
 from schemas import tables as t
+from sensing.segment.detectors import KINDS, SEARCHED
 from web.cli.common import State
 from web.cli.scene_replay import rules
 
@@ -85,6 +86,51 @@ def test_map_of_changes__is_geojson_with_the_outline(cli, looked_at, packed, tmp
     assert feature["geometry"]["type"] == "Polygon"
     assert feature["properties"]["change"] == "stops_being_a_lead"
     assert "保护区" in feature["properties"]["trace_zh"][-1]
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        (
+            "en",
+            ("would become a lead", "because: ", "at least 300 m²", "until now: no rule names excavation", " at 113.2"),
+        ),
+        ("zh", ("将成为线索", "原因：", "此前：没有规则涉及采挖", "位于 113.2")),
+    ],
+)
+def test_candidate_that_becomes_a_lead__told_where_and_why(cli, looked_at, past_the_judge, lang, words):
+    with past_the_judge() as admin:
+        was = json.dumps([{"key": "law.no_rule", "params": {"kind": "excavation"}}])
+        change = "UPDATE core.candidate SET is_lead = false, violation = NULL, verdict = CAST(:was AS jsonb)"
+        admin.execute(text(f"{change} WHERE is_lead"), {"was": was})
+    told = cli(str(PACK), lang=lang).output
+    assert [one for one in words if one not in told] == []
+    (row,) = json.loads(cli(str(PACK), "--json").output)["changes"]
+    assert (row["was_en"], row["was_zh"]) == ("no rule names excavation", "没有规则涉及采挖")
+    assert (row["lon"], row["lat"]) == pytest.approx((113.27, 23.13), abs=0.01)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "was looked for in protected zones alone"), ("zh", "仅在保护区内")])
+def test_rule_for_ground_that_the_engine_leaves_out__no_all_clear(
+    cli, looked_at, tmp_path, past_the_judge, lang, words
+):
+    """Vegetation loss is looked for in protected zones: that farmland holds no candidate says nothing of it."""
+    with past_the_judge() as admin:
+        admin.execute(text("UPDATE core.segmentation_run SET refused_kinds = refused_kinds - 'vegetation_loss'"))
+    document = yaml.safe_load(PACK.read_text(encoding="utf-8"))
+    (clearance,) = (one for one in document["violation_catalogue"] if one["code"] == "vegetation_clearance")
+    clearance["only_within"] = ["farmland"]
+    path = tmp_path / "other.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    told = cli(str(path), lang=lang).output
+    assert words in told
+    assert "no candidate would be judged otherwise" not in told
+    assert "所有疑似区域的判定均不变" not in told
+    assert list(json.loads(cli(str(path), "--json").output)["not_looked_for"][looked_at]) == ["vegetation_loss"]
+
+
+def test_where_each_kind_is_looked_for__is_told_for_all_of_them():
+    assert SEARCHED.keys() == set(KINDS)
 
 
 def test_rule_that_needs_other_bands__kind_refused__lead_stops(cli, looked_at, packed):

@@ -11,6 +11,7 @@ import click
 
 from schemas.rules.rulebook import PackError, read_pack
 from sensing.replay import Change, Outcome, Replayed, replay
+from sensing.words import name
 from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
 from web.cli.progress import progress_bar
 from web.wiring import Services
@@ -22,6 +23,12 @@ WORDS = {
         "head": "{pack} over {scenes} scene(s), {candidates} candidate(s); nothing was written",
         "row": "{type}, {authority}: {becomes} would become a lead, {stops} would stop being one, {stays} stay",
         "none": "no candidate would be judged otherwise",
+        "none_seen": "no candidate that was seen would be judged otherwise; the rest was not looked for",
+        "becomes_a_lead": "{scene}: {kind}, {area} m² at {lon:.5f}, {lat:.5f} would become a lead",
+        "stops_being_a_lead": "{scene}: {kind}, {area} m² at {lon:.5f}, {lat:.5f} would stop being a lead",
+        "now": "because: {why}",
+        "was": "until now: {why}",
+        "unsearched": "{scene}: {kinds}: {why}",
         "elsewhere": "the rules do not apply to {ids}",
         "unknown": "nothing was kept of the last run over {ids}; segment again",
         "cannot": "{scene}: cannot be judged: {kinds}",
@@ -33,6 +40,12 @@ WORDS = {
         "head": "规则包 {pack}：影像 {scenes} 景，疑似区域 {candidates} 处；未写入任何记录",
         "row": "{type}，{authority}：将成为线索 {becomes} 处，不再是线索 {stops} 处，仍为线索 {stays} 处",
         "none": "所有疑似区域的判定均不变",
+        "none_seen": "已看到的疑似区域判定均不变；其余内容未曾查找",
+        "becomes_a_lead": "{scene}：{kind}，{area} 平方米，位于 {lon:.5f}, {lat:.5f}，将成为线索",
+        "stops_being_a_lead": "{scene}：{kind}，{area} 平方米，位于 {lon:.5f}, {lat:.5f}，不再是线索",
+        "now": "原因：{why}",
+        "was": "此前：{why}",
+        "unsearched": "{scene}：{kinds}：{why}",
         "elsewhere": "该规则包不适用于 {ids}",
         "unknown": "{ids} 的上次运行未留存数据，请重新分割",
         "cannot": "{scene}：无法判别：{kinds}",
@@ -100,16 +113,31 @@ def _tell(reference: str, outcome: Outcome, changed: list[Replayed]) -> None:
         told = {"becomes": counts[Change.BECOMES], "stops": counts[Change.STOPS], "stays": counts[Change.STAYS]}
         click.echo("  " + words["row"].format(type=code, authority=authority or words["nobody"], **told))
     for row in changed:
-        sentence = row.verdict.trace[-1].render(lang())
-        click.echo(f"    {row.scene} {row.change.value}: {row.verdict.candidate.area_m2:.0f} m², {sentence}")
+        _tell_change(row)
     if not changed:
-        click.echo("  " + words["none"])
+        click.echo("  " + words["none_seen" if any(outcome.unsearched.values()) else "none"])
+    for scene, unsearched in sorted(outcome.unsearched.items()):
+        for why in sorted({reason.render(lang()) for reason in unsearched.values()}):
+            alike = sorted(name(kind, lang()) for kind, one in unsearched.items() if one.render(lang()) == why)
+            click.echo("  " + words["unsearched"].format(scene=scene, kinds=", ".join(alike), why=why))
     for scene, kinds in sorted(outcome.refused.items()):
         if kinds:
             click.echo("  " + words["cannot"].format(scene=scene, kinds=", ".join(sorted(kinds))))
     for key, ids in (("elsewhere", outcome.elsewhere), ("unknown", outcome.unknown)):
         if ids:
             click.echo("  " + words[key].format(ids=", ".join(ids)))
+
+
+def _tell_change(row: Replayed) -> None:
+    """Where it lies, what decides now, and what decided until now."""
+    words, candidate = WORDS[lang()], row.verdict.candidate
+    place = candidate.geom.representative_point()
+    about = {"scene": row.scene, "kind": name(candidate.kind, lang()), "area": f"{candidate.area_m2:.0f}"}
+    click.echo("    " + words[row.change].format(**about, lon=place.x, lat=place.y))
+    for sentence in row.reasons():
+        click.echo("      " + words["now"].format(why=sentence.render(lang())))
+    if row.change is Change.BECOMES and row.told:
+        click.echo("      " + words["was"].format(why=row.told[-1].render(lang())))
 
 
 def _json(reference: str, outcome: Outcome, changed: list[Replayed]) -> dict[str, object]:
@@ -130,6 +158,10 @@ def _json(reference: str, outcome: Outcome, changed: list[Replayed]) -> dict[str
         "refused_kinds": {
             scene: {kind: reason.render(lang()) for kind, reason in kinds.items()}
             for scene, kinds in outcome.refused.items()
+        },
+        "not_looked_for": {
+            scene: {kind: reason.render(lang()) for kind, reason in kinds.items()}
+            for scene, kinds in outcome.unsearched.items()
         },
         "elsewhere": list(outcome.elsewhere),
         "unknown": list(outcome.unknown),
