@@ -5,7 +5,6 @@ The order of the bands is the operator's: blue, green, red, near infrared; the f
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import IO
 
 from sensing.bands import Role
-from sensing.sentinel import Member, parsed, text_of
+from sensing.sentinel import Member, parsed, percent_of, text_of
 
 # Gaofen-3 is a radar and Gaofen-5 has hundreds of bands: neither is read here.
 _NAME = re.compile(r"^(GF[12467][B-D]?)_([A-Z]+)\d*_.*_(L\d[A-Z])\d+(?:[-_].*)?$", re.IGNORECASE)
@@ -64,7 +63,7 @@ def describe(open_file: Callable[[], IO[bytes]], name: str, size_bytes: int) -> 
     start, end = (_time(text_of(root, tag)) for tag in ("StartTime", "EndTime"))
     start = start or _time(text_of(root, "CenterTime"))
     whole = start is not None and end is not None and timedelta(0) <= end - start <= _LONGEST
-    return Described(start, end if whole else start, _percent(text_of(root, "CloudPercent")))
+    return Described(start, end if whole else start, percent_of(root, "CloudPercent"))
 
 
 def is_side_file(name: str, image_stem: str) -> bool:
@@ -80,11 +79,3 @@ def _time(said: str | None) -> datetime | None:
         return (found if found.tzinfo else found.replace(tzinfo=_BEIJING)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _percent(said: str | None) -> float | None:
-    try:
-        found = float(said or "")
-    except ValueError:
-        return None
-    return found if math.isfinite(found) and 0 <= found <= 100 else None

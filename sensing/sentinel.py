@@ -87,12 +87,14 @@ class Product:
     level: str
     baseline: str
     platform: str
+    cloud_percent: float | None = None
 
     @property
     def about(self) -> dict[str, str]:
         """What is kept of its description."""
         bands = ",".join(band.band for band in self.bands)
-        return {"platform": self.platform, "level": self.level, "baseline": self.baseline, "bands": bands}
+        told = {"platform": self.platform, "level": self.level, "baseline": self.baseline, "bands": bands}
+        return told | ({"cloud_percent": f"{self.cloud_percent:g}"} if self.cloud_percent is not None else {})
 
 
 def is_product(path: Path) -> bool:
@@ -120,6 +122,7 @@ def read_product(path: Path, name: str) -> Product:
         level=main[0][1],
         baseline=text_of(about, "PROCESSING_BASELINE") or "",
         platform=text_of(about, "SPACECRAFT_NAME") or "Sentinel-2",
+        cloud_percent=percent_of(about, "Cloud_Coverage_Assessment"),
     )
 
 
@@ -251,9 +254,15 @@ def text_of(document: Element, tag: str) -> str | None:
     return found.text.strip()[:80] if found is not None and found.text else None
 
 
+def percent_of(document: Element, tag: str) -> float | None:
+    """A share between 0 and 100 in the first element of a name; None for anything else."""
+    found = _number(text_of(document, tag))
+    return found if found is not None and 0 <= found <= 100 else None
+
+
 def _tag(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
 def _number(text: str | None) -> float | None:
-    return float(text) if text and re.fullmatch(r"\s*[+-]?\d{1,9}(?:\.\d{1,9})?\s*", text) else None
+    return float(text) if text and re.fullmatch(r"\s*[+-]?\d{1,9}(?:\.\d{1,20})?\s*", text) else None

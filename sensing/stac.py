@@ -32,6 +32,7 @@ from schemas.tables import Derivative, Scene
 from sensing.bands import Role
 from sensing.copies import is_current, refuse_overdue
 from sensing.derivative import open_derivative
+from sensing.intake import FIRST_AERIAL
 from sensing.originals import ContentStore, flush_directory
 from sensing.preview import Box, render
 from sensing.scratch import private_directory
@@ -52,8 +53,6 @@ _COMMON = {
 }
 _TITLES = {"satellite": "Satellite scenes", "aerial": "Aerial images", "uav": "Images from unmanned aircraft"}
 _LINEAGE = "privacy zones burnt into the pixels, then tiled with overviews; nothing else of the original is kept"
-# An interval is asked for where nobody knows when an image was taken: the widest that a camera in the air allows.
-_EARLIEST = datetime(1858, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -148,12 +147,15 @@ def _item(folder: Path, entry: Entry, store: ContentStore, about: About) -> pyst
             geometry=mapping(shown),
             bbox=list(shown.bounds),
             datetime=scene.captured_at if scene.captured_until == scene.captured_at else None,
-            start_datetime=scene.captured_at or _EARLIEST,
+            # An interval is asked for where nobody knows the time: the widest that a camera in the air allows.
+            start_datetime=scene.captured_at or FIRST_AERIAL,
             end_datetime=scene.captured_until or scene.recorded_at,
             properties=_properties(entry, about),
         )
         asset = pystac.Asset(image.name, title="Masked image", media_type=pystac.MediaType.COG, roles=["data"])
         item.add_asset(_IMAGE, asset)
+        if (clouds := scene.header.get("about", {}).get("cloud_percent")) is not None:
+            EOExtension.ext(item, add_if_missing=True).cloud_cover = float(clouds)
         _describe(item, asset, dataset, (entry, [Role(role) for role in copy.band_roles]))
         box = Box(*transform_bounds(dataset.crs, 4326, *dataset.bounds))
     _checksum(asset, image, copy.sha256)

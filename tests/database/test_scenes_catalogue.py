@@ -22,6 +22,7 @@ from sensing.intake import Shelf, Told
 from sensing.relief import Level
 from sensing.stac import About, entries, write_catalogue
 from sensing.stac_pages import write_pages
+from sensing.taking_in import ingest_scene
 from tests.unit.sensing.pictures import (
     noise,
     north_up,
@@ -134,8 +135,6 @@ def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder
 
 
 def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, tmp_path, session):
-    from sensing.taking_in import ingest_scene
-
     write_tif(tmp_path / "GF2.tif", noise(4, 300, 400), crs=None, transform=None)
     (tmp_path / "GF2.rpb").write_text(rpb_of(sensor_model(400, 300)))
     told = ("blue", "green", "red", "nir")
@@ -236,6 +235,22 @@ def test_catalogue__bands_mask_and_position__are_told(catalogue):
     assert told["skywarden:captured_known"] is False
     assert item.datetime is None
     assert told["start_datetime"] < told["end_datetime"]
+
+
+def test_catalogue__clouds_that_the_product_states__are_told_and_no_others(cli, work, shelf, tmp_path):
+    name = "GF1_PMS1_E113.3_N23.1_20250702_L1A0001-MSS1"
+    write_tif(tmp_path / f"{name}.tiff", noise(4, 30, 40), crs=None, transform=None)
+    (tmp_path / f"{name}.rpb").write_text(rpb_of(sensor_model(40, 30)))
+    (tmp_path / f"{name}.xml").write_text("<ProductMetaData><CloudPercent>3</CloudPercent></ProductMetaData>")
+    other = write_tif(tmp_path / "a.tif", noise(4, 30, 40), transform=north_up(10.0, to_utm(113.27, 23.13)))
+    for file in (tmp_path / f"{name}.tiff", other):
+        with work("SYSTEM") as unit:
+            ingest_scene(unit, shelf, [file], told=Told(terrain=Level(20.0)))
+            unit.commit()
+    assert cli("catalogue", tmp_path / "out").exit_code == 0
+    items = pystac.Catalog.from_file(str(tmp_path / "out" / "catalog.json")).get_items(recursive=True)
+    told = {item.properties.get("platform"): item.properties.get("eo:cloud_cover") for item in items}
+    assert told == {"gf1": 3.0, None: None}
 
 
 def test_GD_43__catalogue__holds_no_pixel_of_a_zone_and_no_original(catalogue, session):

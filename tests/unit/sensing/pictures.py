@@ -208,6 +208,7 @@ _MTD = """<?xml version="1.0" encoding="UTF-8"?>
 <n1:General_Info><Product_Info>
 <PRODUCT_START_TIME>2025-06-20T03:05:31.024Z</PRODUCT_START_TIME>
 <PROCESSING_BASELINE>05.11</PROCESSING_BASELINE>
+<Cloud_Coverage_Assessment>12.5151862745098</Cloud_Coverage_Assessment>
 <Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME></Datatake></Product_Info>
 <Product_Image_Characteristics>
 <QUANTIFICATION_VALUES_LIST><BOA_QUANTIFICATION_VALUE unit="none">10000</BOA_QUANTIFICATION_VALUE>

@@ -62,7 +62,7 @@ def test_product__folder__one_scene_on_the_finest_grid(safe, tmp_path):
     assert (placed.sensor, placed.name, placed.gsd_m) == (SATELLITE, SAFE, pytest.approx(10, abs=0.1))
     assert placed.captured_at == datetime(2025, 6, 20, 3, 11, 54, 204_000, tzinfo=UTC)
     assert placed.about["bands"] == "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12,SCL"
-    assert placed.about["platform"] == "Sentinel-2B"
+    assert (placed.about["platform"], placed.about["cloud_percent"]) == ("Sentinel-2B", "12.5152")
     assert data.shape == (13, 60, 60)
     assert [role.value for role in placed.roles][1:5] == ["blue", "green", "red", "red_edge"]
     assert [role.value for role in placed.roles][-3:] == ["swir1", "swir2", "scl"]
