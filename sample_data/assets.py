@@ -187,7 +187,9 @@ def _looked_after(w: Writer, device: t.Device, by: uuid.UUID, today: date) -> No
         )
 
 
-def _publish(w: Writer, subject: t.Device | t.PatrolArea | t.PatrolRoute, published_on: date) -> None:
+def _publish(
+    w: Writer, subject: t.Device | t.PatrolArea | t.DeploymentPoint | t.PatrolRoute, published_on: date
+) -> None:
     w.session.flush()
     content = content_sha256(w.session, subject)
     for channel in CHANNELS:
@@ -208,6 +210,8 @@ def _publish(w: Writer, subject: t.Device | t.PatrolArea | t.PatrolRoute, publis
 def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> None:
     """Patrol areas, routes, the clearance and the inspection plans; after the devices, whose siting plan they share."""
     areas = _areas(w, data["areas"])
+    # A district that an earlier version wrote has none.
+    _points(w, data.get("points", []))
     for row in data["routes"]:
         _route(w, row, areas[row["area"]], compile_route)
     _clearances(w, data["clearances"])
@@ -215,32 +219,38 @@ def patrols(w: Writer, data: dict[str, Any], compile_route: CompileRoute) -> Non
 
 
 def _areas(w: Writer, rows: list[dict[str, Any]]) -> dict[str, t.PatrolArea]:
-    authority = w.by_code(t.Authority, "A1")
-    item_id = w.by_code(t.SupervisionItem, "ECO-01").id
-    siting_plan_id = w.session.scalars(select(t.SitingPlan.id)).one()
     areas: dict[str, t.PatrolArea] = {}
     for row in rows:
-        areas[row["code"]] = w.add(
-            t.PatrolArea,
-            "PA",
-            code=row["code"],
-            name_en=row["name_en"],
-            name_zh=row["name_zh"],
-            purpose_en="Pollution patrol by drone",
-            purpose_zh="无人机污染巡查",
-            authority=authority,
-            authority_id=authority.id,
-            author_id=w.by_code(t.Person, "N1").id,
-            item_id=item_id,
-            siting_plan_id=siting_plan_id,
-            geom=wkb(shape(row["geometry"])),
-            alt_min_agl_m=row["alt_min_agl_m"],
-            alt_max_agl_m=row["alt_max_agl_m"],
-            state="effective",
-            effective_from=date.fromisoformat(row["effective_from"]),
-        )
+        heights = {name: row[name] for name in ("alt_min_agl_m", "alt_max_agl_m")}
+        areas[row["code"]] = w.add(t.PatrolArea, "PA", **_patrolled(w, row), **heights)
         _publish(w, areas[row["code"]], date.fromisoformat(row["published_on"]))
     return areas
+
+
+def _points(w: Writer, rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        point = w.add(t.DeploymentPoint, "DP", **_patrolled(w, row), place_text=row["place_text"])
+        _publish(w, point, date.fromisoformat(row["published_on"]))
+
+
+def _patrolled(w: Writer, row: dict[str, Any]) -> dict[str, Any]:
+    """What areas and points have in common: both are in force under the one siting plan."""
+    authority = w.by_code(t.Authority, "A1")
+    return {
+        "code": row["code"],
+        "name_en": row["name_en"],
+        "name_zh": row["name_zh"],
+        "purpose_en": "Pollution patrol by drone",
+        "purpose_zh": "无人机污染巡查",
+        "authority": authority,
+        "authority_id": authority.id,
+        "author_id": w.by_code(t.Person, "N1").id,
+        "item_id": w.by_code(t.SupervisionItem, "ECO-01").id,
+        "siting_plan_id": w.session.scalars(select(t.SitingPlan.id)).one(),
+        "geom": wkb(shape(row["geometry"])),
+        "state": "effective",
+        "effective_from": date.fromisoformat(row["effective_from"]),
+    }
 
 
 def _clearances(w: Writer, rows: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import shapely
-from shapely.geometry import Polygon, mapping
+from shapely.geometry import Point, Polygon, mapping
 
 from sample_data import fixtures, people
 from sample_data.devices import FIRST_PUBLICATION, LEAD_DAYS, drones, fixed_devices
@@ -21,6 +21,11 @@ AREAS = (
     ("PA1", fixtures.PATROL_AREA_1, "Qinghe plain", "清河平原"),
     ("PA2", fixtures.PATROL_AREA_2, "Industrial estate", "工业园区"),
     ("PA3", fixtures.PATROL_AREA_3, "River bank", "河岸"),
+)
+# Where the crews of R6 and R7 stand; that of the plain starts at the launch point itself.
+POINTS = (
+    ("DP6", fixtures.ROUTES["R6"].coords[0], "Estate gate", "园区大门"),
+    ("DP7", fixtures.ROUTES["R7"].coords[0], "Upper weir", "上游堰"),
 )
 AREA_OF_ROUTE = {"R1": "PA1", "R2": "PA1", "R3": "PA1", "R4": "PA1", "R5": "PA1", "R6": "PA2", "R7": "PA3"}
 
@@ -40,6 +45,7 @@ def build(land: Landscape, today: date) -> dict[str, Any]:
         "zones": zones,
         "devices": [*fixed_devices(land, private, today), *drones()],
         "areas": [_area(*row) for row in AREAS],
+        "points": [_point(*row) for row in POINTS],
         "routes": [_route(code) for code in fixtures.ROUTES],
         "inspection_plans": _plans(today),
         "clearances": [_clearance(today)],
@@ -59,6 +65,18 @@ def _area(code: str, shape: Polygon, name_en: str, name_zh: str) -> dict[str, An
         "geometry": mapping(shape),
         "alt_min_agl_m": 60.0,
         "alt_max_agl_m": 120.0,
+        "published_on": FIRST_PUBLICATION.isoformat(),
+        "effective_from": EFFECTIVE.isoformat(),
+    }
+
+
+def _point(code: str, place: tuple[float, ...], name_en: str, name_zh: str) -> dict[str, Any]:
+    return {
+        "code": code,
+        "name_en": f"{name_en} {code} (fictional)",
+        "name_zh": f"{name_zh}{code}（虚构）",
+        "geometry": mapping(Point(place)),
+        "place_text": f"{name_en} (fictional) {name_zh}（虚构）",
         "published_on": FIRST_PUBLICATION.isoformat(),
         "effective_from": EFFECTIVE.isoformat(),
     }

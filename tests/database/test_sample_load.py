@@ -90,7 +90,8 @@ def test_second_load__changes_nothing_and_gives_no_accounts(loaded):
 
 
 @pytest.mark.parametrize(
-    ("view", "listed"), [("devices", "devices"), ("patrol_areas", "areas"), ("privacy_zones", "zones")]
+    ("view", "listed"),
+    [("devices", "devices"), ("patrol_areas", "areas"), ("deployment_points", "points"), ("privacy_zones", "zones")],
 )
 def test_public_map__shows_every_row_of_the_register(public, registers, view, listed):
     assert count(public, view) == len(registers[listed])
@@ -102,7 +103,8 @@ def test_public_map__shows_the_published_routes_and_no_draft(public):
 
 
 def test_public_map__says_that_every_row_is_sample(public):
-    for view in ("authorities", "devices", "patrol_areas", "patrol_routes", "privacy_zones", "base_features"):
+    shown = ("devices", "patrol_areas", "deployment_points", "patrol_routes", "privacy_zones")
+    for view in ("authorities", *shown, "base_features"):
         assert public.execute(f"SELECT DISTINCT origin FROM public_map.{view}").fetchall() == [("sample",)], view
     assert public.execute("SELECT key, value FROM public_map.installation").fetchall() == [("sample_data", "1")]
 
@@ -191,7 +193,9 @@ def test_desks_of_planning__have_something_to_do_each_made_by_commands(clone, em
             assert sorted(plan.state for plan in plans) == ["draft", "in_review", "in_review", "returned", "submitted"]
             assert {plan.origin for plan in plans} == {"live"}
             assert session.scalars(select(t.PatrolArea.state).where(t.PatrolArea.code == "PA4")).one() == "checked"
-            assert session.scalars(select(t.DeploymentPoint.state)).one() == "draft"
+            assert (
+                session.scalars(select(t.DeploymentPoint.state).where(t.DeploymentPoint.code == "DP1")).one() == "draft"
+            )
             assert session.scalars(select(t.Device.state).where(t.Device.name == "DV-BRIDGE")).one() == "registered"
             kept = session.scalars(select(t.Attachment.sha256)).first()
         assert (tmp_path / "data" / "attachments" / kept[:2] / kept).is_file()

@@ -149,6 +149,7 @@ def _load(services: Services, story: Story, sample: Path) -> None:
         for view, what in (
             ("devices", "devices on the public map"),
             ("patrol_areas", "published patrol areas"),
+            ("deployment_points", "published deployment points"),
             ("patrol_routes", "published routes"),
             ("privacy_zones", "privacy zones"),
         ):

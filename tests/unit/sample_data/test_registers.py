@@ -30,7 +30,7 @@ def private(registers) -> shapely.Geometry:
 
 @pytest.fixture(scope="module")
 def by_code(registers) -> dict:
-    return {row["code"]: row for kind in ("areas", "routes", "zones", "devices") for row in registers[kind]}
+    return {row["code"]: row for kind in ("areas", "points", "routes", "zones", "devices") for row in registers[kind]}
 
 
 def test_people__are_the_fourteen_of_the_fixtures(registers):
@@ -64,7 +64,7 @@ def test_devices__keep_thirty_days_between_publication_and_use(registers):
 
 
 def test_codes__are_each_given_once(registers):
-    for kind in ("people", "devices", "areas", "routes", "zones", "entities"):
+    for kind in ("people", "devices", "areas", "points", "routes", "zones", "entities"):
         codes = [row["code"] for row in registers[kind]]
         assert len(codes) == len(set(codes)), kind
 
