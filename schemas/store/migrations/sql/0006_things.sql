@@ -210,7 +210,7 @@ BEGIN
     INSERT INTO core.late_reading (datastream_id, observation_id)
     SELECT series, o.id FROM core.observation o
     WHERE o.datastream_id = series AND o.phenomenon_time < until AND (was IS NULL OR o.phenomenon_time >= was)
-      AND o.id NOT IN (SELECT unnest(seen))
+      AND NOT EXISTS (SELECT FROM unnest(seen) AS s (id) WHERE s.id = o.id)
     ON CONFLICT DO NOTHING;
     INSERT INTO core.reading_cursor AS c (datastream_id, limit_code, judged_until) VALUES (series, code, until)
     ON CONFLICT (datastream_id, limit_code) DO UPDATE SET judged_until = greatest(c.judged_until, excluded.judged_until);
