@@ -37,6 +37,20 @@ def reading(page):
     return page.locator("#edit-bar [data-part=reading]")
 
 
+def test_officer__images_on_their_way__said_so_until_they_are_there(sign_in, site):
+    page, held = sign_in("O1", size=SMALL_PX), []
+    page.route("**/review/*/tiles/**", lambda route: held.append(route))
+    with page.expect_request("**/review/*/tiles/**"):
+        page.goto(f"/review/{site.findings[0]}")
+    said = page.get_by_text("The images are loading …")
+    expect(said).to_be_visible()
+    assert held
+    page.unroute("**/review/*/tiles/**")
+    page.reload()
+    wait_for_map(page)
+    expect(said).to_be_hidden()
+
+
 def test_officer__keyboard__three_findings_without_a_new_page_and_one_taken_back(sign_in, site):
     first, second, third = site.findings[1:4]
     page = opened(sign_in, site, 1)

@@ -108,6 +108,8 @@ def test_decision__over_a_newer_one__409_told_to_the_user(signed_in, findings, s
     answer = decide(second, findings[0], "reject", "a ploughed field")
     assert answer.status_code == 409
     assert "was changed by somebody else" in html.unescape(answer.text)
+    # Versions are no measurements.
+    assert "Required" not in answer.text
     assert state_of(services, findings[0])[0] == "confirmed"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import subprocess
@@ -251,13 +253,37 @@ def test_finding__list_show_and_take(cli, findings, admin):
 def test_sheet__stands_by_itself_and_says_what_it_is(signed_in, findings, lang):
     answer = signed_in("O1").get(f"/review/{findings[0]}/sheet.html?lang={lang}", headers=HTML)
     assert answer.status_code == 200
-    assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Content-Disposition"] == f'inline; filename="{findings[0]}.html"'
     page = answer.text
     assert page.count("data:image/png;base64,") == 2
     assert {"en": "Triage on the masked copy, not evidence", "zh": "初筛结果，不是证据"}[lang] in page
     assert "113.261000° E" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_sheet__opens_in_the_browser__its_own_style_allowed_and_nothing_else(signed_in, findings):
+    answer = signed_in("O1").get(f"/review/{findings[0]}/sheet.html", headers=HTML)
+    style = answer.text.partition("<style>")[2].partition("</style>")[0]
+    told = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["Content-Security-Policy"]
+    assert f"style-src 'sha256-{told}'" in policy
+    assert "default-src 'none'" in policy
+    assert " style=" not in answer.text
+
+
+@pytest.mark.parametrize(("named", "said"), [(True, False), (False, True)])
+def test_finding__placeholder_of_a_legal_basis__gives_way_to_the_one_that_the_item_names(
+    signed_in, findings, admin, named, said
+):
+    admin.execute("SET session_replication_role = replica")
+    params = {"basis": {"en": "to be named by a lawyer", "zh": "待律师确定"}}
+    trace = json.dumps(["Bare soil", {"key": "law.basis_placeholder", "params": params}])
+    admin.execute("UPDATE core.detection SET rule_trace = %s::jsonb WHERE public_id = %s", [trace, findings[0]])
+    if not named:
+        admin.execute("UPDATE core.detection SET item_id = NULL WHERE public_id = %s", [findings[0]])
+    for path in (f"/review/{findings[0]}?lang=en", f"/review/{findings[0]}/sheet.html?lang=en"):
+        assert ("to be named by a lawyer" in signed_in("O1").get(path, headers=HTML).text) is said
 
 
 def test_sheet__redrawn__the_officers_outline_and_its_area(signed_in, findings, work):

@@ -59,7 +59,7 @@ def test_finding_of_one_date__earlier_image_of_the_place__shown_and_told_that_it
     client = signed_in("O1")
     page = html.unescape(client.get(f"/review/{findings[0]}", headers=HTML).text)
     assert "no earlier image" not in page
-    assert "shown for comparison; the machine did not use it" in page
+    assert "not used by the machine" in page
     assert opened(client.get(f"/review/{findings[0]}/tiles/before/true_colour/{PLACE}.png"))[..., 3].any()
     assert client.get(f"/review/{findings[0]}/before.png").status_code == 200
     sheet = client.get(f"/review/{findings[0]}/sheet.html?lang=en", headers=HTML).text

@@ -325,7 +325,7 @@ def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None
         formed_at=row.formed_at,
         decided_at=row.decided_at,
         reason=row.reason,
-        trace=tuple(map(in_words, row.rule_trace)),
+        trace=tuple(map(in_words, _trace(row, named=basis is not None))),
         item={"en": item.name_en, "zh": item.name_zh} if item else None,
         basis={"en": f"{basis.title_en}, art. {basis.article}", "zh": f"{basis.title_zh} 第{basis.article}条"}
         if basis
@@ -340,6 +340,16 @@ def finding(db: Session, actor: Actor, public_id: str, rulebook: Rulebook | None
         after=after,
         reading=reading_of(db, row.exceedance, rulebook, row.rule_trace) if row.exceedance and rulebook else None,
     )
+
+
+def _trace(row: Detection, *, named: bool) -> list[Any]:
+    """Why it was found; the placeholder of a legal basis gives way where the supervision item names one."""
+    given_way = named and row.run_id is not None
+    return [line for line in row.rule_trace if not (given_way and _key(line) == "law.basis_placeholder")]
+
+
+def _key(line: Mapping[str, Any] | str) -> str:
+    return "" if isinstance(line, str) else line["key"]
 
 
 def _names(db: Session, run: SegmentationRun) -> dict[str, dict[str, str]]:

@@ -93,7 +93,9 @@ export class Pane {
     const [west, south, east, north] = side.bounds;
     const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
     this.map.addSource("ground", { type: "geojson", data: { type: "Polygon", coordinates: [ring] } });
-    this.map.addLayer({ id: "ground", type: "fill", source: "ground", paint: { "fill-pattern": "nothing" } }, anchor);
+    this.map.addLayer({ id: "ground", type: "fill", source: "ground", layout: { visibility: "none" }, paint: { "fill-pattern": "nothing" } }, anchor);
+    // Only what is still empty when everything has arrived is ground without an image.
+    this.map.once("idle", () => this.show("ground", true));
     this.map.addSource("picture", raster(combination, side.zoom));
     this.map.addLayer({ id: "picture", type: "raster", source: "picture", paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } }, anchor);
     if (!veiled) return;

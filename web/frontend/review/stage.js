@@ -39,15 +39,12 @@ export class Stage {
   // Shows a finding; what is looked at and how stays as the officer has set it.
   open(config) {
     this.config = config;
-    this.element.removeAttribute("data-ready");
     for (const name of SHAPES) this.put(name, []);
     this.pair = Boolean(config.sides.before);
     this.arrange();
     this.paint();
     this.frame();
     this.turn("outline", this.look.outline);
-    const idle = this.panes.filter((pane) => this.pair || pane === this.after).map((pane) => new Promise((done) => pane.map.once("idle", done)));
-    Promise.all(idle).then(() => this.element.setAttribute("data-ready", ""));
   }
 
   // The find in the middle, with as much ground around it as it is large.
@@ -64,13 +61,18 @@ export class Stage {
     for (const pane of this.panes) pane.map.resize();
   }
 
+  // Until all of the images have arrived it is said that they are on their way.
   paint() {
+    this.element.removeAttribute("data-ready");
     for (const [pane, name] of [[this.after, "after"], [this.before, "before"]]) {
       const side = this.config.sides[name];
       if (!side) continue;
       const wanted = this.look.combination;
       pane.picture(side, side.combinations.includes(wanted) ? wanted : side.combinations[0], this.look.veil && side.veil);
     }
+    const drawn = this.panes.filter((pane) => this.pair || pane === this.after);
+    const idle = drawn.map((pane) => new Promise((done) => pane.map.once("idle", done)));
+    Promise.all(idle).then(() => this.element.setAttribute("data-ready", ""));
   }
 
   set(part) {
