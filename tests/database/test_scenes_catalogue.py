@@ -134,6 +134,22 @@ def test_ingest__stopped_from_the_keyboard__what_was_done_stays(services, folder
     assert not list((services.data_dir / "quarantine").iterdir())
 
 
+@pytest.mark.parametrize(("language", "word"), [("en", "usual for this sensor"), ("zh", "未经实测")])
+def test_ingest__image_that_names_its_sensor__whose_word_its_error_is_is_told(services, folder, language, word):
+    state = State(language)
+    state._services = services
+    assert word in CliRunner().invoke(scene_group, ["ingest", str(folder / "sat.tif")], obj=state).output
+
+
+def test_ingest__sensor_that_nobody_names__said_with_its_fix_and_not_ok(cli, tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise(3, 20, 20), tags={"SENSOR": ""})
+    held = cli("ingest", path)
+    assert (held.exit_code, "never used" in held.output, "--position-error-m" in held.output) == (1, True, True)
+    freed = cli("ingest", path, "--position-error-m", "4", "--json")
+    told = json.loads(freed.output)
+    assert (freed.exit_code, told["quarantine"], told["position_basis"]) == (0, [], "stated")
+
+
 def test_ingest__product_and_sensor_model__are_scenes_like_others(work, shelf, tmp_path, session):
     write_tif(tmp_path / "GF2.tif", noise(4, 300, 400), crs=None, transform=None)
     (tmp_path / "GF2.rpb").write_text(rpb_of(sensor_model(400, 300)))

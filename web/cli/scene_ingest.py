@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from schemas.refusals import Refusal, RuleViolation
+from schemas.tables import Scene
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
 from sensing.lots import Lot, Skipped, sort_out
 from sensing.taking_in import Ingested
@@ -40,6 +41,7 @@ WORDS = {
         "quarantined": "{id} is kept but never used:",
         "unused": "it is in quarantine ({rules}) and never used",
         "unknown_time": "at an unknown time",
+        "unsaid": "nobody kept whose word that is",
         "refused": "{name} is not taken in:",
         "left_out": "left out of it:",
         "skipped": "skipped {name}: {why}",
@@ -54,6 +56,7 @@ WORDS = {
         "quarantined": "{id} 已留存但不予使用：",
         "unused": "该影像处于隔离状态（{rules}），不予使用",
         "unknown_time": "时间不详",
+        "unsaid": "依据未留存",
         "refused": "{name} 未予接收：",
         "left_out": "其中未采用：",
         "skipped": "跳过 {name}：{why}",
@@ -232,9 +235,15 @@ def _scene_json(outcome: Outcome) -> dict[str, Any]:
         "quarantine": list(taken.scene.quarantine or ()),
         "masked_pixels": taken.derivative.masked_pixels if taken.derivative else None,
         "position_error_m": taken.scene.position_error_m,
-        "position_basis": taken.scene.header.get("position", {}).get("basis"),
+        "position_basis": _basis(taken.scene),
         "left_out": {name: [one.render(lang()) for one in why] for name, why in taken.left_out.items()},
     }
+
+
+def _basis(row: Scene) -> str | None:
+    """Whose word the position error of a scene is; scenes of earlier versions do not say."""
+    basis: str | None = row.header.get("position", {}).get("basis")
+    return basis
 
 
 def _tell(outcomes: Sequence[Outcome], skipped: Sequence[Skipped], stopped: bool) -> None:
@@ -286,7 +295,7 @@ def _tell_one(outcome: Outcome) -> None:
             "crs": row.crs,
             "gsd": row.gsd_m,
             "masked": f"{masked:,}",
-            "word": BASES[lang()][row.header["position"]["basis"]],
+            "word": BASES[lang()].get(_basis(row) or "", words["unsaid"]),
         }
         click.echo(words["taken"].format(**about, error=row.position_error_m or 0.0, at=time_of(row.captured_at)))
     if taken.left_out:
