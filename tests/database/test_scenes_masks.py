@@ -121,11 +121,12 @@ def move_jurisdictions(admin, shape):
     admin.execute("UPDATE core.authority SET jurisdiction = ST_Multi(ST_GeomFromText(%s, 4326))", [shape.wkt])
 
 
-def test_ground_of_nobody__is_not_looked_at(services, pair, admin):
+def test_ground_of_nobody__is_not_looked_at(services, pair, admin, session):
     move_jurisdictions(admin, box(100.0, 40.0, 101.0, 41.0))
-    run = scenes.segment(services, pair[1], before=pair[0]).run
-    assert (run.coverage["analysed"], run.jurisdictions) == (0.0, {})
-    assert run.coverage["outside"] == pytest.approx(160 * 150 * 1e-4, rel=0.02)
+    with pytest.raises(RuleViolation) as caught:
+        scenes.segment(services, pair[1], before=pair[0])
+    assert [refusal.rule for refusal in caught.value.refusals] == ["scene.jurisdiction"]
+    assert session.scalars(select(t.SegmentationRun)).all() == []
 
 
 def test_ground_of_others__is_not_looked_at_and_the_share_is_of_ones_own(services, pair, admin):
