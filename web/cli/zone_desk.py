@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 from secrets import SystemRandom
+from typing import Any
 
 import click
 from shapely.geometry import Polygon
 
 from geo import commands
 from geo.commands.zones import ZONE_KINDS, ZONE_SOURCES
-from geo.geojson import parse_document, parse_geometry
+from geo.geojson import json_kind, parse_document, parse_geometry, refuse_foreign_crs
 from geo.hiding import displayed_shape
+from schemas.refusals import invalid
 from schemas.tables import Authority, PrivacyZone
 from schemas.words import Coded
 from web.cli.common import Instant, actor_for, as_json, as_person, echo_json, lang, pass_services
@@ -41,12 +43,29 @@ SAYS = {
 
 
 def polygon_of(path: Path) -> Polygon:
-    """The polygon in a GeoJSON file, bare or of one feature; raises RuleViolation for anything else."""
+    """The one polygon in a GeoJSON file: bare, as a feature, or as a layer of one; else raises RuleViolation."""
     document = parse_document(path.read_bytes())
+    refuse_foreign_crs(document)
+    features = document.get("features") if document.get("type") == "FeatureCollection" else None
+    if isinstance(features, list):
+        document = _feature(_the_one(features))
     geometry = document.get("geometry") if document.get("type") == "Feature" else document
-    shape = parse_geometry(geometry, allow={"Polygon"})
-    assert isinstance(shape, Polygon)
-    return shape
+    shape = parse_geometry(geometry, allow={"Polygon", "MultiPolygon"})
+    polygon = _the_one(list(getattr(shape, "geoms", [shape])))
+    assert isinstance(polygon, Polygon)
+    return polygon
+
+
+def _feature(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or value.get("type") != "Feature":
+        raise invalid("geometry.format", path="features[0]", measured=json_kind(value))
+    return value
+
+
+def _the_one(found: list[Any]) -> Any:  # noqa: ANN401 - a feature, or a part of a shape
+    if len(found) != 1:
+        raise invalid("zone.one_shape", measured=len(found), required=1)
+    return found[0]
 
 
 @click.command("add")
