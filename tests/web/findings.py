@@ -35,7 +35,7 @@ def make_findings(services, folder, *, officer="O1", count=3) -> list[str]:
             engine="spectral",
             engine_version="1",
             parameters_sha256="0" * 64,
-            rules_sha256="0" * 64,
+            rules_sha256="1" * 64,
             labels_sha256="0" * 64,
             runtime_s=1.0,
         )
