@@ -56,15 +56,20 @@ def validity(
     """Whether each pixel holds a measurement; `data` is bands x height x width.
 
     A pixel is void when any band holds its nodata value or is not finite, where alpha is zero, or where the file's own
-    mask says so: what one band did not measure, no index of several bands can say. `nodata` is None for a band that has
-    no such value, or that nothing uses.
+    mask says so: what one band did not measure, no index of several bands can say. But 0 is also how dark a pixel can
+    be: where that is the nodata value, all bands have to hold it. `nodata` is None for a band that has no such value,
+    or that nothing uses.
     """
     valid = np.ones(data.shape[1:], dtype=np.bool_)
     if np.issubdtype(data.dtype, np.floating):
         valid &= np.isfinite(data).all(axis=0)
-    for band, value in zip(data, nodata, strict=False):
-        if value is not None:
+    told = [(band, value) for band, value in zip(data, nodata, strict=False) if value is not None]
+    for band, value in told:
+        if value != 0:
             valid &= ~np.isnan(band) if np.isnan(value) else band != value
+    black = [band == 0 for band, value in told if value == 0]
+    if black:
+        valid &= ~np.logical_and.reduce(black)
     for given in (alpha, mask):
         if given is not None:
             valid &= given != 0

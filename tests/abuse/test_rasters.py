@@ -636,21 +636,14 @@ def test_all_nodata__nothing_is_valid(room, tmp_path, nodata):
     assert take_in(room, path).valid == 0
 
 
-def test_nodata_of_one_band_alone__is_a_gap(room, tmp_path):
+def test_zero_of_one_band_alone__is_a_dark_pixel_and_no_gap(room, tmp_path):
     sent = noise(3, 20, 20)
     sent[1, 5, 5] = 0
     sent[:, 6, 6] = 0
     _, valid = taken(room, write_tif(tmp_path / "a.tif", sent, nodata=0))
-    assert not valid[5, 5]
+    assert valid[5, 5]
     assert not valid[6, 6]
-    assert valid.sum() == 398
-
-
-def test_zero_of_one_band_in_a_file_without_nodata__is_a_dark_pixel_and_no_gap(room, tmp_path):
-    sent = noise(3, 20, 20)
-    sent[1, 5, 5] = 0
-    _, valid = taken(room, write_tif(tmp_path / "a.tif", sent))
-    assert valid.all()
+    assert valid.sum() == 399
 
 
 def test_nan__is_void_and_never_stored(room, tmp_path):

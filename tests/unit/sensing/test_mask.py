@@ -14,8 +14,13 @@ from tests.unit.sensing.pictures import CORNER, UTM, north_up, write_tif
 
 
 def test_validity__nodata_in_any_band__void():
+    data = np.array([[[-9999, 0, 5]], [[0, 3, 5]], [[7, 7, -9999]]], np.int16)
+    assert validity(data, nodata=[-9999, -9999, None]).tolist() == [[False, True, True]]
+
+
+def test_validity__zero_is_nodata__void_in_all_bands_alone_for_it_is_also_black():
     data = np.array([[[0, 0, 5]], [[0, 3, 5]]], np.uint8)
-    assert validity(data, nodata=[0, 0]).tolist() == [[False, False, True]]
+    assert validity(data, nodata=[0, 0]).tolist() == [[False, True, True]]
 
 
 def test_validity__value_of_a_band_without_nodata__counts():
