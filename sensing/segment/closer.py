@@ -30,6 +30,7 @@ from sensing.words import Sentence, say
 # confidences of eight more, and so on.
 LABELS, CONFIDENCE, COVERAGE = 1, 2, 3
 _PLANES, _BITS = 3, 8
+ALTERED = "seen.altered"
 _SIMPLIFY_PX = 0.8
 # Cleaning an outline may take this share of the smallest area.
 _SHRINKS = 0.5
@@ -169,4 +170,4 @@ def _altered(view: View, mask: Mask) -> tuple[dict[str, float], tuple[Sentence, 
     where = mask & view.valid
     scores = altered.score(*({role: date[role][where] for role in altered.roles} for date in (before, view.raw)))
     share = float(altered.rank(scores).mean())
-    return {CHANGE_RANK: share}, (say("seen.altered", share=share),)
+    return {CHANGE_RANK: share}, (say(ALTERED, share=share),)

@@ -10,9 +10,9 @@ _SENSING = Path(__file__).parent.parent
 # Everything between a masked copy and an outline: tones, shifts, clouds, features, detectors, connected areas.
 DECIDING = (
     *("bands.py", "change.py", "classified.py", "cloud.py", "context.py", "coregister.py", "coverage.py"),
-    *("features.py", "grid.py", "jurisdiction.py", "kernels.py", "mask.py", "picture.py", "tint.py"),
-    *("learn/features.py", "learn/objects.py", "learn/pixel.py", "learn/ranking.py", "learn/sampling.py"),
-    "learn/use.py",
+    *("features.py", "grid.py", "jurisdiction.py", "kernels.py", "mad.py", "mask.py", "picture.py", "tint.py"),
+    *("learn/deciding.py", "learn/features.py", "learn/objects.py", "learn/pixel.py", "learn/ranking.py"),
+    *("learn/sampling.py", "learn/use.py"),
 )
 
 

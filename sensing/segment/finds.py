@@ -19,7 +19,7 @@ from geo.measure import area_m2
 from sensing.coverage import Cover, Tally, tally
 from sensing.grid import BLOCK, WGS84, Grid, moved
 from sensing.segment.bands_run import at_hand, borders, drawn_within
-from sensing.segment.closer import COVERAGE, Drawn, Marks, large, look_closer
+from sensing.segment.closer import ALTERED, COVERAGE, Drawn, Marks, large, look_closer
 from sensing.segment.components import Part, Stitcher
 from sensing.segment.detectors import (
     ALGAL_BLOOM,
@@ -142,7 +142,9 @@ def _told_once(found: list[Drawn]) -> list[Drawn]:
         same = [n for n in near if n in kept and CONFIDENCE not in found[n].measures and _same(found[n], one)]
         for n in same:
             measures = {**kept[n].measures, CONFIDENCE: one.measures[CONFIDENCE]}
-            kept[n] = replace(kept[n], measures=measures, words=(*kept[n].words, *one.words))
+            # How much it changed was said of the engine's own outline.
+            words = (word for word in one.words if word.key != ALTERED)
+            kept[n] = replace(kept[n], measures=measures, words=(*kept[n].words, *words))
         if not same:
             kept[number] = one
     return [kept[number] for number in sorted(kept)]

@@ -63,6 +63,9 @@ def test_row_75__any_condition__stated(station, condition):
 
 @CALM
 @given(order=conditions, expand=conditions, select=conditions)
+@example(order="null", expand="", select="")
+@example(order="true desc, 'a', 1, 2025-01-01T00:00:00Z", expand="", select="")
+@example(order="1 add 1, not true, length('a')", expand="", select="")
 def test_row_75__any_other_option__stated(station, order, expand, select):
     for name, value in (("$orderby", order), ("$expand", expand), ("$select", select)):
         stated(station.get("/Datastreams", **{name: value}))

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from geo import due
 from geo.periods import months_after
 from schemas.tables import Authority, Device
+from tests.classified import make_secret
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_GD_10_1__counted_from_its_first_day_on_and_not_the_day_before(services,
 
 def test_GD_14_6__secret_device__is_not_counted(services, admin, owner, pack):
     since(admin, date(2024, 2, 29))
-    admin.execute("UPDATE core.device SET secret = true, secret_document = 'x' WHERE public_id = 'DV-DV1'")
+    make_secret(admin, "DV-DV1")
     with services.session() as session:
         assert due.count_due(session, owner, pack, date(2025, 7, 2)) == (0, None)
 

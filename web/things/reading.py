@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, exists, func, literal, s
 from sqlalchemy.orm import Session
 
 from web.things.conditions import Conditions
+from web.things.grammar import Literal
 from web.things.model import Entity, Kind, Neighbour, Property, Scope, entities
 from web.things.options import Query
 from web.things.paths import Resource, Step, id_text, unknown
@@ -104,7 +105,8 @@ class Reader:
 
     def _ordered(self, entity: Entity, rows: Subquery, wanted: Select[Any], query: Query) -> Select[Any]:
         made = Conditions(entity, rows, self.scope, "$orderby")
-        orders = [(made.order(node), downwards) for node, downwards in query.order]
+        # A value that is the same for all puts nothing in order, and PostgreSQL refuses it.
+        orders = [(made.order(node), downwards) for node, downwards in query.order if not isinstance(node, Literal)]
         return wanted.order_by(*(one.desc() if downwards else one for one, downwards in orders), rows.c.id)
 
     def _next(self, path: str, query: Query) -> str:
