@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 _TOLERANCE_PX = 0.01
 _ROUNDS = 12
 _FEWEST_PIXELS = 200
+# A correlation from which on a line through the means is that of the tones.
+_ALIKE = 0.9
 _VISIBLE = (Role.RED, Role.GREEN, Role.BLUE)
 
 
@@ -155,8 +157,11 @@ def tone(source: dict[Role, Floats], target: dict[Role, Floats]) -> Toning:
 def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
     total = weight.sum()
     mean_x, mean_y = (weight * x).sum() / total, (weight * y).sum() / total
-    spread = (weight * (x - mean_x) ** 2).sum()
+    spread, other = (weight * (x - mean_x) ** 2).sum(), (weight * (y - mean_y) ** 2).sum()
     slope = (weight * (x - mean_x) * (y - mean_y)).sum() / spread if spread > 0 else 1.0
+    if spread > 0 and slope**2 * spread < _ALIKE**2 * other:
+        # Where ground is all alike, as in a wood, its own grain flattens the line; the ratio of spreads does not fall.
+        slope = math.sqrt(other / spread)
     # A slope outside this range means that the scenes have nothing in common; then tones are left as they are.
     slope = float(np.clip(slope, 0.3, 3.0))
     return slope, float(mean_y - slope * mean_x)
