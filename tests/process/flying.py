@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -11,8 +12,12 @@ from flights import commands, gateway
 from schemas import tables as t
 from schemas.store.work import find
 
-# What is promised within a second is done within a second where nobody else is at work; a busy machine is given more.
-PROMPT_S = 5.0
+
+def prompt_s() -> float:
+    """What is promised within a second: a second where nobody else is at work; a busy machine is given more."""
+    return 1.0 if os.getloadavg()[0] <= (os.cpu_count() or 1) else 5.0
+
+
 # What has to come is waited for; whoever sees it come waits no longer.
 PATIENCE_S = 120.0
 

@@ -17,7 +17,7 @@ from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import simulator
 from tests.process.faulty import faulty_line
-from tests.process.flying import PROMPT_S, Flying, until
+from tests.process.flying import Flying, prompt_s, until
 
 SPEED = 60.0
 
@@ -118,7 +118,7 @@ def test_order__pause_and_continue__within_a_second_each_with_its_acknowledgemen
     with in_the_air(living, cleared) as (running, _, flying):
         taken = flying.answer(flying.order("pause", person="H1"))
         assert taken.outcome == "done"
-        assert (taken.taken_at - taken.ordered_at).total_seconds() < PROMPT_S
+        assert (taken.taken_at - taken.ordered_at).total_seconds() < prompt_s()
         assert taken.detail["ack"]["by"] == "DO_PAUSE_CONTINUE"
         assert running.autopilot.airframe.speed_m_s < 2
         again = flying.answer(flying.order("continue", person="C1"))

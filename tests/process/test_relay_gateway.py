@@ -19,7 +19,7 @@ from schemas.clock import ScaledClock
 from schemas.tables import RelayCredential
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import free_port, simulator
-from tests.process.flying import PROMPT_S, Seen, until
+from tests.process.flying import Seen, prompt_s, until
 from tests.process.led import gateway_process, led
 from web.cli.common import State
 from web.cli.relay import relay as relay_command
@@ -122,7 +122,7 @@ def test_flight__relay_killed_in_the_air_and_started_again__flown_to_its_end_and
     assert (running._mission.version, running._fence.version) == held
     (gap,) = seen.events("gap")
     assert gap["why"] == "link"
-    assert abs(wall_s(datetime.fromisoformat(gap["from"]), cut_at)) < PROMPT_S
+    assert abs(wall_s(datetime.fromisoformat(gap["from"]), cut_at)) < prompt_s()
     assert gap["silence_s"] > LINK_LOSS_S
     check_record(seen, gap)
     assert name in cli("list")
@@ -145,7 +145,7 @@ def check_record(seen, gap):
     ]
     assert len(missing) == 1
     for at, said in zip(missing[0], ("from", "until"), strict=True):
-        assert abs(wall_s(at, datetime.fromisoformat(gap[said]))) < PROMPT_S
+        assert abs(wall_s(at, datetime.fromisoformat(gap[said]))) < prompt_s()
 
 
 def seen_lately(house, name):
