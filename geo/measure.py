@@ -52,6 +52,15 @@ def distance_m(a: LonLat, b: LonLat) -> float:
     return float(metres)
 
 
+def circle(centre: LonLat, radius_m: float, corners: int = 64) -> Polygon:
+    """The geodesic circle around a point as a polygon of EPSG:4326, its corners on the circle and anticlockwise."""
+    bearings = -np.arange(corners) * 360.0 / corners
+    lons, lats, _ = WGS84.fwd(
+        np.full(corners, centre.lon), np.full(corners, centre.lat), bearings, np.full(corners, radius_m)
+    )
+    return Polygon(np.column_stack([lons, lats]))
+
+
 def densify(line: LineString, step_m: float) -> Samples:
     """Points along a line of EPSG:4326, at most `step_m` apart, every vertex among them.
 

@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sample_data import fixtures
 from sample_data.blends import burns, plumes
+from sample_data.flames import shown
 from sample_data.found_along_lanes import bits
 from sample_data.frame import FloatArray, Grid, from_wgs84
 from sample_data.groves import Grove, crown_light, in_rows, joined, scattered
@@ -30,6 +31,8 @@ _SHADE = (0.30, 0.34, 0.43)
 _WHITE = 0.52
 _GAMMA = 2.1
 
+# Looks that are buildings, and the use that their roofs are of.
+_ROOFED = {"hall": "industrial", "tower": "residential", "tiled": "tiled"}
 PLAIN, ROWS, GABLE, TUNNEL = range(4)
 _ROW_SPACING_M = {"rice": 0.9, "vegetables": 1.6, "sugarcane": 1.3, "orchard": 4.6, "fallow": 2.4, "lotus": 3.0}
 
@@ -62,9 +65,14 @@ def aerial_grid() -> Grid:
     return Grid(west, north, RES_M, loose.width, loose.height)
 
 
-def render_aerial(land: Landscape, sites: tuple[Site, ...], sun: tuple[float, float]) -> NDArray[np.uint8]:
-    """The orthophoto as uint8 in red, green, blue; ``sun`` is azimuth and elevation in degrees."""
-    grid = aerial_grid()
+def strip_grid(frame: BaseGeometry) -> Grid:
+    """The pixels of a picture of a rectangle whose corners lie on whole metres."""
+    west, south, east, north = frame.bounds
+    return Grid(west, north, RES_M, round((east - west) / RES_M), round((north - south) / RES_M))
+
+
+def render_aerial(land: Landscape, sites: tuple[Site, ...], sun: tuple[float, float], grid: Grid) -> NDArray[np.uint8]:
+    """An orthophoto as uint8 in red, green, blue; ``sun`` is azimuth and elevation in degrees."""
     rng = stream(land.seed, "aerial")
     coarse = fractal(rng, grid, 48.0, 1.5, roughness=0.35)
     fine = smooth(rng, grid, 0.5) + 0.6 * rng.standard_normal(grid.shape, dtype=np.float32)
@@ -88,8 +96,23 @@ def render_aerial(land: Landscape, sites: tuple[Site, ...], sun: tuple[float, fl
         ground *= relief
         np.copyto(ground, (grove.colour[:, band][trees - 1] * domes if len(crowns) else domes), where=trees > 0)
         ground *= np.where(shaded, np.float32(_SHADE[band]), np.float32(1))
+        _ignite(ground, grid, sites, band)
+        for site in sites:
+            if site.veil is not None:
+                site.veil.over(ground, grid, band)
         bands.append(_camera(ground, rng))
     return np.stack(bands)
+
+
+def _ignite(ground: FloatArray, grid: Grid, sites: tuple[Site, ...], band: int) -> None:
+    """Let the flames of the sites shine in one band of a picture, in place."""
+    for site in sites:
+        if site.front is not None:
+            window = grid.window(site.front.line, 4 * site.front.width_m)
+            strength = site.front.strength(grid.part(window))
+            covers = np.clip(strength * 2.5, 0, 1)
+            here = ground[window]
+            here += covers * (shown(strength, band) - here)
 
 
 def _palette(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[float, float]) -> Palette:
@@ -181,8 +204,8 @@ def _add_sites(made: Palette, rng: np.random.Generator, sites: tuple[Site, ...],
         elif site.look == "greenhouse":
             for part in site.parts:
                 _add_tunnel(made, part, site.angle_rad)
-        elif site.look in ("hall", "tower"):
-            use = "industrial" if site.look == "hall" else "residential"
+        elif site.look in _ROOFED:
+            use = _ROOFED[site.look]
             for part in site.parts:
                 _add_roof(made, part, roof(rng, use), site.angle_rad, sun)
         else:
@@ -256,7 +279,7 @@ def _grove(land: Landscape, sites: tuple[Site, ...], grid: Grid) -> Grove:
         in_rows(seed, "orchards", orchards),
     ]
     built = [b.outline for b in land.buildings if b.outline.intersects(box)]
-    taken = [shape for site in sites for shape in (site.outline, *site.parts) if site.look != "shade"]
+    taken = [shape for site in sites for shape in (site.outline, *site.parts) if site.look not in ("shade", "smoke")]
     roads = [road.line.buffer(road.width_m / 2) for road in land.roads if road.line.intersects(box)]
     keep_out = shapely.union_all([*built, *taken, *roads, inside(land.water), *land.greenhouses])
     return joined(groves, keep_out)
@@ -267,7 +290,7 @@ def _shadows(land: Landscape, sites: tuple[Site, ...], grid: Grid, sun: tuple[fl
     tall: list[tuple[BaseGeometry, float]] = [
         (b.outline, b.height_m) for b in land.buildings if b.outline.intersects(near)
     ]
-    tall += [(part, s.height_m) for s in sites if s.look in ("hall", "tower", "greenhouse") for part in s.parts]
+    tall += [(part, s.height_m) for s in sites if s.look in (*_ROOFED, "greenhouse") for part in s.parts]
     tall += [(tunnel, 3.0) for tunnel in land.greenhouses if tunnel.intersects(near)]
     return [shadow_of(outline, sun_reach(height, sun)) for outline, height in tall]
 

@@ -6,6 +6,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sample_data.context import Permit, protected_area, protected_zones
 from sample_data.found_in_ponds import pond_sites
+from sample_data.found_in_woods import wood_sites
 from sample_data.found_on_building_sites import building_sites
 from sample_data.found_on_fields import field_sites
 from sample_data.incidents import Ground, Site, burn, field_group, halls, pit
@@ -32,7 +33,9 @@ def satellite_sites(land: Landscape) -> tuple[tuple[Site, ...], tuple[Permit, ..
     # A works stands in its own yard.
     grounds = permits[1].outline.difference(works.outline)
     later.append(Site("land_conversion", "plain", grounds, "permitted", surface="gravel"))
-    return (*sites, *later), (*permits, *more)
+    clear = Ground(stream(land.seed, "woods"), shapely.union_all([ground.taken, *(s.outline for s in later)]), 45.0)
+    woods, felling = wood_sites(land, clear.rng, clear, inside)
+    return (*sites, *later, *woods), (*permits, *more, *felling)
 
 
 def _later(land: Landscape, ground: Ground, inside: BaseGeometry) -> tuple[list[Site], list[Permit]]:

@@ -8,11 +8,13 @@ import shapely
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from sample_data.flames import Front
 from sample_data.frame import Grid
 from sample_data.landscape import Landscape
 from sample_data.noise import fractal
 from sample_data.plume import Plume
 from sample_data.shapes import blob, polygonal, rectangle
+from sample_data.veils import Veil
 
 Maker = Callable[[float, float, float], BaseGeometry]
 
@@ -22,7 +24,8 @@ class Site:
     """One place of the ground truth.
 
     ``kind`` is what it is or looks like; ``look`` says how it is painted, a plain one in one ``surface``, ``shade``
-    times as bright as usual; ``parts`` are its solid pieces (halls, tunnels, fields, stalls), ``outline`` the truth.
+    times as bright as usual; ``parts`` are its solid pieces (halls, tunnels, fields, stalls), ``outline`` the truth;
+    ``veil`` hangs over it, and it flames along ``front``.
     """
 
     kind: str
@@ -36,6 +39,8 @@ class Site:
     tone: tuple[float, float, float] = (0.0, 0.0, 0.0)
     surface: str = ""
     shade: float = 1.0
+    veil: Veil | None = None
+    front: Front | None = None
 
     @property
     def expect(self) -> str:

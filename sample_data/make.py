@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,8 +23,10 @@ import rasterio
 from shapely.geometry import Point
 
 from sample_data import district, fixtures, plans
-from sample_data.aerial import aerial_grid, render_aerial
+from sample_data.aerial import aerial_grid, render_aerial, strip_grid
 from sample_data.basemap import base_map, context_layers, feature
+from sample_data.burning import render_burning
+from sample_data.found_burning import FAR, SMOKE, burning_from_air, burning_from_space, strip
 from sample_data.found_from_air import drone_sites
 from sample_data.found_from_space import satellite_sites
 from sample_data.frame import EPSG, Grid, from_wgs84
@@ -32,14 +35,17 @@ from sample_data.landscape import Landscape, make_landscape
 from sample_data.satellite import Pass, render, scene_grid
 from sample_data.terrain import terrain_grid
 
-IMAGERY, VECTORS = "imagery", "vectors"
-PARTS = frozenset({IMAGERY, VECTORS})
+IMAGERY, VECTORS, BURNING = "imagery", "vectors", "burning"
+PARTS = frozenset({IMAGERY, VECTORS, BURNING})
+# What the demo tells of: the day of the fires is for judging those who look for them.
+OF_DEMO = PARTS - {BURNING}
 AERIAL_SUN = (150.0, 40.0)
 # An overpass in the late morning, local time, a month before today and a year before that.
 OVERPASS = time(3, 0)
 SINCE_LAST_PASS = timedelta(days=30)
 BETWEEN_PASSES = timedelta(days=365)
 SINCE_SURVEY = timedelta(days=2)
+SINCE_FIRES = timedelta(days=5)
 NOTICE = "Fictional: made from a seed for demonstration; no place, person or event in it is real."
 MANIFEST = "manifest.json"
 
@@ -51,20 +57,24 @@ def make(
 ) -> dict[str, Any]:
     """Writes the district of `seed` as of `today` into `out` and returns its manifest.
 
-    `parts` chooses between the pictures (slow) and everything else; the manifest names what was written.
+    `parts` chooses between the pictures (slow), those of another day on which things burn, and everything else; the
+    manifest names what was written.
     """
     out.mkdir(parents=True, exist_ok=True)
     wanted = frozenset(parts)
     files: list[Path] = []
     # The two kinds of picture share nothing but the seed, so each gets a core of its own.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        jobs = []
-        if IMAGERY in wanted:
-            jobs = [pool.submit(_satellite, seed, out, today), pool.submit(_aerial, seed, out, today)]
+        makers = {
+            IMAGERY: (("satellite scenes", _satellite), ("orthophoto", _aerial)),
+            BURNING: (("satellite scene with fires", _satellite_burning), ("orthophoto with fires", _aerial_burning)),
+        }
+        asked = [one for part, makes in makers.items() if part in wanted for one in makes]
+        jobs = [(what, pool.submit(maker, seed, out, today)) for what, maker in asked]
         if VECTORS in wanted:
             progress("registers, maps and terrain")
             files += _vectors(make_landscape(seed), out, today)
-        for job, what in zip(jobs, ("satellite scenes", "orthophoto"), strict=False):
+        for what, job in jobs:
             progress(what)
             files += job.result()
     manifest = {
@@ -99,8 +109,45 @@ def _aerial(seed: int, out: Path, today: date) -> list[Path]:
     sites, _permits = drone_sites(land, AERIAL_SUN)
     path = out / "drone_orthophoto.tif"
     at = datetime.combine(today - SINCE_SURVEY, OVERPASS, UTC)
-    _write_raster(path, render_aerial(land, sites, AERIAL_SUN), aerial_grid(), nodata=None, taken=("uav", at))
+    _write_raster(
+        path, render_aerial(land, sites, AERIAL_SUN, aerial_grid()), aerial_grid(), nodata=None, taken=("uav", at)
+    )
     return [path, _truth(out / "truth_drone.geojson", sites)]
+
+
+def _satellite_burning(seed: int, out: Path, today: date) -> list[Path]:
+    """One scene twice: with the shortwave infrared, and as a satellite without it sees the same fires."""
+    land, grid = make_landscape(seed), scene_grid()
+    sites = burning_from_space(land, grid)
+    at = datetime.combine(today - SINCE_FIRES, OVERPASS, UTC)
+    scene = render_burning(land, sites, grid, Pass("burning", at, (149.0, 52.0), after=True))
+    # The little that burnt already is part of its fire: one date of such pixels does not tell it from a wet field.
+    told = [site for site in sites if site.kind != "burn_scar"]
+    files = [
+        _truth(out / "truth_satellite_burning.geojson", told),
+        _truth(out / "truth_satellite_smoke.geojson", [_without_heat(site) for site in told]),
+    ]
+    for name, count in (("burning", 6), ("smoke", 4)):
+        files.append(out / f"satellite_{name}.tif")
+        _write_raster(files[-1], scene[:count], grid, nodata=0, taken=("satellite", at))
+    return files
+
+
+def _without_heat(site: Site) -> Site:
+    """What of a site those see who feel no heat: of a fire, its smoke."""
+    if site.veil is None:
+        return site
+    return replace(site, kind=SMOKE, outline=site.veil.outline(FAR.outline_m))
+
+
+def _aerial_burning(seed: int, out: Path, today: date) -> list[Path]:
+    land = make_landscape(seed)
+    frame = strip(land)
+    sites, grid = burning_from_air(land, frame), strip_grid(frame)
+    path = out / "drone_burning.tif"
+    at = datetime.combine(today - SINCE_FIRES, OVERPASS, UTC)
+    _write_raster(path, render_aerial(land, sites, AERIAL_SUN, grid), grid, nodata=None, taken=("uav", at))
+    return [path, _truth(out / "truth_drone_burning.geojson", sites)]
 
 
 def _vectors(land: Landscape, out: Path, today: date) -> list[Path]:
@@ -189,7 +236,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--today", type=date.fromisoformat, default=date(2026, 11, 21), help="YYYY-MM-DD")
-    parser.add_argument("--parts", default=",".join(sorted(PARTS)), help="imagery,vectors")
+    parser.add_argument("--parts", default=",".join(sorted(PARTS)), help=",".join(sorted(PARTS)))
     asked = parser.parse_args()
     chosen = frozenset(asked.parts.split(","))
     if asked.seed < 0:

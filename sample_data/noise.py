@@ -4,6 +4,7 @@ import zlib
 
 import numpy as np
 from scipy import sparse
+from scipy.ndimage import map_coordinates
 
 from sample_data.frame import FloatArray, Grid
 
@@ -51,6 +52,14 @@ def fractal(
         power += amplitude**2
         cell_m /= 2
     return total / np.float32(max(power, 1e-9) ** 0.5)
+
+
+def resampled(values: FloatArray, source: Grid, target: Grid) -> FloatArray:
+    """Values of one grid at the pixels of another, between its own; 0 beyond it: the same thing at any resolution."""
+    rows = (source.north_m - target.ys.astype(float)) / source.res_m - 0.5
+    columns = (target.xs.astype(float) - source.west_m) / source.res_m - 0.5
+    places = np.meshgrid(rows, columns, indexing="ij")
+    return np.asarray(map_coordinates(values, places, order=1, mode="constant"), np.float32)
 
 
 def step(low: float, high: float, values: FloatArray) -> FloatArray:

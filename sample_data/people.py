@@ -133,6 +133,8 @@ ITEMS = (
     ("illegal_excavation", "LB-LAND", "Excavation without permit", "未经许可采挖"),
     ("illegal_building", "LB-LAND", "Building in a protected zone", "保护区内违法建设"),
     ("open_burning", "LB-ECO", "Open burning", "露天焚烧"),
+    ("open_burning_flames", "LB-ECO", "Open burning, while it burns", "正在发生的露天焚烧"),
+    ("open_burning_smoke", "LB-ECO", "Open burning, by its smoke", "露天焚烧（烟羽）"),
     ("illegal_discharge", "LB-WATER", "Discharge that discolours water", "违法排污致水体变色"),
     ("vegetation_clearance", "LB-LAND", "Clearing of vegetation in a protected zone", "保护区内毁坏植被"),
     ("uncovered_soil", "LB-ECO", "Uncovered soil that raises dust", "裸露土地扬尘"),

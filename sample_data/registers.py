@@ -47,6 +47,7 @@ def registers(w: Writer, data: dict[str, Any], hash_password: Callable[[str], st
             jurisdiction=wkb(MultiPolygon([Polygon(row["ring"])])),
             contact_address="1 Qinghe Road (fictional) · 清河路1号（虚构）",
             contact_channel="+86 00 0000 0000",
+            contact_person="Duty desk (fictional) · 值班室（虚构）",
         )
         w.session.flush()
     for row in data["legal_bases"]:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from sample_data.blends import blooms, burns, plumes
+from sample_data.found_in_woods import KIND as WOODS
 from sample_data.frame import SCENE_HALF_M, FloatArray, Grid
 from sample_data.incidents import Site
 from sample_data.landscape import Landscape
@@ -30,7 +31,8 @@ _STANDING = ("quarry", "still")
 # How rough plain surfaces look; water is smooth, and graded ground is not.
 _ROUGH = {
     "stubble": 0.08, "flooded": 0.04, "yard": 0.05, "gravel": 0.08, "graded": 0.10, "net": 0.08, "lotus_leaves": 0.06,
-    "shallows": 0.03, "foul": 0.03, "asphalt": 0.05,
+    "shallows": 0.03, "foul": 0.03, "asphalt": 0.05, "glare": 0.03, "tarpaulin": 0.03, "laterite": 0.12,
+    "felled": 0.14, "brown_wood": 0.20, "dry_grass": 0.20, "risen_water": 0.03,
 }  # fmt: skip
 
 
@@ -58,8 +60,8 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
     aside = rng.uniform(-0.25, 0.25, 2) * RES_M
     grid = nominal.refined(FINER).shifted(*aside)
     present = [site for site in sites if view.after or site.look in _STANDING]
-    colours, texture, painted = _paint(land, grid, rng, present, view)
-    light = _light(land, grid, present, view)
+    colours, texture, painted = paint(land, grid, rng, present, view)
+    light = light_on(land, grid, present, view)
     veil = np.asarray(0.5 + 0.5 * np.tanh(smooth(rng, nominal, 1_900.0)), np.float32)
     gain = rng.normal(1.0, 0.018, 4)
     offset = rng.normal(0.0, 0.0025, 4)
@@ -70,8 +72,8 @@ def render(land: Landscape, sites: tuple[Site, ...], view: Pass) -> np.ndarray:
         ground = colours[painted, band] * texture
         for blend in soft:
             blend.into(ground, band)
-        seen = _sample(ground * (light if band < 3 else light**0.85))
-        seen = _haze(seen, veil, band, view.after) * gain[band] + offset[band]
+        seen = gathered(ground * (light if band < 3 else light**0.85))
+        seen = hazed(seen, veil, band, view.after) * gain[band] + offset[band]
         seen += rng.normal(0, 1, seen.shape) * (0.0012 + 0.008 * np.clip(seen, 0, None))
         bands.append(np.clip(np.round(seen * 10_000), 1, 12_000))
     return np.stack(bands).astype(np.uint16)
@@ -92,7 +94,7 @@ class Layers:
         self.rough.extend([rough] * len(shapes))
 
 
-def _paint(
+def paint(
     land: Landscape, grid: Grid, rng: np.random.Generator, present: list[Site], view: Pass
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int32]]:
     """A colour table, a texture, and for every pixel the row of the table."""
@@ -112,7 +114,10 @@ def _paint(
     add([land.reservoir], surface("lake"), 0.03)
     add(land.ponds, surface("pond") * wild.uniform(0.8, 1.25, (len(land.ponds), 4)), 0.03)
     add([r.area for r in land.roads], np.stack([surface(_pavement(r.width_m)) for r in land.roads]), 0.05)
-    _add_sites(layers, rng, present, grown=view.after)
+    # What was thought of later is painted from a stream of its own, so that all else keeps its bytes.
+    woods = [site for site in present if site.kind == WOODS]
+    _add_sites(layers, rng, [site for site in present if site.kind != WOODS], grown=view.after)
+    _add_sites(layers, stream(land.seed, f"woods {view.label}"), woods, grown=view.after)
     roofs = stream(land.seed, "roofs")
     add(land.greenhouses, surface("plastic") * roofs.uniform(0.9, 1.1, (len(land.greenhouses), 1)), 0.05)
     tones = np.array([roof(roofs, building.use) for building in land.buildings])
@@ -150,7 +155,7 @@ def _add_sites(layers: Layers, rng: np.random.Generator, present: list[Site], *,
             add(list(site.parts), roof(rng, "industrial"), 0.04)
 
 
-def _light(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> FloatArray:
+def light_on(land: Landscape, grid: Grid, present: list[Site], view: Pass) -> FloatArray:
     """Direct and diffuse light on every pixel, 1 on level ground in the sun."""
     relief = terrain_grid()
     south, east = np.gradient(gaussian_filter(land.ground_m, 1.0), relief.res_m)
@@ -174,14 +179,14 @@ def _shadows(land: Landscape, present: list[Site], sun: tuple[float, float]) -> 
     return [shadow_of(outline, sun_reach(height, sun)) for outline, height in tall]
 
 
-def _sample(ground: FloatArray) -> FloatArray:
+def gathered(ground: FloatArray) -> FloatArray:
     """What a sensor pixel gathers: its point spread, then its area."""
     blurred = np.asarray(gaussian_filter(ground, 0.42 * FINER, mode="nearest"), np.float32)
     rows, columns = ground.shape
     return np.asarray(blurred.reshape(rows // FINER, FINER, columns // FINER, FINER).mean(axis=(1, 3)))
 
 
-def _haze(seen: FloatArray, veil: FloatArray, band: int, after: bool) -> FloatArray:
+def hazed(seen: FloatArray, veil: FloatArray, band: int, after: bool) -> FloatArray:
     """Thin haze adds light, most in blue, and takes contrast."""
     depth = (0.010 if after else 0.006) * veil * (1.0, 1.35, 2.0, 0.45)[band]
     return np.asarray(seen * (1 - 1.5 * depth) + depth, np.float32)

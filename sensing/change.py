@@ -76,6 +76,10 @@ class Tones:
         """From what `dump` gave."""
         return cls(*(Toning.load(plain[name]) if plain[name] else None for name in ("after", "before")))
 
+    def line(self, role: Role) -> tuple[float, float]:
+        """Gain and offset that bring a band of the later or only date into the common tone."""
+        return (self.after.gain[role], self.after.offset[role]) if self.after else (1.0, 0.0)
+
     def later(self, tile: Tile) -> Tile:
         """A tile of the later or only date in the common tone."""
         return self.after.apply(tile) if self.after else tile

@@ -44,7 +44,7 @@ _CLEAR_RANGE = (-500, 1200)
 _CLEAR_PERCENT = 10
 _CLOUD_BLUE, _CLOUD_LIGHT, _RIM_BLUE = 1000, 2200, 500
 # Pictures that were brightened for the eye end at white; there a cloud is what is nearly white.
-_SHOWN_LIGHT, _SHOWN_RIM, _SHOWN_SCALE = 7600, 6600, 255.0
+_SHOWN_LIGHT, _SHOWN_RIM = 7600, 6600
 _WHITE_PERCENT = 16
 _LEAST_SWIR = 1200
 # A cloud holds a square of this size; roofs and quarries seldom do.
@@ -104,11 +104,10 @@ def clouds(picture: Picture, classes: Classified | None = None) -> Clouds:
     planes, valid = _coarse(picture, factor)
     if int(valid.sum()) < _FEWEST_PIXELS:
         return Clouds(None, 1, say("cloud.few"))
-    shown = picture.full_scale == _SHOWN_SCALE
-    codes = judged(planes, valid, picture.gsd_m * factor, shown=shown)
+    codes = judged(planes, valid, picture.gsd_m * factor, shown=picture.shown)
     if Role.NIR not in planes:
         return Clouds(codes, factor, say("cloud.by_colour"))
-    return Clouds(codes, factor, say("cloud.by_shown" if shown else "cloud.by_nir"))
+    return Clouds(codes, factor, say("cloud.by_shown" if picture.shown else "cloud.by_nir"))
 
 
 def judged(planes: Planes, valid: Mask, pixel_m: float, *, shown: bool) -> Codes:

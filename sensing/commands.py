@@ -35,6 +35,7 @@ from sensing.identity import Figures, overlap
 from sensing.learn.choosing import NO_MODELS, Models
 from sensing.learn.store import approved
 from sensing.places import item_for, shares_within
+from sensing.proposing import Change
 from sensing.risk import Facts, assess, protected_layers
 from sensing.segment.model import CHANGE_RANK, Candidate, Segmentation
 from sensing.violations import Verdict
@@ -63,6 +64,8 @@ class Analysis:
     features_sha256: str
     pack: RulePack | None = None
     models: Models = NO_MODELS
+    # None where no two dates were compared as a whole.
+    changes: tuple[Change, ...] | None = None
 
 
 def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
@@ -98,6 +101,7 @@ def record_run(work: Work, analysis: Analysis) -> SegmentationRun:
             "bands_failed": run.bands_failed,
             "leads": dict(sorted(kinds.items())),
             "candidates": len(analysis.verdicts),
+            "proposed_changes": len(analysis.changes) if analysis.changes is not None else None,
             "refused_kinds": sorted(run.refused_kinds),
         },
     )

@@ -34,7 +34,7 @@ from schemas.tables import (
     SupervisionItem,
 )
 from schemas.words import words
-from sensing.derived import outline_of
+from sensing.derived import MADE_FROM, outline_of, outline_sha256
 from sensing.export_alternatives import add_alternatives, alternative
 from sensing.export_columns import COLUMNS, LONGEST_TEXT_BYTES
 from sensing.mask import Zone, grown
@@ -169,8 +169,9 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
     item = session.get(SupervisionItem, row.item_id) if row.item_id else None
     decider = session.get(Person, row.decided_by) if row.decided_by else None
     trace = [in_words(line) for line in row.rule_trace]
-    drawn = not shapely.equals(outline_of(session, row), to_shape(row.geom))
-    by_officer = drawn or "made_from" in row.provenance
+    outline = outline_of(session, row)
+    drawn = not shapely.equals(outline, to_shape(row.geom))
+    by_officer = drawn or MADE_FROM in row.provenance
     state = words()["state"][row.state]
     return {
         "finding": row.public_id,
@@ -188,6 +189,8 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
         "due": row.due,
         "area_m2": round(area_m2(shown), 1),
         "outline": "officer" if by_officer else "engine",
+        "made_from": _made_from(row),
+        "outline_sha256": outline_sha256(outline),
         "hidden": int(hidden),
         "formed_at": row.formed_at.astimezone(UTC),
         "decided_at": row.decided_at.astimezone(UTC) if row.decided_at else None,
@@ -198,6 +201,12 @@ def _record(session: Session, row: Detection, shown: BaseGeometry, *, hidden: bo
         "trace_en": "\n".join(line["en"] for line in trace),
         "trace_zh": "\n".join(line["zh"] for line in trace),
     }
+
+
+def _made_from(row: Detection) -> str | None:
+    """Which findings an officer cut or joined it from, and which of the two; None for one that an engine saw."""
+    facts = row.provenance.get(MADE_FROM)
+    return f"{facts['how']} {', '.join(one['id'] for one in facts['from'])}" if facts else None
 
 
 # What readings of a device know nothing of.

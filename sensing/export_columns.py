@@ -34,6 +34,8 @@ COLUMNS = (
     Column("due", "due", "last day before the alert turns yellow", "预警转黄前的最后日期"),
     Column("area_m2", "area_m2", "square metres on the ellipsoid, of this outline", "本轮廓的椭球面积，平方米"),
     Column("outline", "outline", "who drew it: engine or officer", "轮廓来源：engine 引擎，officer 执法人员"),
+    Column("made_from", "made_from", "what an officer cut or joined it from", "由执法人员自何线索拆分或合并"),
+    Column("outline_sha256", "outl_sha", "SHA-256 of the outline that counts (WKB)", "有效轮廓（WKB）的 SHA-256"),
     Column("hidden", "hidden", "1 where a privacy zone hides a part of it", "1 表示部分轮廓被隐私区遮盖"),
     Column("formed_at", "formed_at", "when the finding was formed, UTC", "线索形成时间（UTC）"),
     Column("decided_at", "decided_at", "when it was decided, UTC", "决定时间（UTC）"),

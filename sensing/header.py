@@ -198,11 +198,12 @@ def _content(report: HeaderReport) -> Iterator[Refusal]:
     if not report.data_bands:
         yield refuse("raster.bands", "raster.no_data_band", measured=report.bands)
     for wkt in (report.crs_wkt, report.gcp_crs_wkt):
-        if wkt and not _usable(wkt):
+        if wkt and not is_usable_crs(wkt):
             yield refuse("raster.crs", "raster.crs_unusable", measured=wkt[:60])
 
 
-def _usable(wkt: str) -> bool:
+def is_usable_crs(wkt: str) -> bool:
+    """Whether a CRS, as WKT, puts coordinates on the earth."""
     if len(wkt) > _CRS_WKT_BYTES:
         return False
     try:

@@ -17,26 +17,29 @@ from geo.photo_ground import Ground
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse, unsupported
 from sensing.bands import Role, is_order_known, roles_of
-from sensing.beside import metadata_beside, model_beside, refuse_side_files
+from sensing.beside import refuse_side_files
 from sensing.derivative import surviving_pixels
 from sensing.elevation import Heights, judge_heights, place
 from sensing.frames import MosaicPlan, Pose, plan_mosaic, pose_of
-from sensing.gaofen import Described, Named, describe, named
+from sensing.gaofen import Described, Named
+from sensing.gathering import SATELLITE as SATELLITE
+from sensing.gathering import UAV as UAV
+from sensing.gathering import Image, gather
 from sensing.georeference import Georeference, locate, usual_resolution_m
 from sensing.grid import Grid, crs_name
 from sensing.header import HeaderReport, finite, judge
 from sensing.mask import ZoneBurner
-from sensing.odm import is_odm, measured_error
+from sensing.odm import measured_error
 from sensing.originals import ContentStore
-from sensing.positions import Basis, Position, sensor_said, usual
+from sensing.placing import UNKNOWN, StatedPlace, Unplaced, leaves_place_unknown
+from sensing.positions import Basis, Position, usual
 from sensing.quarantine import Arrival, Guest, Layer, Progress, Quarantine, Written, readable
 from sensing.relief import Relief
-from sensing.rpc import read_rpc
 from sensing.sentinel import TILE_BYTES, is_product, read_product
 
 # The year of the first photograph from the air: nothing was taken before.
 FIRST_AERIAL = datetime(1858, 1, 1, tzinfo=UTC)
-UAV, SATELLITE, AERIAL = "uav", "satellite", "aerial"
+AERIAL = "aerial"
 _POSE = "satellite receiver, gimbal, height and ground, at the worst corner"
 # Finer than this, an image without a word on its sensor is listed with those from the air: a label, no position error.
 _SATELLITE_FROM_M = 1.5
@@ -77,13 +80,19 @@ class Told:
     hfov_deg: float | None = None
     utc_offset: timedelta | None = None
     position_error_m: float | None = None
+    position_source: str = ""
+    place: StatedPlace | None = None
     terrain: Ground | None = field(default=None, compare=False)
     most_pixels: int = limit("raster.pixels")
 
     @property
     def stated(self) -> Position | None:
         """The position error that whoever hands the image in states."""
-        return Position(self.position_error_m, Basis.STATED, "") if self.position_error_m is not None else None
+        if self.place is not None:
+            return Position(self.place.error_m, Basis.STATED, self.place.source)
+        if self.position_error_m is None:
+            return None
+        return Position(self.position_error_m, Basis.STATED, self.position_source)
 
     def position(self, place: Georeference, kind: str | None) -> Position | None:
         """The position error: as told, else as found in the image, else what is usual for the sensor that is named.
@@ -131,6 +140,7 @@ class Placed:
     attached: tuple[Arrival, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, tuple[Refusal, ...]] = field(default_factory=dict)
+    stated: StatedPlace | None = None
 
     @property
     def position_error_m(self) -> float | None:
@@ -168,11 +178,12 @@ def _heeded(report: HeaderReport, roles: Sequence[Role]) -> HeaderReport:
     return report.model_copy(update={"nodata": tuple(nodata)})
 
 
-def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
+def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed | Unplaced:
     """Admit files into quarantine, inspect, judge and place them.
 
     One georeferenced image with or without its sensor model beside it, one satellite product, or any number of photos
-    with poses, of which those without one are left out. Raises RuleViolation with every reason.
+    with poses, of which those without one are left out. An image of which nobody knows where it lies comes back
+    `Unplaced`. Raises RuleViolation with every reason for anything else.
     """
     if not files:
         raise invalid("file.reference", "file.none")
@@ -182,11 +193,14 @@ def receive(room: Quarantine, files: Sequence[Path], told: Told) -> Placed:
         return _from_photos(*_good_photos(room, files, told), told)
     guest = room.admit(files[0])
     (report,) = room.inspect([guest])
-    judge(report, most_pixels=told.most_pixels)
-    if is_photo(report):
-        return _from_photos([(guest, report, _pose(guest, report, told))], {}, told)
     refuse_side_files(files[0])
-    return _from_image(room, files[0], (guest, report), told)
+    image = gather(room, files[0], guest, report)
+    try:
+        return _from_image(image, told)
+    except RuleViolation as refused:
+        if told.place is not None or not leaves_place_unknown(refused, report):
+            raise
+        return _without_place(image, told, refused)
 
 
 def _good_photos(
@@ -240,25 +254,22 @@ def is_photo(report: HeaderReport) -> bool:
     return report.driver == "JPEG" and not report.has_affine and not report.gcps
 
 
-def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderReport], told: Told) -> Placed:
-    guest, report = admitted
-    attached: tuple[Arrival, ...] = ()
-    if not report.has_affine and not report.gcps and (beside := model_beside(file)):
-        text = _text(room, beside)
-        report = report.model_copy(update={"rpc": read_rpc(text.path.read_bytes(), text.name)})
-        attached = (text,)
+def _from_image(image: Image, told: Told) -> Placed:
+    guest, product, said = image.guest, image.product, image.said
+    report = told.place.applied(image.report) if told.place else image.report
+    judge(report, most_pixels=told.most_pixels)
+    if is_photo(report):
+        return _from_photos([(guest, report, _pose(guest, report, told))], {}, told)
     place = locate(report, ground=told.terrain, most_pixels=told.most_pixels)
-    place = replace(place, position=place.position or measured_error(file))
-    product = named(file.stem)
-    said, papers = _described(room, file, product)
-    sensor = told.sensor or _sensor(file, report, is_satellite=place.method == "rpc" or product is not None)
+    place = replace(place, position=place.position or measured_error(image.file))
+    sensor = told.sensor or image.sensor(is_satellite=place.method == "rpc")
     usual_roles = product.roles(len(report.data_bands)) if product else ()
     if place.method == "rpc" and not told.bands and not is_order_known(report, usual_roles):
         raise invalid("scene.bands", "scene.bands_unknown", measured=len(report.data_bands))
     return Placed(
         guests=(guest,),
         reports=(report,),
-        sha256=_identity((guest, *attached, *papers)),
+        sha256=_identity(image.arrivals),
         name=guest.name,
         grid=place.grid,
         roles=roles_of(report, told.bands, usual_roles),
@@ -269,34 +280,27 @@ def _from_image(room: Quarantine, file: Path, admitted: tuple[Guest, HeaderRepor
         captured_until=told.captured_at or said.captured_until or _tagged_time(report),
         position=told.position(place, sensor),
         relief=place.relief,
-        attached=(*attached, *papers),
+        attached=image.attached,
         about=_about(product, said) if product else {},
+        stated=told.place,
     )
 
 
-def _text(room: Quarantine, file: Path) -> Arrival:
-    return room.admit_text(lambda: file.open("rb"), readable(file.name), file.stat().st_size)
-
-
-def _described(room: Quarantine, file: Path, product: Named | None) -> tuple[Described, tuple[Arrival, ...]]:
-    """What the metadata beside the image of a product say, and they themselves."""
-    beside = metadata_beside(file) if product else None
-    if beside is None:
-        return Described(None, None, None), ()
-    paper = _text(room, beside)
-    return describe(lambda: paper.path.open("rb"), paper.name, paper.size_bytes), (paper,)
+def _without_place(image: Image, told: Told, refused: RuleViolation) -> Unplaced:
+    return Unplaced(
+        arrivals=image.arrivals,
+        report=image.report,
+        sha256=_identity(image.arrivals),
+        name=image.guest.name,
+        sensor=told.sensor or image.sensor(is_satellite=image.report.rpc is not None) or UNKNOWN,
+        captured_at=told.captured_at or image.said.captured_at or _tagged_time(image.report),
+        held=refused.refusals,
+    )
 
 
 def _about(product: Named, said: Described) -> dict[str, str]:
     told = {"platform": product.platform, "level": product.level}
     return told | ({"cloud_percent": f"{said.cloud_percent:g}"} if said.cloud_percent is not None else {})
-
-
-def _sensor(file: Path, report: HeaderReport, *, is_satellite: bool) -> str | None:
-    """Who took an image, by who made the file; None where nothing says it."""
-    if is_odm(file):
-        return UAV
-    return SATELLITE if is_satellite else sensor_said(file.stem, report.tags)
 
 
 def _from_product(room: Quarantine, path: Path, told: Told) -> Placed:

@@ -38,7 +38,8 @@ _STRIPE_PX = 8192
 _LARGE_STEP, _ONE_OF = 12, 9
 # Up to which number the brightest hundredth reaches, and which number then means a reflectance of one:
 # 8 bits in a wider type, 11-bit sensors, ten-thousandths as satellites deliver them; shares and per cents.
-_INTEGER_SCALES = ((256, 255.0), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
+_SHOWN_SCALE = 255.0
+_INTEGER_SCALES = ((256, _SHOWN_SCALE), (2048, 2047.0), (20_000, 10_000.0), (65_536, 65_535.0))
 _FLOAT_SCALES = ((2, 1.0), (200, 100.0), (20_000, 10_000.0))
 
 
@@ -81,6 +82,11 @@ class Picture:
     def colour_known(self) -> bool:
         """Whether red, green and blue are among the bands."""
         return {Role.RED, Role.GREEN, Role.BLUE} <= set(self.roles)
+
+    @property
+    def shown(self) -> bool:
+        """Whether a camera brightened it for the eye; else it holds reflectances."""
+        return self.full_scale == _SHOWN_SCALE
 
     def tile(self, window: Window, halo: int = 0) -> Tile:
         """One window with `halo` pixels around it; beyond the rim, pixels are void."""
@@ -222,7 +228,7 @@ def open_picture(path: Path, roles: Sequence[Role], *, full_scale: float | None 
 def _full_scale(dataset: DatasetReader, roles: Sequence[Role]) -> float:
     """The raw number that means a reflectance of one, guessed from the type and from how bright the scene is."""
     if dataset.dtypes[0] == "uint8":
-        return 255.0
+        return _SHOWN_SCALE
     height = max(1, min(dataset.height, _THUMB_PX))
     width = max(1, min(dataset.width, _THUMB_PX))
     known = [index for index, role in enumerate(roles, start=1) if role is not Role.OTHER] or [1]

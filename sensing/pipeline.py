@@ -35,6 +35,7 @@ from sensing.learn.ranking import ranked
 from sensing.mask import Zone, grown
 from sensing.picture import Picture, open_picture
 from sensing.places import context_near, jurisdictions_of
+from sensing.proposing import changes
 from sensing.quarantine import Progress
 from sensing.runs import cog, rasters, workplace
 from sensing.segment.code import code_sha256
@@ -43,6 +44,7 @@ from sensing.segment.executors import Hands, Serial
 from sensing.segment.learned import Learned
 from sensing.segment.manifest import Forgetful, Memory
 from sensing.segment.model import Candidate, Job, Segmentation, Segmenter
+from sensing.segment.scenery import recall
 from sensing.violations import NO_RULES, Seen, Verdict, judge, rules_sha256, shows_alone, unjudged
 from sensing.words import say
 
@@ -148,6 +150,8 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         found = replace(found, candidates=tuple(_windowed(one, later.grid) for one in found.candidates))
         (folder / _INPUTS).write_bytes(inputs)
         rasters(bench.shelf.root).put(folder / _INPUTS)
+        setting = recall(folder, key) if before is not None else None
+        changed = changes(setting, (found.coverage, found.labels), folder) if setting is not None else None
         looked = shares(found.coverage, after.jurisdictions)
         kept = {name: _stored(bench, path) for name, path in (("labels", found.labels), ("coverage", found.coverage))}
     return Analysis(
@@ -167,6 +171,7 @@ def analyse(bench: Bench, context: Context, after: Source, before: Source | None
         features_sha256=code_sha256(),
         pack=pack,
         models=bench.models,
+        changes=tuple(changed) if changed is not None else None,
     )
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from schemas.refusals import not_found
 from schemas.tables import Derivation, Derivative, Detection, Flight, Scene, SegmentationRun
 from sensing.evaluate import Outline
+from sensing.placing import PLACE_RULES
 from sensing.shut import is_shut
 
 
@@ -27,7 +29,7 @@ class SceneRow:
     sensor: str
     captured_at: datetime | None
     gsd_m: float | None
-    crs: str
+    crs: str | None
     flight: str | None
     quarantine: tuple[str, ...]
     band_roles: tuple[str, ...]
@@ -57,6 +59,47 @@ def scenes(session: Session) -> list[SceneRow]:
         # The newest masked copy comes first and stands for the scene.
         seen.setdefault(scene.id, _row(scene, copy, flight, (runs.get(scene.id, 0), found.get(scene.id, 0))))
     return list(seen.values())
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """An image that is kept and not used: since when, by which rules, and why in every language.
+
+    `reasons` are empty where an earlier version kept the rules alone.
+    """
+
+    public_id: str
+    file_name: str
+    recorded_at: datetime
+    rules: tuple[str, ...]
+    reasons: tuple[Mapping[str, Mapping[str, Any]], ...]
+
+    @property
+    def waits_for_place(self) -> bool:
+        """Whether nothing else is against it than that nobody knows where its pixels lie."""
+        return set(self.rules) <= PLACE_RULES
+
+    def plain(self, lang: str) -> dict[str, Any]:
+        """As JSON in a language."""
+        told = {"scene": self.public_id, "name": self.file_name, "recorded_at": self.recorded_at.isoformat()}
+        return told | {"rules": list(self.rules), "refusals": [dict(one[lang]) for one in self.reasons]}
+
+
+def quarantined(session: Session, authority_ids: Collection[uuid.UUID] | None = None) -> list[Quarantined]:
+    """The images in quarantine, the newest first: all, or those of some authorities and of ground that nobody knows."""
+    rows = select(Scene).where(func.jsonb_typeof(Scene.quarantine) == "array").order_by(Scene.recorded_at.desc())
+    if authority_ids is not None:
+        rows = rows.where(or_(Scene.authority_id.in_(authority_ids), Scene.authority_id.is_(None)))
+    return [
+        Quarantined(
+            scene.public_id,
+            scene.file_name,
+            scene.recorded_at,
+            tuple(scene.quarantine or ()),
+            tuple(scene.header.get("refusals", ())),
+        )
+        for scene in session.scalars(rows)
+    ]
 
 
 def _row(scene: Scene, copy: Derivative | None, flight: str | None, counts: tuple[int, int]) -> SceneRow:

@@ -23,8 +23,8 @@ from sensing.authorities import authority_at
 from sensing.bands import Role
 from sensing.context import Context
 from sensing.runs import rasters
-from sensing.segment.detectors import KINDS, SEARCHED, Searched
-from sensing.segment.looks import BUILDING_PERMITS, SITES
+from sensing.segment.detectors import KINDS, SEARCHED
+from sensing.segment.looks import BUILDING_PERMITS, SITES, Searched
 from sensing.segment.model import Candidate
 from sensing.violations import Seen, Verdict, judge, unjudged
 from sensing.words import Sentence, in_words, say

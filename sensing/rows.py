@@ -12,11 +12,14 @@ from shapely.geometry.base import BaseGeometry
 
 from schemas import tables
 from schemas.ids import public_id
+from schemas.refusals import LANGUAGES, Refusal
 from schemas.tables import SRID
 from sensing.grid import crs_name
+from sensing.header import HeaderReport
 from sensing.intake import Placed
 from sensing.mask import Zone, zone_version
-from sensing.quarantine import Written
+from sensing.placing import Unplaced
+from sensing.quarantine import Arrival, Written
 
 if TYPE_CHECKING:
     from sensing.commands import Analysis
@@ -27,7 +30,7 @@ _POINTS_KEPT = ("gcps", "gcp_crs_wkt", "crs_wkt", "photo", "rpc")
 
 
 def scene(
-    placed: Placed, flight_id: uuid.UUID | None, authority_id: uuid.UUID | None, quarantined_by: Sequence[str]
+    placed: Placed, flight_id: uuid.UUID | None, authority_id: uuid.UUID | None, against: Sequence[Refusal]
 ) -> tables.Scene:
     """The row of an image as it came."""
     return tables.Scene(
@@ -45,10 +48,39 @@ def scene(
         crs=crs_name(placed.grid.crs_wkt),
         gsd_m=placed.gsd_m,
         position_error_m=placed.position_error_m,
-        header=_header(placed),
+        header=header(placed) | refusals(against),
         frame_hashes=[one.sha256 for one in placed.arrivals] if placed.plan or len(placed.arrivals) > 1 else [],
-        quarantine=sorted(set(quarantined_by)) or None,
+        quarantine=sorted({refusal.rule for refusal in against}) or None,
     )
+
+
+def unplaced(image: Unplaced, flight_id: uuid.UUID | None, authority_id: uuid.UUID | None) -> tables.Scene:
+    """The row of an image that is kept although nobody knows where it lies."""
+    return tables.Scene(
+        id=uuid.uuid4(),
+        public_id=public_id("SC"),
+        sha256=image.sha256,
+        size_bytes=sum(one.size_bytes for one in image.arrivals),
+        file_name=image.name,
+        sensor=image.sensor,
+        authority_id=authority_id,
+        flight_id=flight_id,
+        captured_at=image.captured_at,
+        captured_until=image.captured_at,
+        footprint=None,
+        crs=None,
+        gsd_m=None,
+        position_error_m=None,
+        header=_told_of(image.report, image.arrivals) | refusals(image.held),
+        frame_hashes=[one.sha256 for one in image.arrivals] if len(image.arrivals) > 1 else [],
+        quarantine=sorted({refusal.rule for refusal in image.held}),
+    )
+
+
+def refusals(against: Sequence[Refusal]) -> dict[str, Any]:
+    """Why an image waits in quarantine, as its header keeps it, in every language."""
+    told = [{lang: one.render(lang) for lang in LANGUAGES} for one in against]
+    return {"refusals": told} if told else {}
 
 
 def derivative(
@@ -101,6 +133,7 @@ def run(analysis: Analysis) -> tables.SegmentationRun:
         features_sha256=analysis.features_sha256,
         pixel_model_id=analysis.models.pixel.id if analysis.models.pixel else None,
         object_model_id=analysis.models.object.id if analysis.models.object else None,
+        compared=analysis.changes is not None,
         runtime_s=round(analysis.runtime_s, 3),
     )
 
@@ -152,12 +185,20 @@ def position(placed: Placed) -> dict[str, str]:
     return {"basis": found.basis.value, "source": found.source} if found else {}
 
 
-def _header(placed: Placed) -> dict[str, Any]:
-    """The first file's header without its long parts and without anything personal that a photo carries."""
-    header = placed.reports[0].model_dump(exclude=set(_POINTS_KEPT), mode="json")
+def header(placed: Placed) -> dict[str, Any]:
+    """What a scene keeps of its first file's header, and whose word its place is."""
+    told = _told_of(placed.reports[0], placed.arrivals)
+    told |= {"position": position(placed), "about": dict(placed.about)}
+    return told | ({"place": placed.stated.dump()} if placed.stated else {})
+
+
+def _told_of(report: HeaderReport, arrivals: Sequence[Arrival]) -> dict[str, Any]:
+    """A header without its long parts and without anything personal that a photo carries."""
+    plain = report.model_dump(exclude=set(_POINTS_KEPT), mode="json")
     # JSON knows no NaN, and PostgreSQL takes none.
-    header["nodata"] = [str(value) if value is not None else None for value in header["nodata"]]
-    header["position"] = position(placed)
-    header["about"] = dict(placed.about)
-    header["files"] = [{"name": one.name, "sha256": one.sha256, "bytes": one.size_bytes} for one in placed.arrivals]
-    return header
+    plain["nodata"] = [str(value) if value is not None else None for value in plain["nodata"]]
+    for name in ("transform", "scales", "offsets"):
+        if plain[name] is not None:
+            plain[name] = [value if isinstance(value, (int, float)) else str(value) for value in plain[name]]
+    plain["files"] = [{"name": one.name, "sha256": one.sha256, "bytes": one.size_bytes} for one in arrivals]
+    return plain

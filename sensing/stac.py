@@ -201,14 +201,29 @@ def _describe(
         shape=[dataset.height, dataset.width],
         transform=list(dataset.transform)[:6],
     )
-    kinds = zip(roles, dataset.dtypes, strict=True)
     RasterExtension.ext(asset, add_if_missing=True).bands = [
-        RasterBand.create(data_type=kind, spatial_resolution=entry.scene.gsd_m) for _, kind in kinds
+        RasterBand.create(data_type=kind, spatial_resolution=entry.scene.gsd_m, nodata=void)
+        for kind, void in zip(dataset.dtypes, void_values(dataset), strict=True)
     ]
     EOExtension.ext(asset, add_if_missing=True).bands = [
         Band.create(name=f"{number:02}", description=role.value, common_name=_COMMON.get(role))
         for number, role in enumerate(roles, 1)
     ]
+
+
+def void_values(dataset: DatasetReader) -> list[float | None]:
+    """For each band of a masked copy, the number that stands for no data alone; None where pixels that count have it.
+
+    Void pixels hold zero and are marked in the mask: where ground measures zero too, only the mask can tell them apart.
+    """
+    left = list(range(1, dataset.count + 1))
+    for _, window in dataset.block_windows(1):
+        if not left:
+            break
+        counts = dataset.dataset_mask(window=window) > 0
+        planes = dataset.read(left, window=window)
+        left = [band for band, plane in zip(left, planes, strict=True) if not (counts & (plane == 0)).any()]
+    return [0.0 if band in left else None for band in range(1, dataset.count + 1)]
 
 
 def _checksum(asset: pystac.Asset, file: Path, sha256: str) -> None:

@@ -17,12 +17,13 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from geo.zones import MOST_BUFFER_M
 from schemas.refusals import Kind, Refusal, RuleViolation, conflict, invalid, refuse
 from schemas.store.work import Work
-from schemas.tables import SRID, Derivative, Flight, FlightFrame, PrivacyZone, Scene
+from schemas.tables import SRID, Authority, Derivative, Flight, FlightFrame, PrivacyZone, Scene
 from sensing import rows
 from sensing.authorities import authority_at
 from sensing.copies import current_copy, in_force
 from sensing.intake import FIRST_AERIAL, Placed, Shelf, Told, receive
 from sensing.mask import Zone, grown, within_reach, zone_version
+from sensing.placing import PLACE_RULES, Unplaced
 from sensing.quarantine import Progress, Written, quarantine
 
 # From landing on, the times between which an aircraft was in the air are known.
@@ -73,6 +74,8 @@ def ingest_scene(
     _let_go(work)
     with quarantine(shelf.quarantine) as room:
         placed = receive(room, files, told)
+        if isinstance(placed, Unplaced):
+            return _waiting(work, shelf, placed, flight)
         left_out = placed.left_out
         while True:
             known = _found_alone(work, placed)
@@ -82,18 +85,20 @@ def ingest_scene(
             if known is not None and not freed and not _bands_corrected(work, known, placed, told):
                 return replace(_known(work, known), left_out=left_out)
             _refuse_odd_time(work, placed)
-            against = (*placed.held, *(_unlawful(work, placed, flight) if flight else ()))
+            _refuse_elsewhere(work, placed)
+            claimed = flight or (known.flight if known and freed else None)
+            against = (*placed.held, *(_unlawful(work, placed, claimed) if claimed else ()))
             if against and known is None:
                 return replace(_quarantined(work, shelf, placed, flight, against), left_out=left_out)
             if known is not None and freed and against:
-                return replace(_known(work, known), left_out=left_out)
+                raise RuleViolation(Kind.CONFLICT, against)
             earlier = _newest_copy(work, known) if known else None
             error_m = _error_m(placed, known)
             zones = _zones(work, placed, error_m, earlier.zone_ids if earlier else ())
             if drawn is not None and drawn[0] == zone_version(zones):
                 scene = known or _new_scene(work, placed, flight)
                 if freed:
-                    _free(scene, placed)
+                    _free(work, scene, placed)
                 copy = _masked(work, shelf, (placed, scene, earlier), zones, drawn[1:])
                 return Ingested(scene, copy, known=False, left_out=left_out)
             # Everything is asked again afterwards: a zone may have come, or another may have been faster.
@@ -110,7 +115,30 @@ def _let_go(work: Work) -> None:
     work.session.rollback()
 
 
-def _found_alone(work: Work, placed: Placed) -> Scene | None:
+def _waiting(work: Work, shelf: Shelf, image: Unplaced, flight: Flight | None) -> Ingested:
+    """An image of which nobody knows where it lies, kept as it came: no zone can be hidden in a copy of it (GD-43)."""
+    known = _found_alone(work, image)
+    if known is not None:
+        return _known(work, known)
+    _refuse_odd_time(work, image)
+    scene = rows.unplaced(image, flight.id if flight else None, flight.authority_id if flight else None)
+    _keep_originals(shelf, image)
+    work.session.add(scene)
+    _record(work, scene, {"quarantined": scene.quarantine})
+    return Ingested(scene, None, known=False, quarantined=image.held)
+
+
+def _refuse_elsewhere(work: Work, placed: Placed) -> None:
+    """A place that somebody states lies on the ground of an authority: else it is a wrong CRS, or a wrong house."""
+    if placed.stated is None:
+        return
+    here = func.ST_Intersects(Authority.jurisdiction, from_shape(placed.shown, srid=SRID))
+    if work.session.scalars(select(Authority.id).where(here).limit(1)).first() is None:
+        middle = placed.shown.centroid
+        raise conflict("raster.elsewhere", measured=f"{middle.x:.4f}, {middle.y:.4f}", required=placed.stated.crs)
+
+
+def _found_alone(work: Work, placed: Placed | Unplaced) -> Scene | None:
     """The scene of the same bytes, if there is one; whoever hands them in at the same moment waits here."""
     work.session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(placed.sha256, 0))))
     return work.session.scalars(select(Scene).where(Scene.sha256 == placed.sha256)).one_or_none()
@@ -118,7 +146,7 @@ def _found_alone(work: Work, placed: Placed) -> Scene | None:
 
 def _new_scene(work: Work, placed: Placed, flight: Flight | None, against: Sequence[Refusal] = ()) -> Scene:
     authority_id = flight.authority_id if flight else authority_at(work.session, placed.shown.centroid)
-    return rows.scene(placed, flight.id if flight else None, authority_id, [refusal.rule for refusal in against])
+    return rows.scene(placed, flight.id if flight else None, authority_id, against)
 
 
 def _quarantined(
@@ -132,11 +160,12 @@ def _quarantined(
     return Ingested(scene, None, known=False, quarantined=against)
 
 
-def _refuse_odd_time(work: Work, placed: Placed) -> None:
+def _refuse_odd_time(work: Work, placed: Placed | Unplaced) -> None:
     if placed.captured_at is not None and placed.captured_at < FIRST_AERIAL:
         raise invalid("scene.too_early", measured=f"{placed.captured_at:%Y-%m-%d %H:%M}Z")
-    if placed.captured_until is not None and placed.captured_until > work.now + _CLOCK_ERROR:
-        raise invalid("scene.future", measured=f"{placed.captured_until:%Y-%m-%d %H:%M}Z")
+    latest = placed.captured_until if isinstance(placed, Placed) else placed.captured_at
+    if latest is not None and latest > work.now + _CLOCK_ERROR:
+        raise invalid("scene.future", measured=f"{latest:%Y-%m-%d %H:%M}Z")
 
 
 def _time_told(scene: Scene, told: Told) -> bool:
@@ -170,7 +199,7 @@ def _known(work: Work, scene: Scene) -> Ingested:
     return Ingested(scene, derivative, known=True)
 
 
-def _keep_originals(shelf: Shelf, placed: Placed) -> None:
+def _keep_originals(shelf: Shelf, placed: Placed | Unplaced) -> None:
     for arrival in placed.arrivals:
         shelf.originals.put(arrival.path)
 
@@ -205,20 +234,25 @@ def _masked(
             "masked_pixels": derivative.masked_pixels,
             "band_roles": derivative.band_roles,
             "position_error_m": scene.position_error_m,
-        },
+            "position": rows.position(placed),
+        }
+        | ({"place": placed.stated.dump()} if placed.stated else {}),
     )
     return derivative
 
 
 def _position_told(scene: Scene, placed: Placed) -> bool:
-    """Whether a scene waits in quarantine for nothing but its position error, and now somebody states it."""
-    return scene.quarantine == ["raster.position"] and placed.position is not None
+    """Whether a scene waits in quarantine for nothing but its place, and now somebody states it."""
+    return bool(scene.quarantine) and set(scene.quarantine or ()) <= PLACE_RULES and placed.position is not None
 
 
-def _free(scene: Scene, placed: Placed) -> None:
-    """A scene out of quarantine, with whose word its position error is, and all else that is known by now."""
-    scene.quarantine, scene.position_error_m, scene.sensor = None, placed.position_error_m, placed.sensor
-    scene.header = scene.header | {"position": rows.position(placed)}
+def _free(work: Work, scene: Scene, placed: Placed) -> None:
+    """A scene out of quarantine, with where it lies and whose word that is, and all else that is known by now."""
+    found = rows.scene(placed, None, authority_at(work.session, placed.shown.centroid), ())
+    scene.quarantine, scene.header = None, found.header
+    scene.footprint, scene.crs, scene.gsd_m, scene.sensor = found.footprint, found.crs, found.gsd_m, found.sensor
+    scene.position_error_m = found.position_error_m
+    scene.authority_id = scene.authority_id or found.authority_id
     if scene.captured_at is None:
         scene.captured_at, scene.captured_until = placed.captured_at, placed.captured_until
 

@@ -16,6 +16,7 @@ from sensing.commands import propose, record_run, same_finding
 from sensing.identity import Relation, same_places
 from sensing.learn.choosing import NO_MODELS, Models, newest
 from sensing.pipeline import Bench, analyse, source_of, surroundings
+from sensing.proposals import proposals, write_changes
 from sensing.quarantine import Progress
 from sensing.remask import House, Overdue, Remasked, find_overdue
 from sensing.remask import remask as mask_again
@@ -38,7 +39,7 @@ class Segmented:
 
     `known` are detections of earlier passes over the scene that this pass found again; they are not proposed twice.
     `relations` says what each new detection is to the ones of earlier dates, `remedied` are those that are gone,
-    `judged` are the kinds that could have become a finding.
+    `judged` are the kinds that could have become a finding, `changes` how many places people are asked about.
     """
 
     run: SegmentationRun
@@ -50,6 +51,7 @@ class Segmented:
     remedied: tuple[str, ...] = ()
     models: Models = NO_MODELS
     judged: tuple[str, ...] = ()
+    changes: int = 0
 
 
 def is_large(services: Services, scene: str) -> bool:
@@ -92,6 +94,7 @@ def segment(
         run = record_run(work, analysis)
         recognised = recognise(work.session, analysis, coverage)
         write_down(work.session, run, analysis, recognised)
+        write_changes(work.session, run, analysis)
         work.commit()
     if not run.bands_failed:
         clear(shelf.root, analysis.manifest_sha256)
@@ -118,7 +121,9 @@ def segment(
     gone = tuple(one.public_id for one in recognised.remedied)
     judged = judged_kinds(analysis.pack, analysis.segmentation.refused)
     told = (analysis.verdicts, tuple(refusals), relations, gone, models, judged)
-    return Segmented(run, tuple(proposed), tuple(known), *told)
+    with services.session() as session:
+        asked = len(proposals(session, later.scene, services.clock.now(), is_open=True))
+    return Segmented(run, tuple(proposed), tuple(known), *told, asked)
 
 
 def overdue(services: Services) -> list[Overdue]:

@@ -24,20 +24,21 @@ _PLACE = ("turn", "risk_short_of_most", "public_id")
 class Scene(Identified, Recorded, Base):
     """An original as it came: content-addressed, write-once, never shown (GD-20.2).
 
-    `quarantine` holds the refusals for which a scene is kept but not used (GD-36.1); null means usable.
+    `quarantine` holds the refusals for which a scene is kept but not used (GD-36.1); null means usable. One of which
+    nobody knows where it lies has neither CRS nor footprint, and perhaps no known sensor.
     """
 
     __tablename__ = "scene"
     sha256: Mapped[str] = mapped_column(unique=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     file_name: Mapped[str]
-    sensor: Mapped[str]  # uav | satellite | aerial
+    sensor: Mapped[str]  # uav | satellite | aerial; unknown in quarantine alone
     authority_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.authority.id"))
     flight_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.flight.id"), index=True)
     captured_at: Mapped[datetime | None]
     captured_until: Mapped[datetime | None]
     footprint: Mapped[Shape | None] = geometry("POLYGON", nullable=True)
-    crs: Mapped[str]
+    crs: Mapped[str | None]
     gsd_m: Mapped[float | None]
     position_error_m: Mapped[float | None]
     header: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -101,6 +102,8 @@ class SegmentationRun(Identified, Recorded, Base):
     refinement: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     stretch_sha256: Mapped[str | None]
     features_sha256: Mapped[str | None]
+    # Whether all bands of two dates were compared, so that it is known what changed; earlier runs do not say.
+    compared: Mapped[bool | None]
     runtime_s: Mapped[float]
     # Models that were applied; the database takes approved ones alone.
     pixel_model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))

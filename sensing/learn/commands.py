@@ -28,13 +28,16 @@ from sensing.learn.store import OBJECT as OBJECT
 from sensing.learn.store import PIXEL as PIXEL
 from sensing.pipeline import source_of
 
+NOTHING: Mapping[str, str] = {}
 LABELLERS = (Role.OFFICER, Role.TECHNICAL_REVIEWER)
 
 
-def label_places(work: Work, shelf: Shelf, scene_id: str, marks: Sequence[Mark]) -> list[Label]:
+def label_places(
+    work: Work, shelf: Shelf, scene_id: str, marks: Sequence[Mark], *, about: Mapping[str, str] = NOTHING
+) -> list[Label]:
     """Keep what a person says of places in a scene; every place must be visible in its masked copy.
 
-    Raises RuleViolation with every place that is not.
+    `about` goes on record with them. Raises RuleViolation with every place that is not.
     """
     person_id = work.actor.person_id
     if person_id is None or not any(work.actor.has(role) for role in LABELLERS):
@@ -58,6 +61,7 @@ def label_places(work: Work, shelf: Shelf, scene_id: str, marks: Sequence[Mark])
             "derivative_sha256": source.derivative.sha256,
             "labels": dict(sorted(Counter(row.of_class for row in rows).items())),
             "labels_sha256": hashlib.sha256(listed.encode()).hexdigest(),
+            **about,
         },
     )
     return rows

@@ -9,14 +9,16 @@ from typing import Any, Self
 
 from sensing.bands import Role
 from sensing.features import Floats, majority
-from sensing.segment import examine, learned, litter, pair, ponds, single, yards
-from sensing.segment.looks import FARMLAND, PROTECTED, SITES, WATER, Closer, Find, Numbers, Planes, View
+from sensing.mask import Mask
+from sensing.segment import examine, fires, learned, litter, pair, ponds, single, yards
+from sensing.segment.looks import FARMLAND, PROTECTED, SITES, WATER, Closer, Find, Numbers, Planes, Searched, View
 from sensing.segment.survey import Survey
 from sensing.words import Sentence, say
 
 EXCAVATION, BUILDING, BURN_SCAR, DISCOLOURED_WATER = "excavation", "building", "burn_scar", "discoloured_water"
 VEGETATION_LOSS, LAND_CONVERSION, SOLID_WASTE = "vegetation_loss", "land_conversion", "solid_waste"
 ALGAL_BLOOM, BLACK_WATER, BARE_SOIL = "algal_bloom", "black_water", "bare_soil"
+OPEN_FLAME, SMOKE_PLUME = "open_flame", "smoke_plume"
 PAIR, SINGLE = "pair", "single"
 _RGB = frozenset({Role.RED, Role.GREEN, Role.BLUE})
 
@@ -27,7 +29,8 @@ class Detector:
 
     kind: str
     numbers: Numbers
-    paint: Callable[[View, Numbers], Planes]
+    searched: Searched
+    paint: Callable[[View, Mask, Numbers], Planes]
     examine: Callable[[Closer, Numbers], Find | None]
 
     @property
@@ -43,7 +46,10 @@ class Detector:
 
     def planes(self, view: View) -> Planes:
         """The painted planes without lone pixels and with small gaps closed."""
-        painted = self.paint(view, self.numbers)
+        here = view.ground(self.searched)
+        if not here.any():
+            return Planes(here, here)
+        painted = self.paint(view, here, self.numbers)
         if not painted.member.any():
             return painted
         member = majority(painted.member, int(self.numbers["settle_px"]))
@@ -81,31 +87,28 @@ _WAYS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         **_EITHER,
     },
 }
-KINDS = tuple(_WAYS[PAIR])
+# What burns is looked for on one date, however many there are: by its heat, by a camera's colours, by its smoke.
+_FIRES: Mapping[str, tuple[Any, Any]] = {
+    "heat": (fires.hot, fires.hot_spot),
+    "flames": (fires.flaming, fires.flames),
+    "far_smoke": (fires.drifting, fires.smoke_plume),
+    "near_smoke": (fires.drifting, fires.smoke_plume),
+}
+KINDS = (*_WAYS[PAIR], OPEN_FLAME, SMOKE_PLUME)
 
 
-@dataclass(frozen=True)
-class Searched:
-    """Where a kind is looked for: within a layer, or everywhere, but for the ground of other layers."""
-
-    within: str | None = None
-    without: tuple[str, ...] = (WATER,)
-
-
+# The one place that says where each kind is looked for: nothing is painted beyond it.
 SEARCHED: Mapping[str, Searched] = {
-    **dict.fromkeys((EXCAVATION, BUILDING, BURN_SCAR, SOLID_WASTE), Searched()),
+    **dict.fromkeys((EXCAVATION, BUILDING, BURN_SCAR, SOLID_WASTE, OPEN_FLAME), Searched()),
+    SMOKE_PLUME: Searched(without=()),
     **dict.fromkeys((DISCOLOURED_WATER, ALGAL_BLOOM, BLACK_WATER), Searched(WATER, ())),
     VEGETATION_LOSS: Searched(PROTECTED, (FARMLAND, WATER)),
     LAND_CONVERSION: Searched(FARMLAND),
     BARE_SOIL: Searched(SITES),
 }
-# Without these layers a kind has no meaning: water has no bounds, and outside protected zones nobody asks.
-_NEEDED_LAYER = {
-    **dict.fromkeys((DISCOLOURED_WATER, ALGAL_BLOOM, BLACK_WATER), WATER),
-    **dict.fromkeys((BUILDING, VEGETATION_LOSS), PROTECTED),
-    LAND_CONVERSION: FARMLAND,
-    BARE_SOIL: SITES,
-}
+# Without the layer within which it is looked for a kind has no meaning; buildings are drawn wherever they stand, but
+# outside protected zones nobody asks for them.
+_NEEDED_LAYER = {kind: one.within for kind, one in SEARCHED.items() if one.within} | {BUILDING: PROTECTED}
 # A jumble that is larger than this is a landfill, or a picture so grainy that hues jump everywhere.
 _LARGEST_M2 = {SOLID_WASTE: 20_000.0}
 _NEEDED_BANDS = {ALGAL_BLOOM: frozenset({Role.NIR})}
@@ -124,7 +127,8 @@ def way_of(roles: Collection[Role], before_roles: Collection[Role] | None) -> st
 class Facts:
     """What decides which kinds a scene allows: its bands, the way of looking, pixel size, layers and survey.
 
-    `apart` says that there is an earlier scene which does not lie on this one.
+    `shown` says that a camera brightened the picture for the eye, `apart` that there is an earlier scene which does
+    not lie on this one.
     """
 
     roles: frozenset[Role]
@@ -132,12 +136,14 @@ class Facts:
     gsd_m: float
     layers: frozenset[str]
     survey: Survey
+    shown: bool = False
     apart: bool = False
 
     def dump(self) -> dict[str, Any]:
         """As plain JSON."""
         sets = {"roles": sorted(self.roles), "layers": sorted(self.layers)}
-        return sets | {"way": self.way, "gsd_m": self.gsd_m, "survey": self.survey.dump(), "apart": self.apart}
+        plain = {name: getattr(self, name) for name in ("way", "gsd_m", "shown", "apart")}
+        return sets | plain | {"survey": self.survey.dump()}
 
     @classmethod
     def load(cls, plain: Mapping[str, Any]) -> Self:
@@ -148,6 +154,7 @@ class Facts:
             gsd_m=plain["gsd_m"],
             layers=frozenset(plain["layers"]),
             survey=Survey.load(plain["survey"]),
+            shown=plain["shown"],
             apart=plain["apart"],
         )
 
@@ -157,16 +164,16 @@ def choose(facts: Facts, parameters: Mapping[str, Any]) -> tuple[list[Detector],
 
     Those of the engine come first; then those of a pixel model, if `parameters` name one as `learned`.
     """
-    numbers = parameters[facts.way]
     chosen: list[Detector] = []
     refused: dict[str, Sentence] = {}
     for kind in KINDS:
-        reason = _against(facts, kind, parameters)
-        if reason:
-            refused[kind] = reason
+        found = _fire(facts, kind, parameters) if kind in (OPEN_FLAME, SMOKE_PLUME) else _way(facts, kind, parameters)
+        if isinstance(found, Sentence):
+            refused[kind] = found
         else:
-            paint, look = _WAYS[facts.way][kind]
-            chosen.append(Detector(kind, {**parameters["surface"], **numbers["colours"], **numbers[kind]}, paint, look))
+            own, (paint, look) = found
+            numbers = {**parameters["surface"], **parameters[facts.way]["colours"], **own}
+            chosen.append(Detector(kind, numbers, SEARCHED[kind], paint, look))
     more = _learned(facts, parameters)
     return chosen + more, {kind: why for kind, why in refused.items() if kind not in {one.kind for one in more}}
 
@@ -191,10 +198,47 @@ def _unusable(facts: Facts) -> Sentence | None:
     return None
 
 
+def _way(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> tuple[Numbers, tuple[Any, Any]] | Sentence:
+    """The numbers of a kind and its way of painting and examining; what keeps it from being judged, where that is."""
+    reason = _unusable(facts) or _against(facts, kind, parameters)
+    # How dark black water is differs between reflectances and what a camera brightened, not between ways of looking.
+    section = PAIR if kind == BLACK_WATER and not facts.shown else facts.way
+    return reason or (parameters[section][kind], _WAYS[facts.way][kind])
+
+
+def _fire(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> tuple[Numbers, tuple[Any, Any]] | Sentence:
+    """How flames or smoke show in a picture: from afar by heat and by near infrared, near by in a camera's colours.
+
+    Whatever a scene lacks is told for that kind, and another kind stays.
+    """
+    numbers = parameters["fires"]
+    near = facts.gsd_m <= numbers["nearest_m"]
+    way = ("flames" if near else "heat") if kind == OPEN_FLAME else ("near_smoke" if near else "far_smoke")
+    reason = _unusable(facts) or _too_fine(facts, parameters) or _not_burning(facts, way, numbers)
+    return reason or (numbers[way], _FIRES[way])
+
+
+def _not_burning(facts: Facts, way: str, numbers: Mapping[str, Any]) -> Sentence | None:
+    own = numbers[way]
+    missing: list[str] = sorted({Role(band) for band in own["bands"]} - facts.roles)
+    if missing:
+        return say("cannot.no_heat" if way == "heat" else "cannot.lacks", bands=missing, **_near_by(way, numbers))
+    if facts.gsd_m > own["coarsest_m"]:
+        return say("cannot.coarse", gsd_m=facts.gsd_m, coarsest_m=own["coarsest_m"])
+    if facts.shown != own["shown"]:
+        return say("cannot.shown" if facts.shown else "cannot.not_shown")
+    return None
+
+
+def _near_by(way: str, numbers: Mapping[str, Any]) -> dict[str, float]:
+    return {"nearest_m": numbers["nearest_m"]} if way == "heat" else {}
+
+
+def _too_fine(facts: Facts, parameters: Mapping[str, Any]) -> Sentence | None:
+    return say("cannot.fine", gsd_m=facts.gsd_m) if facts.gsd_m < parameters["surface"]["finest_m"] else None
+
+
 def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence | None:
-    reason = _unusable(facts)
-    if reason is not None:
-        return reason
     if kind not in _WAYS[facts.way]:
         return say("cannot.apart" if facts.apart else "cannot.one_date")
     missing: list[str] = sorted(_NEEDED_BANDS.get(kind, frozenset()) - facts.roles)
@@ -203,8 +247,8 @@ def _against(facts: Facts, kind: str, parameters: Mapping[str, Any]) -> Sentence
     coarse = _too_coarse(facts, kind, parameters)
     if coarse is not None:
         return coarse
-    if facts.gsd_m < parameters["surface"]["finest_m"]:
-        return say("cannot.fine", gsd_m=facts.gsd_m)
+    if fine := _too_fine(facts, parameters):
+        return fine
     layer = _NEEDED_LAYER.get(kind)
     if layer is None or layer in facts.layers:
         return None

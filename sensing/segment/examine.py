@@ -26,6 +26,8 @@ _TEXTURE_PX = 3
 _BANK_PX = (2, 5)
 _FEWEST_BANK_PX = 12
 _SHADED_BANK_PERCENT = 25
+# Less water than this share of a strip on one side of it does not make it a bridge.
+_SIDE = 0.5
 _CROSS = ndimage.generate_binary_structure(2, 1)
 
 
@@ -41,12 +43,20 @@ def largest(mask: Mask) -> Mask:
 
 def smoothed(mask: Mask, radius: int) -> Mask:
     """A mask with gaps closed, holes filled and thin arms cut off; its largest part."""
-    disc = _disc(radius)
-    padded = np.pad(mask, 2 * radius + 1)
-    closed = ndimage.binary_fill_holes(ndimage.binary_closing(padded, disc))
-    opened = ndimage.binary_opening(closed, disc)
-    inner = slice(2 * radius + 1, -2 * radius - 1)
-    return largest(opened[inner, inner])
+    wide = 2 * radius + 1
+    opened = ndimage.binary_opening(_filled(np.pad(mask, wide), radius), _disc(radius))
+    return largest(opened[wide:-wide, wide:-wide])
+
+
+def closed(mask: Mask, radius: int) -> Mask:
+    """A mask with gaps closed and holes filled, thin as it may be; its largest part."""
+    wide = 2 * radius + 1
+    return largest(_filled(np.pad(mask, wide), radius)[wide:-wide, wide:-wide])
+
+
+def _filled(mask: Mask, radius: int) -> Mask:
+    filled: Mask = ndimage.binary_fill_holes(ndimage.binary_closing(mask, _disc(radius)))
+    return filled
 
 
 def _disc(radius: int) -> Mask:
@@ -253,6 +263,26 @@ def _bank_kept(closer: Closer, mask: Mask, shaded: float) -> float | None:
     return float(np.percentile(kept[beside], _SHADED_BANK_PERCENT)) if middle(kept, mask) < shaded else None
 
 
+def _is_bridge(closer: Closer, mask: Mask, short: float) -> bool:
+    """Whether a strip parts its water and goes on along it for less than it is wide, as no discharge does."""
+    water = closer.view.within(WATER)
+    wide = 2.0 * float(ndimage.distance_transform_edt(np.pad(water, 1))[1:-1, 1:-1][mask].max())
+    if mask.sum() >= short * wide**2:
+        return False
+    parts, _ = ndimage.label(water & ~ndimage.binary_dilation(mask, iterations=1), _CROSS)
+    sizes = np.bincount(parts.ravel())[1:]
+    return int((sizes > _SIDE * mask.sum()).sum()) > 1
+
+
+def _veiled(closer: Closer, mask: Mask, spreads: float) -> bool:
+    """Whether the bank beside lies under haze or smoke too, which give water another colour."""
+    view, beside = closer.view, bank(closer, mask)
+    if beside is None:
+        return False
+    veil = 2 * view.after[Role.BLUE].astype(np.float64) - view.after[Role.RED]
+    return middle(veil, beside) > view.survey.clear + spreads * view.survey.clear_spread
+
+
 def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     """Discoloured water, drawn where its change falls to half of what it is at its strongest; no shade."""
     away = _calmed(away, closer.view.within(WATER))
@@ -260,6 +290,8 @@ def plume(closer: Closer, away: Floats, numbers: Numbers) -> Find | None:
     half = closer.mask & (away > max(numbers["change"], numbers["edge"] * strong))
     mask = smoothed(half, closer.view.px(numbers["smooth_m"]))
     if not mask.any():
+        return None
+    if _is_bridge(closer, mask, numbers["bridge"]) or _veiled(closer, mask, numbers["veiled"]):
         return None
     measures = {"change": strong, "warmth": middle(warmth(closer.view.after), mask)}
     bank_kept = _bank_kept(closer, mask, numbers["shaded"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from sensing.segment.detectors import (
     DISCOLOURED_WATER,
     EXCAVATION,
     LAND_CONVERSION,
+    OPEN_FLAME,
+    SMOKE_PLUME,
     SOLID_WASTE,
     VEGETATION_LOSS,
     Detector,
@@ -40,17 +43,22 @@ from sensing.segment.manifest import Manifest, Outcome
 from sensing.segment.model import Candidate
 from sensing.segment.painting import profile
 from sensing.segment.scenery import Scene, caching
+from sensing.words import say
 
 # Enough parts that opening everything does not count, few enough that all hands have some.
 _PARTS_PER_JOB = 24
 # A find that lies mostly inside another one of a stronger kind is a part of it.
 _PART = 0.5
+# How far from something of a fire what belongs to it lies, over the side of a square as large as the larger of both.
+_REACH = {OPEN_FLAME: 1.5, SMOKE_PLUME: 1.2}
+# Smoke of less than this share of larger smoke close by was torn off it.
+_WISP = 0.35
 # What a find of a kind is a part of, where one of these other kinds covers most of it.
 _STRONGER = {
     BUILDING: {EXCAVATION, SOLID_WASTE},
     EXCAVATION: {SOLID_WASTE},
     LAND_CONVERSION: {EXCAVATION, BURN_SCAR},
-    DISCOLOURED_WATER: {ALGAL_BLOOM, BLACK_WATER},
+    DISCOLOURED_WATER: {ALGAL_BLOOM, BLACK_WATER, SMOKE_PLUME},
 }
 
 
@@ -112,7 +120,7 @@ def finds(joined: Joined, manifest: Manifest, outcomes: Mapping[int, Outcome], h
     found = [Drawn.load(plain) for _, answer in all_done(hands, examine_parts, jobs) for plain in answer["finds"]]
     for path in done:
         found += drawn_within(path) if path else []
-    return _without_parts(_told_once(sorted(found, key=lambda one: one.order)))
+    return _told_with_flames(_without_parts(_told_once(sorted(found, key=lambda one: one.order))))
 
 
 def examine_parts(job: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +174,56 @@ def _without_parts(found: list[Drawn]) -> list[Drawn]:
         for number, one in enumerate(found)
         if not any(_explains(found[i], one) for i in near[number] if i != number)
     ]
+
+
+def _told_with_flames(found: list[Drawn]) -> list[Drawn]:
+    """Finds without the smoke of flames which were found too, and without tongues beside larger flames."""
+    burning = [one for one in found if one.kind in (OPEN_FLAME, SMOKE_PLUME) and CONFIDENCE not in one.measures]
+    # The largest flames of a fire come first; what lies close to something of it is of it too.
+    burning.sort(key=lambda one: (one.kind != OPEN_FLAME, -one.rim.area, one.order))
+    told: dict[tuple[int, int, int], Drawn | None] = {}
+    for fire in burning:
+        if fire.order not in told and fire.kind == OPEN_FLAME:
+            rest = [one for one in burning if one is not fire and one.order not in told]
+            parts = _parts_of_fire(fire, rest)
+            told |= dict.fromkeys((one.order for one in parts), None)
+            smoke = sum(one.rim.area for one in parts if one.kind == SMOKE_PLUME)
+            told[fire.order] = _smoking(fire, smoke / fire.rim.area) if smoke else fire
+    kept = [told.get(one.order, one) for one in found]
+    return _without_wisps([one for one in kept if one is not None])
+
+
+def _without_wisps(found: list[Drawn]) -> list[Drawn]:
+    """Finds without what smoke was torn into down the wind."""
+    smoke = [one for one in found if one.kind == SMOKE_PLUME]
+    return [
+        one
+        for one in found
+        if one.kind != SMOKE_PLUME
+        or not any(one.rim.area < _WISP * other.rim.area and _close(other, one) for other in smoke)
+    ]
+
+
+def _parts_of_fire(fire: Drawn, rest: list[Drawn]) -> list[Drawn]:
+    """What lies close to a fire: smaller flames, and smoke, which leads on to more smoke."""
+    parts, queue = list[Drawn](), [fire]
+    while queue:
+        here = queue.pop()
+        follows = (one for one in rest if one not in parts and (here is fire or one.kind == here.kind == SMOKE_PLUME))
+        near = [one for one in follows if _close(here, one)]
+        parts += near
+        queue += near
+    return parts
+
+
+def _close(one: Drawn, other: Drawn) -> bool:
+    reach = _REACH[other.kind] * math.sqrt(max(one.rim.area, other.rim.area))
+    return bool(shapely.dwithin(one.rim, other.rim, reach))
+
+
+def _smoking(fire: Drawn, times: float) -> Drawn:
+    measures = {**fire.measures, "smoke_over_flames": times}
+    return replace(fire, measures=measures, words=(*fire.words, say("seen.smoke_from", times=times)))
 
 
 def _explains(other: Drawn, one: Drawn) -> bool:

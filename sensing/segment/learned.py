@@ -22,10 +22,11 @@ from sensing.learn.deciding import CERTAIN
 from sensing.learn.features import HALO_PX
 from sensing.learn.pixel import NONE, Bytes, PixelModel, corrupt
 from sensing.learn.use import paint
+from sensing.mask import Mask
 from sensing.picture import Tile
 from sensing.segment.areas import elongation, rectangularity
 from sensing.segment.examine import outline, smoothed
-from sensing.segment.looks import Closer, Find, Numbers, Planes, View
+from sensing.segment.looks import Closer, Find, Numbers, Planes, Searched, View
 from sensing.words import say
 
 # The measure that tells a find of the model from one of the engine, and the words of a find of both.
@@ -67,7 +68,8 @@ class Way(NamedTuple):
 
     kind: str
     numbers: Numbers
-    paint: Callable[[View, Numbers], Planes]
+    searched: Searched
+    paint: Callable[[View, Mask, Numbers], Planes]
     examine: Callable[[Closer, Numbers], Find | None]
 
 
@@ -93,6 +95,7 @@ def ways(learned: Learned, roles: Collection[Role], gsd_m: float, *, pair: bool)
         Way(
             kind,
             numbers,
+            Searched(without=()),
             partial(_turned if kind in learned.changed else _marked, model, code),
             partial(_examined, (model, learned.name), code),
         )
@@ -108,18 +111,18 @@ def _model(path: str, sha256: str) -> PixelModel:
     return PixelModel.from_bytes(data)
 
 
-def _marked(model: PixelModel, code: int, view: View, _: Numbers) -> Planes:
-    """Pixels that the model calls so, as valid as the view is."""
+def _marked(model: PixelModel, code: int, view: View, ground: Mask, _: Numbers) -> Planes:
+    """Pixels that the model calls so."""
     labels, confidence = _said(model, view.raw)
     if not view.raw.once("learned kinds", lambda: present(labels))[code]:
         return Planes(nowhere := np.zeros_like(view.valid), nowhere)
-    here = (labels == code) & view.valid
+    here = (labels == code) & ground
     return Planes(here & (confidence >= _LIKELY), here & (confidence >= _SURE))
 
 
-def _turned(model: PixelModel, code: int, view: View, numbers: Numbers) -> Planes:
+def _turned(model: PixelModel, code: int, view: View, ground: Mask, numbers: Numbers) -> Planes:
     """Pixels that the model calls so now, and something else on the earlier date."""
-    now = _marked(model, code, view, numbers)
+    now = _marked(model, code, view, ground, numbers)
     if view.raw_before is None:
         raise ValueError("what became of a place shows in two dates")
     was = _said(model, view.raw_before)[0] == code

@@ -11,7 +11,7 @@ from sensing.kernels import Ints, compiled
 from sensing.mask import Mask
 from sensing.segment.areas import elongation, rectangularity, solidity
 from sensing.segment.examine import evidence, outline, scored, share, smoothed
-from sensing.segment.looks import WATER, Closer, Find, Numbers, Planes, View
+from sensing.segment.looks import Closer, Find, Numbers, Planes, View
 from sensing.words import say
 
 # A hue that less than this of an area has is chance.
@@ -20,12 +20,11 @@ _LEAST_OF_A_HUE = 0.03
 _THING_M = 2.0
 
 
-def dumped(view: View, numbers: Numbers) -> Planes:
+def dumped(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Ground whose hue jumps nearly everywhere from one pixel to the next."""
     jumps = jumping(view, numbers)
     reach = view.px(numbers["crowd_m"])
     cell = (2 * reach + 1) ** 2
-    here = ~view.within(WATER) & view.valid
     member, sure = (here & kernels.crowded(jumps, reach, int(numbers[name] * cell)) for name in ("crowd", "sure_crowd"))
     return Planes(member, sure)
 

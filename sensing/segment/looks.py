@@ -25,6 +25,14 @@ LAYERS = (WATER, FARMLAND, PROTECTED, SITES)
 Numbers = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Searched:
+    """Where a kind is looked for: within a layer, or everywhere, but for the ground of other layers."""
+
+    within: str | None = None
+    without: tuple[str, ...] = (WATER,)
+
+
 class Planes(NamedTuple):
     """Where a detector sees something: pixels that may belong to it, and pixels that surely show it."""
 
@@ -66,6 +74,17 @@ class View:
     def px(self, metres: float) -> int:
         """A length in whole pixels, at least one."""
         return max(1, round(metres / self.gsd_m))
+
+    def ground(self, searched: Searched) -> Mask:
+        """The pixels that all dates show of the ground where a kind is looked for; computed once for all such kinds."""
+
+        def make() -> Mask:
+            here: Mask = self.valid & self.within(searched.within) if searched.within else self.valid.copy()
+            for layer in searched.without:
+                here &= ~self.within(layer)
+            return here
+
+        return self.raw.once(f"ground {searched}", make)
 
     def within(self, layer: str) -> Mask:
         """Where a layer has a feature."""

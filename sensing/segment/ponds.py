@@ -24,12 +24,6 @@ _OWN = 0.1
 _NARROWEST_PX = 3.0
 
 
-def nothing(view: View) -> Planes:
-    """Planes of a window that shows none of what is looked for."""
-    empty = np.zeros(view.valid.shape, np.bool_)
-    return Planes(empty, empty)
-
-
 def between(view: View) -> Mask:
     """Where one body of water touches the next one on the grid, on both sides: what is found ends there."""
     bodies, out = view.layers[WATER], np.zeros(view.valid.shape, np.bool_)
@@ -40,12 +34,9 @@ def between(view: View) -> Mask:
     return out
 
 
-def bloom(view: View, numbers: Numbers) -> Planes:
+def bloom(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Water that is green as plants are, in near infrared too; surely so only where no bank mixes in."""
-    here = view.within(WATER)
-    if not here.any():
-        return nothing(view)
-    here &= view.valid & ~between(view)
+    here = here & ~between(view)
     growing = greenness(view.after)
     bright = view.after[Role.NIR] > numbers["nir"] * view.survey.light
     member = here & bright & (growing > numbers["ndvi"]) & (excess_green(view.after) > numbers["green"])
@@ -66,12 +57,9 @@ class Foul(NamedTuple):
     green: float
 
 
-def black(view: View, numbers: Numbers) -> Planes:
+def black(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Water that is dark without colour; surely so only where no bank mixes in."""
-    here = view.within(WATER)
-    if not here.any():
-        return nothing(view)
-    here &= view.valid & ~between(view)
+    here = here & ~between(view)
     light = view.survey.light
     cut = Foul(
         light=numbers["light"] * light,

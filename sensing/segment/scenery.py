@@ -108,6 +108,7 @@ def prepare(job: Job, colours: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
             gsd_m=job.after.gsd_m,
             layers=frozenset(name for name in LAYERS if _known(job, name)),
             survey=survey(_sampled(job, seen), colours[way]),
+            shown=job.after.shown,
             apart=fit is not None and not fit.holds,
         )
         shift_px = fit.shift_px if before and fit else (0.0, 0.0)

@@ -8,19 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensing import kernels
-from sensing.features import Floats, excess_green, inside, majority, near, visible
+from sensing.features import Floats, brightness, excess_green, inside, local_deviation, majority, near, visible
 from sensing.kernels import Ints, compiled
 from sensing.mask import Mask
 from sensing.segment import surfaces
-from sensing.segment.looks import WATER, Numbers, Planes, View
+from sensing.segment.looks import Numbers, Planes, View
 
 
-def dug(view: View, numbers: Numbers) -> Planes:
+def dug(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Bare ground brighter than ordinary soil, the grey within it, and the shaded slopes around it."""
-    land = ~view.within(WATER) & view.valid
-    sure = land & surfaces.bright_soil(view, numbers, numbers["sure_soil_gain"])
-    soil = land & surfaces.soil(view, numbers)
-    pale = land & (surfaces.bright_soil(view, numbers, numbers["soil_gain"]) | surfaces.grey(view, numbers))
+    sure = here & surfaces.bright_soil(view, numbers, numbers["sure_soil_gain"])
+    soil = here & surfaces.soil(view, numbers)
+    pale = here & (surfaces.bright_soil(view, numbers, numbers["soil_gain"]) | surfaces.grey(view, numbers))
     return Planes(pale | _slopes(view, soil & ~pale, sure, numbers), sure)
 
 
@@ -33,13 +32,13 @@ def _slopes(view: View, dim: Mask, sure: Mask, numbers: Numbers) -> Mask:
     return dim & near(sure, reach) & ~field
 
 
-def built(view: View, numbers: Numbers) -> Planes:
+def built(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Surfaces of colours that ground does not have: grey or white, blue, brick."""
-    made = surfaces.made(view, numbers) & ~view.within(WATER) & view.valid
+    made = here & surfaces.made(view, numbers)
     return Planes(made, made)
 
 
-def burnt(view: View, numbers: Numbers) -> Planes:
+def burnt(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Dark ground without colour, neither blue as open shade nor green as shade on plants: char."""
     light, (low, high) = view.survey.light, numbers["warmth"]
     cut = Char(
@@ -53,8 +52,7 @@ def burnt(view: View, numbers: Numbers) -> Planes:
     )
     red, green, blue = visible(view.after)
     told = _charred(red, green, blue, cut).reshape(view.valid.shape)
-    land = ~view.within(WATER) & view.valid
-    return Planes(land & (told > 0), land & (told > 1))
+    return Planes(here & (told > 0), here & (told > 1))
 
 
 class Char(NamedTuple):
@@ -85,16 +83,23 @@ def _charred(red: Ints, green: Ints, blue: Ints, cut: Char) -> NDArray[np.uint8]
 
 
 def water_colour(view: View) -> Floats:
-    """How far each water pixel's colour is from that of its body of water, in deviations."""
-    return surfaces.away_from_water(view, view.after.bands)
+    """How far each water pixel's colour is from that of its body of water, in deviations; ponds differ by nature."""
+    return surfaces.away_from_water(view, view.after.bands, alike=False)
 
 
-def plume(view: View, numbers: Numbers) -> Planes:
+def _leaves(view: View, here: Mask, numbers: Numbers) -> Mask:
+    """Crowns that hang over water: green, and rough with their own shade; a green discharge is smooth."""
+    green: Mask = here & (excess_green(view.after) > numbers["leaves"])
+    if not green.any():
+        return green
+    light = brightness(view.after)
+    rough: Mask = local_deviation(light, view.valid, 1) > numbers["leaves_rough"] * light
+    return green & rough
+
+
+def plume(view: View, here: Mask, numbers: Numbers) -> Planes:
     """Water of another colour than its body's, and no crown of a tree hanging over it."""
-    if not view.within(WATER).any():
-        return Planes(view.valid & False, view.valid & False)
     away = water_colour(view)
-    leaves = excess_green(view.after) > numbers["leaves"]
-    here = view.within(WATER) & view.valid & ~leaves
+    here = here & ~_leaves(view, here, numbers)
     open_water = inside(here, view.px(numbers["bank_m"]))
     return Planes(here & (away > numbers["change"]), open_water & (away > numbers["sure_change"]))

@@ -123,12 +123,16 @@ def roofs(view: View, numbers: Numbers) -> Mask:
     return pale | made(view, numbers)
 
 
-def away_from_water(view: View, planes: Mapping[Role, Ints]) -> Floats:
-    """How far planes over water are from what is usual in their body of water, in deviations; 0 beside water."""
+def away_from_water(view: View, planes: Mapping[Role, Ints], *, alike: bool) -> Floats:
+    """How far planes over water are from what is usual in their body of water, in deviations; 0 beside water.
+
+    A body that is too small to say what is usual in it is compared with all others where these are `alike`, and with
+    nothing else.
+    """
     away = np.zeros(view.valid.shape)
     bodies = view.layers[WATER]
     for number in np.unique(bodies[bodies > 0]).tolist():
-        water = view.survey.water(number)
+        water = view.survey.water(number) if alike else view.survey.waters.get(number)
         if water is not None:
             here = bodies == number
             away[here] = water.distance({role: plane[here].astype(np.float64) for role, plane in planes.items()})

@@ -26,7 +26,7 @@ _PALEST_SOIL = 2.5
 _USUAL_RANGE = 3.0
 # A sensor's own noise over water, in ten-thousandths: no water varies less.
 _LEAST_WATER_SPREAD = 20.0
-_NUMBERS = ("count", "green_cut", "light", "soil_light", "green_excess")
+_NUMBERS = ("count", "green_cut", "light", "soil_light", "green_excess", "clear", "clear_spread")
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ class Survey:
     """Facts of one scene, or of a pair, from a fixed sample of its pixels.
 
     `green_cut` parts plants from bare ground by NDVI; `light` is the median brightness, `soil_light` that of
-    ordinary bare soil, `green_excess` how much more green than red and blue there is. `waters` is the colour of
-    each body of water by its number in the layer, 0 for all together. `tones` brings both dates into one tone, or
+    ordinary bare soil, `green_excess` how much more green than red and blue there is. `clear` is the median of twice
+    the blue less the red, which haze and smoke add to, and `clear_spread` how it varies. `waters` is the colour of each
+    body of water by its number in the layer, 0 for all together. `tones` brings both dates into one tone, or
     takes the tint off a single one. For pairs, `change` says how much brightness and near infrared differ between
     the dates where nothing has happened (robust standard deviations), and `altered` ranks places by how much all bands
     of the stored dates changed together.
@@ -84,6 +85,8 @@ class Survey:
     light: float
     soil_light: float
     green_excess: float
+    clear: float
+    clear_spread: float
     waters: Mapping[int, Water]
     tones: Tones = field(default_factory=Tones)
     change: Mapping[str, float] | None = None
@@ -114,7 +117,8 @@ def survey(seen: Sample, numbers: Mapping[str, Any]) -> Survey:
     """The facts of a scene from a sample of its pixels, whose numbers are those of bodies of water."""
     sample, earlier, bodies, spare = seen
     if not {Role.RED, Role.GREEN, Role.BLUE} <= set(sample.bands):
-        return Survey(int(np.count_nonzero(~spare)), 0.0, 0.0, 0.0, 0.0, {})
+        nothing: dict[str, Any] = dict.fromkeys(_NUMBERS, 0.0) | {"count": int(np.count_nonzero(~spare))}
+        return Survey(**nothing, waters={})
     if earlier is None:
         tones = Tones(after=white_balance(_only(sample, ~spare)))
         sample = tones.later(sample)
@@ -147,6 +151,7 @@ def _facts(sample: Tile, bodies: NDArray[np.uint8], numbers: Mapping[str, Any]) 
         bare &= greenness(sample) < cut
     soil = light[bare & (bodies == 0)]
     middle = float(np.median(light)) if light.size else 0.0
+    veil = 2 * sample[Role.BLUE] - sample[Role.RED]
     # Where there is no ordinary bare soil, what is bare may be the very digging that is looked for.
     usual = min(float(np.median(soil)), _PALEST_SOIL * middle) if soil.size >= _FEWEST_PIXELS else middle
     return {
@@ -155,6 +160,8 @@ def _facts(sample: Tile, bodies: NDArray[np.uint8], numbers: Mapping[str, Any]) 
         "light": middle,
         "green_excess": _ratio(sample),
         "soil_light": usual,
+        "clear": float(np.median(veil)) if veil.size else 0.0,
+        "clear_spread": _spread(veil),
     }
 
 

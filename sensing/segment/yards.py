@@ -10,18 +10,13 @@ from sensing.mask import Mask
 from sensing.segment import surfaces
 from sensing.segment.areas import elongation, rectangularity, solidity
 from sensing.segment.examine import evidence, middle, outline, scored, share, smoothed, to_half
-from sensing.segment.looks import FARMLAND, SITES, WATER, Closer, Find, Numbers, Planes, View
+from sensing.segment.looks import FARMLAND, SITES, Closer, Find, Numbers, Planes, View
 from sensing.segment.pair import earlier
-from sensing.segment.ponds import nothing
 from sensing.words import say
 
 
-def converted(view: View, numbers: Numbers) -> Planes:
-    """Farmland that had plants or tilth and now is hard: pale without colour, or a roof; dry, and nothing grows."""
-    here = view.within(FARMLAND)
-    if not here.any():
-        return nothing(view)
-    here = here & ~view.within(WATER) & view.valid
+def converted(view: View, here: Mask, numbers: Numbers) -> Planes:
+    """Ground that had plants or tilth and now is hard: pale without colour, or a roof; dry, and nothing grows."""
     now = view.after
     dead, surely_dead = (greenness(now) < numbers[name] for name in ("ndvi", "sure_ndvi"))
     hard = dead & (wetness(now) < numbers["wet"]) & (saturation(now) < numbers["saturation"])
@@ -72,12 +67,8 @@ def land_conversion(closer: Closer, numbers: Numbers) -> Find | None:
     return Find("land_conversion", mask, scored(measures["evidence"], 0.0, len(numbers["evidence"])), measures, words)
 
 
-def uncovered(view: View, numbers: Numbers) -> Planes:
-    """Soil on a licensed building site, without net, plants or paving on it."""
-    here = view.within(SITES)
-    if not here.any():
-        return nothing(view)
-    here = here & ~view.within(WATER) & view.valid
+def uncovered(view: View, here: Mask, numbers: Numbers) -> Planes:
+    """Soil without net, plants or paving on it."""
     bare = here & surfaces.soil(view, numbers)
     return Planes(bare, bare & (excess_green(view.after) < numbers["sure_green"]))
 

@@ -18,9 +18,10 @@ from rio_cogeo.cogeo import cog_validate
 from sqlalchemy import select
 
 from schemas import tables as t
+from sensing.derivative import open_derivative
 from sensing.intake import Shelf, Told
 from sensing.relief import Level
-from sensing.stac import About, entries, write_catalogue
+from sensing.stac import About, entries, void_values, write_catalogue
 from sensing.stac_pages import write_pages
 from sensing.taking_in import ingest_scene
 from tests.unit.sensing.pictures import (
@@ -78,14 +79,16 @@ def folder(tmp_path) -> Path:
 def test_ingest__folder__one_bad_file_does_not_stop_the_others(cli, folder, session):
     done = cli("ingest", folder, "--hfov-deg", "70")
     assert done.exit_code == 1
-    assert "nowhere.tif is not taken in" in done.output
+    assert "is kept but never used" in done.output
+    assert "--crs CODE --position-error-m M" in done.output
     assert "GPSLatitude" in done.output
     assert f"skipped {folder / 'readme.txt'}" in done.output
-    assert "2 taken in, 0 known, 0 in quarantine, 1 refused, 1 skipped" in done.output
+    assert "2 taken in, 0 known, 1 in quarantine, 0 refused, 1 skipped" in done.output
     kept = session.scalars(select(t.Scene).order_by(t.Scene.sensor)).all()
-    assert [(one.sensor, len(one.frame_hashes)) for one in kept] == [("satellite", 0), ("uav", 2)]
+    assert [(one.sensor, len(one.frame_hashes)) for one in kept if not one.quarantine] == [("satellite", 0), ("uav", 2)]
+    assert [one.file_name for one in kept if one.quarantine] == ["nowhere.tif"]
     again = cli("ingest", folder, "--hfov-deg", "70")
-    assert "0 taken in, 2 known, 0 in quarantine, 1 refused, 1 skipped" in again.output
+    assert "0 taken in, 2 known, 1 in quarantine, 0 refused, 1 skipped" in again.output
 
 
 def test_ingest__json_of_a_folder__every_scene_with_its_reasons(cli, folder):
@@ -179,7 +182,9 @@ def test_catalogue__moved_elsewhere__is_read_back_whole(catalogue, tmp_path, ses
     read = pystac.Catalog.from_file(str(moved / "catalog.json"))
     items = list(read.get_items(recursive=True))
     assert sorted(item.collection_id for item in items) == ["satellite", "uav"]
-    assert {item.id for item in items} == set(session.scalars(select(t.Scene.public_id)))
+    assert {item.id for item in items} == {
+        one.public_id for one in session.scalars(select(t.Scene)) if not one.quarantine
+    }
     for item in items:
         image = item.assets["image"]
         path = Path(image.get_absolute_href())
@@ -245,12 +250,23 @@ def test_catalogue__bands_mask_and_position__are_told(catalogue):
     told = item.properties
     names = [band["common_name"] for band in item.assets["image"].extra_fields["eo:bands"]]
     assert names == ["red", "green", "blue", "nir"]
+    assert [band["nodata"] for band in item.assets["image"].extra_fields["raster:bands"]] == [0, 0, 0, 0]
     assert (told["skywarden:masked_pixels"] > 100, told["skywarden:surviving_pixels"]) == (True, 0)
     assert len(told["skywarden:zone_version"]) == 64
     assert told["skywarden:position_error_m"] == 12.5
     assert told["skywarden:captured_known"] is False
     assert item.datetime is None
     assert told["start_datetime"] < told["end_datetime"]
+
+
+def test_void_values__ground_that_measures_zero__is_told_apart_by_the_mask_alone(tmp_path):
+    data = noise(3, 40, 30)
+    data[1, 7, 9] = 0
+    mask = np.full((40, 30), 255, np.uint8)
+    mask[20:] = 0
+    data[:, 20:] = 0
+    with open_derivative(write_tif(tmp_path / "a.tif", data, mask=mask)) as dataset:
+        assert void_values(dataset) == [0.0, None, 0.0]
 
 
 def test_catalogue__clouds_that_the_product_states__are_told_and_no_others(cli, work, shelf, tmp_path):

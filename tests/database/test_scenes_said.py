@@ -64,9 +64,9 @@ def test_segment__nothing_found__names_the_kinds_of_which_that_is_said(cli, dug,
     still = scenes.ingest(services, [path], told=told).scene.public_id
     said = cli("segment", still, "--before", dug.before).output
     plain = json.loads(cli("segment", still, "--before", dug.before, "--json").output)
-    assert plain["judged_kinds"] == ["burn_scar", "excavation"]
+    assert plain["judged_kinds"] == ["burn_scar", "excavation", "smoke_plume"]
     assert set(plain["judged_kinds"]).isdisjoint(plain["refused_kinds"])
-    assert "no finding of burn scar and excavation on the" in said
+    assert "no finding of burn scar, excavation and smoke on the" in said
     assert "nothing is said of other kinds" in said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from datetime import datetime
@@ -60,6 +61,8 @@ def main(now: str, until: str, spoilt: str, *command: str) -> None:
         spectral.run_band = partial(waiting, Path(until))
     if spoilt:
         spectral.run_band = spoiling
+    # What a shell started in the background ignores Ctrl-C, and so does all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["skywarden", *command]
     skywarden()
 

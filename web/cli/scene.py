@@ -16,6 +16,8 @@ COMMANDS = {
     "evaluate": ("web.cli.scene_evaluate", "evaluate_scene"),
     "ingest": ("web.cli.scene_ingest", "ingest"),
     "list": ("web.cli.scene_list", "list_scenes"),
+    "proposals": ("web.cli.scene_proposals", "list_proposals"),
+    "quarantine": ("web.cli.scene_quarantine", "list_quarantined"),
     "remask": ("web.cli.scene_remask", "remask"),
     "reproduce": ("web.cli.scene_reproduce", "reproduce_finding"),
     "segment": ("web.cli.scene_segment", "segment"),

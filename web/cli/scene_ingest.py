@@ -17,6 +17,7 @@ from schemas.refusals import Refusal, RuleViolation
 from schemas.tables import Scene
 from sensing.intake import AERIAL, SATELLITE, UAV, Told
 from sensing.lots import Lot, Skipped, sort_out
+from sensing.placing import PLACE_RULES, WORLD_FILE_BYTES, StatedPlace
 from sensing.taking_in import Ingested
 from web import intake
 from web.cli.common import (
@@ -40,6 +41,8 @@ WORDS = {
         "taken {at}; {masked} pixels of privacy zones masked",
         "quarantined": "{id} is kept but never used:",
         "unused": "it is in quarantine ({rules}) and never used",
+        "let_in": "Once that is done, or its place is known from elsewhere, hand the same file in again: --crs CODE "
+        "--position-error-m M --position-source WORDS, and --world-file FILE where it has no transform.",
         "unknown_time": "at an unknown time",
         "unsaid": "nobody kept whose word that is",
         "refused": "{name} is not taken in:",
@@ -55,6 +58,8 @@ WORDS = {
         "拍摄于 {at}；已遮蔽隐私排除区像素 {masked} 个",
         "quarantined": "{id} 已留存但不予使用：",
         "unused": "该影像处于隔离状态（{rules}），不予使用",
+        "let_in": "完成上述处理或另行查明位置后，请再次提交同一文件：--crs 代码 --position-error-m 误差 "
+        "--position-source 依据；文件没有变换参数的，再加 --world-file 文件。",
         "unknown_time": "时间不详",
         "unsaid": "依据未留存",
         "refused": "{name} 未予接收：",
@@ -86,6 +91,7 @@ _BANDS_HELP = (
     "What each band measures, such as red,green,blue,nir; guessed by default. A band of the provider's own classes is "
     "named scl (Sentinel-2) or qa_pixel (Landsat Collection 2), any other that nothing uses other."
 )
+LONGEST_SOURCE = 500
 LARGEST_OFFSET = timedelta(hours=14)
 # What a shell says of a program that was stopped from the keyboard.
 _STOPPED = 130
@@ -113,6 +119,13 @@ def _number(_context: click.Context, param: click.Parameter, value: float | None
     """Refuses nan, which lies in every range that click checks."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a number.", param=param)
+    return value
+
+
+def _words(_context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuses what nobody reads."""
+    if value is not None and len(value) > LONGEST_SOURCE:
+        raise click.BadParameter(f"say it in at most {LONGEST_SOURCE} letters.", param=param)
     return value
 
 
@@ -149,6 +162,17 @@ class Outcome:
     callback=_number,
     help="How far a place may lie from where the image says, by its delivery note.",
 )
+@click.option("--crs", help="The coordinate system, where the file has none, such as EPSG:4547.")
+@click.option(
+    "--world-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Where its pixels lie in --crs, where the file does not say: the .tfw that came with it.",
+)
+@click.option(
+    "--position-source",
+    callback=_words,
+    help="Who says where it lies, or how wrong that can be: a delivery note, a survey.",
+)
 @as_person
 @as_json
 @pass_services
@@ -167,7 +191,9 @@ def ingest(
     (.RPB, _RPC.TXT) is read from beside its image. One bad file does not stop the others. The originals are kept
     unchanged and unopened; privacy zones are burnt into the copy before it is stored.
     """
-    told = Told(bands=tuple(bands.split(",")) if bands else (), **about)
+    about["position_source"] = about["position_source"] or ""
+    place = _place(about.pop("crs"), about.pop("world_file"), about["position_error_m"], about["position_source"])
+    told = Told(bands=tuple(bands.split(",")) if bands else (), place=place, **about)
     actor = actor_for(services, person)
     lots, skipped = sort_out(files)
     outcomes: list[Outcome] = []
@@ -190,6 +216,24 @@ def ingest(
         sys.exit(_STOPPED)
     if not outcomes or not all(outcome.is_good for outcome in outcomes):
         sys.exit(REFUSED)
+
+
+def _place(crs: str | None, world_file: Path | None, error_m: float | None, source: str) -> StatedPlace | None:
+    """A place that is stated, with all that belongs to it: half of it would be a guess."""
+    if crs is None:
+        if world_file is not None:
+            raise click.UsageError("--world-file needs --crs: numbers lie nowhere without a coordinate system.")
+        return None
+    if error_m is None:
+        raise click.UsageError("--crs needs --position-error-m: how far a place may lie from where it is put.")
+    if not source.strip():
+        raise click.UsageError("--crs needs --position-source: who says where the image lies.")
+    return StatedPlace.of(crs, _head(world_file) if world_file else None, error_m=error_m, source=source.strip())
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as reader:
+        return reader.read(WORLD_FILE_BYTES + 1)
 
 
 def _take_all(
@@ -286,6 +330,8 @@ def _tell_one(outcome: Outcome) -> None:
     elif taken.quarantined:
         click.echo(words["quarantined"].format(id=row.public_id))
         echo_refusals(taken.quarantined, lang())
+        if {one.rule for one in taken.quarantined} & (PLACE_RULES - {"raster.position"}):
+            click.echo("  " + words["let_in"])
     else:
         masked = taken.derivative.masked_pixels if taken.derivative else 0
         about = {

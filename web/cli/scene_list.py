@@ -30,7 +30,8 @@ def list_scenes(services: Services, as_json: bool) -> None:
     for row in rows:
         findings = WORDS[lang()]["findings"].format(count=row.detections)
         state = ",".join(row.quarantine) if row.quarantine else findings
+        pixel = f"{row.gsd_m:.2f} m" if row.gsd_m else "—"
         click.echo(
-            f"{row.public_id:<12} {row.sensor:<10} {time_of(row.captured_at):<22} {row.gsd_m or 0:>8.2f} m  "
+            f"{row.public_id:<12} {row.sensor:<10} {time_of(row.captured_at):<22} {pixel:>10}  "
             f"{row.flight or '—':<12} {state:<14} {row.file_name}"
         )

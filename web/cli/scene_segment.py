@@ -26,6 +26,7 @@ from web.wiring import Services
 INTERRUPTED, FAULT = 130, 4
 WORDS = {
     "en": {
+        "changes": "{count} places changed strongly and nothing explains them; look: scene proposals {scene}",
         "looked": "{id}: done in {s:.1f} s",
         "models": "looked at with the approved models {ids}",
         "failed": "{failed} of {bands} bands failed and are not looked at; the same command tries them again",
@@ -44,6 +45,7 @@ WORDS = {
         "stopped": "stopped; the bands that are done are kept, and the same command goes on from there",
     },
     "zh": {
+        "changes": "{count} 处变化显著而未得到解释，待人工判断：scene proposals {scene}",
         "looked": "{id}：用时 {s:.1f} 秒",
         "models": "已应用获批模型：{ids}",
         "failed": "{bands} 个条带中有 {failed} 个失败，未予分析；重复同一命令将再次尝试",
@@ -127,6 +129,8 @@ def _tell(outcome: scenes.Segmented, scene_id: str) -> None:
     if outcome.detections:
         click.echo("  " + words["proposed"].format(ids=", ".join(outcome.detections)))
     _tell_over_time(outcome)
+    if outcome.changes:
+        click.echo("  " + words["changes"].format(count=outcome.changes, scene=scene_id))
     if outcome.known:
         click.echo("  " + words["again"].format(ids=", ".join(outcome.known)))
     if outcome.refusals:
@@ -187,6 +191,7 @@ def _json(outcome: scenes.Segmented) -> dict[str, Any]:
         "refused_kinds": {kind: in_words(why)[lang()] for kind, why in run.refused_kinds.items()},
         "detections": list(outcome.detections),
         "known": list(outcome.known),
+        "proposed_changes": outcome.changes,
         "relations": {name: relation.value for name, relation in outcome.relations.items()},
         "remedied": list(outcome.remedied),
         "candidates": [

@@ -16,11 +16,13 @@ from sensing.intake import Shelf
 from sensing.learn.commands import label_places
 from sensing.learn.jobs import DONE, answer, request_questions
 from sensing.learn.labels import Mark
+from sensing.proposals import answer_proposal
+from web.desk.amounts import area_words
 from web.errors import wants_page
 from web.i18n import current_language
 from web.identity.request_identity import current_actor, services
 from web.model_card import class_word
-from web.models import queries
+from web.models import changed, queries
 from web.models.views import SAID
 from web.permissions import Audience, Permission, Section
 
@@ -41,6 +43,8 @@ def ask(scene: str) -> Response:
     try:
         if request.form.get("wanted") == "questions":
             _request(scene)
+        elif request.form.get("proposal"):
+            _take_change(scene)
         else:
             _take_answer(scene)
     except RuleViolation as refused:
@@ -57,6 +61,18 @@ def _request(scene_id: str) -> None:
         if copy.scene.authority_id is None:
             raise not_found("scene.unknown", "web.object_unknown", measured=scene_id[:40])
         request_questions(db, actor, copy.scene.id, copy.scene.authority_id)
+
+
+def _take_change(scene_id: str) -> None:
+    """Keep what was said of a place of change."""
+    house, actor = services(), current_actor()
+    with house.session() as db:
+        copy = queries.copy_of(db, actor, scene_id, house.clock.now())
+        allowed = queries.classes_for(db, copy.scene, house.rulebook, house.clock.now())
+    word, proposal_id = request.form.get("class", ""), request.form["proposal"]
+    with house.work(actor) as work:
+        answer_proposal(work, Shelf(house.data_dir), proposal_id, word, allowed)
+        work.commit()
 
 
 def _take_answer(scene_id: str) -> None:
@@ -103,11 +119,14 @@ def _page(scene_id: str, refused: RuleViolation | None = None) -> Response:
         classes = queries.classes_for(db, copy.scene, house.rulebook, house.clock.now())
         job = queries.questions_job(db, copy.scene)
         told = queries.job_of(job, lang) if job else None
+        change = changed.first(db, copy.scene, house.clock.now())
     questions = (job.result or {}).get("questions", []) if job and job.stage == DONE else []
     left = [number for number, one in enumerate(questions) if one["answer"] is None]
     page = render_template(
         "models/ask.html",
         scene=copy.scene,
+        change=change,
+        area=area_words,
         job=told,
         total=len(questions),
         left=len(left),
@@ -132,12 +151,28 @@ def picture(scene: str, job: str, number: int, view: str) -> Response:
     with house.session() as db:
         copy = queries.copy_of(db, current_actor(), scene, house.clock.now())
         question = _question(_job_of(db, copy, job), str(number))
-    content = f"{copy.sha256}-{job}-{number}-{view}"
+    box = _around(question, (copy.scene.gsd_m or 1.0) * (_NEAR_PX if view == "near" else _FAR_PX))
+    return _drawn(f"{job}-{number}-{view}", copy.sha256, copy.roles, box)
+
+
+@section.page(
+    "/models/ask/<scene>/changed/<proposal>/<any(before, after):side>.png",
+    GET=Permission.LABEL_PLACES,
+)
+def changed_picture(scene: str, proposal: str, side: str) -> Response:
+    """The masked copy of one of the two dates around a place of change."""
+    house = services()
+    with house.session() as db:
+        shown = changed.pictured(db, current_actor(), scene, (proposal, side), house.clock.now())
+    return _drawn(f"{proposal}-{side}", shown.sha256, shown.roles, shown.box)
+
+
+def _drawn(name: str, sha256: str, roles: tuple[str, ...], box: preview.Box) -> Response:
+    content = f"{sha256}-{name}"
     response = Response(status=304)
     if not request.if_none_match.contains(content):
-        path = Shelf(house.data_dir).derivatives.get(copy.sha256)
-        box = _around(question, (copy.scene.gsd_m or 1.0) * (_NEAR_PX if view == "near" else _FAR_PX))
-        drawn = preview.render(path, tuple(map(Role, copy.roles)), box, (SIZE_PX, SIZE_PX))
+        path = Shelf(services().data_dir).derivatives.get(sha256)
+        drawn = preview.render(path, tuple(map(Role, roles)), box, (SIZE_PX, SIZE_PX))
         response = Response(drawn, mimetype="image/png")
     # What is private from today is asked for anew today, whatever a browser kept.
     response.headers["Cache-Control"] = "private, no-cache"

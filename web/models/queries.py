@@ -26,8 +26,8 @@ from web.permissions import ROLES, Permission
 
 APPROVED = "approved"
 MOST_ROWS, MOST_JOBS, MOST_LABELS = 100, 8, 3000
-# So many classes have a key of their own; more would not fit on one row of keys.
-MOST_CLASSES = 9
+# So many of the authority's own words are offered; what the law names always is.
+MOST_SAID = 9
 
 
 def authorities_of(actor: Actor, permission: Permission) -> set[uuid.UUID]:
@@ -223,15 +223,13 @@ def labels_on(db: Session, scene: Scene) -> list[dict[str, Any]]:
 
 
 def classes_for(db: Session, scene: Scene, rulebook: Rulebook, at: datetime) -> list[str]:
-    """The words that places of a scene may be called by one key: nothing, what was said so far, what the law names.
-
-    What is nothing of interest comes first.
-    """
+    """The words that places of a scene may be called: nothing of interest, what was said most, what the law names."""
     said = db.scalars(
         select(Label.of_class)
         .where(Label.authority_id == scene.authority_id)
         .group_by(Label.of_class)
         .order_by(func.count().desc(), Label.of_class)
+        .limit(MOST_SAID)
     ).all()
     lawful = list(KINDS)
     if scene.footprint is not None:
@@ -239,7 +237,7 @@ def classes_for(db: Session, scene: Scene, rulebook: Rulebook, at: datetime) -> 
             pack = rulebook.at_place(to_shape(scene.footprint), scene.captured_at or at)
             lawful = [kind for entry in pack.violation_catalogue for kind in entry.kinds]
     words = dict.fromkeys(word for word in (*said, *lawful) if word != NONE)
-    return [NONE, *list(words)[:MOST_CLASSES]]
+    return [NONE, *words]
 
 
 def questions_job(db: Session, scene: Scene) -> LearningJob | None:

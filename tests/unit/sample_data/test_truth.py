@@ -15,7 +15,7 @@ from sample_data.shapes import rectangle
 BOTH = ("satellite", "drone")
 KINDS = {"excavation", "building", "burn_scar", "discoloured_water", "black_water", "bare_soil"}
 # What only two dates with near infrared can tell, and what only fine pixels can.
-ONLY = {"satellite": {"land_conversion", "algal_bloom"}, "drone": {"solid_waste"}}
+ONLY = {"satellite": {"land_conversion", "algal_bloom", "vegetation_loss"}, "drone": {"solid_waste"}}
 LOOK_ALIKES = {
     ("excavation", "permitted"), ("excavation", "farmland"), ("building", "permitted"), ("building", "greenhouse"),
     ("burn_scar", "shadow"), ("black_water", "deep"), ("bare_soil", "covered"),
@@ -24,6 +24,8 @@ ONLY_LOOK_ALIKES = {
     "satellite": {
         ("land_conversion", "permitted"), ("land_conversion", "harvested"), ("land_conversion", "flooded"),
         ("algal_bloom", "shallow"), ("algal_bloom", "lotus"), ("black_water", "shadow"),
+        ("vegetation_loss", "permitted"), ("vegetation_loss", "outside"), ("vegetation_loss", "season"),
+        ("vegetation_loss", "shadow"), ("vegetation_loss", "water_level"),
     },
     "drone": {("solid_waste", "market"), ("solid_waste", "permitted"), ("black_water", "shallow")},
 }  # fmt: skip

@@ -277,6 +277,7 @@ def test_refused__layers_unknown__only_the_kinds_that_need_them(tmp_path):
     assert set(reasons) == {
         *("building", "discoloured_water", "vegetation_loss", "land_conversion", "algal_bloom", "black_water"),
         "bare_soil",
+        *("open_flame", "smoke_plume"),
     }
 
 

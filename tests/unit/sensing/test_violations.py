@@ -220,7 +220,7 @@ def test_kinds_without_detector__refused_by_name_for_every_scene(pack):
 
 def test_waste__in_pixels_coarser_than_half_a_metre__refused_and_says_so(pack):
     refused = unjudged(pack, Seen(RGB | NIR, RGB | NIR, 0.7), KINDS)
-    assert set(refused) == {"solid_waste"}
+    assert set(refused) == {"open_flame", "solid_waste"}
     assert "0.6 m or finer" in refused["solid_waste"].render("en")
 
 
