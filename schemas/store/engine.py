@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from schemas.store.cluster import Cluster
 
@@ -15,6 +20,8 @@ OWNER, APP, PUBLIC = "skywarden_owner", "skywarden_app", "skywarden_public"
 # the sealing of the ledger, so it is ended too (reliability.md 4.1).
 STATEMENT_TIMEOUT_S = {OWNER: 600, APP: 60, PUBLIC: 5}
 IDLE_IN_TRANSACTION_TIMEOUT_S = 60
+# A connection of readers that answered so recently is not asked whether it still does.
+ALIVE_FOR_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,43 @@ class Database:
         ]
         if self.assume_roles:
             options.append(f"-c role={role}")
-        return create_engine(
+        if role == PUBLIC:
+            # Many readers at once fill the processors; a worker started for one tile costs more than the tile.
+            options.append("-c max_parallel_workers_per_gather=0")
+            # Readers change nothing: a transaction around a statement would only cost trips.
+            manner: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+        else:
+            manner = {"pool_pre_ping": True}
+        engine = create_engine(
             self.url_of(role),
-            pool_pre_ping=True,
             pool_size=pool_size,
             connect_args={"options": " ".join(options), "application_name": role},
+            **manner,
         )
+        if role == PUBLIC:
+            _ask_idle_ones(engine)
+        return engine
 
     def admin_engine(self) -> Engine:
         """An engine of the administrator: migrations and nothing else."""
         return create_engine(self.admin_url, pool_size=1)
+
+
+def _ask_idle_ones(engine: Engine) -> None:
+    """Has a connection that lay in the pool for a while asked whether its server is still there, and replaced if not.
+
+    Asking each time, as `pool_pre_ping` does, costs a trip that a tile takes as long for itself.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def put_back(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info["put_back_s"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def take(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - entry.info.get("put_back_s", time.monotonic()) < ALIVE_FOR_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error

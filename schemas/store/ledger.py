@@ -176,6 +176,11 @@ _EVENTS = text(
     "SELECT xid::text::bigint AS xid, id, recorded_at, effective_at, origin, actor, action,"
     " subject_kind, subject_id, pack, body, leaf FROM ledger.event ORDER BY event.xid, event.id"
 )
+_EVENT = text(
+    "SELECT id, recorded_at, effective_at, origin, actor, action, subject_kind, subject_id, pack, body, leaf"
+    " FROM ledger.event WHERE id = :id"
+)
+_SEAL = text("SELECT n, count, first_id, last_id, prev, root, sealed_at FROM ledger.seal WHERE n = :n")
 FETCH_ROWS = 2000
 _COUNT = text("SELECT count(*) FROM ledger.event")
 
@@ -197,6 +202,16 @@ def _lines(connection: Connection) -> Generator[bytes]:
             _event_line(event)  # not sealed yet, and still not to be edited
             event = next(events, None)
     yield json.dumps({"checkpoint": checkpoint}, separators=(",", ":")).encode()
+
+
+def event_line(connection: Connection, event_id: int) -> bytes:
+    """The canonical text of one event, as an export holds it; LedgerBroken where its stored hash differs."""
+    return _event_line(connection.execute(_EVENT, {"id": event_id}).one())
+
+
+def seal_line(connection: Connection, number: int) -> bytes:
+    """The canonical text of one seal, as an export holds it."""
+    return _seal_line(connection.execute(_SEAL, {"n": number}).one())
 
 
 def _event_line(event: Row[Any]) -> bytes:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from schemas.store.copying import Record
 from schemas.tables import (
     Authority,
+    Complaint,
     Device,
     DeviceGrant,
     DeviceSite,
@@ -30,7 +31,7 @@ def rule_shape(session: Session, subject: Stated | Record) -> Any:  # noqa: ANN4
         shape = (subject.site or session.get_one(DeviceSite, subject.site_id)).geom
     elif isinstance(subject, DeviceGrant):
         return rule_shape(session, subject.device or session.get_one(Device, subject.device_id))
-    elif isinstance(subject, InspectionPlan | ModelVersion | SitingPlan):
+    elif isinstance(subject, Complaint | InspectionPlan | ModelVersion | SitingPlan):
         shape = (subject.authority or session.get_one(Authority, subject.authority_id)).jurisdiction
     elif isinstance(subject, Flight):
         shape = (subject.route or session.get_one(PatrolRoute, subject.route_id)).geom

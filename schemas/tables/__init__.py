@@ -1,6 +1,9 @@
 """SQLAlchemy mappings of the schema `core`, one module per subject."""
 
 from schemas.tables.base import SCHEMA, SRID, Base, Origin, Stated
+from schemas.tables.cells import PublicCell
+from schemas.tables.complaints import Complaint, Correction
+from schemas.tables.coverage import CoverageCell, CoverageMade
 from schemas.tables.desk import Decision, Derivation, LabelWithdrawal
 from schemas.tables.devices import Device, DeviceReview, DeviceShare, DeviceSite, Drone, Signage
 from schemas.tables.findings import CandidateRecord, Sighting
@@ -29,11 +32,15 @@ from schemas.tables.places import (
     SupervisedEntity,
     SupervisionItem,
 )
+from schemas.tables.proofs import Checkpoint, Witnessed, Witnessing
+from schemas.tables.proposals import ChangeProposal
 from schemas.tables.publication import Announcement, Publication
 from schemas.tables.relay import RelayCredential
 from schemas.tables.releases import Release, ReleaseFind, ReleaseZone
+from schemas.tables.shown import PublicBatch, PublicChange, PublicSpan, PublicTouch, PublicTurn, Shown
 from schemas.tables.signing import AircraftSigning
 from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
+from schemas.tables.subscriptions import Mail, Subscription
 from schemas.tables.things import (
     Datastream,
     DeviceReference,
@@ -68,7 +75,13 @@ __all__ = [
     "BaseFeature",
     "Calibration",
     "CandidateRecord",
+    "ChangeProposal",
+    "Checkpoint",
+    "Complaint",
     "ContextFeature",
+    "Correction",
+    "CoverageCell",
+    "CoverageMade",
     "Datastream",
     "Decision",
     "DeploymentPoint",
@@ -108,6 +121,7 @@ __all__ = [
     "LearningJob",
     "LegalBasis",
     "LoginAttempt",
+    "Mail",
     "ModelVersion",
     "Observation",
     "ObservedProperty",
@@ -118,6 +132,12 @@ __all__ = [
     "Person",
     "PlannedSite",
     "PrivacyZone",
+    "PublicBatch",
+    "PublicCell",
+    "PublicChange",
+    "PublicSpan",
+    "PublicTouch",
+    "PublicTurn",
     "Publication",
     "Qualification",
     "ReadingCursor",
@@ -131,15 +151,19 @@ __all__ = [
     "SegmentationBand",
     "SegmentationRun",
     "Sensor",
+    "Shown",
     "Sighting",
     "Signage",
     "SitingPlan",
     "Stated",
+    "Subscription",
     "SupervisedEntity",
     "SupervisionItem",
     "TelemetryPoint",
     "Upkeep",
     "WebSession",
+    "Witnessed",
+    "Witnessing",
     "ZoneRequest",
     "ZoneTouch",
 ]

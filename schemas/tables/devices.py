@@ -46,6 +46,7 @@ class Device(Stated, Base):
             "first_used_on",
             postgresql_where=text("first_used_on IS NOT NULL"),
         ),
+        Index("ix_device_secret", "id", postgresql_where=text("secret")),
         Index("ix_device_range_m", "range_m", postgresql_where=text("range_m IS NOT NULL")),
         Index("ix_device_listed", "name", "public_id", postgresql_where=text("NOT secret")),
         Index("ix_device_listed_authority", "authority_id", "name", "public_id", postgresql_where=text("NOT secret")),

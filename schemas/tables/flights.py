@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import BYTEA, TSTZRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,7 +25,10 @@ class Flight(Stated, Base):
 
     __tablename__ = "flight"
     __machine__ = "flight"
-    __table_args__ = (UniqueConstraint("pilot_id", "filing_key", name="rule__DC-2__filed_once"),)
+    __table_args__ = (
+        UniqueConstraint("pilot_id", "filing_key", name="rule__DC-2__filed_once"),
+        Index("ix_flight_landed_at", "landed_at", postgresql_where=text("state = 'closed'")),
+    )
     authority_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.authority.id"))
     inspection_plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.inspection_plan.id"))
     route_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.patrol_route.id"))

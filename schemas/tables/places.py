@@ -26,6 +26,7 @@ class Authority(Identified, Recorded, Base):
     jurisdiction: Mapped[Shape] = geometry("MULTIPOLYGON")
     contact_address: Mapped[str]
     contact_channel: Mapped[str]
+    contact_person: Mapped[str | None]  # an office or a name that the authority itself gives (GD-41.1)
 
 
 class LegalBasis(Identified, Recorded, Base):

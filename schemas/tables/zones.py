@@ -6,7 +6,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -25,6 +25,10 @@ class PrivacyZone(Identified, Recorded, Base):
     """
 
     __tablename__ = "privacy_zone"
+    __table_args__ = (
+        Index("ix_privacy_zone_valid_from", "valid_from"),
+        Index("ix_privacy_zone_valid_to", "valid_to", postgresql_where=text("valid_to IS NOT NULL")),
+    )
     kind: Mapped[str]  # hotel_room | dormitory | public_bathhouse | changing_room | toilet | ...
     name_en: Mapped[str]
     name_zh: Mapped[str]

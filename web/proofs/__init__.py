@@ -1,0 +1,1 @@
+"""Proofs of publication for anybody: files, the checkpoint, the chain of seals, the verifier."""
