@@ -12,13 +12,9 @@ from web.identity.request_identity import services
 
 @contextmanager
 def public_connection() -> Iterator[Connection]:
-    """A connection of the role that can read nothing but what anyone may see; each statement stands for itself.
-
-    Nothing is ever written here, so a transaction around the statements would only cost: its end is one more
-    trip to the server, and with a rollback psycopg forgets every plan that the server had prepared.
-    """
+    """A connection of the role that can read nothing but what anyone may see; each statement stands for itself."""
     with services().public_engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 def revision(public: Connection) -> str:

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, RowMapping, text
 
 from schemas.refusals import invalid
 from web.permissions import Audience, Permission, Section
+from web.public.asked import page_number
 from web.public.database import public_connection
-from web.public.views import page_number
 
 section = Section("flight_log", __name__, Audience.PUBLIC)
 PAGE_SIZE = 50

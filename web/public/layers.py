@@ -30,6 +30,13 @@ class Layer:
         chosen = [f"{self.columns.get(word, f'NULL::{kind}')} AS {word}" for word, kind in WORDS.items()]
         return f"(SELECT {', '.join(chosen)} FROM public_map.{self.name}) AS r"
 
+    @property
+    def countable(self) -> str:
+        """The same, as far as counting and ordering need it: of devices without the joins behind all other words."""
+        if self.name != "devices":
+            return self.select
+        return "(SELECT p.*, p.title AS title_en, p.title AS title_zh FROM public_map.device_points AS p) AS r"
+
 
 # The shared words and their types; what a layer does not know is null. A layer may say an instant for a date.
 WORDS: Mapping[str, str] = {
@@ -39,10 +46,12 @@ WORDS: Mapping[str, str] = {
     "title_en": "text",
     "title_zh": "text",
     "place_text": "text",
+    "authority_id": "text",
     "authority_en": "text",
     "authority_zh": "text",
     "contact_address": "text",
     "contact_channel": "text",
+    "contact_person": "text",
     "purpose_en": "text",
     "purpose_zh": "text",
     "item_name_en": "text",
@@ -58,6 +67,7 @@ WORDS: Mapping[str, str] = {
     "approval": "text",
     "alt_min_agl_m": "float",
     "alt_max_agl_m": "float",
+    "schedule": "jsonb",
     "area_id": "text",
     "area_en": "text",
     "area_zh": "text",
@@ -72,7 +82,10 @@ def _same(*words: str) -> dict[str, str]:
     return {word: word for word in words}
 
 
-_WHO = _same("authority_en", "authority_zh", "contact_address", "contact_channel", "purpose_en", "purpose_zh")
+_WHO = _same(
+    *("authority_id", "authority_en", "authority_zh", "contact_address", "contact_channel", "contact_person"),
+    *("purpose_en", "purpose_zh"),
+)
 _LAW = _same("item_name_en", "item_name_zh", "basis_title_en", "basis_title_zh", "basis_article")
 _PLACE = _same("public_id", "origin", "geom", "geom_3857")
 
@@ -156,7 +169,10 @@ PRIVACY_ZONES = Layer(
     "zone",
     {
         **_PLACE,
+        **_same("schedule"),
         "kind": "kind",
+        "alt_min_agl_m": "floor_agl_m",
+        "alt_max_agl_m": "ceiling_agl_m",
         "state": "CASE WHEN valid_from > now() THEN 'in_notice_period' ELSE 'effective' END",
         "title_en": "name_en",
         "title_zh": "name_zh",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from schemas.refusals import invalid, not_found
 from web.i18n import gettext, joined, ngettext
-from web.public import records
+from web.public import records, silence
 from web.public.layers import DEPLOYMENT_POINTS, DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES, Layer
 from web.public.records import Record
 
@@ -46,6 +46,8 @@ class Answer:
     place: Mapping[str, str] | None
     hits: tuple[Hit, ...]
     zones: tuple[Record, ...]
+    # Where nothing watches: whether the authority that answers for the place has published at all.
+    silence: str = ""
 
     @property
     def sentence(self) -> str:
@@ -98,14 +100,18 @@ def ask(public: Connection, lon: float, lat: float, place: Mapping[str, str] | N
     zones = [
         record for record, _ in records.within(public, PRIVACY_ZONES, lon, lat, 0.0) if record.state == "effective"
     ]
-    return Answer(lon, lat, place, tuple(Hit(record, far_m) for record, far_m in found), tuple(zones))
+    hits = tuple(Hit(record, far_m) for record, far_m in found)
+    return Answer(lon, lat, place, hits, tuple(zones), "" if hits else silence.told(public, lon, lat))
+
+
+def pair_in(words: str) -> tuple[str, str] | None:
+    """The longitude and the latitude that words are, or None where they are none."""
+    pair = _PAIR.fullmatch(words)
+    return (pair[1], pair[2]) if pair else None
 
 
 def ask_by_name(public: Connection, words: str) -> Answer:
-    """What watches the place of that name, or at a pair `lon,lat`; raises RuleViolation 404 for an unknown name."""
-    pair = _PAIR.fullmatch(words)
-    if pair:
-        return ask(public, *coordinates(pair[1], pair[2]))
+    """What watches the place of that name; raises RuleViolation 404 for an unknown name."""
     row = public.execute(
         text(
             "SELECT name_en, name_zh, ST_X(c), ST_Y(c) FROM (SELECT *, ST_PointOnSurface(geom) AS c "
@@ -113,7 +119,7 @@ def ask_by_name(public: Connection, words: str) -> Answer:
             "ORDER BY (lower(name_en) = lower(:whole) OR name_zh = :whole) DESC, kind <> 'place', "
             "length(name_en), name_en LIMIT 1"
         ),
-        {"some": f"%{_literal(words)}%", "whole": words},
+        {"some": f"%{records.literal(words)}%", "whole": words},
     ).one_or_none()
     if row is None:
         raise not_found("place.unknown", "web.place_unknown", measured=words[:60])
@@ -142,19 +148,3 @@ def coordinates(lon: str, lat: str) -> tuple[float, float]:
             required="-180..180, -90..90",
         )
     return values
-
-
-def place_names(public: Connection, most: int = 200) -> list[Mapping[str, str]]:
-    """Names that the search box suggests."""
-    rows = public.execute(
-        text(
-            "SELECT DISTINCT ON (name_en) name_en, name_zh FROM public_map.base_features "
-            "WHERE kind = 'place' AND name_en IS NOT NULL ORDER BY name_en LIMIT :most"
-        ),
-        {"most": most},
-    )
-    return [{"en": english, "zh": chinese or english} for english, chinese in rows]
-
-
-def _literal(words: str) -> str:
-    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

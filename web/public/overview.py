@@ -1,20 +1,28 @@
-"""What there is to see at all: counts, publishers, the box around it, and what the map's script needs."""
+"""What there is to see at all: counts, the box around it, and what the map's script needs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import Connection, text
 
 from web import words
-from web.i18n import current_language, gettext
+from web.i18n import current_language, day, gettext, joined, ngettext
+from web.public import history
+from web.public.asked import View
+from web.public.basemap import Basemap
 from web.public.database import revision
 from web.public.layers import DEVICES, LAYERS
-from web.public.records import Words
 from web.public.symbols import OUTLINES
-from web.public.tiles import MAX_ZOOM
+from web.public.tile_sql import MAX_ZOOM, SINGLE_FROM, TILE_LAYERS
+
+# What the map draws beside the layers of the lists: groups of devices seen from far, who has published, and the grid of
+# cells that several devices reach.
+BESIDE = ("clusters", "authorities", "coverage")
 
 
 @dataclass(frozen=True)
@@ -23,26 +31,20 @@ class Overview:
 
     kinds: list[tuple[str, int]]
     layers: list[tuple[str, int]]
-    in_use: int
-    soon: int
-    paused: int
+    states: Mapping[str, int]
     bounds: list[float]
     version: str
+    silent: list[str]
+
+    @property
+    def in_use(self) -> int:
+        """How many devices watch."""
+        return self.states.get("active", 0)
 
 
-@dataclass(frozen=True)
-class Publisher:
-    """An authority, whom to ask there, and when it last published."""
-
-    name: Words
-    address: str
-    contact: str
-    last: date | None
-
-
-def overview_of(public: Connection) -> Overview:
-    """Counts of what is in use or announced, and the box around all of it."""
-    rows = public.execute(text(f"SELECT kind, state, count(*) FROM {DEVICES.select} GROUP BY 1, 2")).all()
+def overview_of(public: Connection, on: date | None = None) -> Overview:
+    """Counts of what is in use or announced, today or on a day of the past, and the box around all of it."""
+    rows = public.execute(text("SELECT kind, state, count(*) FROM public_map.device_points GROUP BY 1, 2")).all()
     alive = [row for row in rows if row[1] not in ("retired", "discontinued")]
     kinds = [
         (kind, sum(n for k, _, n in alive if k == kind))
@@ -54,45 +56,74 @@ def overview_of(public: Connection) -> Overview:
         for name, layer in LAYERS.items()
         if layer is not DEVICES
     ]
-
-    def in_states(*states: str) -> int:
-        return sum(n for _, state, n in rows if state in states)
-
+    states = {state: sum(n for _, s, n in rows if s == state) for state in {row[1] for row in rows}}
     return Overview(
         kinds=kinds,
         layers=counted,
-        in_use=in_states("active"),
-        soon=in_states("in_notice_period"),
-        paused=in_states("maintenance", "out_of_use"),
+        states=history.counts(public, on) if on else states,
         bounds=_bounds(public),
         version=revision(public),
+        silent=_silent(public),
     )
+
+
+def _silent(public: Connection) -> list[str]:
+    """The authorities of districts whose ground nobody has told anything about; a province is told by its districts."""
+    rows = public.execute(
+        text(
+            "SELECT s.public_id FROM public_map.authority_areas s "
+            "WHERE NOT s.published AND s.level IN ('county', 'township') AND NOT EXISTS ("
+            "SELECT FROM public_map.authority_areas p WHERE p.published AND p.level IN ('county', 'township') "
+            "AND ST_Covers(p.geom, ST_PointOnSurface(s.geom))) ORDER BY 1 LIMIT 500"
+        )
+    )
+    return list(rows.scalars())
 
 
 def _bounds(public: Connection) -> list[float]:
     row = public.execute(
         text(
             "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT coalesce("
-            "(SELECT ST_Extent(geom) FROM public_map.patrol_areas), (SELECT ST_Extent(geom) FROM public_map.devices), "
+            "(SELECT ST_Extent(geom) FROM public_map.patrol_areas), "
+            "(SELECT ST_Extent(geom) FROM public_map.device_points), "
             "(SELECT ST_Extent(geom) FROM public_map.authorities)) AS b) AS box"
         )
     ).one()
     return [float(value) for value in row] if row[0] is not None else [73.0, 18.0, 135.0, 54.0]
 
 
-def publishers(public: Connection) -> list[Publisher]:
-    """The authorities that have published, each with its latest publication."""
-    rows = public.execute(
-        text(
-            "SELECT a.name_en, a.name_zh, a.contact_address, a.contact_channel, max(p.published_on) "
-            "FROM public_map.authorities a JOIN (SELECT authority_id, public_id FROM public_map.devices "
-            "UNION ALL SELECT authority_id, public_id FROM public_map.patrol_areas "
-            "UNION ALL SELECT authority_id, public_id FROM public_map.deployment_points) s "
-            "ON s.authority_id = a.public_id "
-            "LEFT JOIN public_map.publications p ON p.subject_id = s.public_id GROUP BY 1, 2, 3, 4 ORDER BY 1"
+def headlines(overview: Overview, on: date | None) -> dict[str, str]:
+    """The answer of the first page: what watches here, in one sentence, and what to know beside it."""
+    if on:
+        head = ngettext(
+            "On %(date)s, %(num)d device watched here",
+            "On %(date)s, %(num)d devices watched here",
+            overview.in_use,
+            date=day(on),
         )
-    )
-    return [Publisher({"en": en, "zh": zh}, address, contact, last) for en, zh, address, contact, last in rows]
+    else:
+        head = ngettext("%(num)d device watches here", "%(num)d devices watch here", overview.in_use)
+    more = []
+    soon = overview.states.get("in_notice_period", 0)
+    if soon:
+        more.append(
+            ngettext(
+                "%(num)d more was announced and not yet in use.",
+                "%(num)d more were announced and not yet in use.",
+                soon,
+            )
+            if on
+            else ngettext(
+                "%(num)d more is announced and not yet in use.",
+                "%(num)d more are announced and not yet in use.",
+                soon,
+            )
+        )
+    paused = overview.states.get("maintenance", 0) + overview.states.get("out_of_use", 0)
+    if paused and not on:
+        more.append(ngettext("%(num)d is paused.", "%(num)d are paused.", paused))
+    more.append(gettext("Click on anything to see who, why and under which law."))
+    return {"headline": head, "subline": joined(*more)}
 
 
 # The desks look at areas, routes and zones; the devices of the district would only be in the way.
@@ -104,33 +135,80 @@ def desk_map(public: Connection) -> dict[str, Any]:
     return map_config(overview_of(public)) | {"themes": list(DESK_THEMES)}
 
 
-def map_config(overview: Overview) -> dict[str, Any]:
+def map_config(overview: Overview, view: View | None = None) -> dict[str, Any]:
     """What the map script needs; nothing of it is a secret."""
+    basemap: Basemap | None = current_app.extensions["basemap"]
     return {
         "bounds": overview.bounds,
         "version": overview.version,
+        "silent": overview.silent,
+        "on": view.on.isoformat() if view and view.on else None,
+        "basemap": basemap.for_script() if basemap else None,
         "tileMaxZoom": MAX_ZOOM,
-        "themes": list(LAYERS),
+        "singleFrom": SINGLE_FROM,
+        "themes": [*(name for name in BESIDE if name in TILE_LAYERS), *LAYERS],
         "lang": current_language(),
         "outlines": OUTLINES,
         "looks": dict(words.LOOKS),
         "paths": {name: layer.path for name, layer in LAYERS.items()},
-        "words": {
-            "kinds": {code: words.device_type(code) for code in words.DEVICE_TYPES}
-            | {code: words.zone_kind(code) for code in words.ZONE_KINDS},
-            "states": {code: words.state(code) for code in words.STATES},
-            "layers": {name: words.layer(name) for name in LAYERS},
-            "several": gettext("{n} things at this spot"),
-            "inView": gettext("{n} in this view"),
-        },
-        "controls": {
-            "NavigationControl.ZoomIn": gettext("Zoom in"),
-            "NavigationControl.ZoomOut": gettext("Zoom out"),
-            "Popup.Close": gettext("Close"),
-            "ScaleControl.Meters": "m",
-            "ScaleControl.Kilometers": "km",
-            "CooperativeGesturesHandler.WindowsHelpText": gettext("Use Ctrl + scroll to zoom the map"),
-            "CooperativeGesturesHandler.MacHelpText": gettext("Use ⌘ + scroll to zoom the map"),
-            "CooperativeGesturesHandler.MobileHelpText": gettext("Use two fingers to move the map"),
-        },
+        "words": _words(),
+        "controls": _controls(),
+    }
+
+
+def _words() -> dict[str, Any]:
+    """What the script says."""
+    return {
+        "kinds": {code: words.device_type(code) for code in words.DEVICE_TYPES}
+        | {code: words.zone_kind(code) for code in words.ZONE_KINDS},
+        "states": {code: words.state(code) for code in words.STATES},
+        "layers": {name: words.layer(name) for name in LAYERS},
+        "several": gettext("{n} things at this spot"),
+        "inView": gettext("{n} in this view"),
+        "nothingInView": gettext("Nothing that is published stands in this view"),
+        "cluster": gettext("{n} devices close together"),
+        "closer": gettext("show them"),
+        "silent": gettext("{who} has not published anything: what watches there is not known."),
+        "silentLabel": gettext("Nothing published by {who}"),
+    }
+
+
+def near_words() -> dict[str, str]:
+    """What the script says of the reader's own place, which it alone knows."""
+    return {
+        "asking": gettext("Your browser is asked where you are …"),
+        "refused": gettext("Your browser does not say where you are. Search for a place, or click the map."),
+        "failed": gettext("Where you are could not be found out. Search for a place, or click the map."),
+        "one": gettext("1 device stands within 500 m of you, {near} away."),
+        "many": gettext("{n} devices stand within 500 m of you, the nearest {near} away."),
+        "none": gettext("No device that is published stands within 500 m of you."),
+        "above": gettext("Drones may patrol where you are."),
+        "metres": gettext("{n} m"),
+        "private": gettext(
+            "Worked out in your browser, to about {n} m: your position was not sent. The server sees which map tiles "
+            "are fetched, as with any move of the map."
+        ),
+    }
+
+
+def past_words() -> dict[str, str]:
+    """What the script says of days of the past."""
+    return {
+        "one": gettext("{day}: 1 device in use"),
+        "said": gettext("{day}: {n} devices in use"),
+        "today": gettext("Today"),
+    }
+
+
+def _controls() -> dict[str, str]:
+    return {
+        "NavigationControl.ZoomIn": gettext("Zoom in"),
+        "NavigationControl.ZoomOut": gettext("Zoom out"),
+        "AttributionControl.ToggleAttribution": gettext("Sources of the map"),
+        "Popup.Close": gettext("Close"),
+        "ScaleControl.Meters": "m",
+        "ScaleControl.Kilometers": "km",
+        "CooperativeGesturesHandler.WindowsHelpText": gettext("Use Ctrl + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MacHelpText": gettext("Use ⌘ + scroll to zoom the map"),
+        "CooperativeGesturesHandler.MobileHelpText": gettext("Use two fingers to move the map"),
     }

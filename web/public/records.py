@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,10 +10,11 @@ from typing import Any
 from flask import json
 from sqlalchemy import Connection, RowMapping, text
 
-from schemas.refusals import not_found
+from geo import hours
+from schemas.refusals import LANGUAGES, not_found
 from web import words
 from web.i18n import local_date
-from web.public.layers import WORDS, Layer
+from web.public.layers import LAYERS, WORDS, Layer
 
 PAGE_SIZE = 25
 SEARCHED = (
@@ -45,6 +46,7 @@ class Record:
     shape: Mapping[str, Any]
     path: str
     authority: Words | None = None
+    authority_id: str | None = None
     contact: str = ""
     place_text: str | None = None
     purpose: Words | None = None
@@ -55,6 +57,7 @@ class Record:
     since: date | None = None
     until: date | None = None
     height: str = ""
+    hours: Words | None = None
     mark: str | None = None
     approval: str | None = None
     area_id: str | None = None
@@ -80,19 +83,36 @@ class Announcement:
     text: Words
 
 
+@dataclass(frozen=True)
+class Share:
+    """Another authority that uses a device."""
+
+    authority: Words
+    purpose: Words
+    until: date
+
+
 # DV2 comes before DV10: the number that a name ends with counts as a number.
 _BY_NAME = r"regexp_replace(title_en, '\d+$', ''), length(substring(title_en FROM '\d+$')), title_en"
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a list asks for; every value was checked against what the layer offers."""
+    """What a list asks for; every value was checked against what the layer offers. `on` is a day of the past."""
 
     layer: Layer
     words: str = ""
-    kind: str = ""
-    state: str = ""
+    kind: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    authority: str = ""
+    on: date | None = None
     page: int = 1
+    size: int = PAGE_SIZE
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether less than the whole layer is asked for."""
+        return bool(self.words or self.kind or self.state or self.authority)
 
 
 def one(public: Connection, layer: Layer, public_id: str) -> Record:
@@ -109,15 +129,28 @@ def one(public: Connection, layer: Layer, public_id: str) -> Record:
 def page(public: Connection, query: Query) -> tuple[int, list[Record]]:
     """How many records match, and those of the page asked for, in the order of their names."""
     where, values = _conditions(query)
-    total = public.execute(text(f"SELECT count(*) FROM {query.layer.select} WHERE {where}"), values).scalar_one()
-    rows = public.execute(
+    source = query.layer.select if query.words else query.layer.countable
+    total = public.execute(text(f"SELECT count(*) FROM {source} WHERE {where}"), values).scalar_one()
+    # Which ones first, with no other column worked out: of a hundred thousand devices a page shows 25.
+    ids = public.execute(
         text(
-            f"SELECT {_COLUMNS}, {_SHAPE} FROM {query.layer.select} WHERE {where} "
+            f"SELECT public_id FROM {source} WHERE {where} "
             f"ORDER BY (state IN ('retired', 'discontinued')), {_BY_NAME}, public_id LIMIT :size OFFSET :skip"
         ),
-        {**values, "size": PAGE_SIZE, "skip": (query.page - 1) * PAGE_SIZE},
+        {**values, "size": query.size, "skip": (query.page - 1) * query.size},
+    ).scalars()
+    return total, some(public, query.layer, list(ids))
+
+
+def some(public: Connection, layer: Layer, ids: Sequence[str]) -> list[Record]:
+    """The records with those public ids, in their order; what is not published is left out."""
+    if not ids:
+        return []
+    rows = public.execute(
+        text(f"SELECT {_COLUMNS}, {_SHAPE} FROM {layer.select} WHERE public_id = ANY(:ids)"), {"ids": list(ids)}
     )
-    return total, [_record(query.layer, row) for row in rows.mappings()]
+    found = {row["public_id"]: _record(layer, row) for row in rows.mappings()}
+    return [found[public_id] for public_id in ids if public_id in found]
 
 
 def every(public: Connection, layer: Layer) -> Iterator[Record]:
@@ -130,7 +163,9 @@ def offered(public: Connection, layer: Layer, column: str) -> list[str]:
     """The values by which a list of this layer can be filtered."""
     if column not in layer.filters:
         return []
-    rows = public.execute(text(f"SELECT DISTINCT {column} FROM {layer.select} WHERE {column} IS NOT NULL ORDER BY 1"))
+    rows = public.execute(
+        text(f"SELECT DISTINCT {column} FROM {layer.countable} WHERE {column} IS NOT NULL ORDER BY 1")
+    )
     return list(rows.scalars())
 
 
@@ -149,6 +184,46 @@ def within(public: Connection, layer: Layer, lon: float, lat: float, radius_m: f
         {"lon": lon, "lat": lat, "radius": radius_m},
     )
     return [(_record(layer, row), float(row["far_m"])) for row in rows.mappings()]
+
+
+def starting(public: Connection, most: int) -> list[Record]:
+    """What is announced and not yet in use, the earliest first."""
+    found = []
+    for layer in LAYERS.values():
+        if "earliest" in layer.columns:
+            ids = public.execute(
+                text(
+                    f"SELECT public_id FROM {layer.select} WHERE state = 'in_notice_period' "
+                    "ORDER BY earliest NULLS LAST, public_id LIMIT :most"
+                ),
+                {"most": most},
+            ).scalars()
+            found += some(public, layer, list(ids))
+    return sorted(found, key=lambda record: (record.earliest or date.max, record.public_id))[:most]
+
+
+def shares(public: Connection, public_id: str) -> list[Share]:
+    """Which other authorities use a device, for what, and until when."""
+    rows = public.execute(
+        text(
+            "SELECT authority_en, authority_zh, purpose_en, purpose_zh, valid_to FROM public_map.device_grants "
+            "WHERE device_id = :id ORDER BY authority_en, valid_to"
+        ),
+        {"id": public_id},
+    ).mappings()
+    return [Share(_pair(row, "authority") or {}, _pair(row, "purpose") or {}, row["valid_to"]) for row in rows]
+
+
+def flown(public: Connection, public_id: str, most: int = 10) -> Sequence[RowMapping]:
+    """The last flights along a route: day, minutes, and whether it was flown as published."""
+    rows = public.execute(
+        text(
+            "SELECT public_id, flown_on, duration_min, flown FROM public_map.flight_log "
+            "WHERE route_id = :id ORDER BY flown_on DESC, public_id LIMIT :most"
+        ),
+        {"id": public_id, "most": most},
+    )
+    return rows.mappings().all()
 
 
 def appearances(public: Connection, public_id: str) -> list[Appearance]:
@@ -190,15 +265,22 @@ def notice_days(record: Record, seen: list[Appearance]) -> int | None:
 def _conditions(query: Query) -> tuple[str, dict[str, Any]]:
     parts, values = ["true"], dict[str, Any]()
     for column in ("kind", "state"):
-        value = getattr(query, column)
-        if value:
-            parts.append(f"{column} = :{column}")
-            values[column] = value
+        chosen = getattr(query, column)
+        if chosen:
+            parts.append(f"{column} = ANY(:{column})")
+            values[column] = list(chosen)
+    if query.authority:
+        parts.append("authority_id = :authority")
+        values["authority"] = query.authority
     if query.words:
-        escaped = query.words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values["words"] = f"%{escaped}%"
+        values["words"] = f"%{literal(query.words)}%"
         parts.append("(" + " OR ".join(f"{column} ILIKE :words" for column in SEARCHED) + ")")
     return " AND ".join(parts), values
+
+
+def literal(words: str) -> str:
+    """Words of a reader for LIKE, where they mean themselves."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _record(layer: Layer, row: RowMapping) -> Record:
@@ -213,7 +295,8 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         shape=json.loads(row["shape"]),
         path=f"{layer.path}/{row['public_id']}",
         authority=_pair(row, "authority"),
-        contact=" · ".join(filter(None, (row["contact_address"], row["contact_channel"]))),
+        authority_id=row["authority_id"],
+        contact=" · ".join(filter(None, (row["contact_person"], row["contact_address"], row["contact_channel"]))),
         place_text=row["place_text"],
         purpose=_pair(row, "purpose"),
         item=_pair(row, "item_name"),
@@ -223,6 +306,7 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         since=_local_date(row["since"]),
         until=_local_date(row["ended"]),
         height=_height(row),
+        hours=_hours(row),
         mark=row["mark"],
         approval=row["approval"],
         area_id=row["area_id"],
@@ -254,4 +338,13 @@ def _basis(row: RowMapping) -> Words | None:
 
 def _height(row: RowMapping) -> str:
     low, high = row["alt_min_agl_m"], row["alt_max_agl_m"]
-    return f"{low:g}–{high:g} m AGL" if high is not None else ""
+    if high is None:
+        return f"> {low:g} m AGL" if low is not None else ""
+    return f"{low or 0:g}–{high:g} m AGL"
+
+
+def _hours(row: RowMapping) -> Words | None:
+    if row["schedule"] is None:
+        return None
+    held = hours.from_stored(row["schedule"])
+    return {lang: hours.words(held, lang) for lang in LANGUAGES}

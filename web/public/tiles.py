@@ -1,91 +1,133 @@
-"""Vector tiles by ST_AsMVT, read through the public role; a tile is a function of layer, z, x, y and revision."""
+"""Public vector tiles: drawn by PostGIS from the public views, a pure function of layer, place, day and version.
+
+A tile is drawn when it is asked for and nothing newer is kept. While nothing that the public sees has changed, which is
+asked of the database once a second, tiles are handed out without it.
+"""
 
 from __future__ import annotations
 
 import gzip
-from collections import OrderedDict
-from collections.abc import Hashable
-from threading import Lock
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+import psycopg
 from flask import Response, request
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Dialect, text
+from sqlalchemy.exc import OperationalError
 
 from schemas.refusals import invalid, not_found
+from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
-from web.public.layers import LAYERS, PRIVACY_ZONES
+from web.public.kept import Keeper, database_name, kept, map_lag_s, revision_now
+from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, TileLayer
 
 section = Section("tiles", __name__, Audience.PUBLIC)
 
-MAX_ZOOM = 16
 MEDIA_TYPE = "application/vnd.mapbox-vector-tile"
 # A reader of the map may hold a tile this long without asking again.
 FRESH_S = 60
-# Symbols reach over the edge of their tile; without a margin they would be cut there.
-BUFFER_PX = 64
-EXTENT = 4096
-CACHED_TILES = 2048
-_TILE = """
-WITH cell AS (SELECT ST_TileEnvelope(:z, :x, :y) AS exact, ST_TileEnvelope(:z, :x, :y, margin => :margin) AS wide)
-SELECT coalesce(ST_AsMVT(t, :layer, :extent, 'shape'), '')
-FROM (
-    SELECT {columns}, ST_AsMVTGeom(r.geom_3857, cell.exact, :extent, :buffer, true) AS shape
-    FROM {source}, cell
-    WHERE r.geom_3857 && cell.wide AND {condition}
-) AS t WHERE t.shape IS NOT NULL
-"""
-_THEME = "r.public_id, r.kind, r.state, r.title_en, r.title_zh"
-_BASE_SOURCE = "public_map.base_features AS r"
-# Every page says in its banner that the sample district is fictional; on a map, that word in each name is noise.
-_BASE_COLUMNS = (
-    "r.public_id, r.kind, r.rank, replace(r.name_en, ' (fictional)', '') AS name_en, "
-    "replace(r.name_zh, '（虚构）', '') AS name_zh"
-)
-# What has a high rank shows only from near.
-_BASE_CONDITION = "r.rank <= greatest(:z - 10, 0)"
-STATEMENTS = {
-    name: _TILE.format(columns=_THEME, source=layer.select, condition="r.state <> 'retired'")
-    for name, layer in LAYERS.items()
-} | {"basemap": _TILE.format(columns=_BASE_COLUMNS, source=_BASE_SOURCE, condition=_BASE_CONDITION)}
-# The revision and the tile come from one snapshot, in one trip; what the asker knows already is not drawn.
-_ASK = "SELECT now.revision, CASE WHEN now.revision <> ALL (:known) THEN ({tile}) END FROM {now} AS now"
-# A zone begins and ends at its own hour, when nothing is recorded and no day begins.
-_ZONES_NOW = (
-    "(SELECT r.revision || (SELECT format('-%s-%s', count(*), count(*) FILTER (WHERE z.valid_from <= now())) "
-    "FROM public_map.privacy_zones z) AS revision FROM public_map.revision r)"
-)
-_ASKED = {
-    name: text(_ASK.format(tile=tile, now=_ZONES_NOW if name == PRIVACY_ZONES.name else "public_map.revision"))
-    for name, tile in STATEMENTS.items()
-}
+# No tile is larger, packed or not; one that would be is drawn with less in it.
+MOST_BYTES = 500_000
+KEPT_BYTES = 64 << 20
+# Half the time of the usual level, for a tenth more bytes.
+PACKED_AT = 4
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-@section.page("/tiles/<layer>/<z>/<x>/<y>.mvt", GET=Permission.BROWSE)
+class Tile(NamedTuple):
+    """A tile as it is sent, and the version that it was drawn from."""
+
+    version: str
+    packed: bytes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which tile: its layer and address, the day for which the map is asked, and whose devices alone."""
+
+    layer: TileLayer
+    z: int
+    x: int
+    y: int
+    on: date | None = None
+    authority: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """What every ETag of this tile begins with."""
+        of_day = f"-{self.on}" if self.on else ""
+        of_one = f"-{self.authority}" if self.authority else ""
+        return f"{self.layer.name}-{self.z}-{self.x}-{self.y}{of_day}{of_one}-"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What its statement takes."""
+        return {"z": self.z, "x": self.x, "y": self.y, "on": self.on, "authority": self.authority}
+
+
+@section.page("/tiles/<layer>/<z>/<x>/<y>.mvt", rate="tiles", GET=Permission.BROWSE)
 def tile(layer: str, z: str, x: str, y: str) -> Response:
-    """One tile; 304 when the reader holds it already, 422 outside the pyramid."""
-    if layer not in STATEMENTS:
-        raise not_found("layer.unknown", "web.layer_unknown", measured=layer[:40], required=", ".join(STATEMENTS))
-    address = _address(z, x, y)
-    prefix = f"{layer}-{'-'.join(map(str, address))}-"
-    tags = request.if_none_match.as_set(include_weak=True)
-    held = [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
-    with public_connection() as public:
-        version, packed = _current(public, layer, address, held)
-    tag = prefix + version
-    response = Response(status=304) if request.if_none_match.contains_weak(tag) else _body(packed)
+    """One tile; 304 when the reader holds it already, 422 outside the pyramid or for a day that is none."""
+    asked = _asked(layer, z, x, y)
+    found = _current(asked)
+    tag = asked.tag + found.version
+    response = Response(status=304) if request.if_none_match.contains_weak(tag) else _body(found.packed)
     # Weak: packed and plain are two sequences of bytes of one tile.
-    response.set_etag(tag, weak=True)
+    response.headers["ETag"] = f'W/"{tag}"'
     response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
     response.headers["Vary"] = "Accept-Encoding"
     return response
 
 
-def _address(z: str, x: str, y: str) -> tuple[int, int, int]:
+def _asked(name: str, z: str, x: str, y: str) -> Asked:
+    if name not in TILE_LAYERS:
+        raise not_found("layer.unknown", "web.layer_unknown", measured=name[:40], required=", ".join(TILE_LAYERS))
+    on, authority = _day(), request.args.get("authority") or None
+    layer = TILE_LAYERS[name]
+    if on:
+        if name not in HISTORY_LAYERS:
+            raise not_found(
+                "layer.unknown", "web.layer_unknown", measured=name[:40], required=", ".join(HISTORY_LAYERS)
+            )
+        layer = HISTORY_LAYERS[name]
+    if authority and (name != "clusters" or authority not in kept("authorities", _authorities)):
+        raise invalid(
+            "query.unknown", "web.query_unknown", name="authority", measured=authority[:40], required="clusters"
+        )
+    return Asked(layer, *_address(layer, z, x, y), on, authority)
+
+
+def _address(layer: TileLayer, z: str, x: str, y: str) -> tuple[int, int, int]:
     if all(len(part) <= 6 and part.isascii() and part.isdigit() for part in (z, x, y)):
         address = int(z), int(x), int(y)
-        if address[0] <= MAX_ZOOM and max(address[1:]) < 2 ** address[0]:
+        if layer.first <= address[0] <= layer.last and max(address[1:]) < 2 ** address[0]:
             return address
-    raise invalid("tile.range", "web.tile_range", measured=f"{z}/{x}/{y}"[:40], required=MAX_ZOOM)
+    raise invalid("tile.range", "web.tile_range", measured=f"{z}/{x}/{y}"[:40], required=layer.last, first=layer.first)
+
+
+def _day() -> date | None:
+    """The past day for which the map is asked; None for today."""
+    value = request.args.get("on", "")
+    if not value:
+        return None
+    try:
+        asked = date.fromisoformat(value) if _DAY.fullmatch(value) else None
+    except ValueError:
+        asked = None
+    now = today()
+    if asked is None or asked > now:
+        raise invalid(
+            "query.unknown", "web.query_unknown", name="on", measured=value[:40], required=f"YYYY-MM-DD, {now} at most"
+        )
+    return asked if asked < now else None
+
+
+def _authorities(public: Connection) -> frozenset[str]:
+    return frozenset(public.execute(text("SELECT public_id FROM public_map.authorities")).scalars())
 
 
 def _body(packed: bytes) -> Response:
@@ -94,53 +136,61 @@ def _body(packed: bytes) -> Response:
     return Response(gzip.decompress(packed), mimetype=MEDIA_TYPE)
 
 
-class TileCache:
-    """The packed tiles that were asked for last, each with the revision that it was drawn from."""
-
-    def __init__(self, size: int = CACHED_TILES) -> None:
-        self._size = size
-        self._tiles: OrderedDict[Hashable, tuple[str, bytes]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable) -> tuple[str, bytes] | None:
-        """The tile of that key with its revision, or None."""
-        with self._lock:
-            if key in self._tiles:
-                self._tiles.move_to_end(key)
-            return self._tiles.get(key)
-
-    def put(self, key: Hashable, version: str, packed: bytes) -> None:
-        """Keeps a tile; the one that was asked for longest ago goes when there is no more room."""
-        with self._lock:
-            self._tiles[key] = version, packed
-            self._tiles.move_to_end(key)
-            while len(self._tiles) > self._size:
-                self._tiles.popitem(last=False)
+TILES = Keeper(KEPT_BYTES, lambda tile: len(tile.packed) + 256)
 
 
-_cache = TileCache()
+def _current(asked: Asked) -> Tile:
+    """The tile as it is now: from near as of a second ago at most, from afar and of the past as of some more."""
+    is_near = asked.z >= SINGLE_FROM and asked.on is None and asked.layer.by_cell
+    return TILES.current(
+        (database_name(), asked),
+        None if asked.layer.by_content else revision_now(),
+        lambda last: _drawn(asked, last),
+        0.0 if is_near else map_lag_s(),
+    )
 
 
-def _current(public: Connection, layer: str, address: tuple[int, int, int], held: list[str]) -> tuple[str, bytes]:
-    """The present revision and the packed tile; the tile counts only where the reader does not hold that revision."""
-    key = (public.engine.url.database, layer, address)
-    kept_version, kept = _cache.get(key) or ("", b"")
-    version, drawn = _drawn(public, layer, address, [*held, kept_version])
-    if drawn is None:
-        return version, kept
-    packed = gzip.compress(drawn, 6)
-    _cache.put(key, version, packed)
-    return version, packed
+def _drawn(asked: Asked, last: Tile | None) -> Tile:
+    """The tile drawn anew; the last one where it is of the present version."""
+    layer = asked.layer
+    version = None if layer.by_content else layer.version(asked.z, of_day=asked.on is not None)
+    with public_connection() as public:
+        values = asked.values | {"known": last.version if last else ""}
+        now, drawn = _row(public, _statement(public.dialect, version, layer.whole), values)
+        if drawn is None:
+            assert last is not None
+            return last
+        for level in LEVELS:
+            if len(drawn) <= MOST_BYTES:
+                break
+            values |= {"known": "", "level": level}
+            now, drawn = _row(public, _statement(public.dialect, version, layer.thinned), values)
+            assert drawn is not None
+    return Tile(now, gzip.compress(drawn, PACKED_AT, mtime=0))
 
 
-def _drawn(public: Connection, layer: str, address: tuple[int, int, int], known: list[str]) -> tuple[str, bytes | None]:
-    """The present revision and the tile as Mapbox Vector Tile bytes; None for a revision that is known."""
-    values = dict(zip("zxy", address, strict=True)) | {
-        "layer": layer,
-        "extent": EXTENT,
-        "buffer": BUFFER_PX * EXTENT // 512,
-        "margin": BUFFER_PX / 512,
-        "known": known,
-    }
-    version, drawn = public.execute(_ASKED[layer], values).one()
-    return version, None if drawn is None else bytes(drawn)
+def _row(public: Connection, statement: str, values: dict[str, Any]) -> tuple[str, bytes | None]:
+    """The one row of a statement, past the toolkit: prepared at once, and with bytes as bytes, not as hexadecimal."""
+    driver: psycopg.Connection[Any] = public.connection.driver_connection  # type: ignore[assignment]
+    try:
+        found = driver.execute(statement, values, prepare=True, binary=True).fetchone()
+    except psycopg.OperationalError as away:
+        if driver.closed:
+            public.invalidate(away)
+        raise OperationalError(statement, values, away) from away
+    assert found is not None
+    version, drawn = found
+    return str(version), drawn
+
+
+@lru_cache(256)
+def _statement(dialect: Dialect, version: str | None, drawing: str) -> str:
+    """The version and the tile, of one snapshot, in one trip; a tile whose version is known is not drawn.
+
+    Without a version of its own a tile is drawn, and its bytes say whether it is another.
+    """
+    if version is None:
+        sql = f"SELECT md5(d.tile), CASE WHEN md5(d.tile) <> :known THEN d.tile END FROM ({drawing}) AS d (tile)"
+    else:
+        sql = f"SELECT v.version, CASE WHEN v.version <> :known THEN ({drawing}) END FROM ({version}) AS v (version)"
+    return str(text(sql).compile(dialect=dialect))

@@ -2,165 +2,181 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from datetime import date
+from functools import partial
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template, request
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping, text
 
 from schemas.limits import limit
-from schemas.refusals import RuleViolation, conflict, invalid, not_found
+from schemas.refusals import conflict, not_found
 from schemas.rules.registry import registry
 from schemas.rules.values import KEYS
 from web import words
-from web.i18n import current_language, days_left, gettext, joined, ngettext
+from web.i18n import current_language, day, days_left, gettext
 from web.identity.request_identity import EXPIRY, services
 from web.page import today
 from web.permissions import Audience, Permission, Section
-from web.public import near, records
+from web.public import history, near, records, search, silence
+from web.public.asked import (
+    DEVICE_STATES,
+    View,
+    authority_asked,
+    choice,
+    day_asked,
+    one_word,
+    page_number,
+    refuse_others,
+    several,
+    view_asked,
+)
 from web.public.database import public_connection
-from web.public.layers import BY_BRANCH, DEVICES, LAYERS, PRIVACY_ZONES
-from web.public.overview import Overview, map_config, overview_of, publishers
-from web.public.records import Query
+from web.public.kept import kept
+from web.public.layers import BY_BRANCH, DEVICES, LAYERS, PATROL_ROUTES, PRIVACY_ZONES, Layer
+from web.public.overview import Overview, headlines, map_config, near_words, overview_of, past_words
+from web.public.records import Query, Record
 from web.public.symbols import OUTLINES
 
 section = Section("public", __name__, Audience.PUBLIC)
-LONGEST_SEARCH = 120
-LAST_PAGE = 10_000
+# So many records beside the map, and so many of those that begin soon.
+SHOWN = 12
+STARTING = 3
 
 
 @section.page("/", GET=Permission.BROWSE)
 def home() -> Response:
-    """The map, and what watches one address when one is asked for."""
+    """The map with its answer: what watches here now or on a day of the past, and at one place when it is asked for."""
     status = 200
-    found, unknown = None, None
     with public_connection() as public:
-        overview = overview_of(public)
-        try:
-            found = _asked(public)
-        except RuleViolation as refused:
-            if refused.status != 404:
-                raise
-            unknown, status = refused.refusals[0].render(current_language()), refused.status
+        view = view_asked(public)
+        found, hits, unknown = _asked(public)
+        if unknown:
+            status = 404
+        overview = overview_kept(view.on)
         page = render_template(
             "public/home.html",
             overview=overview,
-            places=near.place_names(public),
-            publishers=publishers(public),
-            config=map_config(overview),
-            asked=request.args.get("q", "")[:LONGEST_SEARCH],
+            view=view,
+            publishers=kept("publishers", silence.publishers),
+            soon=[] if view.on else kept(("soon", today()), partial(records.starting, most=STARTING)),
+            config=map_config(overview, view) | {"near": near_words(), "past": past_words()},
+            asked=one_word("q"),
             found=found,
+            hits=hits,
+            said=search.told(hits),
             unknown=unknown,
-            state_key=[
-                (words.look(code), words.state(code))
-                for code in ("active", "in_notice_period", "maintenance", "out_of_use", "discontinued")
-            ],
-            **_headlines(overview),
+            listed=listed_first(view, SHOWN) if view.shows(DEVICES.name) else [],
+            states=DEVICE_STATES[:5],
+            checkpoint=_checkpoint(public),
+            **headlines(overview, view.on),
         )
     return make_response(page, status)
 
 
-def _asked(public: Connection) -> near.Answer | None:
-    lon, lat, name = (_word(key) for key in ("lon", "lat", "q"))
+def overview_kept(on: date | None) -> Overview:
+    """The overview as every reader gets it: made once for all of them."""
+    return kept(("overview", on, today()), partial(overview_of, on=on))
+
+
+def listed_first(view: View, size: int) -> list[Record]:
+    """The first devices of a view, in words; what most readers ask for is made once for all of them."""
+    query = Query(DEVICES, kind=view.kinds, state=view.states, authority=view.authority, on=view.on, size=size)
+    return kept(("listed", view, size, today()), lambda public: page_of(public, query)[1])
+
+
+def _asked(public: Connection) -> tuple[near.Answer | None, list[search.Hit], dict[str, Any] | None]:
+    """What watches the place that is asked for, what else goes by these words, and the refusal where nothing does."""
+    lon, lat, name = (one_word(key) for key in ("lon", "lat", "q"))
     if lon or lat:
-        return near.ask(public, *near.coordinates(lon, lat))
-    return near.ask_by_name(public, name) if name else None
+        return near.ask(public, *near.coordinates(lon, lat)), [], None
+    if not name:
+        return None, [], None
+    pair = near.pair_in(name)
+    if pair:
+        return near.ask(public, *near.coordinates(*pair)), [], None
+    hits = search.found(public, name)
+    # A place is answered; the number of a record is a hit alone.
+    if not hits or hits[0].what != "place":
+        unknown = not_found("place.unknown", "web.place_unknown", measured=name[:60]).refusals[0]
+        return None, hits, None if hits else unknown.render(current_language())
+    return near.ask_by_name(public, name), [hit for hit in hits if hit.what != "place"], None
 
 
-def _word(key: str, most: int = LONGEST_SEARCH) -> str:
-    """A text of the query, trimmed; raises RuleViolation 422 when no text could mean anything."""
-    value = request.args.get(key, "").strip()
-    if len(value) > most:
-        raise invalid(
-            "query.unknown",
-            "web.query_unknown",
-            name=key,
-            measured=value[:40],
-            required=f"1-{most}",
-        )
-    return value
+def _checkpoint(public: Connection) -> RowMapping | None:
+    """The last seal of the ledger."""
+    return public.execute(text("SELECT checkpoint, sealed_at FROM public_map.checkpoint")).mappings().one_or_none()
 
 
-def _headlines(overview: Overview) -> dict[str, str]:
-    head = ngettext("%(num)d device watches here", "%(num)d devices watch here", overview.in_use)
-    more = []
-    if overview.soon:
-        more.append(
-            ngettext(
-                "%(num)d more is announced and not yet in use.",
-                "%(num)d more are announced and not yet in use.",
-                overview.soon,
-            )
-        )
-    if overview.paused:
-        more.append(ngettext("%(num)d is paused.", "%(num)d are paused.", overview.paused))
-    more.append(gettext("Click on anything to see who, why and under which law."))
-    return {"headline": head, "subline": joined(*more)}
+def page_of(public: Connection, query: Query) -> tuple[int, list[Record]]:
+    """How many records match, and those of the page: as they are, or as they were on a day of the past."""
+    return history.page(public, query) if query.on else records.page(public, query)
 
 
 @section.page("/list", GET=Permission.BROWSE)
 def listing() -> str:
     """Everything that the map shows, in words; filters and pages are in the address."""
+    refuse_others(("layer", "q", "kind", "state", "authority", "on", "page", "lang"))
     with public_connection() as public:
         query, kinds, states = _query(public)
-        total, found = records.page(public, query)
+    asked = tuple(getattr(query, field.name) for field in fields(query) if field.name != "layer")
+    total, found = kept(("list", query.layer.name, asked, today()), lambda public: page_of(public, query))
     return render_template(
         "public/list.html",
         headline=_list_headline(query, total),
         layers=list(LAYERS),
-        asked={
-            "layer": query.layer.name,
-            "q": query.words,
-            "kind": query.kind,
-            "state": query.state,
-            "page": query.page,
-            "narrowed": bool(query.words or query.kind or query.state),
-        },
+        query=query,
         kinds=kinds,
         states=states,
+        authorities=kept("publishers", silence.publishers),
         total=total,
         records=found,
         pages=-(-total // records.PAGE_SIZE),
-        page_url=lambda number: f"/list?{urlencode({**request.args.to_dict(), 'page': number})}",
+        page_url=_with,
     )
 
 
+def _with(**changed: str | int) -> str:
+    """The address of this list with other words in it; an empty one leaves its word out."""
+    words_said = {key: request.args.getlist(key) for key in request.args if key != "lang"}
+    words_said |= {key: [str(value)] if value else [] for key, value in changed.items()}
+    return f"/list?{urlencode(words_said, doseq=True)}"
+
+
 def _query(public: Connection) -> tuple[Query, list[str], list[str]]:
-    known = {"layer", "q", "kind", "state", "page", "lang"}
-    for key in request.args:
-        if key not in known:
-            raise invalid(
-                "query.unknown",
-                "web.query_unknown",
-                name=key[:40],
-                measured=request.args[key][:40],
-                required=", ".join(sorted(known)),
-            )
-    layer = LAYERS[_choice("layer", list(LAYERS)) or DEVICES.name]
-    kinds, states = (records.offered(public, layer, column) for column in ("kind", "state"))
-    query = Query(layer, _word("q", 80), _choice("kind", kinds), _choice("state", states), page_number())
+    layer = LAYERS[choice("layer", list(LAYERS)) or DEVICES.name]
+    kinds, states = (
+        kept(("offered", layer.name, column), partial(records.offered, layer=layer, column=column))
+        for column in ("kind", "state")
+    )
+    query = Query(
+        layer,
+        one_word("q", 80),
+        _chosen("kind", kinds, layer),
+        _chosen("state", states, layer),
+        authority_asked(public),
+        day_asked(),
+        page_number(),
+    )
     return query, kinds, states
 
 
-def _choice(key: str, offered: list[str]) -> str:
-    value = _word(key)
-    if value and value not in offered:
-        raise invalid("query.unknown", "web.query_unknown", name=key, measured=value[:40], required=", ".join(offered))
-    return value
-
-
-def page_number() -> int:
-    """Which page of several is asked for; raises RuleViolation 422."""
-    value = _word("page", 8) or "1"
-    if value.isascii() and value.isdigit() and 1 <= int(value) <= LAST_PAGE:
-        return int(value)
-    raise invalid("query.unknown", "web.query_unknown", name="page", measured=value, required=f"1-{LAST_PAGE}")
+def _chosen(key: str, offered: list[str], layer: Layer) -> tuple[str, ...]:
+    """What a list is narrowed to; of a device any kind and state may be asked for, also where there is none now."""
+    if layer is DEVICES:
+        known = [*words.DEVICE_TYPES] if key == "kind" else [*DEVICE_STATES]
+        return several(key, sorted({*offered, *known}))
+    return several(key, offered)
 
 
 def _list_headline(query: Query, total: int) -> str:
     what = words.layer(query.layer.name)
-    if query.words or query.kind or query.state:
+    if query.on:
+        return gettext("%(what)s on %(date)s: %(n)s", what=what, date=day(query.on), n=total)
+    if query.is_narrowed:
         return gettext("%(what)s: %(n)s match", what=what, n=total)
     return gettext("%(what)s: %(n)s published", what=what, n=total)
 
@@ -169,14 +185,30 @@ def _list_headline(query: Query, total: int) -> str:
 def record(branch: str, public_id: str) -> str:
     """One published record in full; the map's popup shows its card."""
     layer = BY_BRANCH[branch]
-    if len(public_id) > 64:
-        raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+    too_long(public_id)
     with public_connection() as public:
         found = records.one(public, layer, public_id)
-        seen = records.appearances(public, public_id) if layer is not PRIVACY_ZONES else []
-        said = records.announcements(public, public_id)
-    days = records.notice_days(found, seen)
-    return render_template("public/record.html", record=found, seen=seen, days=days, announcements=said)
+        return render_template("public/record.html", **_told(public, layer, found))
+
+
+def too_long(public_id: str) -> None:
+    """Refuses with 404 what no record can be called, before it is looked for."""
+    if len(public_id) > 64:
+        raise not_found("record.unknown", "web.object_unknown", measured=public_id[:40])
+
+
+def _told(public: Connection, layer: Layer, found: Record) -> dict[str, Any]:
+    """All that a record's page says beside the record."""
+    seen = records.appearances(public, found.public_id) if layer is not PRIVACY_ZONES else []
+    return {
+        "record": found,
+        "seen": seen,
+        "days": records.notice_days(found, seen),
+        "announcements": records.announcements(public, found.public_id),
+        "shares": records.shares(public, found.public_id) if layer is DEVICES else [],
+        "flown": records.flown(public, found.public_id) if layer is PATROL_ROUTES else [],
+        "past": history.states_of(public, layer, found.public_id),
+    }
 
 
 @section.page("/rules", GET=Permission.BROWSE)
@@ -186,7 +218,7 @@ def rules() -> str:
     if pack is None:
         raise conflict("GD-02.1", "rules.no_pack", measured=today().isoformat())
     with public_connection() as public:
-        authorities = publishers(public)
+        authorities = [one for one in silence.publishers(public) if one.subjects]
     documents = [(dict(name), list(group)) for name, group in groupby(registry().values(), lambda rule: rule.document)]
     values = [(key, _shown(pack[key]), pack.source(key)) for key in sorted(KEYS)]
     return render_template("public/rules.html", pack=pack, documents=documents, authorities=authorities, values=values)

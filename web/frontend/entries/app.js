@@ -1,6 +1,8 @@
 // What every page that changes in place needs: htmx without what the Content-Security-Policy forbids.
 import htmx from "htmx.org";
 
+// What only scripts can do is shown where they run (map.css).
+document.documentElement.classList.add("scripted");
 htmx.config.allowEval = false;
 htmx.config.includeIndicatorStyles = false;
 htmx.config.selfRequestsOnly = true;

@@ -2,7 +2,7 @@
 import { maplibregl } from "../maplibre.js";
 import { colours, onSchemeChange } from "./colours.js";
 import { style } from "./style.js";
-import { addSymbols } from "./symbols.js";
+import { addSymbols, drawMissing } from "./symbols.js";
 
 export function readConfig(element) {
   return JSON.parse(element.dataset.config);
@@ -10,6 +10,8 @@ export function readConfig(element) {
 
 // Makes the map in `element` from its data-config; `extra(colour)` gives further sources and layers of a page.
 export function makeMap(element, config, extra = () => ({ sources: {}, layers: [] })) {
+  // The pictures of a base map from elsewhere come when what reads them is there; the themes do not wait for it.
+  if (config.basemap && !config.basemap.source) withPictures(config, () => map.setStyle(whole(), { diff: false }));
   const whole = () => {
     const colour = colours();
     const own = style(config, colour);
@@ -25,13 +27,16 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
     bounds: config.bounds,
     fitBoundsOptions: { padding: 32 },
     hash: config.hash ?? false,
+    // Whoever wants no motion sees what is drawn at once.
+    ...(matchMedia("(prefers-reduced-motion: reduce)").matches ? { fadeDuration: 0 } : {}),
     minZoom: 8,
     maxZoom: 19,
     dragRotate: false,
     pitchWithRotate: false,
     touchPitch: false,
-    attributionControl: false,
+    attributionControl: config.basemap ? { compact: false } : false,
     cooperativeGestures: config.cooperative ?? false,
+    canvasContextAttributes: { preserveDrawingBuffer: config.forPrint ?? false },
     locale: config.controls ?? {},
     // Text is drawn from the fonts of the reader's own machine: no glyph is ever fetched.
     localIdeographFontFamily: "'PingFang SC', 'Noto Sans SC', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif",
@@ -41,6 +46,7 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibregl.ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-left");
   map.on("styledata", () => addSymbolsOnce(map, config));
+  map.setMissingStyleImageResolver((id) => drawMissing(map, id, colours()));
   // On a phone the key would cover the map that it explains.
   if (matchMedia("(max-width: 860px)").matches) element.querySelector(".map-key")?.removeAttribute("open");
   map.once("idle", () => element.setAttribute("data-ready", ""));
@@ -49,6 +55,12 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
     map.setStyle(whole(), { diff: false });
   });
   return map;
+}
+
+async function withPictures(config, draw) {
+  const { basemapSource } = await import("./basemap.js");
+  config.basemap = { ...config.basemap, source: await basemapSource(config.basemap) };
+  draw();
 }
 
 function addSymbolsOnce(map, config) {

@@ -3,6 +3,7 @@ const SIZE = 26;
 const RATIO = 2;
 
 export const LOOKS = ["on", "soon", "pause", "stop", "off"];
+const RING = 40;
 
 function canvas(width, height = width) {
   const sheet = document.createElement("canvas");
@@ -66,11 +67,10 @@ function line(pen, x1, y1, x2, y2) {
   pen.stroke();
 }
 
-function hatch(ink) {
-  const side = 8;
+function hatch(ink, side = 8, width = 1.6) {
   const pen = canvas(side);
   pen.strokeStyle = ink;
-  pen.lineWidth = 1.6;
+  pen.lineWidth = width;
   // Three strokes, so that the pattern meets itself at its edges.
   for (const shift of [-side, 0, side]) line(pen, shift - 1, side + 1, shift + side + 1, -1);
   return image(pen);
@@ -91,6 +91,58 @@ function arrow(ink, halo) {
   return image(pen);
 }
 
+// The ring of a group, `ring-5-0-4-0-3`: of twelve parts so many in each look, each look with its own weight of line,
+// so that the parts tell themselves apart without colour too.
+export function ring(name, colour) {
+  const parts = name.split("-").slice(1).map(Number);
+  const pen = canvas(RING);
+  const middle = RING / 2;
+  const whole = parts.reduce((sum, part) => sum + part, 0) || 1;
+  pen.fillStyle = colour("surface");
+  pen.beginPath();
+  pen.arc(middle, middle, 18.5, 0, 2 * Math.PI);
+  pen.shadowColor = "rgb(0 0 0 / 28%)";
+  pen.shadowBlur = 3;
+  pen.fill();
+  pen.shadowBlur = 0;
+  let from = -Math.PI / 2;
+  LOOKS.forEach((look, i) => {
+    if (!parts[i]) return;
+    const to = from + (2 * Math.PI * parts[i]) / whole;
+    const alone = parts[i] === whole;
+    const gap = alone ? 0 : 0.07;
+    pen.beginPath();
+    pen.strokeStyle = colour(`state-${look}`);
+    pen.lineWidth = { on: 5, soon: 5, pause: 3.5, stop: 5, off: 2 }[look];
+    pen.setLineDash(look === "soon" ? [3.2, 2] : []);
+    pen.arc(middle, middle, 15.5, from + gap, to - gap);
+    pen.stroke();
+    from = to;
+  });
+  pen.setLineDash([]);
+  return image(pen);
+}
+
+// How many devices stand on one spot, as a badge at the upper right of the symbol.
+export function badge(count, colour) {
+  const pen = canvas(34);
+  const text = count > 99 ? "99+" : String(count);
+  pen.font = "700 10px system-ui, sans-serif";
+  const wide = Math.max(14, pen.measureText(text).width + 7);
+  pen.fillStyle = colour("ink");
+  pen.strokeStyle = colour("surface");
+  pen.lineWidth = 1.5;
+  pen.beginPath();
+  pen.roundRect(17 - wide / 2, 10, wide, 14, 7);
+  pen.fill();
+  pen.stroke();
+  pen.fillStyle = colour("surface");
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(text, 17, 17.5);
+  return image(pen);
+}
+
 // Puts every symbol into the map; called again when the colour scheme changes.
 export function addSymbols(map, outlines, colour) {
   const put = (name, picture) => {
@@ -101,6 +153,13 @@ export function addSymbols(map, outlines, colour) {
     for (const look of LOOKS) put(`device-${kind}-${look}`, device(outline, look, colour));
   }
   put("hatch", hatch(colour("zone")));
-  put("nothing", hatch(colour("line-strong")));
+  put("nothing", hatch(colour("map-silent"), 12, 1.2));
   put("arrow", arrow(colour("patrol"), colour("map-halo")));
+}
+
+// Draws what a style asks for by name and was not made beforehand: rings of groups, badges of stacks.
+export async function drawMissing(map, name, colour) {
+  if (map.hasImage(name)) return;
+  if (name.startsWith("ring-")) map.addImage(name, ring(name, colour), { pixelRatio: RATIO });
+  else if (name.startsWith("badge-")) map.addImage(name, badge(Number(name.slice(6)), colour), { pixelRatio: RATIO });
 }

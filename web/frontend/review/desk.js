@@ -3,7 +3,7 @@ import { readConfig } from "../map/map.js";
 import { draftOf, forget, keep, sweep } from "./drafts.js";
 import { Editing, feature } from "./editing.js";
 import { Decision } from "./form.js";
-import { areaM2 } from "./geodesy.js";
+import { areaM2 } from "../map/geodesy.js";
 import { Going } from "./go.js";
 import { listen } from "./keys.js";
 import { Nearby } from "./nearby.js";

@@ -1,5 +1,5 @@
 // One tool at a time: what it asks for, what it measures, a step back, and what becomes of its result.
-import { areaM2 } from "./geodesy.js";
+import { areaM2 } from "../map/geodesy.js";
 import { Everything } from "./tools/everything.js";
 import { Grow } from "./tools/grow.js";
 import { Merge } from "./tools/merge.js";

@@ -1,5 +1,5 @@
 // Neighbours are picked on the map, or in the list beside it, and become one with this finding.
-import { areaM2 } from "../geodesy.js";
+import { areaM2 } from "../../map/geodesy.js";
 import { areaWords, say } from "../words.js";
 
 export class Merge {

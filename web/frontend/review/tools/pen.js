@@ -1,5 +1,5 @@
 // A line of clicks with a rubber band to the pointer; the cut and the measure are both drawn with it.
-import { areaM2, lengthM } from "../geodesy.js";
+import { areaM2, lengthM } from "../../map/geodesy.js";
 import { areaWords, lengthWords, say } from "../words.js";
 
 class Pen {

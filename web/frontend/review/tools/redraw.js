@@ -1,7 +1,7 @@
 // Corners are dragged, added between two and removed; or the outline is drawn anew.
 import { TerraDraw, TerraDrawPolygonMode, TerraDrawSelectMode } from "terra-draw";
 import { TerraDrawMapLibreGLAdapter } from "terra-draw-maplibre-gl-adapter";
-import { areaM2 } from "../geodesy.js";
+import { areaM2 } from "../../map/geodesy.js";
 import { say } from "../words.js";
 
 // About a millimetre on the ground: finer than any picture, and what the drawing library takes.

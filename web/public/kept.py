@@ -1,0 +1,129 @@
+"""What is made from the database once and handed out many times, until something that the public sees has changed.
+
+Each process keeps its own. One thread makes a value while the others that ask for it get the last one, so a
+publication under two hundred readers costs one statement and not two hundred.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from web.identity.request_identity import services
+from web.public.database import public_connection, revision
+
+T = TypeVar("T")
+
+# A process asks the database no more often than this whether anything changed.
+ASK_EVERY_S = 1.0
+PAGES_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A value, the revision at which it was known to be right, when it was made, and how much room it takes."""
+
+    value: Any
+    revision: str | None
+    made_s: float
+    weight: int
+
+
+class Keeper:
+    """Values by key, the longest unasked of them forgotten where there are too many."""
+
+    def __init__(self, room: int, weigh: Callable[[Any], int] = lambda _value: 1) -> None:
+        self.room = room
+        self._weigh = weigh
+        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
+        self._making: dict[Hashable, Lock] = {}
+        self._taken = 0
+        self._lock = Lock()
+
+    def current(self, key: Hashable, now: str | None, renew: Callable[[Any], T], max_stale_s: float) -> T:
+        """The value of that key: kept where it is right at revision `now` or younger than `max_stale_s`, else renewed.
+
+        Without a revision its age alone counts. `renew` gets the last value, or None where there is none, and may give
+        it back.
+        """
+        entry = self._find(key)
+        if entry and _serves(entry, now, max_stale_s):
+            found: T = entry.value
+            return found
+        with self._lock:
+            making = self._making.setdefault(key, Lock())
+        if not making.acquire(blocking=entry is None):
+            assert entry is not None
+            last: T = entry.value
+            return last
+        try:
+            entry = self._find(key)
+            if entry and _serves(entry, now, max_stale_s):
+                made: T = entry.value
+                return made
+            value = renew(entry.value if entry else None)
+            self._put(key, Entry(value, now, time.monotonic(), self._weigh(value)))
+            return value
+        finally:
+            making.release()
+            with self._lock:
+                self._making.pop(key, None)
+
+    def _find(self, key: Hashable) -> Entry | None:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry:
+                self._entries.move_to_end(key)
+            return entry
+
+    def _put(self, key: Hashable, entry: Entry) -> None:
+        with self._lock:
+            before = self._entries.pop(key, None)
+            self._taken += entry.weight - (before.weight if before else 0)
+            self._entries[key] = entry
+            while self._taken > self.room and len(self._entries) > 1:
+                self._taken -= self._entries.popitem(last=False)[1].weight
+
+
+def _serves(entry: Entry, now: str | None, max_stale_s: float) -> bool:
+    return (now is not None and entry.revision == now) or time.monotonic() - entry.made_s < max_stale_s
+
+
+_pages = Keeper(PAGES_KEPT)
+_revisions = Keeper(64)
+
+
+def kept(key: Hashable, make: Callable[[Connection], T], *, max_stale_s: float = 10.0) -> T:
+    """What `make` reads as the public role, made anew when something public changed; at most `max_stale_s` old then."""
+
+    def renew(_last: T | None) -> T:
+        with public_connection() as public:
+            return make(public)
+
+    return _pages.current((database_name(), key), revision_now(), renew, min(max_stale_s, map_lag_s()))
+
+
+def revision_now() -> str:
+    """The revision of what the public sees, asked of the database a second ago at most."""
+
+    def renew(_last: str | None) -> str:
+        with public_connection() as public:
+            return revision(public)
+
+    return _revisions.current(database_name(), None, renew, min(ASK_EVERY_S, map_lag_s()))
+
+
+def database_name() -> str:
+    """The name of the database that this application reads: what is kept of one is not told of another."""
+    return str(services().public_engine.url.database)
+
+
+def map_lag_s() -> float:
+    """How long this installation lets what is kept lag behind a publication."""
+    return services().settings.map_lag_s
