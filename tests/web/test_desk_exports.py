@@ -12,13 +12,16 @@ import zipfile
 
 import pyogrio
 import pytest
+import shapely
 from click.testing import CliRunner
 from shapely.geometry import box, mapping
+from sqlalchemy import select
 
 from geo.measure import area_m2
+from schemas import tables as t
 from sensing.decisions import redraw_detection
 from sensing.export_columns import COLUMNS
-from tests.web.conftest import HTML
+from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.findings import PIT, make_findings
 from web.cli.common import State
 from web.cli.finding import finding as finding_group
@@ -126,6 +129,48 @@ def test_sheet__window_stretch_features_models_residual__printed(signed_in, chai
     page = signed_in("O1").get(f"/review/{chain}/sheet.html?lang={lang}", headers=HTML).text
     told = ["20 x 18", "red, green, blue, nir", residual, *(number * 64 for number in "1234")]
     assert [one for one in told if one not in page] == []
+
+
+def test_desk__cut_joined_taken_back_redrawn_accepted__handed_on_with_its_shape_and_whence_it_comes(
+    signed_in, findings, cli, tmp_path, session
+):
+    client, whole = signed_in("O1"), findings[1]
+
+    def decide(finding, **sent):
+        row = session.scalars(select(t.Detection).where(t.Detection.public_id == finding)).one()
+        session.refresh(row)
+        form = {"version": str(row.version), "code": "other", "reason": "seen on the ground", **sent}
+        answer = client.post(f"/review/{finding}", data=form, headers={**HTML, **SAME_ORIGIN})
+        assert answer.status_code == 303, answer.text
+        session.rollback()
+
+    def states():
+        session.rollback()
+        return dict(session.execute(select(t.Detection.public_id, t.Detection.state)).all())
+
+    west, south, east, north = box(*PIT.bounds).bounds
+    middle = (west + east) / 2 + 0.004
+    line = {"type": "LineString", "coordinates": [[middle, south - 0.001], [middle, north + 0.001]]}
+    decide(whole, decision="split", line=json.dumps(line))
+    first, second = sorted(set(states()) - set(findings))
+    decide(first, decision="merge", others=second)
+    (joined,) = set(states()) - {*findings, first, second}
+    assert states()[joined] == "assigned"
+    decide(joined, decision="undo")
+    assert (states()[joined], states()[first]) == ("withdrawn", "assigned")
+    drawn = box(middle, south, east + 0.004, north - 0.0004)
+    decide(first, decision="confirm", shape=json.dumps(mapping(drawn)))
+    cli("export", tmp_path / "out.gpkg", "--as", "O1")
+    rows = pyogrio.read_dataframe(tmp_path / "out.gpkg", layer="findings").set_index("finding")
+    row = rows.loc[first]
+    assert row.geometry.geoms[0].equals(drawn)
+    assert (row["state"], row["outline"], row["decided_by"]) == ("confirmed", "officer", "O1")
+    assert (row["made_from"], rows.loc[joined]["made_from"]) == (f"split {whole}", f"merge {first}, {second}")
+    assert row["outline_sha256"] == hashlib.sha256(shapely.to_wkb(drawn)).hexdigest()
+    assert row["area_m2"] == pytest.approx(area_m2(drawn), abs=0.1)
+    assert (len(row["scene_sha256"]), len(row["copy_sha256"]), row["rules_sha256"]) == (64, 64, "1" * 64)
+    assert rows.loc[whole]["state"] == "split"
+    assert not isinstance(rows.loc[whole]["made_from"], str)
 
 
 @pytest.mark.parametrize("epsg", [4326, 4490])

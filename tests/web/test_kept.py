@@ -1,0 +1,101 @@
+"""What is kept is made once for all who ask, right at its revision, and forgotten where there is no more room."""
+
+import threading
+import time
+
+from web.public.kept import Keeper
+
+
+def test_kept__of_the_same_revision__is_not_made_again():
+    keeper, made = Keeper(10), []
+    for now in ("r1", "r1", "r2", "r2"):
+        keeper.current("a", now, lambda _: made.append(1) or len(made), 0.0)
+    assert len(made) == 2
+
+
+def test_kept__younger_than_it_may_be__is_handed_out_at_a_new_revision():
+    keeper = Keeper(10)
+    assert keeper.current("a", "r1", lambda _: "old", 60.0) == "old"
+    assert keeper.current("a", "r2", lambda _: "new", 60.0) == "old"
+    assert keeper.current("a", "r2", lambda _: "new", 0.0) == "new"
+
+
+def test_kept__without_a_revision__counts_by_its_age_alone():
+    keeper = Keeper(10)
+    assert keeper.current("a", None, lambda _: "old", 60.0) == "old"
+    assert keeper.current("a", None, lambda _: "new", 60.0) == "old"
+    assert keeper.current("a", None, lambda _: "new", 0.0) == "new"
+
+
+def test_kept__asked_by_many_at_once__is_made_by_one():
+    keeper, made, begun = Keeper(10), [], threading.Barrier(20)
+
+    def slow(_last):
+        made.append(1)
+        time.sleep(0.05)
+        return "value"
+
+    def ask():
+        begun.wait()
+        found.append(keeper.current("a", "r1", slow, 0.0))
+
+    found = []
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["value"] * 20
+    assert made == [1]
+
+
+def test_kept__while_one_makes_it_anew__the_others_get_the_last():
+    keeper, making, enough = Keeper(10), threading.Event(), threading.Event()
+    keeper.current("a", "r1", lambda _: "old", 0.0)
+
+    def slow(_last):
+        making.set()
+        assert enough.wait(5)
+        return "new"
+
+    maker = threading.Thread(target=lambda: keeper.current("a", "r2", slow, 0.0))
+    maker.start()
+    assert making.wait(5)
+    assert keeper.current("a", "r2", lambda _: "mine", 0.0) == "old"
+    enough.set()
+    maker.join()
+    assert keeper.current("a", "r2", lambda _: "mine", 0.0) == "new"
+
+
+def test_kept__that_cannot_be_made__is_asked_for_again():
+    keeper = Keeper(10)
+
+    def broken(_last):
+        raise OSError
+
+    for _ in range(2):
+        try:
+            keeper.current("a", "r1", broken, 0.0)
+        except OSError:
+            continue
+        raise AssertionError
+    assert keeper.current("a", "r1", lambda last: last or "made", 0.0) == "made"
+
+
+def test_kept__above_its_room__forgets_what_was_not_asked_for_the_longest():
+    keeper, made = Keeper(10, len), []
+
+    def ask(key):
+        keeper.current(key, "r1", lambda _: made.append(key) or key * 4, 60.0)
+
+    for key in "abacab":
+        ask(key)
+    # There is room for two: `c` takes the place of `b`, and `b` that of `c`.
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_kept__larger_than_all_room__is_handed_out_once():
+    keeper = Keeper(10, len)
+    assert keeper.current("a", "r1", lambda _: "x" * 100, 0.0) == "x" * 100
+    assert keeper.current("b", "r1", lambda _: "y", 0.0) == "y"
+    assert keeper.current("a", "r1", lambda _: "z", 60.0) == "z"
