@@ -28,6 +28,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "authority_type": ("authority_type", "type", "类型", "机关类型"),
     "field": ("field", "领域", "执法领域"),
     "contact": ("contact", "phone", "telephone", "联系方式", "电话"),
+    "contact_person": ("contact_person", "联系人"),
     "entity_type": ("entity_type", "type", "industry", "类型", "行业", "主体类型"),
     "buffer_m": ("buffer_m", "buffer", "缓冲距离"),
     "source": ("source", "来源"),

@@ -106,6 +106,7 @@ def _authority(cells: Cells, geom: BaseGeometry, intake: Intake) -> list[Base]:
         field=cells.text("field") or "ecology",
         contact_address=cells.text("address", required=True),
         contact_channel=cells.text("contact", required=True),
+        contact_person=cells.text("contact_person"),
         jurisdiction=shapes.element(MultiPolygon([part for part in _parts(geom) if isinstance(part, Polygon)])),
     )
     if code and not cells.refusals:
@@ -177,7 +178,18 @@ LAYERS: Mapping[str, Layer] = {
     "farmland": Layer(POLYGONS, CONTEXT_FIELDS, _context("farmland"), keeps_others=True),
     "authorities": Layer(
         POLYGONS,
-        ("code", "name", "name_en", "name_zh", "level", "authority_type", "field", "address", "contact"),
+        (
+            "code",
+            "name",
+            "name_en",
+            "name_zh",
+            "level",
+            "authority_type",
+            "field",
+            "address",
+            "contact",
+            "contact_person",
+        ),
         _authority,
     ),
     "entities": Layer(ANY_PLACE, ("registration_code", "name", "address", "entity_type"), _entity),

@@ -431,6 +431,7 @@ def test_GD_02_2__authorities__come_with_where_they_may_act(host_brings, gpkg, s
     made = session.scalars(select(Authority).where(Authority.code == "B7")).one()
     assert (made.name_zh, made.level, made.authority_type) == ("北江区生态环境局", "county", "department")
     assert to_shape(made.jurisdiction).equals_exact(MultiPolygon([PIT]), 1e-6)
+    assert made.contact_person is None
     devices = host_brings(
         gpkg(
             [Point(113.301, 23.151)],
@@ -444,6 +445,11 @@ def test_GD_02_2__authorities__come_with_where_they_may_act(host_brings, gpkg, s
         authority="B7",
     )
     assert [refusal.rule for row in devices.rows for refusal in row.refusals] == []
+
+
+def test_GD_41_1__authority__says_whom_to_ask(host_brings, gpkg, session):
+    assert host_brings(gpkg([PIT], **COUNTY, 联系人=["值班室"]), "authorities").imported == 1
+    assert session.scalars(select(Authority.contact_person).where(Authority.code == "B7")).one() == "值班室"
 
 
 @pytest.mark.parametrize(

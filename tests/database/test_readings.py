@@ -301,7 +301,7 @@ def test_public__sees_nothing_of_readings_before_a_decision(services, observe):
     judged(services)
     with services.public() as public:
         for name in ("core.observation", "core.exceedance", "core.detection", "core.device_reference"):
-            with pytest.raises(Exception, match="permission denied"), public.begin_nested():
+            with pytest.raises(Exception, match="permission denied"):
                 public.execute(text(f"SELECT * FROM {name}"))
 
 

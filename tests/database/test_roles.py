@@ -11,26 +11,33 @@ from tests.database.plain import QINGHE, Plain, connect
 
 # requirements.md 5.3, "must show"; whatever else a table holds stays inside.
 COLUMNS = {
-    "authorities": "public_id name_en name_zh level authority_type field contact_address contact_channel origin geom",
+    "authorities": "public_id name_en name_zh level authority_type field contact_address contact_channel origin geom"
+    " contact_person",
+    "authority_areas": "public_id name_en name_zh level published last_on geom subjects",
+    "cells": "layer x y seq",
+    "device_points": "n public_id kind state title authority_id geom geom_3857",
     "devices": "public_id name platform category device_type purpose_en purpose_zh owner_type is_measuring_instrument"
     " calibrated_until status activated_on discontinued_on published_on earliest_activation item_code item_name_en"
     " item_name_zh basis_title_en basis_title_zh basis_article authority_id authority_en authority_zh contact_address"
     " contact_channel sign_text sign_checked_on aircraft_mark place_text siting_approval_no origin recorded_on geom"
-    " geom_3857",
+    " geom_3857 n contact_person",
     "patrol_areas": "public_id code name_en name_zh purpose_en purpose_zh status alt_min_agl_m alt_max_agl_m"
     " effective_from suspended_on published_on earliest_use item_code item_name_en item_name_zh basis_title_en"
     " basis_title_zh basis_article authority_id authority_en authority_zh contact_address contact_channel"
-    " siting_approval_no origin recorded_on geom geom_3857",
+    " siting_approval_no origin recorded_on geom geom_3857 n contact_person",
     "deployment_points": "public_id code name_en name_zh purpose_en purpose_zh place_text status effective_from"
     " suspended_on published_on earliest_use item_code item_name_en item_name_zh basis_title_en basis_title_zh"
     " basis_article authority_id authority_en authority_zh contact_address contact_channel siting_approval_no origin"
-    " recorded_on geom geom_3857",
+    " recorded_on geom geom_3857 n contact_person",
     "patrol_routes": "public_id code name_en name_zh status effective_from suspended_on published_on earliest_use"
     " area_id area_en area_zh purpose_en purpose_zh alt_min_agl_m alt_max_agl_m authority_id authority_en"
-    " authority_zh contact_address contact_channel mission_digest origin recorded_on geom geom_3857",
+    " authority_zh contact_address contact_channel mission_digest origin recorded_on geom geom_3857 n contact_person",
     "privacy_zones": "public_id kind name_en name_zh source buffer_m valid_from valid_to origin geom geom_3857"
-    " floor_agl_m ceiling_agl_m schedule",
+    " floor_agl_m ceiling_agl_m schedule n",
     "zone_requests": "public_id authority_id authority_en authority_zh asked_in state decided_in reasons_en reasons_zh"
+    " origin",
+    "complaints": "authority_id authority_en authority_zh received_in kind received replied late",
+    "corrections": "public_id authority_id authority_en authority_zh about_kind about_id corrected_on text_en text_zh"
     " origin",
     "device_grants": "public_id device_id authority_id authority_en authority_zh item_code item_name_en item_name_zh"
     " basis_title_en basis_title_zh basis_article purpose_en purpose_zh valid_from valid_to origin",
@@ -43,8 +50,43 @@ COLUMNS = {
     " needs_legal_review coarse geom",
     "base_features": "public_id kind rank name_en name_zh origin geom geom_3857",
     "installation": "key value",
+    "sequence": "seq at",
     "revision": "revision",
+    "changes": "seq at subject_kind public_id change on_day kind title_en title_zh authority_id geom",
+    "history": "layer public_id kind status title_en title_zh authority_id valid_from valid_to asserted geom geom_3857",
+    "open_devices": "public_id name platform category device_type status purpose_en purpose_zh owner_type"
+    " is_measuring_instrument calibrated_until published_on earliest_activation activated_on"
+    " discontinued_on item_code item_name_en item_name_zh basis_title_en basis_title_zh basis_article"
+    " authority_id authority_en authority_zh contact_address contact_channel sign_text sign_checked_on"
+    " aircraft_mark place_text siting_approval_no origin recorded_on geom",
+    "open_deployment_points": "public_id code name_en name_zh status purpose_en purpose_zh place_text published_on"
+    " earliest_use effective_from suspended_on item_code item_name_en item_name_zh basis_title_en basis_title_zh"
+    " basis_article authority_id authority_en authority_zh contact_address contact_channel"
+    " siting_approval_no origin recorded_on geom",
+    "open_patrol_areas": "public_id code name_en name_zh status purpose_en purpose_zh alt_min_agl_m alt_max_agl_m"
+    " published_on earliest_use effective_from suspended_on item_code item_name_en item_name_zh basis_title_en"
+    " basis_title_zh basis_article authority_id authority_en authority_zh contact_address contact_channel"
+    " siting_approval_no origin recorded_on geom",
+    "open_patrol_routes": "public_id code name_en name_zh status purpose_en purpose_zh area_id area_en area_zh"
+    " alt_min_agl_m"
+    " alt_max_agl_m published_on earliest_use effective_from suspended_on authority_id authority_en"
+    " authority_zh contact_address contact_channel mission_digest origin recorded_on geom",
+    "open_privacy_zones": "public_id kind name_en name_zh status source buffer_m floor_agl_m ceiling_agl_m"
+    " schedule valid_from"
+    " valid_to origin geom",
+    "open_flight_log": "public_id flown_on duration_min flown flown_as_published stayed_inside route_id"
+    " route_en route_zh"
+    " area_id area_en area_zh authority_en authority_zh origin geom",
+    "open_authorities": "public_id name_en name_zh level authority_type field contact_address contact_channel"
+    " origin geom",
     "checkpoint": "checkpoint sealed_at",
+    "checkpoints": "n digest sealed_at signer note",
+    "seals": "n line",
+    "coverage": "cell at_least geom geom_3857",
+    "annual_reports": "public_id authority_id authority_en authority_zh year part due_on submitted_on origin",
+    "evaluations": "device_id authority_id outcome evaluated_on origin",
+    "proofs": "subject_kind subject_id round_no began_on statement position statements path event_line leaf_index"
+    " leaf_count leaf_path seal_n seal_line checkpoint signer content",
 }
 
 
@@ -106,7 +148,7 @@ def test_P11__public_cannot_write_through_a_view(public):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         public.execute("UPDATE public_map.base_features SET kind = 'x'")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        public.execute("DELETE FROM public_map.privacy_zones")
+        public.execute("DELETE FROM public_map.base_features")
 
 
 @pytest.mark.parametrize(
@@ -290,14 +332,6 @@ def test_5_3__zones__past_ones_hidden_future_ones_shown(plain, rows):
     plain.zone(public_id="now")
     plain.zone(public_id="soon", valid_from=now + timedelta(days=3))
     assert rows("privacy_zones") == [("now",), ("soon",)]
-
-
-def test_revision__changes_with_every_record(plain, rows):
-    before = rows("revision", "revision")
-    plain.run("SELECT ledger.append('a', 'b', 'c', 'd', '{}', NULL, NULL, 'live')")
-    after = rows("revision", "revision")
-    assert before != after
-    assert rows("revision", "revision") == after
 
 
 # -- flight log --------------------------------------------------------------------------------

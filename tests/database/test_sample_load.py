@@ -20,10 +20,14 @@ from schemas import tables as t
 from schemas.clock import FixedClock
 from schemas.store import ledger
 from schemas.store.engine import PUBLIC
+from schemas.store.verify_proof import tell, verify
+from schemas.store.work import find
 from tests.database.plain import connect, seal_all
+from tests.proving import prove_all
 from web.cli.sample import load_sample
-from web.demo.planning import work_on_drafts
+from web.demo.planning import WITNESSED, work_on_drafts
 from web.identity.passwords import Passwords
+from web.proofs.documents import proof_of
 from web.settings import Settings
 from web.wiring import Services
 
@@ -197,7 +201,14 @@ def test_desks_of_planning__have_something_to_do_each_made_by_commands(clone, em
                 session.scalars(select(t.DeploymentPoint.state).where(t.DeploymentPoint.code == "DP1")).one() == "draft"
             )
             assert session.scalars(select(t.Device.state).where(t.Device.name == "DV-BRIDGE")).one() == "registered"
+            shown = find(session, t.DeploymentPoint, WITNESSED)
             kept = session.scalars(select(t.Attachment.sha256)).first()
+        assert shown.state == "published"
+        prove_all(services)
+        with services.public() as public:
+            said = tell(verify(proof_of(public, "deployment_point", shown.public_id)))[0]
+        assert said.startswith(f"{shown.public_id}: published on 20")
+        assert said.endswith("; not in use yet.")
         assert (tmp_path / "data" / "attachments" / kept[:2] / kept).is_file()
     finally:
         services.close()

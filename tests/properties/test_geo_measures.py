@@ -113,3 +113,16 @@ def test_footprint__higher_sees_all_that_lower_sees(line, alt_agl_m, more_m, cam
     low = swept_footprint(lons_in, lats_in, alt_agl_m, camera)
     high = swept_footprint(lons_in, lats_in, alt_agl_m + more_m, camera)
     assert high.buffer(1e-9).covers(low)
+
+
+@given(st.floats(-170.0, 170.0), lats, st.floats(5.0, 20_000.0))
+def test_circle__every_corner_is_as_far_and_the_middle_is_inside(lon, lat, radius_m):
+    centre = LonLat(lon, lat)
+    drawn = measure.circle(centre, radius_m)
+    far_m = [measure.distance_m(centre, LonLat(*corner)) for corner in drawn.exterior.coords]
+    assert far_m == pytest.approx([radius_m] * 65)
+    assert drawn.is_valid
+    assert drawn.exterior.is_ccw
+    assert drawn.covers(Point(lon, lat))
+    # Sixty-four corners are within a five-hundredth of the round.
+    assert measure.area_m2(drawn) == pytest.approx(math.pi * radius_m**2, rel=2e-3)

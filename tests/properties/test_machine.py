@@ -134,6 +134,14 @@ def expect(table, state, wanted, actor, outcomes, reason):
     return (Kind.CONFLICT, failures) if failures else (state, row.target)
 
 
+def somebody_of(row):
+    """An actor who may take the step."""
+    roles = {Role(who.removesuffix(ANYWHERE)) for who in row.who if who not in ("system", "anonymous")}
+    if "system" in row.who:
+        return SYSTEM
+    return person(roles) if roles else ANONYMOUS
+
+
 def test_P10__every_guard_of_every_step__raising_alone_refuses():
     """Guard by guard, with everything else passing: an error is a refusal and leaves the state as it was."""
     for name, table in TABLES.items():
@@ -141,11 +149,7 @@ def test_P10__every_guard_of_every_step__raising_alone_refuses():
             for guard in (g for g in row.guards if g not in COMMON_GUARDS):
                 source = next(s for s in (*table.states, NEW) if step(table, s, row.name) is row)
                 subject = Subject(name, state=source or None, version=4)
-                actor = (
-                    SYSTEM
-                    if "system" in row.who
-                    else person({Role(w.removesuffix(ANYWHERE)) for w in row.who if w != "anonymous"})
-                )
+                actor = somebody_of(row)
                 context = Context(None, subject, actor, NOW, PACK, {"reason": "because"})
                 with pytest.raises(RuleViolation) as refused:
                     machine_where({guard: RAISES}, []).change(context, row.name)

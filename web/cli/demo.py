@@ -16,21 +16,23 @@ from sqlalchemy import Connection, text
 
 from flights.ground import TERRAIN_FILE
 from sample_data.load import Account, is_loaded
-from sample_data.make import MANIFEST, make
+from sample_data.make import MANIFEST, OF_DEMO, make
 from sample_data.registers import KEY as SAMPLE
-from schemas.store import ledger
-from schemas.store.sealer import seal_pending
-from schemas.tables import Installation
+from schemas.store import ledger, verify_proof
+from schemas.store.work import find
+from schemas.tables import DeploymentPoint, Installation
 from web.cli.common import pass_services
 from web.cli.sample import DEFAULT_SEED, SEED, directory_of, load_sample, rules_of_district
 from web.cli.serve import ensure_servable, serve_pages
 from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, end_leftovers, file_flight, fly
 from web.demo.looking import assign_all, compare, look
-from web.demo.planning import work_on_drafts
+from web.demo.planning import WITNESSED, work_on_drafts
 from web.demo.story import Story
+from web.proofs.documents import proof_of
 from web.settings import ROOT
 from web.wiring import Services
+from web.witnessing import prove_now
 
 STOP_TIMEOUT_S = 20.0
 SHOWN_ACCOUNTS = ("F1", "O1", "H1", "N1", "L1", "T1", "P1")
@@ -97,7 +99,8 @@ def _run(services: Services, story: Story, seed: int) -> bool:
     rules = rules_of_district(services.rulebook, now)
     with story.step("The fictional Qinghe District is made from its seed"):
         if not (sample / MANIFEST).exists():
-            make(seed, sample, today=rules.local_date(now), progress=lambda what: click.echo(f"      {what}"))
+            today = rules.local_date(now)
+            make(seed, sample, today=today, parts=OF_DEMO, progress=lambda what: click.echo(f"      {what}"))
     with story.step("It is loaded into PostGIS as an import: asserted, not witnessed"):
         _load(services, story, sample)
     at = latest_daylight(services.clock.now(), rules.zone)
@@ -122,7 +125,8 @@ def _run(services: Services, story: Story, seed: int) -> bool:
         story.rows += aside.rows
     with story.step("Findings wait for an officer; the record is sealed"):
         story.tell("findings laid before officer O1", "assigned", str(assign_all(services)))
-        seal_pending(services.engine)
+        prove_now(services)
+        _tell_proof(services, story)
         _tell_ledger(services, story)
     return True
 
@@ -163,6 +167,17 @@ def _count(public: Connection, view: str) -> int:
 def _tell_ledger(services: Services, story: Story) -> None:
     sealed = ledger.verify(services.engine).sealed
     story.tell("ledger verified", "every hash, seal and link fits", f"{sealed.events} events in {sealed.seals} seals")
+
+
+def _tell_proof(services: Services, story: Story) -> None:
+    """What the standalone verifier says of the place that was published while the demo ran."""
+    with services.session() as session:
+        name = find(session, DeploymentPoint, WITNESSED).public_id
+    with services.public() as public:
+        proof = proof_of(public, "deployment_point", name)
+    if proof is not None:
+        said, *_ = verify_proof.tell(verify_proof.verify(proof))
+        story.tell(f"publication of {name}", "proven, without trusting this platform", said)
 
 
 def _keep_accounts(data_dir: Path, accounts: list[Account]) -> None:

@@ -39,6 +39,7 @@ _SAYS = {
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
     "aircraft": "web.cli.aircraft",
+    "coverage": "web.cli.coverage",
     "db": "web.cli.db",
     "demo": "web.cli.demo",
     "device": "web.cli.device",
@@ -48,6 +49,7 @@ COMMANDS = {
     "item": "web.cli.item",
     "layer": "web.cli.layer",
     "ledger": "web.cli.ledger",
+    "map": "web.cli.map",
     "model": "web.cli.model",
     "notice": "web.cli.notice",
     "overlay": "web.cli.overlay",

@@ -6,6 +6,7 @@ import click
 
 from web.app import create_app
 from web.cli.common import pass_services
+from web.public.basemap import BasemapUnreadable, read_basemap
 from web.security import UnsafeBinding, refuse_plain_http
 from web.server import refuse_taken, run_server
 from web.wiring import Services
@@ -29,9 +30,10 @@ def serve_pages(services: Services, host: str, port: int, *, workers: int = 2) -
 
 
 def ensure_servable(services: Services, host: str, port: int) -> None:
-    """Ends, in one line, for plain http on anything but loopback and for an address that cannot be listened on."""
+    """Ends, in one line, for plain http on anything but loopback, a taken address, and a base map that is none."""
     try:
         refuse_plain_http(host, behind_tls_proxy=services.settings.behind_tls_proxy)
         refuse_taken(host, port)
-    except UnsafeBinding as unsafe:
+        read_basemap(services.settings.basemap)
+    except (UnsafeBinding, BasemapUnreadable) as unsafe:
         raise click.ClickException(str(unsafe)) from unsafe

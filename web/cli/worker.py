@@ -16,13 +16,17 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_due, expire_where_due, replace_amended_plans, take_effect_where_due
+from geo.coverage_grid import cover_where_due
 from schemas.store.sealer import seal_pending
+from schemas.store.shown import renew_where_due
 from sensing.sensors.judging import judge_due
 from web import learning, scenes
 from web.cli.common import echo_refusals, lang, pass_services
 from web.delivery import deliver
 from web.learning import Interrupted
+from web.smtp import forget_what_is_over, send_due
 from web.wiring import Services
+from web.witnessing import sign_latest, witness
 
 SEAL_EVERY_S = 1.0
 DUE_EVERY_S = 60.0
@@ -40,6 +44,7 @@ class _Rounds:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sealed_at = self._due_at = -DUE_EVERY_S
+        self._looked = False
         self.stopping = False
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -50,6 +55,7 @@ class _Rounds:
         """Seal, hand over what was sent to channels, and do what is due."""
         self._seal()
         _deliver(self._services)
+        _mail(self._services)
         if time.monotonic() >= self._due_at + DUE_EVERY_S:
             _do_what_is_due(self._services, self._go_on)
             self._due_at = time.monotonic()
@@ -57,7 +63,10 @@ class _Rounds:
             click.echo(f"learning job {job} ended")
 
     def _seal(self) -> None:
-        _seal(self._services)
+        # What is sealed can be proven; and nothing was published where nothing was recorded.
+        if _seal(self._services) or not self._looked:
+            _witness(self._services)
+            self._looked = True
         self._sealed_at = time.monotonic()
 
     def _go_on(self, _share: float) -> None:
@@ -93,10 +102,17 @@ def worker(services: Services, once: bool) -> None:
         time.sleep(wait_s)
 
 
-def _seal(services: Services) -> None:
+def _seal(services: Services) -> int:
     sealed = seal_pending(services.engine)
     if sealed:
         click.echo(f"sealed {sealed} events")
+    return sealed
+
+
+def _witness(services: Services) -> None:
+    subjects = list(witness(services))
+    if subjects:
+        click.echo(f"wrote down what was published of {len(subjects)} subjects")
 
 
 def _deliver(services: Services) -> None:
@@ -105,7 +121,16 @@ def _deliver(services: Services) -> None:
         click.echo(f"{done.dispatch} to {done.channel}: {done.outcome.replace('_', ' ')}{failure}")
 
 
+def _mail(services: Services) -> None:
+    for done in send_due(services):
+        failure = f" ({done.failure})" if done.failure else ""
+        click.echo(f"mail {done.mail}: {done.outcome.replace('_', ' ')}{failure}")
+
+
 def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
+    sign_latest(services)
+    if cover_where_due(services.engine):
+        click.echo("the coverage grid is made anew")
     for subject in take_effect_where_due(services.work, services.engine):
         click.echo(f"{subject} took effect")
     for plan in replace_amended_plans(services.work):
@@ -116,6 +141,9 @@ def _do_what_is_due(services: Services, go_on: Callable[[float], None]) -> None:
         click.echo(f"{grant} is over")
     for judged in judge_due(services.work):
         click.echo(f"{judged.device} is beyond {judged.limit}: {judged.finding or 'no finding'}")
+    forget_what_is_over(services)
+    if renewed := renew_where_due(services.engine):
+        click.echo(f"the notices of {renewed} subjects are counted by other rules")
     for done in scenes.remask(services, progress=go_on):
         if done.refused:
             click.echo(f"{done.overdue.copy} of {done.overdue.scene} cannot be masked anew:")

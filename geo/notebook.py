@@ -1,0 +1,193 @@
+"""Maps as one file, for reports and notebooks: whatever is laid on them opens with the network cut.
+
+leafmap composes the map; its scripts and styles are put into the file, so that no browser asks anybody for anything.
+It is imported inside the function that needs it: it is large, and no page of the platform does.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.refusals import invalid
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+Words = Mapping[str, str]
+# The script and the style of Leaflet, made with the rest of the browser side (web/frontend/build.mjs).
+ASSETS = Path(__file__).resolve().parent.parent / "web" / "static" / "dist" / "report"
+# The file itself forbids its browser to ask anybody for anything.
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+_FROM_ELSEWHERE = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|@import""", re.I)
+_STYLE = """
+html, body { height: 100%; margin: 0; }
+body { font: 15px/1.45 system-ui, "PingFang SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; }
+body { display: flex; flex-direction: column; color: #16212a; background: #f4f5f3; }
+.report { padding: 10px 16px; background: #fff; border-bottom: 1px solid #d5dade; }
+.report h1 { font-size: 19px; margin: 0; } .report p { margin: 2px 0 0; color: #4c5a66; font-size: 13px; }
+.folium-map { flex: 1; min-height: 0; background: #eef0ec; }
+.leaflet-popup-content table { border-collapse: collapse; }
+.leaflet-popup-content th { text-align: left; padding-right: 8px; font-weight: 600; }
+"""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a layer is drawn: colours as `#rrggbb`, widths and radii in screen pixels; a ground is told of nothing."""
+
+    colour: str = "#0b5f94"
+    fill: str | None = None
+    fill_opacity: float = 0.25
+    width_px: float = 2.0
+    dash: str | None = None
+    radius_px: float = 6.0
+    is_ground: bool = False
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """One layer: its name in both languages, its features (any CRS that is told), and how it is drawn.
+
+    Every column but the geometry is told when a feature is clicked, under the column's name.
+    """
+
+    name: Words
+    features: gpd.GeoDataFrame
+    style: Style = field(default_factory=Style)
+
+
+def export_map(
+    layers: Sequence[MapLayer], out: Path, *, title: Words, lang: str = "en", note: str = "", assets: Path = ASSETS
+) -> Path:
+    """Writes the layers, the first lowest, as one HTML file that needs nothing else; gives its path.
+
+    Raises RuleViolation 422 where there is nothing to show or a layer does not say its CRS, and RuntimeError where
+    something in the file would be fetched from elsewhere.
+    """
+    shown = [layer for layer in layers if len(layer.features)]
+    if not any(not layer.style.is_ground for layer in shown):
+        raise invalid("map.empty", "map.empty", measured=", ".join(layer.name["en"] for layer in layers) or "—")
+    made = _composed(shown, lang)
+    document = _closed(made, title[lang], note, lang, assets)
+    if found := _FROM_ELSEWHERE.search(_without_scripts(document)):
+        raise RuntimeError(f"the map would fetch something from elsewhere: {document[found.start() :][:80]}")
+    partial = out.with_name(f"{out.name}.part")
+    partial.write_text(document, encoding="utf-8")
+    partial.replace(out)
+    return out
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> gpd.GeoDataFrame:
+    """Features (EPSG:4326) of rows that hold a `shape` as GeoJSON text beside the columns named."""
+    import geopandas as gpd
+    from shapely.geometry import shape
+
+    rows = list(rows)
+    shapes = [shape(json.loads(row["shape"])) for row in rows]
+    values = {name: [_told(row[name]) for row in rows] for name in columns}
+    return gpd.GeoDataFrame(values, geometry=shapes, crs="EPSG:4326")
+
+
+def _composed(layers: Sequence[MapLayer], lang: str) -> Any:  # noqa: ANN401
+    """The map of leafmap with every layer on it."""
+    import folium
+    import leafmap.foliumap as leafmap
+
+    controls = ("draw", "measure", "search", "fullscreen", "latlon", "scale")
+    made = leafmap.Map(tiles=None, layers_control=False, **{f"{name}_control": False for name in controls})
+    for layer in layers:
+        _add(made, layer, lang)
+    # leafmap looks at the whole world unless it is told otherwise.
+    made.fit_bounds(_bounds(layers), padding=(24, 24))
+    folium.LayerControl(collapsed=False).add_to(made)
+    return made
+
+
+def _add(made: Any, layer: MapLayer, lang: str) -> None:  # noqa: ANN401
+    import folium
+
+    style = layer.style
+    drawn = {
+        "color": style.colour,
+        "weight": style.width_px,
+        "fillColor": style.fill or style.colour,
+        "fillOpacity": style.fill_opacity,
+        "dashArray": style.dash,
+        "interactive": not style.is_ground,
+    }
+    features = _escaped(_in_degrees(layer))
+    marker = folium.CircleMarker(radius=style.radius_px, fill=True)
+    told = [name for name in features.columns if name != features.geometry.name]
+    made.add_geojson(
+        features,
+        layer_name=html.escape(layer.name[lang]),
+        info_mode="on_click" if told and not style.is_ground else None,
+        zoom_to_layer=False,
+        style_function=lambda _feature: drawn,
+        highlight_function=lambda _feature: {"weight": style.width_px + 2},
+        marker=marker,
+        control=not style.is_ground,
+    )
+
+
+def _in_degrees(layer: MapLayer) -> gpd.GeoDataFrame:
+    if layer.features.crs is None:
+        raise invalid("map.crs", "map.crs", measured=layer.name["en"])
+    return layer.features.to_crs("EPSG:4326")
+
+
+def _escaped(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """What is told is text: a name with an angle bracket in it is no piece of a page."""
+    told = features.copy()
+    for name in told.columns:
+        if name != told.geometry.name:
+            told[name] = [html.escape(_told(value)) for value in told[name]]
+    return told.rename(columns={name: html.escape(str(name)) for name in told.columns if name != told.geometry.name})
+
+
+def _told(value: object) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _bounds(layers: Sequence[MapLayer]) -> list[list[float]]:
+    """South-west and north-east corner (latitude, longitude) of what is not ground."""
+    boxes = [_in_degrees(layer).total_bounds for layer in layers if not layer.style.is_ground]
+    west, south = min(box[0] for box in boxes), min(box[1] for box in boxes)
+    east, north = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    return [[float(south), float(west)], [float(north), float(east)]]
+
+
+def _closed(made: Any, title: str, note: str, lang: str, assets: Path) -> str:  # noqa: ANN401
+    """The document with Leaflet inside of it and without what our layers do not use: jQuery, Bootstrap, fonts."""
+    from folium import Element
+
+    # Of the class the lists are shared with every other map of the process.
+    made.default_js, made.default_css = [], []
+    root = made.get_root()
+    script, style = ((assets / name).read_text(encoding="utf-8") for name in ("leaflet.js", "leaflet.css"))
+    script = script.replace("</script", "<\\/script").partition("\n//# sourceMappingURL=")[0]
+    head = (
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{html.escape(title)}</title>'
+        f"<style>{style}{_STYLE}</style><script>{script}</script>"
+    )
+    root.header.add_child(Element(_verbatim(head)), name="a_closed_map", index=0)
+    said = f"<h1>{html.escape(title)}</h1>" + (f"<p>{html.escape(note)}</p>" if note else "")
+    root.html.add_child(Element(_verbatim(f'<header class="report">{said}</header>')), name="a_title", index=0)
+    document: str = root.render()
+    return document.replace("<html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', 1)
+
+
+def _verbatim(text: str) -> str:
+    """A text that a template engine leaves as it is."""
+    return "{% raw %}" + text.replace("{% endraw", "") + "{% endraw %}"
+
+
+def _without_scripts(document: str) -> str:
+    """The document without the insides of its scripts, in which an address is only a text."""
+    return re.sub(r"(<script)(?![^>]*\bsrc\b)[^>]*>.*?</script>", r"\1></script>", document, flags=re.S)

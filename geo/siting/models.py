@@ -1,0 +1,195 @@
+"""Models of location, stated to HiGHS: maximal covering, covering at least cost, p-median, and what privacy costs.
+
+Each is solved to the proven best within the time that is given, or told with its gap. Existing and shared devices
+(`must`) are part of every answer and count for nothing: the law asks to use them first (GD-17).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
+from scipy.sparse import csc_array, csr_array, eye_array, hstack
+
+from geo.siting.question import Choice, Floats, Ints, Question
+from schemas.refusals import conflict, invalid
+
+# HiGHS stops at this distance from the best by itself; what is nearer is told as proven.
+_PROVEN = 1e-6
+_INFEASIBLE = 2
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """Demand that the same candidates see, taken together: pieces by the thousand become columns by the dozen."""
+
+    sees: csr_array
+    weight: Floats
+
+
+def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_burden: float = np.inf) -> Choice:
+    """Where `count` more devices see most of the demand (maximal covering location, Church and ReVelle 1974).
+
+    `most_burden` bounds the burden of all chosen. Raises RuleViolation (`siting.too_many_sites`,
+    `siting.infeasible`).
+    """
+    free = question.candidates - len(question.must)
+    if not 0 <= count <= free:
+        raise invalid("siting.too_many_sites", "siting.too_many_sites", measured=count, required=free)
+    grouped = _grouped(question)
+    n, groups = question.candidates, len(grouped.weight)
+    costs = np.concatenate([np.zeros(n), -grouped.weight])
+    new = _row(_new(question), groups)
+    rules = [
+        LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
+        LinearConstraint(new, 0, count),
+        *_common(question, groups),
+    ]
+    if np.isfinite(most_burden):
+        rules.append(LinearConstraint(_row(question.burden, groups), 0, most_burden))
+    return _answer(question, _solved(question, costs, rules, groups, limit_s), limit_s)
+
+
+def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0) -> Choice:
+    """The cheapest devices that see at least that share of what can be seen (set covering, Toregas 1971).
+
+    Raises RuleViolation (`siting.share`, `siting.infeasible`).
+    """
+    if not 0 < share <= 1:
+        raise invalid("siting.share", "siting.share", measured=share)
+    grouped = _grouped(question)
+    n, groups = question.candidates, len(grouped.weight)
+    # A little below the whole: sums of many weights end in rounding.
+    least = float(grouped.weight.sum()) * share * (1 - 1e-12)
+    rules = [
+        LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
+        LinearConstraint(np.concatenate([np.zeros(n), grouped.weight])[None, :], least, np.inf),
+        *_common(question, groups),
+    ]
+    costs = np.concatenate([question.cost * _new(question), np.zeros(groups)])
+    return _answer(question, _solved(question, costs, rules, groups, limit_s), limit_s)
+
+
+def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 30.0) -> Choice:
+    """Where `count` more devices stand nearest to the demand, by its weight (p-median, Hakimi 1964).
+
+    `far_m` (n, m) are metres from candidate to demand. Raises RuleViolation as `most_seen` does.
+    """
+    n, m = question.sees.shape
+    free = n - len(question.must)
+    if not 0 <= count <= free or count + len(question.must) < 1:
+        raise invalid("siting.too_many_sites", "siting.too_many_sites", measured=count, required=free)
+    # One variable for each way to serve each piece; it may only be taken where a device stands.
+    serve = (far_m * question.open_weight).ravel()
+    each = hstack([csr_array((m, n)), *[eye_array(m)] * n])
+    stands = hstack([-_spread(n, m), eye_array(n * m)])
+    rules = [
+        LinearConstraint(each, 1, 1),
+        LinearConstraint(stands, -np.inf, 0),
+        LinearConstraint(_row(_new(question), n * m), count, count),
+        *_common(question, n * m),
+    ]
+    return _answer(question, _solved(question, np.concatenate([np.zeros(n), serve]), rules, n * m, limit_s), limit_s)
+
+
+def front(question: Question, count: int, *, points: int = 7, limit_s: float = 30.0) -> list[Choice]:
+    """What can be seen for how much burden on private life: the answers that no other beats in both.
+
+    From the most that can be seen down to no burden, by bounds on the burden (Haimes 1971); sorted by burden.
+    """
+    best = most_seen(question, count, limit_s=limit_s / points)
+    bounds = np.linspace(0, best.burden, points)[:-1]
+    found = [best]
+    for bound in bounds[::-1]:
+        if found[-1].burden > bound:
+            found.append(most_seen(question, count, limit_s=limit_s / points, most_burden=float(bound)))
+    kept: list[Choice] = []
+    for choice in sorted(found, key=lambda one: (one.burden, -one.seen_weight)):
+        if not kept or choice.seen_weight > kept[-1].seen_weight:
+            kept.append(choice)
+    return kept
+
+
+def marginal(question: Question, chosen: Ints) -> Floats:
+    """What each chosen candidate alone adds: the weight that no other of them sees, and nothing saw before."""
+    times = np.asarray(question.sees[chosen].sum(axis=0)).ravel()
+    once = question.open_weight * (times == 1)
+    return np.asarray(question.sees[chosen] @ once)
+
+
+def _grouped(question: Question) -> _Grouped:
+    columns = csc_array(question.sees, dtype=np.float64)
+    columns.sort_indices()
+    weight = question.open_weight
+    groups: dict[bytes, list[int]] = {}
+    for j in np.flatnonzero((weight > 0) & (np.diff(columns.indptr) > 0)):
+        seers = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
+        groups.setdefault(seers.tobytes(), []).append(int(j))
+    firsts = [members[0] for members in groups.values()]
+    return _Grouped(
+        csr_array(columns[:, firsts]), np.array([weight[members].sum() for members in groups.values()], np.float64)
+    )
+
+
+def _new(question: Question) -> Floats:
+    new = np.ones(question.candidates)
+    new[question.must] = 0
+    return new
+
+
+def _row(values: Floats, others: int) -> Floats:
+    return np.concatenate([values, np.zeros(others)])[None, :]
+
+
+def _spread(n: int, m: int) -> csr_array:
+    """Row i * m + j has a one in column i."""
+    rows = np.arange(n * m)
+    return csr_array((np.ones(n * m), (rows, rows // m)), shape=(n * m, n))
+
+
+def _common(question: Question, others: int) -> list[LinearConstraint]:
+    """No two chosen stand too near to each other."""
+    pairs = question.too_near
+    if not len(pairs):
+        return []
+    rows = np.repeat(np.arange(len(pairs)), 2)
+    near = csr_array((np.ones(2 * len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), question.candidates + others))
+    return [LinearConstraint(near, 0, 1)]
+
+
+def _solved(
+    question: Question, costs: Floats, rules: list[LinearConstraint], others: int, limit_s: float
+) -> tuple[OptimizeResult, float]:
+    n = question.candidates
+    low = np.zeros(n + others)
+    low[question.must] = 1
+    began = time.perf_counter()
+    result = milp(
+        costs,
+        integrality=np.concatenate([np.ones(n), np.zeros(others)]),
+        bounds=Bounds(low, np.ones(n + others)),
+        constraints=rules,
+        options={"time_limit": limit_s, "mip_rel_gap": _PROVEN},
+    )
+    return result, time.perf_counter() - began
+
+
+def _answer(question: Question, solved: tuple[OptimizeResult, float], limit_s: float) -> Choice:
+    result, seconds = solved
+    if result.status == _INFEASIBLE:
+        raise conflict("siting.infeasible", "siting.infeasible")
+    if result.x is None:
+        raise conflict("siting.no_time", "siting.no_time", measured=limit_s)
+    chosen = np.flatnonzero(result.x[: question.candidates] > 0.5).astype(np.int64)
+    seen = np.asarray(question.sees[chosen].sum(axis=0)).ravel() > 0
+    gap = float(result.mip_gap or 0.0)
+    return Choice(
+        chosen,
+        float(question.open_weight[seen].sum()),
+        float((question.cost * _new(question))[chosen].sum()),
+        float(question.burden[chosen].sum()),
+        0.0 if gap <= _PROVEN else gap,
+        seconds,
+    )

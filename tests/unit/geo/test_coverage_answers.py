@@ -1,0 +1,88 @@
+"""What a planner is told of their own cameras and boundary."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import shapely
+
+from geo import measure
+from geo.coverage.answers import coverage_of
+from geo.coverage.footprints import Device
+from geo.coverage.reading import read_area, read_devices
+from geo.intake.report import Options
+from geo.types import LonLat
+from schemas.refusals import RuleViolation
+
+GROUND = shapely.box(113.20, 23.10, 113.24, 23.13)
+MIDDLE = LonLat(113.22, 23.115)
+
+
+def test_coverage__one_disc__its_area_is_seen_and_the_rest_is_one_gap():
+    answer = coverage_of([Device(MIDDLE, 300.0)], GROUND)
+    assert answer.ground_m2 == pytest.approx(measure.area_m2(GROUND), rel=1e-6)
+    assert answer.seen_m2[0] == pytest.approx(math.pi * 300**2, rel=1e-4)
+    assert answer.gap_m2 == pytest.approx(answer.ground_m2 - answer.seen_m2[0])
+    assert len(answer.gaps) == 1
+    assert answer.gaps_m2[0] == pytest.approx(answer.gap_m2)
+    assert not answer.gaps[0].contains(shapely.Point(MIDDLE))
+
+
+def test_coverage__overlap__counted_once_and_told_as_seen_twice():
+    twins = [Device(MIDDLE, 300.0), Device(LonLat(MIDDLE.lon + 0.002, MIDDLE.lat), 300.0)]
+    answer = coverage_of(twins, GROUND)
+    assert sum(answer.seen_m2) == pytest.approx(2 * math.pi * 300**2, rel=1e-4)
+    assert 0 < answer.seen_m2[1] < answer.seen_m2[0]
+    assert measure.area_m2(answer.twice) == pytest.approx(answer.seen_m2[1], rel=1e-5)
+
+
+def test_GD_15__privacy_zone__is_no_demand_and_never_seen():
+    zone = shapely.Point(MIDDLE).buffer(0.001)
+    answer = coverage_of([Device(MIDDLE, 300.0)], GROUND, zone)
+    assert answer.private_m2 == pytest.approx(measure.area_m2(zone), rel=1e-5)
+    assert not answer.seen.intersects(zone.buffer(-1e-7))
+    assert answer.ground_m2 + answer.private_m2 == pytest.approx(measure.area_m2(GROUND), rel=1e-6)
+
+
+def test_coverage__no_devices__all_of_it_is_gap():
+    answer = coverage_of([], GROUND)
+    assert answer.share == 0
+    assert answer.gap_m2 == answer.ground_m2
+
+
+def test_coverage__ground_that_zones_cover__refused():
+    with pytest.raises(RuleViolation) as refused:
+        coverage_of([Device(MIDDLE, 300.0)], GROUND, GROUND.buffer(0.01))
+    assert refused.value.refusals[0].rule == "coverage.no_ground"
+
+
+def test_read__csv_of_cameras__rows_with_what_is_wrong_and_ranges_that_are_not_said(tmp_path):
+    path = tmp_path / "cameras.csv"
+    path.write_text(
+        "名称,经度,纬度,方位角,水平视场角,作用距离\n"
+        "A,113.22,23.115,90,60,200\n"
+        "B,113.21,23.115,,,\n"
+        "C,113.21,23.115,400,60,100\n"
+        "D,113.21,23.115,,60,100\n",
+        encoding="utf-8",
+    )
+    read = read_devices(path, Options(layer="devices", crs="EPSG:4326"), range_m=150.0)
+    assert list(read.drafts.values()) == [
+        Device(LonLat(113.22, 23.115), 200.0, 90.0, 60.0),
+        Device(LonLat(113.21, 23.115), 150.0),
+    ]
+    assert [row.number for row in read.rows if row.refusals] == [3, 4]
+    without = read_devices(path, Options(layer="devices", crs="EPSG:4326"))
+    assert [row.number for row in without.rows if row.refusals] == [2, 3, 4]
+
+
+def test_read__boundary__one_area_and_a_bow_tie_is_refused(tmp_path):
+    path = tmp_path / "ground.geojson"
+    written = '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{},"geometry":%s}]}'
+    path.write_text(written % shapely.to_geojson(GROUND), encoding="utf-8")
+    assert read_area(path, Options(layer="ground")).equals(GROUND)
+    bow_tie = '{"type":"Polygon","coordinates":[[[113.2,23.1],[113.3,23.2],[113.3,23.1],[113.2,23.2],[113.2,23.1]]]}'
+    path.write_text(written % bow_tie, encoding="utf-8")
+    with pytest.raises(RuleViolation):
+        read_area(path, Options(layer="ground"))

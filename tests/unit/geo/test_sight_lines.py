@@ -1,0 +1,72 @@
+"""Line of sight over an elevation model."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+from scipy.ndimage import gaussian_filter
+
+from geo.coverage.sight_lines import Lookout, visible
+
+SIDE_M = 30.0
+
+
+def flat(rows=41, columns=41):
+    return np.zeros((rows, columns), np.float32)
+
+
+def test_visible__flat_ground__all_within_range():
+    seen = visible(flat(), SIDE_M, Lookout(20.0, 20.0, 5.0, 0.0, 300.0))
+    rows, columns = np.indices(seen.shape)
+    assert (seen == (np.hypot(rows - 20, columns - 20) <= 10)).all()
+
+
+def test_visible__wall__hides_what_is_lower_behind_it_and_not_what_stands_above():
+    heights = flat()
+    heights[:, 25] = 10.0
+    low = visible(heights, SIDE_M, Lookout(20.0, 20.0, 5.0, 0.0, 600.0))
+    assert low[20, 25]
+    assert not low[20, 26:].any()
+    assert low[20, :25].all()
+    assert visible(heights, SIDE_M, Lookout(20.0, 20.0, 5.0, 40.0, 600.0))[20, 26:].all()
+
+
+def test_visible__hole_in_the_model__hides_itself_and_what_lies_behind():
+    heights = flat()
+    heights[20, 25] = np.nan
+    seen = visible(heights, SIDE_M, Lookout(20.0, 20.0, 50.0, 0.0, 600.0))
+    assert not seen[20, 25:].any()
+    assert seen[20, :25].all()
+
+
+@pytest.mark.parametrize("place", [(-1.0, 5.0), (5.0, 41.5), (20.0, 20.0)])
+def test_visible__mast_outside_the_model_or_in_a_hole__sees_nothing(place):
+    heights = flat()
+    heights[19:22, 19:22] = np.nan
+    assert not visible(heights, SIDE_M, Lookout(*place, 5.0, 0.0, 300.0)).any()
+
+
+def test_visible__twenty_kilometres_over_the_sea__hidden_by_the_curve_of_the_earth():
+    sea = np.zeros((1, 201), np.float32)
+    # From 20 m the horizon lies sqrt(2 * 20 m * 7432 km) = 17.2 km away.
+    seen = visible(sea, 100.0, Lookout(0.0, 0.0, 20.0, 0.0, 20_000.0))
+    assert np.flatnonzero(~seen[0]).min() == pytest.approx(173, abs=2)
+
+
+def test_visible__rolling_ground__as_gdal_viewshed_says(tmp_path):
+    heights = (gaussian_filter(np.random.default_rng(1).normal(size=(200, 200)), 8) * 800 + 200).astype(np.float32)
+    model, told = tmp_path / "model.tif", tmp_path / "told.tif"
+    profile = {"driver": "GTiff", "height": 200, "width": 200, "count": 1, "dtype": "float32", "crs": "EPSG:32650"}
+    with rasterio.open(model, "w", transform=Affine(SIDE_M, 0, 0, 0, -SIDE_M, 0), **profile) as file:
+        file.write(heights, 1)
+    eye = ["-ox", str(100.5 * SIDE_M), "-oy", str(-100.5 * SIDE_M), "-oz", "10", "-tz", "1.7", "-cc", "0.857142"]
+    subprocess.run(["gdal_viewshed", "-q", *eye, "-vv", "1", "-ov", "0", model, told], check=True)
+    with rasterio.open(told) as file:
+        theirs = file.read(1) > 0
+    ours = visible(heights, SIDE_M, Lookout(100.0, 100.0, 10.0, 1.7, 6000.0))
+    assert 0.05 < ours.mean() < 0.95
+    assert (ours != theirs).mean() < 0.01

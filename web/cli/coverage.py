@@ -1,0 +1,143 @@
+"""`skywarden coverage`: what a planner's own cameras see of some ground, and where the gaps are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import geopandas
+import shapely
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import text
+
+from flights.ground import TERRAIN_FILE
+from geo.coverage.answers import Coverage, coverage_of
+from geo.coverage.reading import read_area, read_devices
+from geo.intake.report import Options
+from schemas.refusals import not_found
+from web import terrain
+from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
+from web.cli.layer import tell_left_aside, tell_rows
+from web.cli.registry import FILE
+from web.cli.siting_files import of_sites
+from web.wiring import Services
+
+_KM2 = 1e6
+_TOLD = 5
+_SAYS = {
+    "en": {
+        "seen": "{devices} devices see {seen:.3f} of {ground:.3f} km² ({share:.1%}); {gap:.3f} km² is seen by none.",
+        "twice": "{twice:.3f} km² is seen by two or more, {thrice:.3f} km² by three or more.",
+        "private": "Privacy zones take {private:.3f} km² of the ground away: nobody asks for a view of those.",
+        "hidden": "The ground hides all that these devices could see: rows {rows}.",
+        "gaps": "The largest gaps:",
+        "gap": "  {area:.3f} km² around {lon:.5f}, {lat:.5f}",
+        "refused": "{refused} of {total} rows cannot be read; nothing was computed. Mend them, or give --partly.",
+        "wrote": "Wrote {path}: layers {layers}.",
+    },
+    "zh": {
+        "seen": "{ground:.3f} 平方公里中，{devices} 台设备覆盖 {seen:.3f} 平方公里（{share:.1%}），"
+        "{gap:.3f} 平方公里无设备覆盖。",
+        "twice": "{twice:.3f} 平方公里被两台及以上覆盖，{thrice:.3f} 平方公里被三台及以上覆盖。",
+        "private": "隐私排除区占 {private:.3f} 平方公里，不计入需覆盖的区域。",
+        "hidden": "以下各行设备的视野被地形完全遮挡：{rows}。",
+        "gaps": "最大的空白区：",
+        "gap": "  {area:.3f} 平方公里，中心约 {lon:.5f}, {lat:.5f}",
+        "refused": "{total} 行中有 {refused} 行无法读取，未进行计算。请更正，或使用 --partly。",
+        "wrote": "已写入 {path}：图层 {layers}。",
+    },
+}
+_ZONES = text(
+    "SELECT ST_AsBinary(geom) FROM public_map.privacy_zones"
+    " WHERE geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
+)
+
+
+@click.group()
+def coverage() -> None:
+    """What devices see of some ground, and what none sees."""
+
+
+@coverage.command("find")
+@click.argument("file", type=FILE)
+@click.option("--ground", "ground_file", type=FILE, required=True, help="The boundary: polygons in a file.")
+@click.option("--range-m", type=click.FloatRange(min=0.1), help="How far devices see whose row does not say it.")
+@click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, by the elevation model.")
+@click.option("--partly", is_flag=True, help="Compute with the good rows where others cannot be read.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the shapes to this GeoPackage.")
+@of_sites
+@as_json
+@pass_services
+def find(services: Services, file: Path, ground_file: Path, **given: Any) -> None:  # noqa: ANN401
+    """Says how the devices in FILE see a ground: CSV with longitude and latitude, GeoJSON, GeoPackage or shapefile.
+
+    Columns: sector_azimuth_deg, hfov_deg, range_m; a device without a direction sees all round. Nothing is
+    registered. The privacy zones of this installation are never counted as ground to be seen.
+    """
+    said = {name: given[name] for name in ("crs", "encoding", "source_layer")}
+    read = read_devices(file, Options(layer="devices", **said), range_m=given["range_m"])
+    if not given["as_json"]:
+        tell_left_aside(read.left_aside, lang())
+        tell_rows(read.rows, lang())
+    if read.refused and not given["partly"]:
+        click.echo(_SAYS[lang()]["refused"].format(refused=read.refused, total=len(read.rows)), err=True)
+        sys.exit(REFUSED)
+    ground = read_area(ground_file, Options(layer="ground", crs=given["crs"]))
+    devices = list(read.drafts.values())
+    found = coverage_of(
+        devices, ground, _zones(services, ground), _terrain(services) if given["over_terrain"] else None
+    )
+    if given["out"]:
+        _write(found, given["out"])
+    _tell(found, len(devices), given)
+
+
+def _terrain(services: Services) -> Path:
+    if terrain.model_of(services) is None:
+        raise not_found("coverage.no_terrain", "coverage.no_terrain")
+    return services.data_dir / TERRAIN_FILE
+
+
+def _zones(services: Services, ground: BaseGeometry) -> BaseGeometry:
+    """The public shapes of the privacy zones on the ground."""
+    box = dict(zip(("west", "south", "east", "north"), ground.bounds, strict=True))
+    with services.public() as public:
+        return shapely.union_all(shapely.from_wkb([bytes(row[0]) for row in public.execute(_ZONES, box)]))
+
+
+def _write(found: Coverage, path: Path) -> None:
+    """One layer for each answer."""
+    path.unlink(missing_ok=True)
+    gaps = geopandas.GeoDataFrame({"area_m2": found.gaps_m2}, geometry=list(found.gaps), crs=4326)
+    seen = geopandas.GeoDataFrame(
+        {"times": [1, 2], "area_m2": found.seen_m2[:2]}, geometry=[found.seen, found.twice], crs=4326
+    )
+    for name, layer in (("gaps", gaps), ("seen", seen)):
+        layer.to_file(path, layer=name, driver="GPKG", engine="pyogrio")
+
+
+def _tell(found: Coverage, devices: int, given: Mapping[str, Any]) -> None:
+    places = [gap.representative_point() for gap in found.gaps[:_TOLD]]
+    if given["as_json"]:
+        gaps = [{"area_m2": area, "at": [place.x, place.y]} for area, place in zip(found.gaps_m2, places, strict=False)]
+        names = ("ground_m2", "private_m2", "seen_m2", "gap_m2", "share", "hidden")
+        echo_json({"devices": devices} | {name: getattr(found, name) for name in names} | {"gaps": gaps})
+        return
+    says = _SAYS[lang()]
+    km2 = {"ground": found.ground_m2 / _KM2, "gap": found.gap_m2 / _KM2, "private": found.private_m2 / _KM2}
+    km2 |= {name: area / _KM2 for name, area in zip(("seen", "twice", "thrice"), found.seen_m2, strict=True)}
+    click.echo(says["seen"].format(devices=devices, share=found.share, **km2))
+    click.echo(says["twice"].format(**km2))
+    if found.private_m2 > 0:
+        click.echo(says["private"].format(**km2))
+    if found.hidden:
+        click.echo(says["hidden"].format(rows=", ".join(map(str, found.hidden))))
+    if places:
+        click.echo(says["gaps"])
+    for area, place in zip(found.gaps_m2, places, strict=False):
+        click.echo(says["gap"].format(area=area / _KM2, lon=place.x, lat=place.y))
+    if given["out"]:
+        click.echo(says["wrote"].format(path=given["out"], layers="gaps, seen"))
