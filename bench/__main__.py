@@ -18,6 +18,8 @@ ROWS = {
     "conformance": "bench.conformance",
     "zones": "bench.zones",
     "tiles": "bench.tiles",
+    "first_view": "bench.first_view",
+    "downloads": "bench.downloads",
     "segmentation": "bench.segmentation",
     "vectorize": "bench.vectorize",
     "geoai": "bench.geoai",
@@ -30,6 +32,7 @@ ROWS = {
 GROUPS = {
     "flights": ("gateway", "zones", "conformance", "ledger"),
     "registry": ("devices", "things"),
+    "tiles": ("tiles", "downloads", "first_view"),
     "sensing": ("segmentation", "vectorize", "geoai", "sam"),
 }
 

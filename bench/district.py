@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from geoalchemy2.shape import from_shape
 from shapely.geometry import MultiPolygon, Point, box
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from bench import places
@@ -56,6 +56,28 @@ def store_devices(database: Database, at: Iterable[tuple[float, float]], *, stat
     finally:
         engine.dispose()
     return Placed(authority, tuple(device["public_id"] for device in devices))
+
+
+def add_waiting(database: Database, at: Mapping[str, tuple[float, float]]) -> None:
+    """Adds devices by public id that are reviewed and that no channel carries yet, beside those of `store_devices`."""
+    engine = database.admin_engine()
+    try:
+        with Session(engine) as session:
+            authority = session.scalars(select(t.Authority.id)).one()
+            plan = session.scalars(select(t.SitingPlan.id)).one()
+            sites = [
+                _site(n, lon, lat, plan) | {"public_id": f"ST-{public_id}"}
+                for n, (public_id, (lon, lat)) in enumerate(at.items())
+            ]
+            devices = [
+                _device(n, site["id"], authority, "reviewed") | {"public_id": public_id}
+                for n, (public_id, site) in enumerate(zip(at, sites, strict=True))
+            ]
+            session.execute(insert(t.DeviceSite), sites)
+            session.execute(insert(t.Device), devices)
+            session.commit()
+    finally:
+        engine.dispose()
 
 
 def _authority(identity: uuid.UUID) -> t.Authority:

@@ -38,8 +38,9 @@ RESUMED_TARGET = round(1 / 0.6, 4)
 SIDES_PX = (4096, 8192, 16384)
 MOST_BYTES = 1 << 30
 TILE_PX, CACHE_BYTES = 2048, 256 << 20
-# The scene is of one date, and from above its pixels are large; what cannot be seen so is not looked for.
-CANNOT = {"cannot.one_date", "cannot.coarse"}
+# The scene is of one date, from above its pixels are large, and nothing burns in bands like these: what cannot be seen
+# so is not looked for.
+CANNOT = {"cannot.one_date", "cannot.coarse", "cannot.not_shown", "cannot.no_heat"}
 
 
 def rows(rounds: int) -> list[Result]:

@@ -213,7 +213,7 @@ def _server(database: Database, home: Path) -> Iterator[int]:
     port = load.free_port()
     command = [sys.executable, "-m", "bench.tile_server", _name(database), str(port), str(home)]
     with running(command, cwd=ROOT) as process:
-        load.wait_for(process, port, "/tiles/devices/0/0/0.mvt")
+        load.wait_for(process, port, "/tiles/clusters/0/0/0.mvt")
         yield port
 
 
