@@ -23,6 +23,7 @@ set_up() {
     require_system "$1"
     require_venv "$packages"
     require_frontend
+    [[ $1 != test ]] || require_maps
     [[ $1 != test ]] || require_torch
 }
 
@@ -82,6 +83,8 @@ require_system() {
     [[ $1 != test ]] || has_libatomic || need "a library of the browser tests' driver" libatomic1
     [[ $1 != test ]] || find_chromium || install_chromium
     [[ $1 == demo ]] || has_mosquitto || need "an MQTT broker" mosquitto mosquitto-clients
+    [[ $1 == demo ]] || command -v gdal_viewshed >/dev/null || need "GDAL's programs, whose answers ours are held against" gdal-bin
+    [[ $1 != test ]] || has_nginx || need "nginx" nginx
     [[ $1 != test ]] || command -v curl >/dev/null || need "curl" curl
 }
 
@@ -118,6 +121,8 @@ has_libatomic() { compgen -G '/usr/lib*/*/libatomic.so.1' || compgen -G '/usr/li
 
 # Debian puts the broker where no path of an ordinary user leads.
 has_mosquitto() { [[ -x /usr/sbin/mosquitto || -n $(command -v mosquitto) ]] && command -v mosquitto_pub >/dev/null; }
+
+has_nginx() { [[ -x /usr/sbin/nginx || -n $(command -v nginx) ]]; }
 
 has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/NotoSansCJK*' >/dev/null ||
@@ -196,6 +201,17 @@ require_frontend() {
     fi
 }
 
+# Maps as one file, and notebooks: 300 MB that nothing else needs, so a demo goes without.
+require_maps() {
+    local lock=$ROOT/requirements/leafmap.txt key
+    key=$(hash_of "$lock" "$ROOT/requirements/dev.txt")
+    stamped maps "$key" && return
+    say "installing leafmap for maps as one file (requirements/leafmap.txt)"
+    pip_install --require-hashes --no-deps --only-binary :all: -r "$lock" ||
+        give_up "leafmap could not be fetched, see $LOG" "./run setup (with access to a package index)"
+    stamp maps "$key"
+}
+
 # The segment-anything tests need torch. What an index offers by that name may be a CPU build of 200 MB or one
 # for a GPU with gigabytes beside it, so its plan is looked at first; without it those tests do not run.
 require_torch() {
@@ -236,6 +252,7 @@ lock_dependencies() {
         "$uv/bin/uv" pip compile "${options[@]}" base.in -o base.txt
         "$uv/bin/uv" pip compile "${options[@]}" dask.in -c base.txt -o dask.txt
         "$uv/bin/uv" pip compile "${options[@]}" dev.in -c base.txt -o dev.txt
+        "$uv/bin/uv" pip compile "${options[@]}" leafmap.in -c dev.txt -o leafmap.txt
         "$uv/bin/uv" pip compile "${options[@]}" sam.in -c dev.txt -o sam.txt
     )
     say "locking npm"

@@ -28,6 +28,9 @@ from schemas.store.engine import Database
 from schemas.store.work import Work
 from tests.world import build_world
 
+# Tests ask more often than any reader; tests/web/test_rates.py counts.
+os.environ["SKYWARDEN_RATE_LIMITS"] = "0"
+os.environ["SKYWARDEN_MAP_LAG_S"] = "0"
 # How long one example takes says something of the machine, and at the first call of the compiler.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

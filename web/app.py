@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from web import assets, errors, i18n, page, permissions, security, waiting
+from web import assets, errors, i18n, page, permissions, rates, security, waiting
 from web.account.views import section as account
+from web.asking.feeds import section as feeds
+from web.asking.subscribing import section as subscribing
+from web.asking.views import section as asking
+from web.asking.zones import section as zone_asking
+from web.complaints.views import complaints_wait
+from web.complaints.views import section as complaints
 from web.desk.editing import section as desk_editing
 from web.desk.exports import section as desk_exports
 from web.desk.private import section as desk_private
@@ -16,6 +22,11 @@ from web.models.asking import section as models_asking
 from web.models.labelling import section as models_labelling
 from web.models.views import section as models
 from web.models.waiting import waiting as models_waiting
+from web.opendata import cors
+from web.opendata.downloads import section as data
+from web.opendata.ogc import section as ogc
+from web.opendata.openapi import section as openapi
+from web.opendata.tilejson import section as tilejson
 from web.permissions import GuardedFlask
 from web.pilot.live import section as flights_live
 from web.pilot.packages import section as flight_packages
@@ -29,8 +40,15 @@ from web.planner.plans import section as planner_plans
 from web.planner.uses import section as planner_uses
 from web.planner.views import section as planner
 from web.planner.waiting import waiting as drafts_waiting
-from web.public.data import section as data
+from web.proofs.views import section as proofs
+from web.public.basemap import read_basemap
+from web.public.basemap import section as basemap_files
+from web.public.embed import section as embed
+from web.public.figures import section as figures
 from web.public.flights import section as flight_log
+from web.public.history import section as history
+from web.public.printing import section as printing
+from web.public.search import section as search
 from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.registry.announcing import section as registry_announcing
@@ -55,7 +73,10 @@ from web.zones.views import section as zones
 from web.zones.views import zone_waits
 
 SECTIONS = (
-    *(public, tiles, data, flight_log, account),
+    *(public, tiles, data, ogc, openapi, tilejson, flight_log, account),
+    *(basemap_files, embed, history, printing, search),
+    *(asking, zone_asking, subscribing, feeds, complaints),
+    *(proofs, figures),
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
@@ -67,7 +88,7 @@ SECTIONS = (
 )
 # What waits for the reader, as each desk tells it (web/waiting.py).
 WAITING = (
-    *(registry_waits, zone_waits, health_waits),
+    *(registry_waits, zone_waits, complaints_wait, health_waits),
     *(flights_waiting, findings_waiting, models_waiting, drafts_waiting, reviews_waiting),
 )
 
@@ -78,8 +99,14 @@ def create_app(services: Services) -> GuardedFlask:
     app.extensions["services"] = services
     hosts = tuple(host.strip().lower() for host in services.settings.trusted_hosts.split(",") if host.strip())
     errors.register(app)
-    security.register(app, security.Edge(hosts, services.settings.behind_tls_proxy))
+    basemap = read_basemap(services.settings.basemap)
+    app.extensions["basemap"] = basemap
+    security.register(
+        app, security.Edge(hosts, services.settings.behind_tls_proxy, basemap.origin if basemap else None)
+    )
+    cors.register(app)
     i18n.register(app)
+    rates.register(app)
     request_identity.register(app)
     app.before_request(lambda: permissions.enforce(app))
     app.before_request(security.check_form)

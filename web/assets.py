@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,10 +31,10 @@ section = Section("assets", __name__, Audience.PUBLIC)
 
 @dataclass(frozen=True)
 class Asset:
-    """A file as it is sent: plain and packed, with the hash of its content."""
+    """A file as it is sent: plain and packed by the name of the packing, with the hash of its content."""
 
     plain: bytes
-    packed: bytes
+    packed: Mapping[str, bytes]
     digest: str
 
 
@@ -43,7 +44,7 @@ def register(app: Flask) -> None:
     app.register_blueprint(section)
 
 
-@section.page("/static/<path:name>", GET=Permission.BROWSE)
+@section.page("/static/<path:name>", rate=None, GET=Permission.BROWSE)
 def static(name: str) -> Response:
     """One file of the bundle; chunks carry a hash in their name, entries in their query."""
     inside = safe_join(str(FOLDER), name)
@@ -52,14 +53,15 @@ def static(name: str) -> Response:
     if inside is None or kind is None or not os.path.isfile(inside):
         raise not_found("page.unknown", "web.page_unknown")
     found = _load(inside, Path(inside).stat().st_mtime_ns)
-    packed = request.accept_encodings.quality("gzip") > 0
-    response = Response(found.packed if packed else found.plain, content_type=f"{kind}; charset=utf-8")
-    if packed:
-        response.headers["Content-Encoding"] = "gzip"
+    packing = next((name for name in found.packed if request.accept_encodings.quality(name) > 0), None)
+    content = found.packed[packing] if packing else found.plain
+    response = Response(content, content_type=f"{kind}; charset=utf-8")
+    if packing:
+        response.headers["Content-Encoding"] = packing
     response.vary.add("Accept-Encoding")
     named_by_content = "v" in request.args or "/chunk-" in name
     response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable" if named_by_content else "no-cache"
-    response.set_etag(f"{found.digest}{'-gzip' if packed else ''}")
+    response.set_etag(f"{found.digest}{f'-{packing}' if packing else ''}")
     return response.make_conditional(request)  # type: ignore[return-value]
 
 
@@ -72,4 +74,9 @@ def asset(name: str) -> str:
 @cache
 def _load(path: str, _changed_ns: int) -> Asset:
     plain = Path(path).read_bytes()
-    return Asset(plain, gzip.compress(plain, 6), hashlib.sha256(plain).hexdigest()[:12])
+    packed = {"gzip": gzip.compress(plain, 6)}
+    beside = Path(f"{path}.br")
+    if beside.is_file():
+        # The build made it, at its best; it is the smaller one and so comes first.
+        packed = {"br": beside.read_bytes(), **packed}
+    return Asset(plain, packed, hashlib.sha256(plain).hexdigest()[:12])

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 from web.i18n import current_language, gettext
+from web.opendata.cors import is_public_read
 
 log = structlog.get_logger(__name__)
 
@@ -107,7 +108,7 @@ def problem(status: int, rendered: list[dict[str, Any]]) -> Response:
 
 def wants_page() -> bool:
     """Whether the reader is a person in a browser rather than a program."""
-    if "/api/" in request.path or request.path.startswith(("/tiles/", "/data/")):
+    if "/api/" in request.path or is_public_read(request.path):
         return False
     best = request.accept_mimetypes.best_match(["application/json", PROBLEM, "text/html"], default=PROBLEM)
     return best == "text/html"

@@ -26,6 +26,7 @@ class Link:
     path: str
     label: Any
     needs: Permission
+    unless: Permission | None = None
 
     @property
     def current(self) -> bool:
@@ -38,6 +39,7 @@ LINKS = (
     Link("/", lazy_gettext("Map"), Permission.BROWSE),
     Link("/list", lazy_gettext("List"), Permission.BROWSE),
     Link("/rules", lazy_gettext("Rules and rights"), Permission.BROWSE),
+    Link("/ask", lazy_gettext("Complain or ask"), Permission.BROWSE, unless=Permission.READ_COMPLAINTS),
     Link("/pilot", lazy_gettext("Pilot desk"), Permission.CHECK_PLAN),
     Link("/pilot/air", lazy_gettext("In the air"), Permission.WATCH_FLIGHT),
     Link("/review", lazy_gettext("Review desk"), Permission.READ_DETECTIONS),
@@ -47,6 +49,7 @@ LINKS = (
     Link("/reviews", lazy_gettext("Approvals"), Permission.READ_FILES),
     Link("/registry", lazy_gettext("Registry"), Permission.READ_REGISTRY),
     Link("/zones", lazy_gettext("Privacy zones"), Permission.READ_ZONES),
+    Link("/complaints", lazy_gettext("Complaints"), Permission.READ_COMPLAINTS),
     Link("/sta/health", lazy_gettext("Health of devices"), Permission.READ_HEALTH),
 )
 
@@ -72,8 +75,9 @@ def register(app: Flask) -> None:
 
 
 def navigation() -> list[Link]:
-    """The entries that the reader may open."""
-    return [link for link in LINKS if may(current_actor(), link.needs)]
+    """The entries that the reader may open; who has the desk of something needs no way to its form."""
+    actor = current_actor()
+    return [link for link in LINKS if may(actor, link.needs) and not (link.unless and may(actor, link.unless))]
 
 
 def desks() -> list[Link]:

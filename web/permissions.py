@@ -18,6 +18,7 @@ from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, forbidden, refuse
 from schemas.roles import Role
 from web.identity.request_identity import current_actor
+from web.rates import limited
 from web.things.credentials import current_token
 
 _NEEDS = "__skywarden_needs__"
@@ -37,12 +38,15 @@ class Audience(StrEnum):
     THINGS = "sta"
     PLANNER = "planner"
     REVIEWS = "reviews"
+    COMPLAINTS = "complaints"
 
 
 class Permission(StrEnum):
     """What one method of one route does, in the words of requirements.md section 6."""
 
     BROWSE = "map.browse"
+    ASK = "public.ask"
+    SUBSCRIBE = "public.subscribe"
     SIGN_IN = "session.start"
     SIGN_OUT = "session.end"
     READ_ACCOUNT = "account.read"
@@ -78,13 +82,16 @@ class Permission(StrEnum):
     DECIDE_PLAN = "siting.decide"
     REVOKE_PLAN = "siting.revoke"
     APPROVE_PLACES = "patrol.approve"
+    READ_COMPLAINTS = "complaint.read"
+    ANSWER_COMPLAINT = "complaint.answer"
 
 
 _PUBLISHERS = frozenset({Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD})
 _ACTING = _PUBLISHERS | {Role.LEGAL_REVIEWER, Role.TECHNICAL_REVIEWER, Role.COMMAND_CENTRE}
 _LOOKING = _ACTING | {Role.PROVINCIAL_APPROVER, Role.SUPERVISOR, Role.DATA_ADMIN}
 SIGNED_IN = frozenset({Permission.SIGN_OUT, Permission.READ_ACCOUNT})
-OPEN = frozenset({Permission.BROWSE, Permission.SIGN_IN})
+# What anyone may do; what is written here is taken at a slow rate and never trusted.
+OPEN = frozenset({Permission.BROWSE, Permission.SIGN_IN, Permission.ASK, Permission.SUBSCRIBE})
 # What a device may do with a credential of its own; no person pushes readings.
 BY_DEVICE = frozenset({Permission.READ_THINGS, Permission.PUSH_READINGS})
 # Roles as data (requirements.md section 6). `OPEN` needs no login, `SIGNED_IN` any login.
@@ -133,17 +140,20 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.DECIDE_PLAN: frozenset({Role.PROVINCIAL_APPROVER}),
     Permission.REVOKE_PLAN: frozenset({Role.PROVINCIAL_APPROVER, Role.SUPERVISOR}),
     Permission.APPROVE_PLACES: frozenset({Role.UNIT_HEAD}),
+    Permission.READ_COMPLAINTS: frozenset({Role.OFFICER, Role.UNIT_HEAD, Role.SUPERVISOR}),
+    Permission.ANSWER_COMPLAINT: frozenset({Role.OFFICER, Role.UNIT_HEAD}),
 }
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a route declares: its audience, a permission per method, and the body that it takes."""
+    """What a route declares: its audience, a permission per method, the body that it takes, and how often."""
 
     audience: Audience
     methods: Mapping[str, Permission]
     max_body_bytes: int | None = None
     long_form: bool = False
+    rate: str | None = None
 
 
 class UndeclaredRoute(Exception):
@@ -158,17 +168,25 @@ class Section(Blueprint):
         self.audience = audience
 
     def page(
-        self, rule: str, *, max_body_bytes: int | None = None, long_form: bool = False, **methods: Permission
+        self,
+        rule: str,
+        *,
+        max_body_bytes: int | None = None,
+        long_form: bool = False,
+        rate: str | None = "pages",
+        **methods: Permission,
     ) -> Callable[[View], View]:
         """Registers a view with a permission per method: `@section.page("/x", GET=..., POST=...)`.
 
-        `long_form` lets a body have the fields that a check-list or many sites need.
+        `long_form` lets a body have the fields that a check-list or many sites need. `rate` is the bucket in which
+        requests of strangers are counted (web/rates.py); it counts for what the public reads, and None for nothing.
         """
+        counted = rate if self.audience is Audience.PUBLIC else None
         if not methods:
             raise UndeclaredRoute(f"{rule}: no method is declared")
 
         def register(view: View) -> View:
-            needs = Needs(self.audience, dict(methods), max_body_bytes, long_form)
+            needs = Needs(self.audience, dict(methods), max_body_bytes, long_form, counted)
             setattr(view, _NEEDS, {**getattr(view, _NEEDS, {}), rule: needs})
             self.add_url_rule(rule, view_func=view, methods=list(methods), provide_automatic_options=False)
             return view
@@ -218,10 +236,12 @@ def declared_needs(app: GuardedFlask) -> Needs | None:
 
 
 def enforce(app: GuardedFlask) -> None:
-    """Before each request: refuses with 401 or 403 unless the actor holds the declared permission."""
+    """Before each request: 429 for who asks too often, 401 or 403 unless the actor holds the declared permission."""
     needs = declared_needs(app)
     if needs is None:
         return
+    if needs.rate is not None:
+        limited(needs.rate)
     if needs.max_body_bytes is not None:
         request.max_content_length = needs.max_body_bytes
     if needs.long_form:

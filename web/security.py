@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import LengthRequired
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -32,14 +32,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
     ]
 )
+# What stands below this may be put into a frame by anyone: it reads, and knows nobody.
+FRAMED = "/embed/"
 HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), payment=(), usb=(), geolocation=(self)",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
 HSTS = "max-age=31536000; includeSubDomains"
 
@@ -54,6 +54,8 @@ class Edge:
 
     trusted_hosts: tuple[str, ...]
     behind_tls_proxy: bool = False
+    tiles_from: str | None = None
+    """Another origin that this installation was told to take its base map from."""
 
     @property
     def session_cookie(self) -> str:
@@ -165,10 +167,32 @@ def _refuse_nul(texts: MultiDict[str, str]) -> None:
             raise invalid("query.unknown", "web.query_unknown", name=name, measured=shown, required="text")
 
 
+def content_security_policy(*, framed: bool, tiles_from: str | None) -> str:
+    """The policy of a page: what may stand in a frame sends no form; a base map from elsewhere is fetched there."""
+    policy = CONTENT_SECURITY_POLICY
+    if framed:
+        policy = policy.replace("frame-ancestors 'none'", "frame-ancestors *").replace(
+            "form-action 'self'", "form-action 'none'"
+        )
+    if tiles_from:
+        for directive in ("img-src 'self'", "connect-src 'self'"):
+            policy = policy.replace(directive, f"{directive} {tiles_from}")
+    return policy
+
+
 def set_headers(response: Response) -> Response:
     """Adds the security headers to every answer, errors included."""
+    edge: Edge = current_app.extensions["edge"]
+    framed = request.path.startswith(FRAMED)
+    policy = content_security_policy(framed=framed, tiles_from=edge.tiles_from)
+    response.headers.setdefault("Content-Security-Policy", policy)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if framed:
+        # Whoever looks into a frame of another site gets nothing to be known by.
+        response.headers.remove("Set-Cookie")
+    else:
+        response.headers.setdefault("X-Frame-Options", "DENY")
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     if "Cache-Control" not in response.headers:

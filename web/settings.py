@@ -10,8 +10,11 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.limits import limit
+from web.addresses import is_address
 
 ROOT = Path(__file__).resolve().parent.parent
+_SMTP = re.compile(r"smtps?://([^\s@/]+@)?[A-Za-z0-9.\[\]:-]+/?")
+_SITE = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?/?|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/?")
 _POSTGRESQL = re.compile(r"(postgresql(\+psycopg)?|postgres)://\S+")
 
 
@@ -38,8 +41,26 @@ class Settings(BaseSettings):
     trusted_hosts: str = "localhost,127.0.0.1,[::1]"
     """Host names, separated by commas, under which this installation answers."""
 
+    rate_limits: bool = True
+    """Whether requests of strangers are counted by network; off where something in front of us counts them."""
+
+    map_lag_s: float = Field(default=10.0, ge=0, le=3600)
+    """How long counts and the map seen from afar may lag behind a publication; from near they never do by a second."""
+
     channels: Path | None = None
     """A TOML file that says how each channel of the rule pack is reached: by a folder, or by a service over HTTP."""
+
+    basemap: Path | None = None
+    """A TOML file that names a base map of tiles (docs/basemap.md); without it the district's own vectors are drawn."""
+
+    public_url: str | None = None
+    """Where everybody reaches this installation, such as https://watch.example.org; mails and feeds lead there."""
+
+    smtp_url: SecretStr | None = None
+    """What sends mail: smtp://name:password@host:587 (with STARTTLS) or smtps://host; without it, no mail."""
+
+    mail_from: str | None = None
+    """The address that mails come from."""
 
     scene_pixels: int = Field(default=limit("raster.pixels"), ge=1)
     """The most pixels that one scene may have."""
@@ -73,6 +94,33 @@ class Settings(BaseSettings):
 
     sam_cache_bytes: int = Field(default=2 << 30, ge=0)
     """How much of the disk what SAM made of crops may take; a crop is two megabytes."""
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether everything is there that a mail needs."""
+        return bool(self.smtp_url and self.mail_from and self.public_url)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, url: SecretStr | None) -> SecretStr | None:
+        # As below: it may carry a password.
+        if url is not None and not _SMTP.fullmatch(url.get_secret_value()):
+            raise ValueError("it is no smtp:// or smtps:// address")
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not is_address(address):
+            raise ValueError("it is no plain address such as watch@example.org")
+        return address
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_site(cls, url: str | None) -> str | None:
+        if url is not None and not _SITE.fullmatch(url):
+            raise ValueError("it is no https:// address (http:// on this machine alone)")
+        return url
 
     @field_validator("database_url")
     @classmethod

@@ -14,6 +14,7 @@ from shapely.geometry import Point
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.orm import Session
 
+import enforcement.guards
 import flights.guards
 import geo.guards
 import sensing.guards
@@ -36,7 +37,7 @@ from web.settings import ROOT, Settings
 def all_guards() -> dict[str, Guard]:
     """The guards of all packages by name; raises ValueError where two packages claim one name."""
     guards: dict[str, Guard] = {}
-    for package in (geo.guards, flights.guards, sensing.guards):
+    for package in (geo.guards, flights.guards, sensing.guards, enforcement.guards):
         twice = guards.keys() & package.GUARDS.keys()
         if twice:
             raise ValueError(f"guards registered twice: {sorted(twice)}")

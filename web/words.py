@@ -107,6 +107,8 @@ FINDINGS: Mapping[str, str] = {
     "excavation": N_("Possible excavation"),
     "building": N_("Possible new building"),
     "burn_scar": N_("Possible open burning"),
+    "open_flame": N_("Possible open fire"),
+    "smoke_plume": N_("Possible smoke of a fire"),
     "discoloured_water": N_("Possible discoloured discharge"),
     "vegetation_loss": N_("Possible loss of vegetation"),
     "bare_soil": N_("Possible bare soil"),

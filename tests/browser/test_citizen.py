@@ -74,7 +74,7 @@ def test_citizen__asks_by_coordinates__sentence_list_and_marker(open_page):
     page = open_page("/", size=PHONE_PX)
     wait_for_map(page)
     page.fill("#q", "113.2610, 23.1300")
-    press(page.locator("form[role=search] button"))
+    press(page.locator("form[role=search] [type=submit]"))
     wait_for_map(page)
     expect(page.locator("#answer .lead")).to_contain_text("1 device stands within 500 m, 100 m away.")
     expect(page.locator("#answer .results a").first).to_have_attribute("href", "/device/DV-DV1")

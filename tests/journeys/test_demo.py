@@ -105,6 +105,10 @@ def test_the_ledger_verifies_after_all_that(told, installation) -> None:
     assert installation.run("ledger", "verify").returncode == 0
 
 
+def test_what_was_published_while_it_ran_is_proven(told) -> None:
+    assert "not in use yet" in row(told, "publication of DP-")
+
+
 def test_a_stranger_may_check_the_export_with_the_standard_library_alone(told, installation, tmp_path) -> None:
     export = tmp_path / "ledger.jsonl"
     assert installation.run("ledger", "export", str(export)).returncode == 0

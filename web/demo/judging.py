@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,14 +18,34 @@ from schemas.store.cluster import Cluster
 from schemas.store.engine import Database
 from schemas.store.migrate import migrate
 from sensing.evaluate import Evaluation
+from sensing.intake import Told
 from sensing.segment.spectral import Parameters, Spectral
 from web.demo.looking import compare, look
 from web.demo.story import Say, Story
+from web.intake import ingest
 from web.settings import ROOT, Settings
 from web.wiring import Services
 
 SATELLITE, DRONE = "satellite pair", "drone orthophoto"
+HEAT, SMOKE, FLAMES = "satellite with fires", "the same without shortwave", "drone with fires"
+_SIX_BANDS = ("red", "green", "blue", "nir", "swir1", "swir2")
+# Each picture of a district: its file, the earlier one, its truth, and its bands where the file does not say them.
+PICTURES = (
+    (SATELLITE, "satellite_after.tif", "satellite_before.tif", "truth_satellite.geojson", ()),
+    (DRONE, "drone_orthophoto.tif", None, "truth_drone.geojson", ()),
+    (HEAT, "satellite_burning.tif", None, "truth_satellite_burning.geojson", _SIX_BANDS),
+    (SMOKE, "satellite_smoke.tif", None, "truth_satellite_smoke.geojson", ()),
+    (FLAMES, "drone_burning.tif", None, "truth_drone_burning.geojson", ()),
+)
 REQUIRED_IOU = 0.6
+_ABOUT = """\
+All imagery is made, by a generator that knows nothing of the detectors; real imagery is harder. The satellite pair is
+two dates in four bands at 10 m, the orthophoto one date in plain colour at 0.25 m. On a day of their own things burn:
+in six bands with the shortwave infrared, where flames show by their heat; in four of them, where only smoke shows; and
+from the air, in a camera's colours. The smoke of flames that were found is told with them and counts as no finding of
+its own. Dark smoke over bright ground and smoke across a town are what is missed for the most part. Where a picture
+lacks the bands for a kind, nothing is said of it, and the reason is told.
+"""
 
 
 @dataclass
@@ -36,7 +56,7 @@ class Judgement:
     silent: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     misses: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
-    false_alarms: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    false_alarms: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, seed: int, imagery: str, result: Evaluation, silent: int) -> None:
         """Enters the outcome of one scene."""
@@ -48,7 +68,7 @@ class Judgement:
             f"seed {seed}, {imagery}: {found.kind} reported on a lawful {quiet.kind} ({quiet.reason})"
             for found, quiet in result.hits
         ]
-        self.false_alarms[imagery] += len(result.false_alarms)
+        self.false_alarms[imagery] += Counter(found.kind for found in result.false_alarms)
 
     @property
     def is_good(self) -> bool:
@@ -63,6 +83,7 @@ class Judgement:
             f"Written by `./run skywarden sample judge`; seeds {', '.join(map(str, seeds))}, none of them used",
             "while the detectors were made. A miss counts as an overlap of zero; it is listed below, not hidden.",
             "",
+            _ABOUT,
             f"Engine: {Spectral.name} {Spectral.version}, parameters {Parameters.load().sha256[:12]}.",
             "",
             "| Imagery | Kind | Things | Found | Median IoU | Lowest |",
@@ -74,10 +95,12 @@ class Judgement:
         lines += ["", "| Imagery | Lawful look-alikes | Reported by mistake | Other false alarms |"]
         lines += ["|---|---|---|---|"]
         for imagery, count in sorted(self.silent.items()):
-            wrong = sum(imagery in mistake for mistake in self.mistakes)
-            lines.append(f"| {imagery} | {count} | {wrong} | {self.false_alarms[imagery]} |")
-        told = [*self.misses, *self.mistakes] or ["None."]
-        return "\n".join([*lines, "", "## Misses and mistakes", "", *(f"- {line}" for line in told), ""])
+            wrong = sum(f", {imagery}: " in mistake for mistake in self.mistakes)
+            alarms = self.false_alarms[imagery]
+            told = ", ".join(f"{alarms[kind]} {kind}" for kind in sorted(alarms))
+            lines.append(f"| {imagery} | {count} | {wrong} | {told or 0} |")
+        failed = [*self.misses, *self.mistakes] or ["None."]
+        return "\n".join([*lines, "", "## Misses and mistakes", "", *(f"- {line}" for line in failed), ""])
 
 
 def judge_seeds(seeds: Iterable[int], today: date, say: Say) -> Judgement:
@@ -103,12 +126,12 @@ def _judge(judgement: Judgement, seed: int, folder: Path, how: tuple[date, Say])
         migrate(services.database)
         try:
             load_sample(services, sample)
-            for imagery, files, before, truth in (
-                (SATELLITE, "satellite_after.tif", sample / "satellite_before.tif", "truth_satellite.geojson"),
-                (DRONE, "drone_orthophoto.tif", None, "truth_drone.geojson"),
-            ):
+            for imagery, file, earlier, truth, bands in PICTURES:
                 story = Story(say)
-                scene = look(services, story, imagery, [sample / files], before=before)
+                before = sample / earlier if earlier else None
+                if bands:
+                    ingest(services, [sample / file], told=Told(bands=bands))
+                scene = look(services, story, imagery, [sample / file], before=before)
                 result, silent = compare(services, story, scene, sample / truth)
                 judgement.add(seed, imagery, result, silent)
                 say(f"seed {seed}\n{story.table()}")

@@ -38,6 +38,8 @@ _RIVER = ((113.2600, 23.1250), (113.2690, 23.1250), (113.2790, 23.1250))
 _ESTATE, _PLAIN = ((113.2960, 23.1155),), ((113.2540, 23.1100), (113.2680, 23.1080))
 _ROAD, _BROOK = ((113.2640, 23.1219),), ((113.2995, 23.1335),)
 _RANGE_M = 90.0
+# The place that is published while the demo runs.
+WITNESSED = "DP2"
 
 
 def work_on_drafts(services: Services) -> None:
@@ -51,6 +53,7 @@ def work_on_drafts(services: Services) -> None:
     district.device()
     district.area()
     district.point()
+    district.published()
 
 
 class _District:
@@ -201,6 +204,34 @@ class _District:
         self.do("N1", lambda work: commands.check(work, work.get(DeploymentPoint, "DP1")))
         reason = "Move it off the towpath, where children walk to school. · 请移离学生上学经过的纤道。"
         self.do("H1", lambda work: commands.return_draft(work, work.get(DeploymentPoint, "DP1"), reason=reason))
+
+    def published(self) -> None:
+        """A point that stands on both channels from this moment on: witnessed, and not asserted by an import."""
+
+        def draft(work: Work) -> Any:  # noqa: ANN401
+            place, text = Point(113.2790, 23.1246), "At the lower lock (fictional) · 下闸（虚构）"
+            named = _named(work, WITNESSED, "Launch place at the lower lock", "下闸起飞点")
+            return commands.draft_point(work, commands.NewPoint(**named, place=place, place_text=text))
+
+        def disclose(work: Work) -> Any:  # noqa: ANN401
+            return commands.record_publication(
+                work,
+                _point(work),
+                channel="official_disclosure",
+                receipt_id="SAMPLE-DISCLOSURE-1",
+                published_at=work.now,
+            )
+
+        self.do("N1", draft)
+        self.do("N1", lambda work: commands.check(work, _point(work)))
+        self.do("H1", lambda work: commands.approve(work, _point(work)))
+        self.do("N1", disclose)
+        self.do("N1", lambda work: commands.record_publication(work, _point(work), channel="platform_map"))
+        self.do("N1", lambda work: commands.publish(work, _point(work)))
+
+
+def _point(work: Work) -> DeploymentPoint:
+    return work.get(DeploymentPoint, WITNESSED)
 
 
 def _site(number: int, place: tuple[float, float], kind: str) -> commands.NewSite:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from schemas.actors import Actor
 from schemas.refusals import Kind, RuleViolation
 from schemas.tables import Detection, Person
+from sensing.queries import quarantined
 from sensing.reasons import in_languages, reasons
 from sensing.words import in_words
 from web import words
@@ -55,6 +56,14 @@ def _several() -> Response:
         refusals = {one: RuleViolation(Kind.CONFLICT, found).render("en") for one, found in told.refused.items()}
         return jsonify(done=told.done, refused=refusals)
     return _page(_known(opened) if opened and opened not in told.done else None, told=told)
+
+
+@section.page("/review/quarantine", GET=Permission.READ_DETECTIONS)
+def quarantine() -> Response:
+    """The images that are kept and not used, with the reason and what lets them in; no picture of any of them."""
+    with services().session() as db:
+        waiting = quarantined(db, queries.authorities_of(current_actor()))
+    return make_response(render_template("desk/quarantine.html", waiting=waiting, lang=current_language()))
 
 
 @section.page("/review/<public_id>", GET=Permission.READ_DETECTIONS, POST=Permission.DECIDE_DETECTION)

@@ -25,8 +25,8 @@ def buckets(account: str, address: str, salt: str) -> dict[str, int]:
     `account` is the one spelling of a login name: two spellings would be two buckets.
     """
     return {
-        _name("account", account, salt): limit("login.per_account"),
-        _name("network", network_of(address), salt): limit("login.per_network"),
+        bucket("account", account, salt): limit("login.per_account"),
+        bucket("network", network_of(address), salt): limit("login.per_network"),
     }
 
 
@@ -42,12 +42,21 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network(f"{ip}/{prefix}", strict=False))
 
 
-def _name(kind: str, value: str, salt: str) -> str:
+def bucket(kind: str, value: str, salt: str) -> str:
+    """The name of a bucket: a salted hash, from which nobody reads the value."""
     return f"{kind}:{hashlib.sha256(f'{salt}|{kind}|{value}'.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
-def take(db: Session, sizes: dict[str, int], now: datetime) -> None:
-    """Counts one attempt; raises RuleViolation (429) with the seconds to wait when a bucket is full."""
+def take(
+    db: Session,
+    sizes: dict[str, int],
+    now: datetime,
+    refusal: tuple[str, str] = ("login.throttled", "web.login_throttled"),
+) -> None:
+    """Counts one attempt; raises RuleViolation (429) with the seconds to wait when a bucket is full.
+
+    `refusal` is the rule and the text of the refusal, which is told `minutes`.
+    """
     window = timedelta(seconds=limit("login.window"))
     db.execute(delete(LoginAttempt).where(LoginAttempt.attempted_at <= now - window))
     waits_s = [_wait_s(db, bucket, size, now, window) for bucket, size in sizes.items()]
@@ -55,7 +64,7 @@ def take(db: Session, sizes: dict[str, int], now: datetime) -> None:
         wait_s = max(waits_s)
         raise RuleViolation(
             Kind.THROTTLED,
-            [refuse("login.throttled", "web.login_throttled", retry_after_s=wait_s, minutes=_minutes(wait_s))],
+            [refuse(*refusal, retry_after_s=wait_s, minutes=_minutes(wait_s))],
         )
     db.add_all(LoginAttempt(bucket=bucket, attempted_at=now) for bucket in sizes)
 

@@ -16,6 +16,7 @@ PACK = Path("schemas/rules/packs/demo-neutral.yaml")
 # The types that issue and law name; a pack of the house has a rule for every one of them.
 NAMED = {
     *("illegal_building", "land_conversion", "vegetation_clearance", "open_dumping", "open_burning"),
+    *("open_burning_flames", "open_burning_smoke"),
     *("illegal_discharge", "algal_bloom", "black_odour_water", "uncovered_soil", "illegal_excavation"),
 }
 
