@@ -368,7 +368,8 @@ def test_GD_14_6__a_secret_device__used_without_publication_and_never_published(
     assert state(services, public_id) == "active"
     discontinue(work, public_id)
     with services.session() as session:
-        assert session.scalars(select(Announcement)).all() == []
+        announced = select(Announcement).join(Device, Device.id == Announcement.subject_id)
+        assert session.scalars(announced.where(Device.public_id == public_id)).all() == []
 
 
 def test_GD_14_6__an_ordinary_device__is_not_used_by_that_door(work, reviewed):
