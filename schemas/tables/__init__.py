@@ -40,6 +40,7 @@ from schemas.tables.releases import Release, ReleaseFind, ReleaseZone
 from schemas.tables.shown import PublicBatch, PublicChange, PublicSpan, PublicTouch, PublicTurn, Shown
 from schemas.tables.signing import AircraftSigning
 from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
+from schemas.tables.studies import CoverageStudy, SitingRun, StudyDevice, StudyShape
 from schemas.tables.subscriptions import Mail, Subscription
 from schemas.tables.things import (
     Datastream,
@@ -82,6 +83,7 @@ __all__ = [
     "Correction",
     "CoverageCell",
     "CoverageMade",
+    "CoverageStudy",
     "Datastream",
     "Decision",
     "DeploymentPoint",
@@ -155,7 +157,10 @@ __all__ = [
     "Sighting",
     "Signage",
     "SitingPlan",
+    "SitingRun",
     "Stated",
+    "StudyDevice",
+    "StudyShape",
     "Subscription",
     "SupervisedEntity",
     "SupervisionItem",

@@ -1,0 +1,20 @@
+"""What planners ask and are answered: studies of coverage, their devices and shapes, questions of siting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+SQL = Path(__file__).parent.parent / "sql"
+PARTS = ("studies",)
+
+
+def upgrade() -> None:
+    """Runs the frozen SQL, part by part."""
+    connection = op.get_bind().execution_options(no_parameters=True)
+    for part in PARTS:
+        connection.exec_driver_sql((SQL / f"{revision}_{part}.sql").read_text(encoding="utf-8"))
