@@ -1,16 +1,12 @@
 // The peer of the first view: all devices as one GeoJSON source, with the symbols of our own map and nothing else.
 import * as maplibregl from "maplibre-gl";
-import { colours } from "../../web/frontend/map/colours.js";
-import { addSymbols } from "../../web/frontend/map/symbols.js";
 
 maplibregl.setWorkerUrl(new URL("./maplibre-gl-worker.js", import.meta.url).href);
-const KINDS = { video: "M10 2.6a7.4 7.4 0 1 1 0 14.8a7.4 7.4 0 1 1 0-14.8z" };
 const element = document.getElementById("map");
 const canvas = document.createElement("div");
 canvas.className = "canvas";
 element.append(canvas);
 
-const look = ["match", ["get", "state"], "active", "on", "in_notice_period", "soon", "maintenance", "pause", "out_of_use", "stop", "off"];
 const map = new maplibregl.Map({
   container: canvas,
   bounds: JSON.parse(element.dataset.bounds),
@@ -23,13 +19,12 @@ const map = new maplibregl.Map({
     layers: [
       { id: "land", type: "background", paint: { "background-color": "#f3f3ef" } },
       {
-        id: "device", type: "symbol", source: "devices",
-        layout: { "icon-image": ["concat", "device-", ["get", "kind"], "-", look], "icon-size": 0.8, "icon-allow-overlap": true },
+        id: "device", type: "circle", source: "devices",
+        paint: { "circle-color": ["match", ["get", "state"], "active", "#1d6fa5", "in_notice_period", "#b7791f", "#6b7280"], "circle-radius": 4 },
       },
     ],
   },
 });
-map.once("styledata", () => addSymbols(map, KINDS, colours()));
 map.once("idle", () => element.setAttribute("data-ready", ""));
 // How many it shows, asked when the clock stands.
 window.shown = () => new Set(map.queryRenderedFeatures({ layers: ["device"] }).map((one) => one.properties.public_id)).size;
