@@ -9,6 +9,7 @@ RUN node web/frontend/build.mjs
 FROM python:3.11-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends fonts-noto-cjk libexpat1 \
+        libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 \
     && rm -rf /var/lib/apt/lists/*
 COPY requirements/base.txt /tmp/base.txt
 RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r /tmp/base.txt

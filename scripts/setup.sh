@@ -80,6 +80,7 @@ require_system() {
     has_node || need "Node.js with npm" nodejs npm
     has_node || give_up "Node.js 18 or newer is missing" "a newer release from nodejs.org"
     has_chinese_font || need "a font for Chinese" fonts-noto-cjk
+    has_pango || need "what lays out printed reports" libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0
     [[ $1 != test ]] || has_libatomic || need "a library of the browser tests' driver" libatomic1
     [[ $1 != test ]] || find_chromium || install_chromium
     [[ $1 == demo ]] || has_mosquitto || need "an MQTT broker" mosquitto mosquitto-clients
@@ -127,6 +128,14 @@ has_nginx() { [[ -x /usr/sbin/nginx || -n $(command -v nginx) ]]; }
 has_chinese_font() {
     compgen -G '/usr/share/fonts/*/*/NotoSansCJK*' >/dev/null ||
         { command -v fc-list >/dev/null && fc-list :lang=zh 2>/dev/null | grep -q .; }
+}
+
+# WeasyPrint sets text with Pango, and has HarfBuzz cut fonts down to the letters that a report uses.
+has_pango() {
+    local library
+    for library in libpango-1.0.so.0 libpangoft2-1.0.so.0 libharfbuzz-subset.so.0; do
+        compgen -G "/usr/lib*/*/$library" >/dev/null || compgen -G "/usr/lib*/$library" >/dev/null || return 1
+    done
 }
 
 # --- The browser for tests ------------------------------------------------------------------------------------
