@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,18 +45,23 @@ class Standing:
 
     def replaced(self, number: int | None, footprint: BaseGeometry | None) -> Change:
         """What it does to put a footprint in the place of that number; None adds one, or takes it away."""
-        old = None if number is None else self._footprints[number]
-        touched = [shape for shape in (old, footprint) if shape is not None and not shape.is_empty]
-        if not touched:
-            return Change(np.zeros(self._levels))
-        near = np.unique(self._tree.query(np.array(touched, dtype=object))[1])
-        others = self._footprints[near[near != (-1 if number is None else number)]]
-        ground = shapely.clip_by_rect(self._ground, *shapely.total_bounds(np.array(touched, dtype=object)))
-        return Change(self._areas(others, footprint, ground) - self._areas(others, old, ground))
+        return self.changed([] if number is None else [number], [] if footprint is None else [footprint])
 
-    def _areas(self, others: Shapes, footprint: BaseGeometry | None, ground: BaseGeometry) -> Floats:
-        one = [] if footprint is None or footprint.is_empty else [footprint]
-        footprints = np.concatenate([others, np.array(one, dtype=object)])
+    def changed(self, taken: Sequence[int], put: Sequence[BaseGeometry]) -> Change:
+        """What it does to take the footprints of some numbers away and to put others there, all at once."""
+        gone = np.asarray(taken, dtype=np.int64)
+        old, new = self._footprints[gone], np.array(list(put), dtype=object)
+        touched = np.concatenate([old, new])
+        touched = touched[~shapely.is_empty(touched)]
+        if not len(touched):
+            return Change(np.zeros(self._levels))
+        near = np.unique(self._tree.query(touched)[1])
+        others = self._footprints[near[~np.isin(near, gone)]]
+        ground = shapely.clip_by_rect(self._ground, *shapely.total_bounds(touched))
+        return Change(self._areas(others, new, ground) - self._areas(others, old, ground))
+
+    def _areas(self, others: Shapes, more: Shapes, ground: BaseGeometry) -> Floats:
+        footprints = np.concatenate([others, more[~shapely.is_empty(more)]])
         if not len(footprints) or ground.is_empty:
             return np.zeros(self._levels)
         return Union(footprints, ground, levels=self._levels, threads=1).areas_m2

@@ -43,3 +43,13 @@ def test_replaced__hidden_view_or_far_outside__changes_nothing():
     asked = Standing(np.append(circles(1, 3), shapely.Polygon()), GROUND)
     assert asked.replaced(3, None).areas_m2.tolist() == [0, 0, 0]
     assert asked.replaced(None, shapely.Point(5000, 5000).buffer(10)).areas_m2.tolist() == [0, 0, 0]
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000))
+def test_changed__several_at_once__as_computing_all_anew(seed):
+    standing, put = circles(seed, 40), circles(seed + 1, 3)
+    change = Standing(standing, GROUND).changed([3, 11], list(put))
+    after = np.concatenate([np.delete(standing, [3, 11]), put])
+    expected = Union(after, GROUND).areas_m2 - Union(standing, GROUND).areas_m2
+    assert change.areas_m2 == pytest.approx(expected, abs=1e-3)
