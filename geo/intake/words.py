@@ -10,6 +10,9 @@ PERMIT_KINDS = {
     "construction": ("施工", "建设", "建筑工程", "building"),
     "discharge": ("排污", "排放", "排水"),
     "logging": ("采伐", "伐木"),
+    "burning": ("焚烧", "露天焚烧", "计划烧除", "野外用火"),
+    "emission": ("废气", "废气排放", "大气排放"),
+    "landfill": ("填埋", "填埋场", "消纳场"),
 }
 ZONE_KINDS = {
     "hotel_room": ("宾馆客房", "酒店客房", "旅馆客房"),
