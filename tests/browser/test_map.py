@@ -15,24 +15,28 @@ from tests.browser.conftest import DESK_PX, PATIENCE_MS, again, shoot, wait_for_
 FINDINGS = 0
 # Beside DV1, some hundred metres away.
 HERE = {"longitude": 113.2610, "latitude": 23.1300, "accuracy": 12}
-# The drone is shown where the camera is; where it stands is another table, and judged.
+# The drone is shown where the camera is; where it stands is another table, and judged. What is told of the camera is
+# counted anew, so that the tiles there have a new number.
 STACK = (
-    "UPDATE core.shown t SET geom = s.geom, geom_3857 = s.geom_3857 FROM core.shown s"
-    " WHERE s.public_id = 'DV-DV1' AND t.public_id = 'DV-DR1'"
+    "UPDATE core.shown t SET geom = s.geom, geom_3857 = s.geom_3857, told = '' FROM core.shown s"
+    " WHERE s.public_id = 'DV-DV1' AND t.public_id = 'DV-DR1'",
+    "UPDATE core.shown SET told = '' WHERE public_id = 'DV-DV1'",
+    "SELECT core.touch_public('device', id) FROM core.device WHERE public_id = 'DV-DV1'",
 )
-# Shown anew from where it stands; with it the tiles that were drawn meanwhile become old.
-APART = "SELECT core.touch_public('device', id) FROM core.device WHERE public_id = 'DV-DR1'"
+# Shown anew from where it stands, under one more number: what is told of it differs from what was told above.
+APART = ("SELECT core.touch_public('device', id) FROM core.device WHERE public_id = 'DV-DR1'",)
 SILENT = (
     "UPDATE core.authority SET level = 'county', name_en = 'Silent Bureau', jurisdiction ="
-    " ST_Multi(ST_MakeEnvelope(114.0, 23.0, 114.2, 23.2, 4326)) WHERE code = 'P0'"
+    " ST_Multi(ST_MakeEnvelope(114.0, 23.0, 114.2, 23.2, 4326)) WHERE code = 'P0'",
 )
 
 
-def change(site, statement):
+def change(site, statements):
     admin = site.services.database.admin_engine()
     try:
         with admin.begin() as connection:
-            connection.exec_driver_sql(statement)
+            for statement in statements:
+                connection.exec_driver_sql(statement)
     finally:
         admin.dispose()
 
@@ -173,9 +177,11 @@ def test_near_me__is_worked_out_here__and_the_position_is_sent_nowhere(atlas):
 def test_near_me__refused__says_what_else_to_do(atlas):
     page = to(atlas, "/")
     atlas.context.clear_permissions()
-    page.click("#near-me")
-    expect(page.locator("#answer .lead")).to_contain_text("Search for a place, or click the map.")
-    atlas.context.grant_permissions(["geolocation"])
+    try:
+        page.click("#near-me")
+        expect(page.locator("#answer .lead")).to_contain_text("Search for a place, or click the map.")
+    finally:
+        atlas.context.grant_permissions(["geolocation"])
 
 
 @pytest.fixture
