@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import geopandas
-import pandas  # type: ignore[import-untyped]
-import pyogrio
 import shapely
 from geoalchemy2.shape import from_shape, to_shape
 from shapely.geometry import MultiPolygon
@@ -41,6 +38,10 @@ from sensing.mask import Zone, grown
 from sensing.origin import origin_of
 from sensing.shut import is_shut
 from sensing.words import in_words, name
+
+if TYPE_CHECKING:
+    import geopandas
+    import pandas  # type: ignore[import-untyped]
 
 GEOPACKAGE, SHAPEFILE = "gpkg", "shp"
 FORMATS = (GEOPACKAGE, SHAPEFILE)
@@ -124,6 +125,9 @@ def export(session: Session, asked: Asked, out: Path, form: str, *, epsg: int, n
         others += _alternatives(session, row, now, losses)
     if not records:
         raise conflict("finding.nothing_to_export")
+    # Loaded when somebody takes findings along: it is large, and no page needs it.
+    import geopandas
+
     frame = geopandas.GeoDataFrame(records, geometry=shapes, crs=WGS84)
     # Nothing moves: see above. A transformation that PROJ looked for itself could differ from machine to machine.
     frame = frame.set_crs(epsg, allow_override=True)
@@ -257,6 +261,9 @@ def _source(session: Session, row: Detection) -> dict[str, Any]:
 
 def _geopackage(frame: geopandas.GeoDataFrame, out: Path, losses: list[Loss]) -> None:
     """One file: the findings, and tables that document the columns and what was left out."""
+    import pandas
+    import pyogrio
+
     frame = frame.copy()
     for column in ("formed_at", "decided_at", "captured_at"):
         frame[column] = pandas.to_datetime(frame[column], utc=True)
@@ -291,6 +298,8 @@ def _shapefile(frame: geopandas.GeoDataFrame, out: Path, losses: list[Loss]) -> 
 
 def _dbase(value: object) -> object:
     """A value as dBase can hold it: times as ISO 8601 texts, texts cut between characters."""
+    import pandas
+
     if isinstance(value, datetime):
         return None if pandas.isna(value) else f"{value:%Y-%m-%dT%H:%M:%SZ}"
     if isinstance(value, date):
@@ -313,6 +322,8 @@ def _csv(path: Path, head: list[tuple[str, ...]], rows: Sequence[Any]) -> None:
 
 
 def _table(losses: Sequence[Loss]) -> pandas.DataFrame:
+    import pandas
+
     return pandas.DataFrame([vars(one) for one in losses])
 
 

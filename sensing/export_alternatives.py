@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import geopandas
 from shapely.geometry.base import BaseGeometry
 
 from geo.measure import area_m2
@@ -35,6 +34,8 @@ def add_alternatives(records: Sequence[dict[str, Any]], out: Path, *, is_geopack
     """Put them beside the findings: one more layer of a GeoPackage, one more Shapefile of a zip; nothing for none."""
     if not records:
         return
+    import geopandas
+
     frame = geopandas.GeoDataFrame(list(records), geometry="geometry", crs=epsg)
     if is_geopackage:
         frame.to_file(out, layer=LAYER, driver="GPKG", engine="pyogrio")

@@ -15,10 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pyogrio
-import pyogrio.raw
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from shapely.geometry.base import BaseGeometry
 
 from geo.intake.archive import NEEDED, Shapefile, staged
@@ -43,8 +40,6 @@ _EVERY_BYTE = "ISO-8859-1"
 _HEADER_BYTES, _INDEX_ENTRY_BYTES = 100, 8
 
 Text = Callable[[str], str]
-
-_ERRORS = (DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError, UnicodeDecodeError)
 
 
 def read_shapefile(path: Path, wanted: str | None, encoding: str | None) -> Table:
@@ -139,6 +134,10 @@ def _feature_table(path: Path, wanted: str | None) -> str:
 
 def _read(path: Path, driver: str, layer: str | None, encoding: str, names: tuple[str, ...]) -> Table:
     """The table at a staged path; the text of a DBF comes as bytes and is read here."""
+    # Loaded with the first file: it brings pandas and pyarrow, and no page of the public needs them.
+    import pyogrio.raw
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
+
     raw = driver == SHAPEFILE
     code_page = _EVERY_BYTE if raw else encoding
     with warnings.catch_warnings(record=True) as caught:
@@ -147,7 +146,10 @@ def _read(path: Path, driver: str, layer: str | None, encoding: str, names: tupl
             info = pyogrio.read_info(path, layer=layer, encoding=code_page, force_feature_count=True)
             _refuse_driver_and_size(info, driver)
             meta, _, shapes, cells = pyogrio.raw.read(path, layer=layer, encoding=code_page, datetime_as_string=True)
-        except _ERRORS as error:
+        except (
+            *(DataSourceError, DataLayerError, FeatureError, FieldError, GeometryError),
+            UnicodeDecodeError,
+        ) as error:
             raise invalid("layer.format", "layer.corrupt") from error
     columns = tuple(str(name) for name in meta["fields"])
     if raw:

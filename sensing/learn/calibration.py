@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
-from sklearn.isotonic import IsotonicRegression
 
 from sensing.learn.deciding import CERTAIN
 from sensing.learn.pixel import Bytes
@@ -95,6 +94,9 @@ def _stepped(scores: Floats, right: NDArray[np.bool_], rest: NDArray[np.bool_], 
 
 def _steps(scores: Floats, right: NDArray[np.bool_]) -> Bytes:
     """For every confidence in two-hundredths, how often such a one was right; never falling."""
+    # Loaded when it is needed: pandas and pyarrow come along, and most processes fit nothing.
+    from sklearn.isotonic import IsotonicRegression
+
     line = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
     line.fit(np.rint(scores * CERTAIN), right.astype(np.float64))
     steps: Bytes = np.rint(CERTAIN * line.predict(np.arange(CERTAIN + 1.0))).astype(np.uint8)

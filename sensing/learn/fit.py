@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from schemas.refusals import invalid
@@ -113,6 +111,10 @@ def calibrate(held_out: HeldOut) -> Calibration | None:
 
 def train(samples: Samples, hidden: Sequence[int] = SMALL) -> PixelModel:
     """A network of all samples, every class of the same weight; deterministic."""
+    # Loaded when it is needed: pandas and pyarrow come along, and most processes fit nothing.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
     known = np.unique(samples.of_class)
     if len(known) < 2:
         raise invalid("model.samples", measured=len(known), required=2)

@@ -11,14 +11,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from shapely.geometry.base import BaseGeometry
-from sklearn.ensemble import ExtraTreesClassifier
 from threadpoolctl import threadpool_limits
 
 from geo.crs import to_metric, to_wgs84, utm_epsg_of
@@ -31,6 +30,9 @@ from sensing.segment.areas import elongation, rectangularity, solidity
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
 
 FORMAT = "skywarden-object-model-1"
 SHAPE = ("size", "rectangularity", "elongation", "solidity", "roundness", "holes", "engine_score")
@@ -252,6 +254,9 @@ def fit_objects(decisions: Decisions, *, progress: Progress = lambda _: None) ->
 
 
 def _grow(described: Singles, accepted: NDArray[np.bool_]) -> Forest:
+    # Loaded when it is needed: pandas and pyarrow come along, and most processes fit nothing.
+    from sklearn.ensemble import ExtraTreesClassifier
+
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_LEAF, class_weight="balanced", random_state=_SEED)
     with threadpool_limits(1):
         trees.fit(described, accepted)

@@ -46,6 +46,14 @@ def test_the_process_that_opens_strangers_files_compiles_nothing() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_the_pages__start_without_what_few_of_them_need() -> None:
+    # Each of them is slow to load and large in memory; what trains, exports and converts loads it when it is asked to.
+    needless = ("pandas", "pyarrow", "geopandas", "sklearn", "leafmap", "torch", "pygeoapi")
+    looked = f"import web.app, sys; print([name for name in {needless} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", looked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_generator_and_detectors_share_no_module_but_geo_and_schemas() -> None:
     shared = ours_imported_by("sample_data") & ours_imported_by("sensing")
     assert all(name.split(".")[0] in {"geo", "schemas"} for name in shared), shared
