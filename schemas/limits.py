@@ -57,6 +57,8 @@ LIMITS: dict[str, Limit] = {
     "coverage.areas": Limit(10_000, "areas", "the plots of a county", "our choice"),
     "coverage.cells": Limit(100_000_000, "cells", "a county at 5 m, 400 MB of heights", "our choice"),
     "demand.pieces": Limit(200_000, "pieces", "of demand on one ground; finer cells change no answer", "our choice"),
+    "coverage.ground": Limit(2_000_000, "km2", "more than the largest province", "our choice"),
+    "siting.candidates": Limit(20_000, "candidates", "of one question, a direction each; see bench", "our choice"),
     "siting.sites": Limit(1_000, "sites", "one plan; people review each of them twice", "our choice"),
     "patrol.drafts": Limit(1_000, "rows", "one file of areas or points; people check and approve each", "our choice"),
     "attachment.bytes": Limit(32 << 20, "bytes", "a scanned certificate or a photo", "our choice"),

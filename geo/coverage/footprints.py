@@ -122,9 +122,13 @@ def _in_sight(view: BaseGeometry, device: Device, x: float, y: float, relief: Re
     return shapely.union_all(cells).intersection(view) if cells else shapely.Polygon()
 
 
+def faults_of(devices: Sequence[Device]) -> list[Refusal]:
+    """Everything that is wrong with the views of devices, each by its number from 1."""
+    return [fault for number, device in enumerate(devices, 1) for fault in _faults(number, device)]
+
+
 def _check(devices: Sequence[Device]) -> None:
-    faults = [fault for number, device in enumerate(devices, 1) for fault in _faults(number, device)]
-    if faults:
+    if faults := faults_of(devices):
         raise RuleViolation(Kind.INVALID, faults)
 
 
