@@ -6,7 +6,7 @@ The ground and everything on it are read here; geo.coverage.demand makes pieces 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,5 +148,5 @@ def _shapes(session: Session, statement: TextClause, geom: BaseGeometry) -> tupl
     return tuple(name for (name, _), kept in zip(rows, areas, strict=True) if kept), found[areas]
 
 
-def _box(geom: BaseGeometry) -> Mapping[str, Any]:
+def _box(geom: BaseGeometry) -> dict[str, Any]:
     return dict(zip(("west", "south", "east", "north"), geom.bounds, strict=True))

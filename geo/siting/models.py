@@ -7,11 +7,11 @@ Each is solved to the proven best within the time that is given, or told with it
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
-from scipy.sparse import csc_array, csr_array, eye_array, hstack
+from scipy.sparse import csc_array, csr_array, eye_array, hstack, vstack
 
 from geo.siting.question import Choice, Floats, Ints, Question
 from schemas.refusals import conflict, invalid
@@ -27,6 +27,7 @@ class _Grouped:
 
     sees: csr_array
     weight: Floats
+    views: Ints
 
 
 def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_burden: float = np.inf) -> Choice:
@@ -35,7 +36,7 @@ def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_bur
     `most_burden` bounds the burden of all chosen. Raises RuleViolation (`siting.too_many_sites`,
     `siting.infeasible`).
     """
-    free = question.candidates - len(question.must)
+    free = question.free_places
     if not 0 <= count <= free:
         raise invalid("siting.too_many_sites", "siting.too_many_sites", measured=count, required=free)
     grouped = _grouped(question)
@@ -49,7 +50,11 @@ def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_bur
     ]
     if np.isfinite(most_burden):
         rules.append(LinearConstraint(_row(question.burden, groups), 0, most_burden))
-    return _answer(question, _solved(question, costs, rules, groups, limit_s), limit_s)
+    solved = _solved(question, costs, rules, grouped.views, limit_s)
+    answer = _answer(question, solved, limit_s) if solved[0].x is not None or _is_infeasible(solved[0]) else None
+    if answer is not None and answer.is_proven:
+        return answer
+    return _no_worse_than_greedy(question, answer, solved, _greedy(question, count, most_burden))
 
 
 def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0) -> Choice:
@@ -62,14 +67,15 @@ def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0)
     grouped = _grouped(question)
     n, groups = question.candidates, len(grouped.weight)
     # A little below the whole: sums of many weights end in rounding.
-    least = float(grouped.weight.sum()) * share * (1 - 1e-12)
+    reachable = np.minimum(grouped.views, np.diff(csc_array(grouped.sees).indptr))
+    least = float(grouped.weight @ reachable) * share * (1 - 1e-12)
     rules = [
         LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
         LinearConstraint(np.concatenate([np.zeros(n), grouped.weight])[None, :], least, np.inf),
         *_common(question, groups),
     ]
     costs = np.concatenate([question.cost * _new(question), np.zeros(groups)])
-    return _answer(question, _solved(question, costs, rules, groups, limit_s), limit_s)
+    return _answer(question, _solved(question, costs, rules, grouped.views, limit_s), limit_s)
 
 
 def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 30.0) -> Choice:
@@ -78,7 +84,7 @@ def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 3
     `far_m` (n, m) are metres from candidate to demand. Raises RuleViolation as `most_seen` does.
     """
     n, m = question.sees.shape
-    free = n - len(question.must)
+    free = question.free_places
     if not 0 <= count <= free or count + len(question.must) < 1:
         raise invalid("siting.too_many_sites", "siting.too_many_sites", measured=count, required=free)
     # One variable for each way to serve each piece; it may only be taken where a device stands.
@@ -91,7 +97,8 @@ def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 3
         LinearConstraint(_row(_new(question), n * m), count, count),
         *_common(question, n * m),
     ]
-    return _answer(question, _solved(question, np.concatenate([np.zeros(n), serve]), rules, n * m, limit_s), limit_s)
+    costs = np.concatenate([np.zeros(n), serve])
+    return _answer(question, _solved(question, costs, rules, np.ones(n * m, np.int64), limit_s), limit_s)
 
 
 def front(question: Question, count: int, *, points: int = 7, limit_s: float = 30.0) -> list[Choice]:
@@ -112,24 +119,62 @@ def front(question: Question, count: int, *, points: int = 7, limit_s: float = 3
     return kept
 
 
+def _no_worse_than_greedy(
+    question: Question, answer: Choice | None, solved: tuple[OptimizeResult, float], greedy: Ints
+) -> Choice:
+    """Where time ran out, the better of what was found and of taking the best next one again and again."""
+    bound = getattr(solved[0], "mip_dual_bound", None)
+    most = -bound if bound is not None and np.isfinite(bound) else np.inf
+    grouped = _grouped(question)
+    most = min(most, float(grouped.weight @ grouped.views))
+    weight = question.seen_weight(greedy)
+    chosen = greedy if answer is None or weight > answer.seen_weight else answer.chosen
+    found = _chosen(question, chosen, 0.0, solved[1])
+    return replace(found, gap=max(most / found.seen_weight - 1, 0.0) if found.seen_weight else np.inf)
+
+
+def _greedy(question: Question, count: int, most_burden: float) -> Ints:
+    """The candidate that adds most, then the one that adds most to that (Nemhauser 1978: at least 63 % of the best)."""
+    chosen = [int(number) for number in question.must]
+    left = question.views - np.asarray(question.sees[chosen].sum(axis=0)).ravel()
+    free = np.ones(question.candidates, dtype=bool)
+    free[question.must] = False
+    places, burden = question.places, float(question.burden[question.must].sum())
+    for _ in range(count):
+        free &= burden + question.burden <= most_burden
+        gains = np.where(free, question.sees @ (question.open_weight * (left > 0)), 0.0)
+        best = int(np.argmax(gains))
+        if not gains[best] > 0:
+            break
+        chosen.append(best)
+        burden += float(question.burden[best])
+        left[question.sees[[best]].indices] -= 1
+        pairs = question.too_near
+        taken = pairs[(pairs == places[best]).any(axis=1)].ravel() if len(pairs) else pairs.ravel()
+        free &= ~np.isin(places, [*taken.tolist(), int(places[best])])
+    return np.array(sorted(chosen), np.int64)
+
+
 def marginal(question: Question, chosen: Ints) -> Floats:
-    """What each chosen candidate alone adds: the weight that no other of them sees, and nothing saw before."""
+    """What each chosen candidate alone adds: the weight that is lost without it, as no other gives that view."""
     times = np.asarray(question.sees[chosen].sum(axis=0)).ravel()
-    once = question.open_weight * (times == 1)
+    once = question.open_weight * (times <= question.views)
     return np.asarray(question.sees[chosen] @ once)
 
 
 def _grouped(question: Question) -> _Grouped:
     columns = csc_array(question.sees, dtype=np.float64)
     columns.sort_indices()
-    weight = question.open_weight
-    groups: dict[bytes, list[int]] = {}
+    weight, views = question.open_weight, question.views
+    groups: dict[tuple[bytes, int], list[int]] = {}
     for j in np.flatnonzero((weight > 0) & (np.diff(columns.indptr) > 0)):
         seers = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
-        groups.setdefault(seers.tobytes(), []).append(int(j))
+        groups.setdefault((seers.tobytes(), int(views[j])), []).append(int(j))
     firsts = [members[0] for members in groups.values()]
     return _Grouped(
-        csr_array(columns[:, firsts]), np.array([weight[members].sum() for members in groups.values()], np.float64)
+        csr_array(columns[:, firsts]),
+        np.array([weight[members].sum() for members in groups.values()], np.float64),
+        views[firsts],
     )
 
 
@@ -150,26 +195,29 @@ def _spread(n: int, m: int) -> csr_array:
 
 
 def _common(question: Question, others: int) -> list[LinearConstraint]:
-    """No two chosen stand too near to each other."""
-    pairs = question.too_near
-    if not len(pairs):
+    """One device at a place, and no two places taken that are too near to each other."""
+    places = question.places
+    at = csr_array((np.ones(len(places)), (places, np.arange(len(places)))))
+    several = np.flatnonzero(np.diff(at.indptr) > 1)
+    near = question.too_near
+    rows = [part for part in (at[several], at[near[:, 0]] + at[near[:, 1]]) if part.shape[0]]
+    if not rows:
         return []
-    rows = np.repeat(np.arange(len(pairs)), 2)
-    near = csr_array((np.ones(2 * len(pairs)), (rows, pairs.ravel())), shape=(len(pairs), question.candidates + others))
-    return [LinearConstraint(near, 0, 1)]
+    taken = vstack(rows)
+    return [LinearConstraint(hstack([taken, csr_array((taken.shape[0], others))]), -np.inf, 1)]
 
 
 def _solved(
-    question: Question, costs: Floats, rules: list[LinearConstraint], others: int, limit_s: float
+    question: Question, costs: Floats, rules: list[LinearConstraint], most: Ints, limit_s: float
 ) -> tuple[OptimizeResult, float]:
-    n = question.candidates
+    n, others = question.candidates, len(most)
     low = np.zeros(n + others)
     low[question.must] = 1
     began = time.perf_counter()
     result = milp(
         costs,
         integrality=np.concatenate([np.ones(n), np.zeros(others)]),
-        bounds=Bounds(low, np.ones(n + others)),
+        bounds=Bounds(low, np.concatenate([np.ones(n), most])),
         constraints=rules,
         options={"time_limit": limit_s, "mip_rel_gap": _PROVEN},
     )
@@ -178,18 +226,25 @@ def _solved(
 
 def _answer(question: Question, solved: tuple[OptimizeResult, float], limit_s: float) -> Choice:
     result, seconds = solved
-    if result.status == _INFEASIBLE:
+    if _is_infeasible(result):
         raise conflict("siting.infeasible", "siting.infeasible")
     if result.x is None:
         raise conflict("siting.no_time", "siting.no_time", measured=limit_s)
     chosen = np.flatnonzero(result.x[: question.candidates] > 0.5).astype(np.int64)
-    seen = np.asarray(question.sees[chosen].sum(axis=0)).ravel() > 0
     gap = float(result.mip_gap or 0.0)
+    return _chosen(question, chosen, 0.0 if gap <= _PROVEN else gap, seconds)
+
+
+def _is_infeasible(result: OptimizeResult) -> bool:
+    return bool(result.status == _INFEASIBLE)
+
+
+def _chosen(question: Question, chosen: Ints, gap: float, seconds: float) -> Choice:
     return Choice(
         chosen,
-        float(question.open_weight[seen].sum()),
+        question.seen_weight(chosen),
         float((question.cost * _new(question))[chosen].sum()),
         float(question.burden[chosen].sum()),
-        0.0 if gap <= _PROVEN else gap,
+        gap,
         seconds,
     )

@@ -18,11 +18,13 @@ Ints = NDArray[np.int64]
 class Question:
     """One question of siting over `n` candidates and `m` pieces of demand.
 
-    `sees` (n, m) tells which candidate sees which demand; `weight` (m) what each piece counts, in the unit of its
-    kind (square metres, people, visits due): never money, which no law lets decide where people are watched
-    (GD-13.1). `seen_already` (m) is seen by devices that stand or can be shared (GD-17). `burden` (n) is what a
-    candidate touches of private life, `cost` (n) what it costs to set up; `too_near` (k, 2) are pairs of candidates
-    that may not stand together; `must` are candidates that stand already and are used first.
+    `sees` (n, m) tells which candidate sees which demand; `weight` (m) what a view of each piece counts, in the unit
+    of its kind (square metres, leads, views due): never money, which no law lets decide where people are watched
+    (GD-13.1). `wanted` (m) is how many views count, one where nobody says it. `seen_already` (m) needs no further
+    view: devices that stand give them (GD-17). `burden` (n) is what a
+    candidate touches of private life, `cost` (n) what it costs to set up; `place` (n) numbers the places, at each of
+    which one device can stand, in one direction of several; `too_near` (k, 2) are pairs of places that may not both
+    be taken; `must` are candidates that stand already and are used first.
     """
 
     sees: csr_array
@@ -32,6 +34,9 @@ class Question:
     cost: Floats
     too_near: Ints = field(default_factory=lambda: np.empty((0, 2), np.int64))
     must: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    # Where nobody says it, each candidate is at a place of its own.
+    place: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    wanted: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         """Raises RuleViolation with every fault of the question at once."""
@@ -45,6 +50,28 @@ class Question:
         return int(self.sees.shape[0])
 
     @property
+    def places(self) -> Ints:
+        """The number of the place of each candidate."""
+        return self.place if len(self.place) else np.arange(self.candidates)
+
+    @property
+    def views(self) -> Ints:
+        """How many views of each piece count."""
+        return self.wanted if len(self.wanted) else np.ones(self.sees.shape[1], np.int64)
+
+    def seen_weight(self, chosen: Ints) -> float:
+        """The open weight that these candidates see together."""
+        times = np.asarray(self.sees[chosen].sum(axis=0)).ravel()
+        return float(self.open_weight @ np.minimum(times, self.views))
+
+    @property
+    def free_places(self) -> int:
+        """At how many places a further device can stand."""
+        new = np.ones(self.candidates, dtype=bool)
+        new[self.must] = False
+        return len(np.unique(self.places[new]))
+
+    @property
     def open_weight(self) -> Floats:
         """The weight of each piece of demand that nothing sees yet."""
         return np.where(self.seen_already, 0.0, self.weight)
@@ -53,9 +80,10 @@ class Question:
         n, m = self.sees.shape
         if m == 0 or not self.weight.size or not self.weight.sum() > 0:
             return [refuse("siting.no_demand", "siting.no_demand")]
-        right = {"weight": (self.weight, m), "seen_already": (self.seen_already, m)} | {
+        right = {"weight": (self.weight, m), "seen_already": (self.seen_already, m), "wanted": (self.views, m)} | {
             "burden": (self.burden, n),
             "cost": (self.cost, n),
+            "place": (self.places, n),
         }
         return [
             refuse("siting.sizes", "siting.sizes", what=name, measured=len(values), required=size)
