@@ -1,0 +1,243 @@
+"""Where a device could be set up: along roads, on poles, on high ground, on a grid; and in which directions. Pure.
+
+What the law forbids is taken out before anything is weighed: places in private places, and directions that look into
+one (GD-15).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from scipy.ndimage import maximum_filter, minimum_filter
+from shapely.geometry.base import BaseGeometry
+
+from geo.coverage.demand import Ints
+from geo.coverage.footprints import Device, Relief, footprints
+from geo.coverage.plane import Floats, Plane, Shapes
+from geo.siting.asked import GRID, HIGH_GROUND, POLES, ROADS, Sources, View
+from geo.types import LonLat
+from schemas.limits import limit
+from schemas.refusals import conflict, invalid, too_large
+
+# A hill that stands out less than this above what lies around it is no high ground.
+_STANDS_OUT_M = 3.0
+# Views are drawn by chords and buffers by arcs: a little more is kept away from than is needed.
+_SPARE_M = 1.0
+_FULL_TURN_DEG = 360.0
+
+
+@dataclass(frozen=True)
+class Land:
+    """What is known of a ground, in metres of its plane; `open` is the ground without its privacy zones.
+
+    `roads` are lines, `poles` places (n, 2); `private` are the privacy zones with their buffers, which nothing new may
+    stand in or look into; `standing` (n, 2) are the devices that are there; `within` the jurisdiction.
+    """
+
+    plane: Plane
+    open: BaseGeometry
+    roads: Shapes
+    poles: Floats
+    private: Shapes
+    standing: Floats
+    within: BaseGeometry
+    relief: Relief | None = None
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Places and directions: `place` (n) numbers a row of `at` (k, 2), where one device can stand.
+
+    `azimuth_deg` (n) is NaN for what sees all round; `source` (k) names where a place comes from; `footprints` (n) are
+    what each would see, over the relief where there is one. `near` (j, 2) are pairs of places too near to each other.
+    `left_out` tells how many places were found, and how many were taken out for which reason.
+    """
+
+    plane: Plane
+    at: Floats
+    source: tuple[str, ...]
+    place: Ints
+    azimuth_deg: Floats
+    footprints: Shapes
+    near: Ints
+    left_out: Mapping[str, int]
+
+    def device(self, number: int, view: View) -> Device:
+        """The device that a candidate would be."""
+        point = shapely.Point(self.at[self.place[number]])
+        lon_lat = self.plane.to_wgs84(np.array([point], dtype=object))[0]
+        return _device(LonLat(lon_lat.x, lon_lat.y), float(self.azimuth_deg[number]), view)
+
+
+def candidates(land: Land, sources: Sources, view: View) -> Candidates:
+    """Every lawful place and direction; raises RuleViolation where there is none, or more than are weighed."""
+    at, source = places(land, sources)
+    lawful, left_out = _lawful(land, at, sources)
+    at, source = at[lawful], tuple(source[number] for number in np.flatnonzero(lawful))
+    azimuths = np.array([np.nan]) if view.is_round else np.arange(sources.directions) * 360.0 / sources.directions
+    most = int(limit("siting.candidates"))
+    if len(at) * len(azimuths) > most:
+        raise too_large(
+            "siting.too_many_candidates",
+            "siting.too_many_candidates",
+            measured=len(at) * len(azimuths),
+            required=most,
+        )
+    place, azimuth = np.repeat(np.arange(len(at)), len(azimuths)), np.tile(azimuths, len(at))
+    seen = _views(land.plane, at[place], azimuth, view, None)
+    blameless = _look_away(seen, land.private)
+    left = {name: int(value) for name, value in left_out.items()}
+    left["private"] += len(at) - len(np.unique(place[blameless]))
+    if not blameless.any():
+        raise conflict("siting.no_candidates", "siting.no_candidates", **left)
+    place, azimuth, seen = place[blameless], azimuth[blameless], seen[blameless]
+    if land.relief is not None:
+        seen = _views(land.plane, at[place], azimuth, view, land.relief)
+    # What sees nothing is no candidate; places without one are forgotten.
+    open_eyed = ~shapely.is_empty(seen)
+    if not open_eyed.any():
+        raise conflict("siting.no_candidates", "siting.no_candidates", **left)
+    kept, place = np.unique(place[open_eyed], return_inverse=True)
+    at, source = at[kept], tuple(source[number] for number in kept)
+    near = _too_near(at, sources.apart_m)
+    return Candidates(land.plane, at, source, place.ravel(), azimuth[open_eyed], seen[open_eyed], near, left)
+
+
+def places(land: Land, sources: Sources) -> tuple[Floats, list[str]]:
+    """The places of every source, each with the name of its source; the same place of two sources is the first's."""
+    makers = {
+        ROADS: lambda: along(land.roads, sources.spacing_m),
+        POLES: lambda: land.poles,
+        HIGH_GROUND: lambda: _high_ground(land, sources.spacing_m),
+        GRID: lambda: _grid(land.open, sources.spacing_m),
+    }
+    found = [(name, makers[name]().reshape(-1, 2)) for name in sources.sources]
+    at = np.concatenate([part for _, part in found]) if found else np.empty((0, 2))
+    names = [name for name, part in found for _ in range(len(part))]
+    # A centimetre tells two places apart; what was found first keeps the place.
+    firsts = np.sort(np.unique(np.round(at, 2), axis=0, return_index=True)[1]) if len(at) else np.empty(0, np.int64)
+    return at[firsts], [names[number] for number in firsts]
+
+
+def along(lines: Shapes, spacing_m: float) -> Floats:
+    """A place every `spacing_m` along lines, one in the middle of shorter ones, and of crossing lines one in a cell."""
+    lines = shapely.get_parts(lines) if len(lines) else lines
+    lengths = shapely.length(lines)
+    lines, lengths = lines[lengths > 0], lengths[lengths > 0]
+    if not len(lines):
+        return np.empty((0, 2))
+    counts = np.maximum((lengths / spacing_m).astype(np.int64), 1)
+    line = np.repeat(np.arange(len(lines)), counts)
+    step = np.arange(len(line)) - np.repeat(np.cumsum(counts) - counts, counts)
+    points = shapely.line_interpolate_point(lines[line], (step + 0.5) * (lengths / counts)[line])
+    return thinned(shapely.get_coordinates(points), spacing_m / 2)
+
+
+def thinned(at: Floats, side_m: float) -> Floats:
+    """The first place of each cell of a grid."""
+    firsts = np.sort(np.unique(np.floor(at / side_m), axis=0, return_index=True)[1])
+    return at[firsts]
+
+
+def high_ground(relief: Relief, spacing_m: float) -> Floats:
+    """The highest places within `spacing_m` on each side, where they stand out above what lies around them."""
+    heights = np.asarray(relief.heights, np.float64)
+    known = np.isfinite(heights)
+    cells = 2 * max(round(spacing_m / relief.side_m), 1) + 1
+    highest = maximum_filter(np.where(known, heights, -np.inf), cells)
+    lowest = minimum_filter(np.where(known, heights, np.inf), cells)
+    rows, columns = np.nonzero(known & (heights == highest) & (heights - lowest >= _STANDS_OUT_M))
+    at = np.column_stack([relief.west + (columns + 0.5) * relief.side_m, relief.north - (rows + 0.5) * relief.side_m])
+    # A flat top has many highest cells.
+    return thinned(at, spacing_m) if len(at) else at
+
+
+def _high_ground(land: Land, spacing_m: float) -> Floats:
+    if land.relief is None:
+        raise invalid("siting.no_model", "siting.no_model")
+    return high_ground(land.relief, spacing_m)
+
+
+def _grid(ground: BaseGeometry, spacing_m: float) -> Floats:
+    west, south, east, north = ground.bounds
+    columns, rows = int((east - west) / spacing_m) + 1, int((north - south) / spacing_m) + 1
+    most = int(limit("siting.candidates"))
+    if columns * rows > 4 * most:
+        raise too_large(
+            "siting.too_many_candidates", "siting.too_many_candidates", measured=columns * rows, required=most
+        )
+    x, y = np.meshgrid(west + (np.arange(columns) + 0.5) * spacing_m, south + (np.arange(rows) + 0.5) * spacing_m)
+    at = np.column_stack([x.ravel(), y.ravel()])
+    return at[shapely.intersects_xy(ground, at)]
+
+
+def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, int]]:
+    """Which places a device may stand at, and how many are left out for which reason."""
+    shapely.prepare(land.open)
+    shapely.prepare(land.within)
+    points = shapely.points(at) if len(at) else np.empty(0, dtype=object)
+    private = np.zeros(len(at), dtype=bool)
+    inside = shapely.intersects(land.open, points) & shapely.intersects(land.within, points)
+    if land.relief is not None and len(at):
+        inside &= _has_height(land.relief, at)
+    if len(land.private) and len(at):
+        private[shapely.STRtree(land.private).query(points, predicate="intersects")[0]] = True
+    near = np.zeros(len(at), dtype=bool)
+    if len(land.standing) and len(at) and sources.apart_m > 0:
+        near = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m)
+    left_out = {
+        "found": len(at),
+        "private": int(private.sum()),
+        "outside": int((~inside & ~private).sum()),
+        "near": int((near & inside & ~private).sum()),
+    }
+    return inside & ~private & ~near, left_out
+
+
+def _has_height(relief: Relief, at: Floats) -> Any:  # noqa: ANN401 - an array of booleans
+    rows, columns = relief.heights.shape
+    row = np.floor((relief.north - at[:, 1]) / relief.side_m).astype(np.int64)
+    column = np.floor((at[:, 0] - relief.west) / relief.side_m).astype(np.int64)
+    there = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
+    there[there] = np.isfinite(relief.heights[row[there], column[there]])
+    return there
+
+
+def _views(plane: Plane, at: Floats, azimuth_deg: Floats, view: View, relief: Relief | None) -> Shapes:
+    points = plane.to_wgs84(shapely.points(at)) if len(at) else np.empty(0, dtype=object)
+    places_at = [LonLat(point.x, point.y) for point in points]
+    devices = [_device(*one, view) for one in zip(places_at, azimuth_deg.tolist(), strict=True)]
+    return footprints(devices, plane, relief)
+
+
+def _device(at: LonLat, azimuth_deg: float, view: View) -> Device:
+    narrow = not np.isnan(azimuth_deg) and view.hfov_deg < _FULL_TURN_DEG
+    width = view.hfov_deg if narrow else None
+    return Device(at, view.range_m, azimuth_deg if narrow else None, width, mast_m=view.mast_m)
+
+
+def _look_away(seen: Shapes, private: Shapes) -> Any:  # noqa: ANN401 - an array of booleans
+    """Which views reach into no private place; hills are not counted on to hide one."""
+    away = np.ones(len(seen), dtype=bool)
+    if len(private):
+        away[shapely.STRtree(private).query(seen, predicate="dwithin", distance=_SPARE_M)[0]] = False
+    return away
+
+
+def _too_near(at: Floats, apart_m: float) -> Ints:
+    if len(at) < 2 or not apart_m > 0:
+        return np.empty((0, 2), np.int64)
+    points = shapely.points(at)
+    one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=apart_m)
+    once = one < other
+    return np.column_stack([one[once], other[once]]).astype(np.int64)
+
+
+def as_lon_lat(plane: Plane, at: Sequence[float] | Floats) -> tuple[float, float]:
+    """A place of the plane in degrees of EPSG:4326."""
+    point = plane.to_wgs84(np.array([shapely.Point(at)], dtype=object))[0]
+    return point.x, point.y
