@@ -1,0 +1,97 @@
+"""The words of coverage studies: what is asked, how far the answer is, and figures as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from web.i18n import current_language, gettext
+from web.planner.words import said
+from web.words import DEVICE_TYPES, N_
+
+STATUSES: Mapping[str, str] = {
+    "active": N_("In use"),
+    "published": N_("Announced, not yet in use"),
+    "planned": N_("Planned sites"),
+    "blocked": N_("Stopped by a check"),
+}
+DEMANDS: Mapping[str, str] = {
+    "area": N_("Area, every square metre alike"),
+    "population": N_("Where people live"),
+    "entities": N_("Supervised entities, by the views that each must give"),
+    "risk": N_("Open leads, by their risk"),
+    "violations": N_("Decided violations"),
+}
+DEMANDS_SHORT: Mapping[str, str] = {
+    "area": N_("Area"),
+    "population": N_("Homes"),
+    "entities": N_("Supervised entities"),
+    "risk": N_("Risk"),
+    "violations": N_("Violations"),
+}
+UNITS: Mapping[str, str] = {
+    "views": N_("required views"),
+    "risk_points": N_("points of risk"),
+    "findings": N_("decided findings"),
+    "people": N_("people"),
+}
+STAGES: Mapping[str, str] = {
+    "waiting": N_("Waits for the worker"),
+    "working": N_("Being computed"),
+    "done": N_("Answered"),
+    "failed": N_("Refused"),
+}
+STAGE_LOOKS: Mapping[str, str] = {"waiting": "off", "working": "soon", "done": "on", "failed": "stop"}
+_KINDS: Mapping[str, str] = {**DEVICE_TYPES, "patrol_route": N_("Patrol route")}
+# What is counted in square metres.
+_AREAS = frozenset({"m2", "homes_m2"})
+_KM2_M2 = 1e6
+_SMALL_M2 = 100_000.0
+
+
+def kind(code: str) -> str:
+    """What sees, in words."""
+    return said(_KINDS, code)
+
+
+def share(part: float) -> str:
+    """A part of one as a percentage; what is not nothing and not all is never told as either."""
+    percent = 100 * part
+    shown = f"{percent:.0f}" if 1 <= percent <= 99 else f"{percent:.1f}"
+    if shown == "0.0" and part > 0:
+        return "< 0.1 %"
+    if shown == "100.0" and part < 1:
+        return "> 99.9 %"
+    return f"{shown.removesuffix('.0')} %"
+
+
+def area(square_metres: float, *, signed: bool = False) -> str:
+    """An area in the unit in which it has a few digits."""
+    sign = "+" if signed and square_metres > 0 else "−" if square_metres < 0 else ""
+    size = abs(square_metres)
+    zh = current_language() == "zh"
+    if size < _SMALL_M2:
+        return f"{sign}{size:,.0f} " + ("平方米" if zh else "m²")
+    km2 = size / _KM2_M2
+    return f"{sign}{km2:,.{2 if km2 < 10 else 1 if km2 < 1000 else 0}f} " + ("平方公里" if zh else "km²")
+
+
+def amount(value: float, unit: str) -> str:
+    """How much of a demand there is, in its unit."""
+    if unit in _AREAS:
+        return area(value)
+    number = f"{value:,.0f}" if value == round(value) or value >= 100 else f"{value:,.1f}"
+    return f"{number} {said(UNITS, unit)}"
+
+
+def hour(number: int) -> str:
+    """An hour of the local day, from when to when."""
+    return f"{number:02d}:00–{(number + 1) % 24:02d}:00"
+
+
+def headline(part: float, gap_m2: float) -> str:
+    """What a study found, as the first sentence of its page."""
+    if gap_m2 <= 0:
+        return gettext("Every part of this ground is seen")
+    if part <= 0:
+        return gettext("Nothing of this ground is seen: all %(gap)s are a gap", gap=area(gap_m2))
+    return gettext("%(share)s of this ground is seen; nobody sees %(gap)s", share=share(part), gap=area(gap_m2))
