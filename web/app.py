@@ -34,6 +34,11 @@ from web.pilot.papers import section as flight_papers
 from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
 from web.pilot.waiting import waiting as flights_waiting
+from web.planner.coverage import section as planner_coverage
+from web.planner.coverage_map import section as planner_coverage_map
+from web.planner.coverage_new import section as planner_coverage_new
+from web.planner.coverage_report import section as planner_coverage_report
+from web.planner.coverage_what_if import section as planner_coverage_what_if
 from web.planner.devices import section as planner_devices
 from web.planner.places import section as planner_places
 from web.planner.plans import section as planner_plans
@@ -83,6 +88,8 @@ SECTIONS = (
     *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses),
     *(zones, zone_ending, zone_register),
     *(planner, planner_plans, planner_devices, planner_places, planner_uses),
+    *(planner_coverage, planner_coverage_new, planner_coverage_map, planner_coverage_what_if),
+    planner_coverage_report,
     *(reviews, review_sheets, review_decisions),
     *(things, beats, health),
 )

@@ -171,6 +171,8 @@ MATRIX |= {
         "/devices/new": ("GET", "POST"),
         "/devices/import": ("GET", "POST"),
         "/devices/<public_id>": ("GET", "POST"),
+        "/coverage/<public_id>/report": ("GET",),
+        "/coverage/<public_id>/report.pdf": ("GET",),
         "/uses": ("GET",),
         "/uses/<public_id>": ("GET", "POST"),
         "/<any(areas, points):kind>/new": ("GET", "POST"),

@@ -1,0 +1,85 @@
+"""The report of a study: all of its answers on a page and a paper that ask nobody for anything."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.web.conftest import HTML
+from tests.web.paper import text_of
+from tests.web.studying import answered, site, sited
+
+
+@pytest.fixture(scope="module")
+def study(shared_app):
+    services = shared_app.extensions["services"]
+    name = answered(services)
+    sited(services, name, site(1), site(2, at=[113.262, 23.137], kind="shared", device="DV-DV1"))
+    return name
+
+
+def get(client, path, lang="en"):
+    return client.get(path, headers={**HTML, "Accept-Language": lang})
+
+
+def test_report__of_a_done_study__tells_every_answer_and_both_maps(reading_as, study):
+    answer = get(reading_as("N1"), f"/planner/coverage/{study}/report")
+    assert answer.status_code == 200
+    page = answer.text
+    for told in (
+        "Two cameras see part of it.",
+        "Bridges (fictional)",
+        "The largest gaps",
+        "What needs watching",
+        "By item of supervision",
+        "By status",
+        "By kind of device",
+        "By the time of day",
+        "Whose homes are looked at",
+        "Works (fictional)",
+        "East village &lt;fictional&gt;",
+        "Sample data.",
+        "Site 2 sees a bend.",
+        "sweep-1",
+    ):
+        assert told in page, told
+    assert page.count('class="picture"') == 3
+
+
+def test_report__page__asks_nobody_for_anything(reading_as, study):
+    answer = get(reading_as("N1"), f"/planner/coverage/{study}/report")
+    assert not re.search(r"""(?:src|href)\s*=|url\((?!#)|@import|<script""", answer.text)
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_report__in_chinese__says_so_everywhere(reading_as, study):
+    page = get(reading_as("N1"), f"/planner/coverage/{study}/report", "zh").text
+    assert "两台摄像机覆盖一部分。" in page
+    assert 'lang="zh-CN"' in page
+
+
+@pytest.mark.parametrize(("person", "status"), [("N1", 200), ("O4", 404), ("F1", 403)])
+def test_report__of_others__is_not_there(reading_as, study, person, status):
+    assert get(reading_as(person), f"/planner/coverage/{study}/report").status_code == status
+
+
+@pytest.mark.parametrize("stage", ["waiting", "failed"])
+def test_report__without_an_answer__refused_with_why(reading_as, shared_app, stage):
+    name = answered(shared_app.extensions["services"], stage=stage)
+    answer = get(reading_as("N1"), f"/planner/coverage/{name}/report.pdf")
+    assert answer.status_code == 409
+    assert "has no answer yet" in answer.text
+
+
+@pytest.mark.parametrize("name", ["CS-NONE", "%00", "CS-%00", "..", "'", "x" * 3000])
+def test_report__of_what_is_none__is_not_there(reading_as, name):
+    assert get(reading_as("N1"), f"/planner/coverage/{name}/report").status_code == 404
+
+
+def test_report__as_pdf__holds_its_text_and_its_fonts(reading_as, study):
+    answer = get(reading_as("N1"), f"/planner/coverage/{study}/report.pdf", "zh")
+    assert answer.mimetype == "application/pdf"
+    assert answer.data.startswith(b"%PDF-")
+    assert "两台摄像机覆盖一部分。" in text_of(answer.data)
