@@ -34,6 +34,7 @@ from web.pilot.papers import section as flight_papers
 from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
 from web.pilot.waiting import waiting as flights_waiting
+from web.planner.comparing import section as planner_comparing
 from web.planner.coverage import section as planner_coverage
 from web.planner.coverage_map import section as planner_coverage_map
 from web.planner.coverage_new import section as planner_coverage_new
@@ -89,7 +90,7 @@ SECTIONS = (
     *(zones, zone_ending, zone_register),
     *(planner, planner_plans, planner_devices, planner_places, planner_uses),
     *(planner_coverage, planner_coverage_new, planner_coverage_map, planner_coverage_what_if),
-    planner_coverage_report,
+    *(planner_coverage_report, planner_comparing),
     *(reviews, review_sheets, review_decisions),
     *(things, beats, health),
 )

@@ -171,6 +171,7 @@ MATRIX |= {
         "/devices/new": ("GET", "POST"),
         "/devices/import": ("GET", "POST"),
         "/devices/<public_id>": ("GET", "POST"),
+        "/coverage/compare": ("GET",),
         "/coverage/<public_id>/report": ("GET",),
         "/coverage/<public_id>/report.pdf": ("GET",),
         "/coverage": ("GET",),

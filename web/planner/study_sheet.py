@@ -90,6 +90,11 @@ def opened_study(db: Session, actor: Actor, public_id: str) -> CoverageStudy:
     return studies.opened(db, actor, public_id.replace("\0", ""), own)
 
 
+def may_open(actor: Actor, study: CoverageStudy) -> bool:
+    """Whether somebody who may see a study's authority may see the study too (GD-14.6)."""
+    return not study.question.get("secret") or studies.is_cleared(actor)
+
+
 def opened_run(db: Session, actor: Actor, public_id: str) -> SitingRun:
     """The run of siting, where the actor may open its study; raises RuleViolation 404 for any other."""
     found = None
