@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 from hypothesis import settings
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.orm import Session
 
 from schemas.actors import SYSTEM, Actor
@@ -26,6 +27,7 @@ from schemas.clock import FixedClock
 from schemas.store.cluster import Cluster
 from schemas.store.engine import Database
 from schemas.store.work import Work
+from tests import lanes
 from tests.world import build_world
 
 # Tests ask more often than any reader; tests/web/test_rates.py counts.
@@ -39,17 +41,20 @@ ROOT = Path(__file__).resolve().parent.parent
 TEST_CLUSTER = ROOT / ".local" / "tests"
 # The first PostgreSQL that asks how a database is to be copied.
 STRATEGIES_SINCE = 150000
-# The tests that wait the most, for flights and other processes: the others compute meanwhile.
-WAITING = ("journeys", "process", "browser", "database")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits comes first, so that no worker is left alone with it at the end."""
-    rank = {ROOT / "tests" / name: number for number, name in enumerate(WAITING)}
-    items.sort(key=lambda item: rank.get(item.path.parent, len(rank)))
+    """What waits comes first, and what is soon done comes last, so that no worker is left alone at the end."""
+    items.sort(key=lambda item: lanes.rank(item.path.parent, ROOT / "tests"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Whole files to workers, what waits beside what computes."""
+    return lanes.make(config, log)
 
 
 def _url(admin_url: str) -> str:
@@ -66,17 +71,51 @@ class TestServer:
         self.cluster = None if external else Cluster.for_checkout(TEST_CLUSTER, durable=False)
         self.external = external
         self.janitor: ThreadPoolExecutor
-        self.prefix = f"skywarden_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:6]}"
+        # One run of the tests; its workers share what all of them begin with.
+        self.run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:10]
+        self.prefix = f"skywarden_test_{self.run}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The test cluster while tests use it; it promises no durability, so that clones cost little to drop."""
         with (
             self.cluster.in_use() if self.cluster else contextlib.nullcontext(),
+            self._present(),
             # Dropping takes a moment, most of it waiting: it goes on beside the tests that follow.
             ThreadPoolExecutor(1) as self.janitor,
         ):
             yield
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        return psycopg.connect(_url(self.database("postgres").admin_url), autocommit=True)
+
+    @contextlib.contextmanager
+    def _present(self) -> Iterator[None]:
+        """Counts as one of the workers of this run; the last of them to leave drops what they shared."""
+        key = int(self.run, 16)
+        with self._connected() as connection:
+            connection.execute("SELECT pg_advisory_lock_shared(%s)", (key,))
+            yield
+            connection.execute("SELECT pg_advisory_unlock_shared(%s)", (key,))
+            left = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
+            if left == (True,):
+                made = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+                for (name,) in connection.execute(made, (f"skywarden_test_{self.run}_shared_",)).fetchall():
+                    connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def shared(self, kind: str, make: Callable[[str], None]) -> str:
+        """The template database of that kind; the first worker that asks for it makes it, the others wait for that."""
+        name = f"skywarden_test_{self.run}_shared_{kind}"
+        with self._connected() as connection:
+            connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+            there = connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone()
+            if there is None:
+                # Under another name first: half of it is never taken for the whole.
+                unfinished = f"{name}_unfinished"
+                connection.execute(f'DROP DATABASE IF EXISTS "{unfinished}" WITH (FORCE)')
+                make(unfinished)
+                self.patiently(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
+        return name
 
     def database(self, name: str) -> Database:
         if self.cluster:
@@ -95,55 +134,83 @@ class TestServer:
         with psycopg.connect(_url(self.database("postgres").admin_url)) as connection:
             return "STRATEGY FILE_COPY" if connection.info.server_version >= STRATEGIES_SINCE else ""
 
-    def clone(self, template: str) -> str:
-        name = f"{self.prefix}_{uuid.uuid4().hex[:10]}"
+    def clone(self, template: str, name: str = "") -> str:
+        name = name or f"{self.prefix}_{uuid.uuid4().hex[:10]}"
+        self.patiently(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self.copying}')
+        return name
+
+    def patiently(self, statement: str) -> None:
+        """Executes what needs a database that nobody uses any more."""
         patience_until = time.monotonic() + 60
         while True:
             try:
-                self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {self.copying}')
+                return self.execute(statement)
             except psycopg.errors.ObjectInUse:
                 # Whoever wrote the template has closed it; on a busy machine the server takes a while to notice.
                 if time.monotonic() > patience_until:
                     raise
-            else:
-                return name
 
     def drop(self, name: str) -> None:
         self.janitor.submit(self.execute, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates that this process compiled; Jinja asks by the sum of their text."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[TestServer]:
     made = TestServer()
     with made.running():
+        # Not before: the server that is started gives way to nobody.
+        lanes.give_way()
         yield made
 
 
 @pytest.fixture(scope="session")
-def empty_template(server: TestServer) -> Iterator[str]:
+def empty_template(server: TestServer) -> str:
     """A migrated database without a row."""
     from schemas.store.migrate import migrate
 
-    name = f"{server.prefix}_empty"
-    server.execute(f'CREATE DATABASE "{name}"')
-    migrate(server.database(name))
-    yield name
-    server.drop(name)
+    def make(name: str) -> None:
+        server.execute(f'CREATE DATABASE "{name}"')
+        migrate(server.database(name))
+
+    return server.shared("empty", make)
 
 
 @pytest.fixture(scope="session")
-def world_template(server: TestServer, empty_template: str) -> Iterator[str]:
+def world_template(server: TestServer, empty_template: str) -> str:
     """A database with the fixtures of requirements.md 3.0: A1, the people, PA1, R1, Z1, DV1, DR1."""
-    name = server.clone(empty_template)
-    engine = server.database(name).admin_engine()
-    try:
-        with Session(engine) as session:
-            build_world(session)
-            session.commit()
-    finally:
-        engine.dispose()
-    yield name
-    server.drop(name)
+
+    def make(name: str) -> None:
+        engine = server.database(server.clone(empty_template, name)).admin_engine()
+        try:
+            with Session(engine) as session:
+                build_world(session)
+                session.commit()
+        finally:
+            engine.dispose()
+
+    return server.shared("world", make)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once() -> None:
+    """Most tests of pages make an application of their own: what their templates compile to is the same for all."""
+    from web.permissions import GuardedFlask
+
+    GuardedFlask.jinja_options = {**GuardedFlask.jinja_options, "bytecode_cache": CompiledTemplates()}
 
 
 @pytest.fixture

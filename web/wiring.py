@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, tzinfo
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from shapely.geometry import Point
@@ -45,6 +45,12 @@ def all_guards() -> dict[str, Guard]:
     return guards
 
 
+@cache
+def _rulebook() -> Rulebook:
+    # It comes with the house and never changes, and takes longer to read than most commands.
+    return Rulebook.load()
+
+
 @dataclass
 class Services:
     """Everything that a page or a command needs; made once per process."""
@@ -67,7 +73,7 @@ class Services:
     @cached_property
     def rulebook(self) -> Rulebook:
         """The rule packs of this installation."""
-        return Rulebook.load()
+        return _rulebook()
 
     @cached_property
     def machine(self) -> Machine:
