@@ -5,6 +5,7 @@ How they are taken in stands in `web.intake`, which needs no engine.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from schemas.actors import SYSTEM, Actor
 from schemas.refusals import Refusal, RuleViolation
 from schemas.tables import SegmentationRun
 from sensing.band_memory import BandMemory
-from sensing.commands import propose, record_run, same_finding
+from sensing.commands import Analysis, propose, record_run, same_finding
 from sensing.identity import Relation, same_places
 from sensing.learn.choosing import NO_MODELS, Models, newest
 from sensing.pipeline import Bench, analyse, source_of, surroundings
@@ -23,7 +24,7 @@ from sensing.remask import remask as mask_again
 from sensing.runs import clear, rasters
 from sensing.segment.engines import engine
 from sensing.segment.executors import Hands, Serial
-from sensing.sightings import recognise, write_down, write_sighting
+from sensing.sightings import Recognised, recognise, write_down, write_sighting
 from sensing.violations import Verdict, judged_kinds
 from web.intake import ingest as ingest
 from web.intake import shelf_of as shelf_of
@@ -98,32 +99,55 @@ def segment(
         work.commit()
     if not run.bands_failed:
         clear(shelf.root, analysis.manifest_sha256)
-    proposed: list[str] = []
-    relations: dict[str, Relation] = {}
-    known: list[str] = []
-    refusals: list[Refusal] = []
+    proposed = _propose(services, later.scene.id, run, analysis, recognised)
+    gone = tuple(one.public_id for one in recognised.remedied)
+    judged = judged_kinds(analysis.pack, analysis.segmentation.refused)
+    with services.session() as session:
+        asked = len(proposals(session, later.scene, services.clock.now(), is_open=True))
+    return Segmented(
+        run,
+        tuple(proposed.relations),
+        tuple(proposed.known),
+        analysis.verdicts,
+        tuple(proposed.refusals),
+        proposed.relations,
+        gone,
+        models,
+        judged,
+        asked,
+    )
+
+
+@dataclass
+class _Proposed:
+    """What became of the leads of a pass; new detections stand in the order of their leads."""
+
+    relations: dict[str, Relation] = field(default_factory=dict)
+    known: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def _propose(
+    services: Services, scene_id: uuid.UUID, run: SegmentationRun, analysis: Analysis, recognised: Recognised
+) -> _Proposed:
+    """Proposes each lead in a transaction of its own: one that is refused does not take the others along."""
+    told = _Proposed()
     places = same_places(analysis.pack) if analysis.pack is not None else {}
     leads = ((position, verdict) for position, verdict in enumerate(analysis.verdicts) if verdict.is_lead)
     for ordinal, (position, verdict) in enumerate(leads, 1):
         try:
             with services.work() as work:
-                again = same_finding(work, later.scene.id, verdict.candidate, places.get(verdict.candidate.kind))
+                again = same_finding(work, scene_id, verdict.candidate, places.get(verdict.candidate.kind))
                 if again is not None:
-                    known.append(again.public_id)
+                    told.known.append(again.public_id)
                     continue
                 detection = propose(work, run, verdict, ordinal, growth=recognised.growth(position))
                 write_sighting(work.session, run, detection, recognised=recognised, position=position)
                 work.commit()
-                proposed.append(detection.public_id)
-                relations[detection.public_id] = recognised.relation(position)
+                told.relations[detection.public_id] = recognised.relation(position)
         except RuleViolation as refused:
-            refusals += refused.refusals
-    gone = tuple(one.public_id for one in recognised.remedied)
-    judged = judged_kinds(analysis.pack, analysis.segmentation.refused)
-    told = (analysis.verdicts, tuple(refusals), relations, gone, models, judged)
-    with services.session() as session:
-        asked = len(proposals(session, later.scene, services.clock.now(), is_open=True))
-    return Segmented(run, tuple(proposed), tuple(known), *told, asked)
+            told.refusals += refused.refusals
+    return told
 
 
 def overdue(services: Services) -> list[Overdue]:
