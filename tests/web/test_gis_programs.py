@@ -1,7 +1,6 @@
 """Programs of other makers read our services as they are: GDAL, OWSLib, and what is built on them."""
 
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -131,7 +130,6 @@ def test_gdal__mvt__reads_a_tile(site):
     assert found["crs"] == ["EPSG", "3857"]
 
 
-@pytest.mark.skipif(shutil.which("ogrinfo") is None, reason="gdal-bin is not installed")
 def test_ogrinfo__lists_the_layers_and_counts_them(site):
     address, services = site
     said = subprocess.run(
