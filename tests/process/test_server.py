@@ -18,11 +18,18 @@ import pytest
 from tests.process.conftest import free_port
 from tests.process.flying import until
 from web import server as module
+from web.public.basemap import ARCHIVE, MAGIC
 
 ROOT = Path(__file__).resolve().parents[2]
 SAME_ORIGIN = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded"
-# Read by the process that serves: a slow client is ended after three seconds instead of half a minute.
-SERVE = "import web.cli, web.server as s; s.SLOWEST_HEAD_S = s.SLOWEST_REQUEST_S = 3.0; web.cli.main()"
+# Read by the process that serves: a slow client is ended after three seconds instead of half a minute, and goes on when
+# it takes 256 kB a second.
+SLOWEST_S = 3.0
+LARGE_BYTES = 24 << 20
+SERVE = (
+    "import web.cli, web.server as s; s.SLOWEST_HEAD_S = s.SLOWEST_REQUEST_S = 3.0; "
+    "s.SLOWEST_READER_BYTES_PER_S = 256 << 10; web.cli.main()"
+)
 
 
 class Live:
@@ -56,9 +63,23 @@ class Live:
 @pytest.fixture(scope="module")
 def environment(server, world_template, tmp_path_factory) -> Iterator[dict[str, str]]:
     name = server.clone(world_template)
-    settings = {"DATABASE_URL": server.database(name).admin_url, "DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    folder = tmp_path_factory.mktemp("data")
+    settings = {
+        "DATABASE_URL": server.database(name).admin_url,
+        "DATA_DIR": str(folder),
+        "BASEMAP": str(large_archive(folder)),
+    }
     yield os.environ | {f"SKYWARDEN_{key}": value for key, value in settings.items()}
     server.drop(name)
+
+
+def large_archive(folder: Path) -> Path:
+    """The settings of a base map whose one file is larger than what lies between two sockets."""
+    archive, settings = folder / "large.pmtiles", folder / "basemap.toml"
+    archive.write_bytes(MAGIC + bytes(LARGE_BYTES - len(MAGIC)))
+    words = 'attribution_en = "Map"\nattribution_zh = "地图"\n'
+    settings.write_text(f'kind = "pmtiles"\npath = "{archive}"\n{words}', encoding="utf-8")
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +171,72 @@ def test_serve__port_taken__said_in_a_line(environment):
     assert ended.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}" in ended.stderr
     assert "SKYWARDEN_PORT" in ended.stderr
+
+
+def downloading(live: Live, stack: contextlib.ExitStack) -> socket.socket:
+    """A connection on which a large file was asked for and nothing was read yet, with little room on the way."""
+    talk = stack.enter_context(socket.socket())
+    talk.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+    talk.settimeout(60)
+    talk.connect(("127.0.0.1", live.port))
+    talk.sendall(f"GET {ARCHIVE} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    return talk
+
+
+def test_server__large_file_on_a_slow_line__comes_whole(live):
+    with contextlib.ExitStack() as stack:
+        talk, got, began = downloading(live, stack), bytearray(), time.monotonic()
+        while piece := talk.recv(1 << 16):
+            got += piece
+            time.sleep(0.03)
+    assert time.monotonic() - began > 2 * SLOWEST_S
+    head, _, body = bytes(got).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert len(body) == LARGE_BYTES
+
+
+def test_server__files_that_nobody_reads__hold_nobody_up_and_are_ended(live):
+    with contextlib.ExitStack() as stack:
+        asked = [downloading(live, stack) for _ in range(2 * module.THREADS)]
+        time.sleep(0.2)
+        assert live.answers() < 25
+        talk = asked[0]
+        got = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := talk.recv(1 << 20):
+                got += len(piece)
+        assert got < LARGE_BYTES
+
+
+def test_server__many_long_downloads__leave_threads_for_everybody_else(live):
+    with contextlib.ExitStack() as stack:
+        asked = [downloading(live, stack) for _ in range(module.THREADS)]
+        ends = time.monotonic() + 2.5 * SLOWEST_S
+        while time.monotonic() < ends:
+            for talk in asked:
+                with contextlib.suppress(ConnectionError):
+                    talk.recv(1 << 15)
+            time.sleep(0.03)
+        assert live.answers() < SLOWEST_S
+
+
+def test_server__readers_that_never_hang_up__hold_nobody_up_and_are_let_go(live):
+    with contextlib.ExitStack() as stack:
+        began, talks = time.monotonic(), []
+        for _ in range(module.THREADS):
+            talks.append(stack.enter_context(live.connect()))
+            talks[-1].sendall(b"GET /privacy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            while talks[-1].recv(1 << 16):
+                pass
+        # Were each waited for in its turn, this would take eight times two seconds.
+        assert time.monotonic() - began < module.THREADS
+        # What is said into a connection that was let go is answered by its end.
+        until(lambda: all(is_gone(talk) for talk in talks))
+
+
+def is_gone(talk: socket.socket) -> bool:
+    try:
+        talk.sendall(b"x")
+    except ConnectionError:
+        return True
+    return False
