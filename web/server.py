@@ -9,7 +9,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -97,7 +97,7 @@ class Worker(ThreadWorker):
         super().load_wsgi()
         wsgi = self.wsgi
 
-        def counting(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:  # noqa: ANN401
+        def counting(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401
             return self._counted(wsgi(environ, start_response), environ["gunicorn.socket"])
 
         self.wsgi = counting
@@ -189,7 +189,8 @@ class Worker(ThreadWorker):
             (waiting,) = struct.unpack("i", fcntl.ioctl(conn.sock, termios.TIOCOUTQ, bytes(4)))
         except (OSError, ValueError):
             return False
-        return self._given.get(conn.sock, 0) - waiting >= over_s * SLOWEST_READER_BYTES_PER_S
+        taken: int = self._given.get(conn.sock, 0) - waiting
+        return taken >= over_s * SLOWEST_READER_BYTES_PER_S
 
 
 class _Server(BaseApplication):
