@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from schemas.refusals import LANGUAGES, Refusal
-from schemas.tables import CoverageStudy
+from geo.coverage.gathering import KeptViews, asking_of
+from geo.coverage.study import Result, Shape, answer
+from schemas.refusals import LANGUAGES, Refusal, RuleViolation
+from schemas.store.copying import Record, copy_in
+from schemas.tables import CoverageStudy, StudyShape
 
 WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
 # Whoever works on a study says so more often than this; then somebody else takes it up.
@@ -35,6 +40,48 @@ def take_next(sessions: Sessions, study_id: uuid.UUID | None = None) -> uuid.UUI
             return None
         study.stage, study.share, study.beat_at = WORKING, 0.0, _now(session)
         return study.id
+
+
+@dataclass(frozen=True)
+class House:
+    """What a study is answered with: reading and committing sessions, the elevation model, and the local time."""
+
+    reading: Sessions
+    housekeeping: Sessions
+    terrain: Path | None = None
+    zone: str = "UTC"
+
+
+def carry_out(house: House, study_id: uuid.UUID, progress: Progress) -> None:
+    """Answer a study that was taken on, and write down what came out; a refusal ends it and is kept."""
+    kept = KeptViews(house.housekeeping)
+    try:
+        with house.reading() as session:
+            study = session.get(CoverageStudy, study_id)
+            if study is None:
+                return
+            asking = asking_of(session, study, zone=house.zone, terrain=house.terrain, kept=kept)
+        result = answer(asking, progress)
+    except RuleViolation as refused:
+        fail(house.housekeeping, study_id, refused.refusals)
+        return
+    with house.housekeeping() as session:
+        if end(session, study_id, DONE, result.told):
+            _keep(session, study_id, result)
+    kept.forget()
+
+
+def _keep(session: Session, study_id: uuid.UUID, result: Result) -> None:
+    """The shapes of an answer, in the place of those before."""
+    session.flush()
+    session.execute(delete(StudyShape).where(StudyShape.study_id == study_id))
+    copy_in(session, _rows(study_id, result.shapes))
+
+
+def _rows(study_id: uuid.UUID, shapes: Iterable[Shape]) -> Iterable[Record]:
+    for ordinal, one in enumerate(shapes, 1):
+        values = {"kind": one.kind, "times": one.times, "area_m2": one.area_m2, "weight": one.weight, "geom": one.geom}
+        yield Record(StudyShape, {"study_id": study_id, "ordinal": ordinal, **values})
 
 
 def tell(sessions: Sessions, study_id: uuid.UUID, share: float) -> None:

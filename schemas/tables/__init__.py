@@ -40,7 +40,7 @@ from schemas.tables.releases import Release, ReleaseFind, ReleaseZone
 from schemas.tables.shown import PublicBatch, PublicChange, PublicSpan, PublicTouch, PublicTurn, Shown
 from schemas.tables.signing import AircraftSigning
 from schemas.tables.siting import Attachment, OverlaySwitch, PlannedSite, SitingPlan
-from schemas.tables.studies import CoverageStudy, SitingRun, StudyDevice, StudyShape
+from schemas.tables.studies import CoverageStudy, KeptView, SitingRun, StudyDevice, StudyShape
 from schemas.tables.subscriptions import Mail, Subscription
 from schemas.tables.things import (
     Datastream,
@@ -117,6 +117,7 @@ __all__ = [
     "IncidentAnswer",
     "InspectionPlan",
     "Installation",
+    "KeptView",
     "Label",
     "LabelWithdrawal",
     "LateReading",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from schemas.tables.base import Base, Identified, Recorded, Shape, geometry, mercator
@@ -33,7 +34,7 @@ class CoverageStudy(Identified, Recorded, Base):
     share: Mapped[float] = mapped_column(default=0.0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
     authority: Mapped[Authority] = relationship()
     person: Mapped[Person] = relationship()
@@ -81,6 +82,15 @@ class StudyShape(Base):
     geom_3857: Mapped[Shape] = mercator("POLYGON")
 
 
+class KeptView(Base):
+    """What a device sees over the elevation model: WKB of a plane, under a hash of everything that it depends on."""
+
+    __tablename__ = "kept_view"
+    key: Mapped[bytes] = mapped_column(BYTEA, primary_key=True)
+    view: Mapped[bytes] = mapped_column(BYTEA)
+    used_on: Mapped[date] = mapped_column(server_default=func.current_date(), index=True)
+
+
 class SitingRun(Identified, Recorded, Base):
     """A question of siting on the ground of a study, what the solver found, and the plan that was drafted from it."""
 
@@ -92,7 +102,7 @@ class SitingRun(Identified, Recorded, Base):
     share: Mapped[float] = mapped_column(default=0.0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    result: Mapped[dict[str, Any] | None]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.siting_plan.id"))
 
     study: Mapped[CoverageStudy] = relationship()

@@ -20,7 +20,7 @@ from geo.coverage_grid import cover_where_due
 from schemas.store.sealer import seal_pending
 from schemas.store.shown import renew_where_due
 from sensing.sensors.judging import judge_due
-from web import learning, scenes
+from web import learning, planning_jobs, scenes
 from web.cli.common import echo_refusals, lang, pass_services
 from web.delivery import deliver
 from web.learning import Interrupted
@@ -61,6 +61,8 @@ class _Rounds:
             self._due_at = time.monotonic()
         while (job := learning.do_next(self._services, self._go_on)) is not None:
             click.echo(f"learning job {job} ended")
+        while (study := planning_jobs.do_next(self._services, self._go_on)) is not None:
+            click.echo(f"coverage study {study} ended")
 
     def _seal(self) -> None:
         # What is sealed can be proven; and nothing was published where nothing was recorded.
