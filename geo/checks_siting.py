@@ -10,6 +10,7 @@ from uuid import UUID
 import shapely
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -94,12 +95,14 @@ def duplicates_answered(context: Context) -> Iterable[Refusal]:
 
 def covered_already(session: Session, site: PlannedSite) -> tuple[float, tuple[str, ...]]:
     """Which share of a site's view the devices of anybody see by now, and the public ids of these devices."""
-    place = place_of_site(site)
-    wanted = place.seen
-    if wanted is None:
-        return 0.0, ()
+    wanted = place_of_site(site).seen
+    return (0.0, ()) if wanted is None else share_seen(session, wanted, site.device_type)
+
+
+def share_seen(session: Session, wanted: BaseGeometry, device_type: str) -> tuple[float, tuple[str, ...]]:
+    """Which share of a view (EPSG:4326) the devices of one kind of anybody see by now, and their public ids."""
     seen, names = [], []
-    for other in queries.devices_that_see(session, wanted, site.device_type):
+    for other in queries.devices_that_see(session, wanted, device_type):
         view = sector(other.at, other.azimuth_deg, other.hfov_deg, other.range_m)
         if view.intersects(wanted):
             seen.append(view)

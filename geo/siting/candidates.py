@@ -6,7 +6,7 @@ one (GD-15).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,9 @@ class Candidates:
 
 def candidates(land: Land, sources: Sources, view: View) -> Candidates:
     """Every lawful place and direction; raises RuleViolation where there is none, or more than are weighed."""
-    at, source = places(land, sources)
+    at, names = places(land, sources)
     lawful, left_out = _lawful(land, at, sources)
-    at, source = at[lawful], tuple(source[number] for number in np.flatnonzero(lawful))
+    at, source = at[lawful], tuple(names[number] for number in np.flatnonzero(lawful))
     azimuths = np.array([np.nan]) if view.is_round else np.arange(sources.directions) * 360.0 / sources.directions
     most = int(limit("siting.candidates"))
     if len(at) * len(azimuths) > most:
@@ -109,7 +109,7 @@ def candidates(land: Land, sources: Sources, view: View) -> Candidates:
 
 def places(land: Land, sources: Sources) -> tuple[Floats, list[str]]:
     """The places of every source, each with the name of its source; the same place of two sources is the first's."""
-    makers = {
+    makers: Mapping[str, Callable[[], Floats]] = {
         ROADS: lambda: along(land.roads, sources.spacing_m),
         POLES: lambda: land.poles,
         HIGH_GROUND: lambda: _high_ground(land, sources.spacing_m),
@@ -179,7 +179,7 @@ def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, in
     """Which places a device may stand at, and how many are left out for which reason."""
     shapely.prepare(land.open)
     shapely.prepare(land.within)
-    points = shapely.points(at) if len(at) else np.empty(0, dtype=object)
+    points = _points(at)
     private = np.zeros(len(at), dtype=bool)
     inside = shapely.intersects(land.open, points) & shapely.intersects(land.within, points)
     if land.relief is not None and len(at):
@@ -188,7 +188,7 @@ def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, in
         private[shapely.STRtree(land.private).query(points, predicate="intersects")[0]] = True
     near = np.zeros(len(at), dtype=bool)
     if len(land.standing) and len(at) and sources.apart_m > 0:
-        near = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m)
+        near[:] = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m)
     left_out = {
         "found": len(at),
         "private": int(private.sum()),
@@ -208,8 +208,8 @@ def _has_height(relief: Relief, at: Floats) -> Any:  # noqa: ANN401 - an array o
 
 
 def _views(plane: Plane, at: Floats, azimuth_deg: Floats, view: View, relief: Relief | None) -> Shapes:
-    points = plane.to_wgs84(shapely.points(at)) if len(at) else np.empty(0, dtype=object)
-    places_at = [LonLat(point.x, point.y) for point in points]
+    lon_lats = shapely.get_coordinates(plane.to_wgs84(_points(at))).tolist()
+    places_at = [LonLat(lon, lat) for lon, lat in lon_lats]
     devices = [_device(*one, view) for one in zip(places_at, azimuth_deg.tolist(), strict=True)]
     return footprints(devices, plane, relief)
 
@@ -228,10 +228,14 @@ def _look_away(seen: Shapes, private: Shapes) -> Any:  # noqa: ANN401 - an array
     return away
 
 
+def _points(at: Floats) -> Shapes:
+    return np.atleast_1d(np.asarray(shapely.points(at), dtype=object)) if len(at) else np.empty(0, dtype=object)
+
+
 def _too_near(at: Floats, apart_m: float) -> Ints:
     if len(at) < 2 or not apart_m > 0:
         return np.empty((0, 2), np.int64)
-    points = shapely.points(at)
+    points = _points(at)
     one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=apart_m)
     once = one < other
     return np.column_stack([one[once], other[once]]).astype(np.int64)

@@ -66,7 +66,8 @@ def fly(given: PatrolInputs) -> Found:
     flown = np.flatnonzero(flights)
     adds = exact_adds(given.demand, given.standing, views[flown])
     sites = [
-        _site(given.routes[number], int(flights[number]), float(more)) for number, more in zip(flown, adds, strict=True)
+        _site(given.routes[number], int(flights[number]), float(more))
+        for number, more in zip(flown.tolist(), adds, strict=True)
     ]
     return Found(
         proven=gap <= _PROVEN,
@@ -90,7 +91,8 @@ def _open(demand: Demand, standing: Shapes, views: Shapes) -> tuple[csr_array, F
     looks = np.zeros((len(views), len(left)), dtype=bool)
     looks[route, piece] = True
     patterns, group = np.unique(looks[:, left], axis=1, return_inverse=True)
-    return csr_array(patterns, dtype=np.float64), np.bincount(group.ravel(), weights=demand.weight[left])
+    heavy = np.bincount(group.ravel(), weights=demand.weight[left]).astype(np.float64)
+    return csr_array(patterns, dtype=np.float64), heavy
 
 
 def _solved(sees: csr_array, weight: Floats, hours: Floats, given: PatrolInputs) -> tuple[Ints, float]:

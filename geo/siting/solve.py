@@ -148,7 +148,7 @@ def _question(given: Inputs, made: Candidates, views: Shapes) -> Question:
     left = demand.wanted - np.minimum(demand.times(given.standing), demand.wanted)
     if demand.total > 0 and not left.any():
         raise conflict("siting.nothing_left", "siting.nothing_left")
-    helps = np.flatnonzero(np.asarray(sees[n:] @ (demand.weight * (left > 0))) > 0) + n if more else []
+    helps = n + np.flatnonzero(np.asarray(sees[n:] @ (demand.weight * (left > 0))) > 0) if more else np.empty(0)
     effort = given.asked.candidates.effort
     homes_m2, _ = homes_in(made.footprints, given)
     return Question(
@@ -239,7 +239,7 @@ def _coarse(demand: Demand, weight: Floats, pieces: int) -> tuple[Floats, Floats
         if cell.max() + 1 <= max(pieces, 1):
             break
         side *= 1.2
-    sums = np.bincount(cell, weights=weight)
+    sums = np.bincount(cell, weights=weight).astype(np.float64)
     middle = np.column_stack([np.bincount(cell, weights=weight * at[:, axis]) / sums for axis in (0, 1)])
     return middle, sums
 

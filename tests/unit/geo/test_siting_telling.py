@@ -1,0 +1,104 @@
+"""What a run says: every figure in both languages, and the rules that a site does not meet."""
+
+from __future__ import annotations
+
+from geo.siting.asked import SitingAsked
+from geo.siting.drafting import Argument, case_of
+from geo.siting.solve import Found, Point, Site
+from geo.siting.telling import Checked, Facts, Laws, told
+from schemas.refusals import refuse
+
+NEW = Site(
+    "new", 113.26, 23.13, 90.0, 60.0, 150.0, 6.0, adds=11_000.0, homes_m2=2_000.0, homes=("Homes",), source="roads"
+)
+SHARED = Site("shared", 113.27, 23.13, 0.0, 60.0, 150.0, 6.0, adds=5.0, device="DV-1", label="Theirs", authority="A2")
+
+
+def found(*sites, **change):
+    given = {"proven": True, "gap": 0.0, "seconds": 1.0, "total": 1e6, "seen_before": 1e5, "seen_after": 2e5}
+    left = {"found": 9, "private": 2, "outside": 1, "near": 0}
+    return Found(**given | {"candidates": 40, "left_out": left, "sites": sites} | change)
+
+
+def document(*sites, checked=None, **change):
+    facts = Facts(checked or [Checked()] * len(sites), Laws(0.8), {"A2": {"en": "Other bureau", "zh": "另一局"}})
+    return told(SitingAsked(), found(*sites, **change), facts)
+
+
+def rule(site, name):
+    return next(one for one in site["rules"] if one["rule"] == name)
+
+
+def test_told__site__adds_duplicates_and_homes_in_words():
+    (site,) = document(NEW, checked=[Checked(0.25, ("DV-9",))])["sites"]
+    english, chinese = (" ".join(site["sentences"][lang]) for lang in ("en", "zh"))
+    for words in ("11,000 m²", "25%", "DV-9", "2,000 m² of homes", "Homes"):
+        assert words in english
+    for words in ("11,000 平方米", "25%", "DV-9", "住宅用地 2,000 平方米"):
+        assert words in chinese
+    assert rule(site, "GD-17")["met"]
+
+
+def test_GD_17__four_fifths_seen_already__not_met_and_to_be_answered():
+    (site,) = document(NEW, checked=[Checked(0.8, ("DV-9",))])["sites"]
+    assert not rule(site, "GD-17")["met"]
+    assert "80%" in " ".join(site["sentences"]["en"])
+    assert "须说明" in " ".join(site["sentences"]["zh"])
+
+
+def test_GD_15__private_place__not_met():
+    (site,) = document(NEW, checked=[Checked(private=(refuse("GD-15", "siting.no_site"),))])["sites"]
+    assert not rule(site, "GD-15")["met"]
+
+
+def test_told__gap__printed_where_nothing_is_proven():
+    document_of = document(NEW, proven=False, gap=0.125)
+    assert "12.5%" in " ".join(document_of["sentences"]["en"])
+    assert "12.5%" in " ".join(document_of["sentences"]["zh"])
+    assert "proved" not in " ".join(document_of["sentences"]["en"])
+
+
+def test_told__front_and_shared_devices__named():
+    points = (Point(10.0, 0.0, ()), Point(20.0, 500.0, ((113.2, 23.1),)))
+    whole = document(SHARED, NEW, front=points)
+    english = " ".join(whole["sentences"]["en"])
+    assert "Theirs (DV-1)" in english
+    assert "2 choices" in english
+    assert "Other bureau" in " ".join(whole["sites"][0]["sentences"]["en"])
+    assert "另一局" in " ".join(whole["sites"][0]["sentences"]["zh"])
+
+
+def argument(**change):
+    asked = SitingAsked()
+    given = {
+        "result": document(SHARED, NEW),
+        "question": asked.as_json(),
+        "run": "SR-1",
+        "study": {"title": "Study", "result": {}},
+        "item": {"en": "Item", "zh": "事项", "code": "ECO-1"},
+        "law": {"en": "Law", "zh": "法", "article": "7"},
+        "notice_days": 30,
+        "reasons": ("legal_basis", "publication_plan", "technical_rationale", "alternatives", "necessity"),
+        "need": ("risk_evidence", "incidents", "coverage_gap"),
+        "history": {"decided": 3, "leads": 4, "incidents": 5},
+    }
+    return Argument(**given | change)
+
+
+def test_GD_09_1__prepared_case__five_reasons_and_the_need_in_both_languages():
+    case = case_of(argument())
+    assert list(case.justification) == list(argument().reasons)
+    assert list(case.need) == list(argument().need)
+    for text in (*case.justification.values(), *case.need.values()):
+        chinese, _, english = text.partition("\n\n")
+        assert any("一" <= letter <= "鿿" for letter in chinese)
+        assert english
+    assert case.duplicates_answer is None
+
+
+def test_prepared_case__nobody_named_an_item__the_legal_basis_is_left_to_people():
+    assert "legal_basis" not in case_of(argument(item=None, law=None)).justification
+
+
+def test_prepared_case__reason_that_the_machine_cannot_know__left_out():
+    assert list(case_of(argument(reasons=("necessity", "weather"))).justification) == ["necessity"]
