@@ -56,6 +56,7 @@ LIMITS: dict[str, Limit] = {
     "coverage.devices": Limit(200_000, "devices", "twice a province of 100,000", "our choice"),
     "coverage.areas": Limit(10_000, "areas", "the plots of a county", "our choice"),
     "coverage.changes": Limit(50, "devices", "tried together on a map, before they are kept", "our choice"),
+    "coverage.report_devices": Limit(5_000, "devices", "of a page; the command has no such limit", "our choice"),
     "coverage.cells": Limit(100_000_000, "cells", "a county at 5 m, 400 MB of heights", "our choice"),
     "demand.pieces": Limit(200_000, "pieces", "of demand on one ground; finer cells change no answer", "our choice"),
     "coverage.ground": Limit(2_000_000, "km2", "more than the largest province", "our choice"),

@@ -35,7 +35,9 @@ from web.pilot.survey import section as survey
 from web.pilot.views import section as pilot
 from web.pilot.waiting import waiting as flights_waiting
 from web.planner.comparing import section as planner_comparing
+from web.planner.coordinating import section as planner_coordinating
 from web.planner.coverage import section as planner_coverage
+from web.planner.coverage_exports import section as planner_coverage_exports
 from web.planner.coverage_map import section as planner_coverage_map
 from web.planner.coverage_new import section as planner_coverage_new
 from web.planner.coverage_report import section as planner_coverage_report
@@ -43,6 +45,7 @@ from web.planner.coverage_what_if import section as planner_coverage_what_if
 from web.planner.devices import section as planner_devices
 from web.planner.places import section as planner_places
 from web.planner.plans import section as planner_plans
+from web.planner.siting_runs import section as planner_siting_runs
 from web.planner.uses import section as planner_uses
 from web.planner.views import section as planner
 from web.planner.waiting import waiting as drafts_waiting
@@ -89,8 +92,8 @@ SECTIONS = (
     *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses),
     *(zones, zone_ending, zone_register),
     *(planner, planner_plans, planner_devices, planner_places, planner_uses),
-    *(planner_coverage, planner_coverage_new, planner_coverage_map, planner_coverage_what_if),
-    *(planner_coverage_report, planner_comparing),
+    *(planner_coverage, planner_coverage_new, planner_coverage_map, planner_coverage_what_if, planner_coverage_exports),
+    *(planner_coverage_report, planner_comparing, planner_coordinating, planner_siting_runs),
     *(reviews, review_sheets, review_decisions),
     *(things, beats, health),
 )

@@ -75,6 +75,7 @@ class Permission(StrEnum):
     READ_ZONES = "zone.read"
     DECIDE_ZONE = "zone.decide"
     DRAFT_PLACES = "siting.draft"
+    READ_COORDINATION = "siting.coordinate"
     READ_FILES = "siting.read"
     REVIEW_SITES = "siting.review"
     SUBMIT_PLAN = "siting.submit"
@@ -123,6 +124,9 @@ ROLES: Mapping[Permission, frozenset[Role]] = {
     Permission.READ_ZONES: _LOOKING - {Role.DATA_ADMIN},
     Permission.DECIDE_ZONE: frozenset({Role.UNIT_HEAD}),
     Permission.DRAFT_PLACES: frozenset({Role.PLANNER, Role.OFFICER}),
+    Permission.READ_COORDINATION: frozenset(
+        {Role.PLANNER, Role.OFFICER, Role.UNIT_HEAD, Role.COMMAND_CENTRE, Role.PROVINCIAL_APPROVER, Role.SUPERVISOR}
+    ),
     Permission.READ_FILES: frozenset(
         {
             Role.LEGAL_REVIEWER,

@@ -172,6 +172,12 @@ MATRIX |= {
         "/devices/import": ("GET", "POST"),
         "/devices/<public_id>": ("GET", "POST"),
         "/coverage/compare": ("GET",),
+        "/coverage/<public_id>/siting": ("GET", "POST"),
+        "/siting": ("GET",),
+        "/siting/<public_id>": ("GET",),
+        "/siting/<public_id>/progress": ("GET",),
+        "/siting/<public_id>/plan": ("POST",),
+        "/siting/<public_id>/remove": ("POST",),
         "/coverage/<public_id>/report": ("GET",),
         "/coverage/<public_id>/report.pdf": ("GET",),
         "/coverage": ("GET",),
@@ -179,8 +185,12 @@ MATRIX |= {
         "/coverage/<public_id>": ("GET",),
         "/coverage/<public_id>/progress": ("GET",),
         "/coverage/<public_id>/devices.json": ("GET",),
+        "/coverage/<public_id>/export/<form>": ("GET",),
         "/coverage/<public_id>/tiles/<layer>/<z>/<x>/<y>.mvt": ("GET",),
-        **{f"/coverage/<public_id>/{step}": ("POST",) for step in ("what-if", "keep", "rename", "copy", "again", "remove")},
+        **{
+            f"/coverage/<public_id>/{step}": ("POST",)
+            for step in ("what-if", "keep", "rename", "copy", "again", "remove")
+        },
         "/uses": ("GET",),
         "/uses/<public_id>": ("GET", "POST"),
         "/<any(areas, points):kind>/new": ("GET", "POST"),
@@ -189,6 +199,11 @@ MATRIX |= {
         "/<any(areas, points):kind>/<public_id>/check": ("POST",),
     }.items()
     for method in methods
+}
+COORDINATING = {*DRAFTERS, Role.UNIT_HEAD, Role.COMMAND_CENTRE, Role.PROVINCIAL_APPROVER, Role.SUPERVISOR}
+MATRIX |= {
+    ("/planner/coordinated", "GET"): COORDINATING,
+    ("/planner/coordinated/report.<any(html, pdf, csv):form>", "GET"): COORDINATING,
 }
 MATRIX |= {
     ("/reviews", "GET"): FILE_READERS,
@@ -211,6 +226,7 @@ SAMPLES = {
     "<any(areas, points):kind>": "areas",
     "<sha256>": "0" * 64,
     "<any(csv, json):form>": "csv",
+    "<any(html, pdf, csv):form>": "csv",
     "<path:path>": "Things",
     "<scene>": "SC-NONE",
     "<job>": "LJ-NONE",

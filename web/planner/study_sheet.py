@@ -24,9 +24,9 @@ from geo.coverage.views import Seer, views_of
 from geo.coverage.wanted import zones_on
 from geo.footprint import sector
 from geo.types import LonLat
-from schemas.actors import Actor
+from schemas.actors import Actor, ActorKind
 from schemas.refusals import not_found
-from schemas.tables import CoverageStudy, SitingRun
+from schemas.tables import Authority, CoverageStudy, SitingRun
 from web.i18n import current_language, gettext, in_words
 from web.permissions import Permission
 from web.planner import pictures, scope
@@ -88,6 +88,14 @@ def opened_study(db: Session, actor: Actor, public_id: str) -> CoverageStudy:
     own = [one.id for one in scope.authorities(db, actor, Permission.DRAFT_PLACES)]
     # PostgreSQL has no text with a NUL in it, so nothing is called so.
     return studies.opened(db, actor, public_id.replace("\0", ""), own)
+
+
+def opened_by(db: Session, actor: Actor, public_id: str) -> CoverageStudy:
+    """The study for the command line: the administration of the host opens those of all authorities."""
+    if actor.kind is ActorKind.PERSON:
+        return opened_study(db, actor, public_id)
+    everybody = db.scalars(select(Authority.id)).all()
+    return studies.opened(db, actor, public_id.replace("\0", ""), everybody)
 
 
 def may_open(actor: Actor, study: CoverageStudy) -> bool:

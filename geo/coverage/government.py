@@ -1,0 +1,142 @@
+"""The authorities of a government and what they have set up, as the database knows it; no secret devices (GD-17)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from geoalchemy2.shape import to_shape
+from shapely.geometry.base import BaseGeometry
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from geo.coverage.asked import Asked
+from geo.coverage.coordinated import ACTIVE, BLOCKED, PLANNED, PUBLISHED, Standing
+from geo.coverage.views import view_of
+from schemas.tables import Authority
+
+GOVERNMENT = "government"
+_STATUS = {"active": ACTIVE, "published": PUBLISHED, "maintenance": BLOCKED, "blocked": BLOCKED}
+_ANY = Asked()
+_UNDER = text(
+    "WITH RECURSIVE under AS (SELECT id FROM core.authority WHERE id = :root"
+    " UNION SELECT a.id FROM core.authority a JOIN under u ON a.parent_id = u.id) SELECT id FROM under"
+)
+# Of a year that is over only what was in use is known: what was announced or planned then is not kept.
+_DEVICES = text("""
+    SELECT d.public_id, d.name, d.device_type, d.state, d.sector_azimuth_deg, d.hfov_deg, d.range_m,
+           a.code AS authority, ST_X(s.geom) AS lon, ST_Y(s.geom) AS lat, i.code AS item,
+           d.activated_on, d.discontinued_on,
+           ARRAY(SELECT o.code FROM core.device_grant g JOIN core.authority o ON o.id = g.authority_id
+                 WHERE g.device_id = d.id AND g.state = 'granted' AND :day BETWEEN g.valid_from AND g.valid_to
+                 UNION SELECT o.code FROM core.device_share h JOIN core.authority o ON o.id = h.authority_id
+                 WHERE h.device_id = d.id ORDER BY 1) AS shared_with
+    FROM core.device d JOIN core.device_site s ON s.id = d.site_id JOIN core.authority a ON a.id = d.authority_id
+    LEFT JOIN core.supervision_item i ON i.id = d.item_id
+    WHERE d.authority_id = ANY(:authorities) AND NOT d.secret AND d.platform <> 'uav'
+      AND CASE WHEN :past THEN d.activated_on <= :day AND (d.discontinued_on IS NULL OR d.discontinued_on >= :first)
+          ELSE d.state = ANY(:states) OR d.discontinued_on >= :first END
+    ORDER BY d.public_id
+""")
+_SITES = text("""
+    SELECT l.public_id, l.place_text AS name, l.device_type, l.sector_azimuth_deg, l.hfov_deg, l.range_m,
+           ST_X(l.geom) AS lon, ST_Y(l.geom) AS lat, a.code AS authority, i.code AS item
+    FROM core.planned_site l JOIN core.siting_plan p ON p.id = l.plan_id JOIN core.authority a ON a.id = p.authority_id
+    LEFT JOIN core.supervision_item i ON i.id = p.item_id
+    WHERE p.authority_id = ANY(:authorities) AND p.state IN ('submitted', 'approved') AND l.dropped_in IS NULL
+      AND l.decision IS DISTINCT FROM 'rejected' AND l.platform <> 'uav'
+      AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = l.id)
+    ORDER BY l.public_id
+""")
+_COUNT = text(
+    "SELECT count(*) FROM core.device WHERE authority_id = ANY(:authorities) AND NOT secret AND state = ANY(:states)"
+)
+
+
+@dataclass(frozen=True)
+class Government:
+    """A government: the authority at its head, all under it (its own included, by code), and its ground (EPSG:4326)."""
+
+    head: Authority
+    authorities: tuple[Authority, ...]
+    ground: BaseGeometry
+
+    @property
+    def ids(self) -> list[uuid.UUID]:
+        """The ids of its authorities."""
+        return [one.id for one in self.authorities]
+
+    @property
+    def codes(self) -> list[str]:
+        """Their codes."""
+        return [one.code for one in self.authorities]
+
+
+def heads_over(session: Session, authorities: Iterable[Authority]) -> list[Authority]:
+    """The governments to which authorities belong, by code: the nearest above that is one, else whoever is on top."""
+    found: dict[str, Authority] = {}
+    for one in authorities:
+        at = one
+        while at.authority_type != GOVERNMENT and at.parent_id is not None:
+            at = session.get_one(Authority, at.parent_id)
+        found[at.code] = at
+    return [found[code] for code in sorted(found)]
+
+
+def government_of(session: Session, head: Authority) -> Government:
+    """A government with every authority under its head."""
+    ids = session.scalars(_UNDER, {"root": head.id}).all()
+    authorities = session.scalars(select(Authority).where(Authority.id.in_(ids)).order_by(Authority.code)).all()
+    return Government(head, tuple(authorities), to_shape(head.jurisdiction))
+
+
+def devices_of(session: Session, government: Government) -> int:
+    """How many devices a report would count today."""
+    values = {"authorities": government.ids, "states": list(_STATUS)}
+    return int(session.execute(_COUNT, values).scalar_one())
+
+
+def standing_of(session: Session, government: Government, day: date, *, past: bool) -> Sequence[Standing]:
+    """What the authorities of a government have set up by a day, and unless that is `past`, what they plan."""
+    first = date(day.year, 1, 1)
+    values = {"authorities": government.ids, "states": list(_STATUS), "day": day, "first": first, "past": past}
+    found = []
+    for row in session.execute(_DEVICES, values).mappings():
+        ended = row["discontinued_on"] is not None and row["discontinued_on"] <= day
+        status = "ended" if ended else ACTIVE if past else _STATUS.get(row["state"], "ended")
+        device, assumed = view_of(row, _ANY)
+        began = row["activated_on"]
+        found.append(
+            Standing(
+                public_id=row["public_id"],
+                label=row["name"],
+                authority=row["authority"],
+                kind=row["device_type"],
+                status=status,
+                device=device,
+                item=row["item"],
+                is_assumed=assumed,
+                is_shown=status != "ended",
+                shared_with=tuple(code for code in row["shared_with"] if code != row["authority"]),
+                added=began is not None and first <= began <= day,
+                ended=ended,
+            )
+        )
+    if not past:
+        for row in session.execute(_SITES, values).mappings():
+            device, assumed = view_of(row, _ANY)
+            found.append(
+                Standing(
+                    public_id=row["public_id"],
+                    label=row["name"],
+                    authority=row["authority"],
+                    kind=row["device_type"],
+                    status=PLANNED,
+                    device=device,
+                    item=row["item"],
+                    is_assumed=assumed,
+                )
+            )
+    return found

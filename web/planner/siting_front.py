@@ -1,0 +1,56 @@
+"""The front of a run: what can be seen against whose homes are seen, as points of a chart and as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from web.planner import coverage_words as words
+
+# The chart: its box in pixels, and the room that its axes take.
+WIDTH_PX, HEIGHT_PX = 640.0, 300.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 20.0, 620.0, 20.0, 250.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One answer: its number, its place in the chart, and its figures in words."""
+
+    number: int
+    x: float
+    y: float
+    seen: str
+    burden: str
+    sites: int
+
+
+@dataclass(frozen=True)
+class Front:
+    """All answers from the fewest homes in view to the most that can be seen, and the line through them."""
+
+    points: tuple[Point, ...]
+    line: str
+    most_seen: str
+    most_burden: str
+
+
+def front_of(told: Sequence[Mapping[str, Any]], unit: str) -> Front | None:
+    """The chart of what a run tells; None where it tells of fewer than two answers."""
+    if len(told) < 2:
+        return None
+    most_seen = max(one["seen"] for one in told) or 1.0
+    most_burden = max(one["burden"] for one in told) or 1.0
+    points = tuple(
+        Point(
+            number,
+            _LEFT + (_RIGHT - _LEFT) * one["burden"] / most_burden,
+            _BOTTOM - (_BOTTOM - _TOP) * one["seen"] / most_seen,
+            words.amount(one["seen"], unit),
+            words.area(one["burden"]),
+            len(one["sites"]),
+        )
+        for number, one in enumerate(told, 1)
+    )
+    line = " ".join(f"{one.x:.1f},{one.y:.1f}" for one in sorted(points, key=lambda one: one.x))
+    return Front(points, line, words.amount(most_seen, unit), words.area(most_burden))
