@@ -35,7 +35,7 @@ def do_next(
         return None
     try:
         jobs.carry_out(replace(_house(services), solver=solver), taken, _teller(services, taken, go_on))
-    except (Interrupted, OperationalError):
+    except (Interrupted, OperationalError, KeyboardInterrupt):
         jobs.give_back(services.housekeeping, taken)
         raise
     except Exception as error:

@@ -69,8 +69,7 @@ _OPEN = "d.state IN ('new', 'assigned', 'inconclusive', 'transferred')"
 # What was closed counts where an officer had confirmed it; a false alarm is closed too.
 _DECIDED = (
     "(d.state IN ('confirmed', 'notified', 'rectifying', 'rectified') OR d.state = 'closed' AND EXISTS"
-    " (SELECT FROM ledger.event l WHERE l.subject_kind = 'detection' AND l.subject_id = d.id::text"
-    " AND l.action = 'detection.confirm'))"
+    " (SELECT FROM core.decision c WHERE c.detection_id = d.id AND c.kind = 'confirm'))"
 )
 _FINDINGS = (
     "SELECT {weight}::float8, ST_AsBinary(ST_PointOnSurface(d.geom)) FROM core.detection d"

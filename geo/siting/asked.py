@@ -168,6 +168,8 @@ def _strange(told: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[Refu
             continue
         known = _KEYS[where]
         for name, value in part.items():
+            if name not in known and refuse_money({name: None}):
+                continue  # Refused by its own rule.
             if name not in known:
                 listed = ", ".join(known)
                 yield refuse("siting.unknown_key", "siting.unknown_key", measured=str(name)[:40], required=listed)

@@ -13,6 +13,7 @@ from geoalchemy2.shape import to_shape
 from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
+from geo.coverage.gathering import KeptViews
 from geo.coverage.jobs import DONE, FAILED, SILENT_S, WAITING, WORKING, Progress, Sessions
 from geo.siting.asked import SitingAsked
 from geo.siting.child import solve_apart
@@ -105,7 +106,7 @@ def _asking(session: Session, run: SitingRun, house: House) -> Asking:
     now, authority = house.now(), run.study.authority
     pack = house.rulebook.at_place(to_shape(authority.jurisdiction), now)
     pack = house.rulebook.with_overlays(pack, switched_on(session, authority.id), pack.local_date(now))
-    return Asking(pack, now, house.terrain)
+    return Asking(pack, now, house.terrain, KeptViews(house.housekeeping))
 
 
 def _end(sessions: Sessions, run_id: uuid.UUID, stage: str, result: dict[str, Any]) -> None:

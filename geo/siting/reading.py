@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import rasterio
 import shapely
 from geoalchemy2.shape import to_shape
+from rasterio.features import rasterize
+from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -23,11 +26,13 @@ from geo import measure, queries, shapes
 from geo.checks_siting import share_seen
 from geo.coverage.asked import Asked
 from geo.coverage.demand import Demand, needed
+from geo.coverage.footprints import Relief
+from geo.coverage.gathering import KeptViews, homes_of, surroundings
 from geo.coverage.plane import Floats, Shapes
-from geo.coverage.relief import relief_around
+from geo.coverage.relief import cell_m, relief_around
 from geo.coverage.seen import Surroundings, what_is_seen
 from geo.coverage.views import ROUTE, SATELLITE, Seer, views_of
-from geo.coverage.wanted import Ground, demands_on, homes_on, zones_on
+from geo.coverage.wanted import Ground, demands_on, zones_on
 from geo.private_places import Place, private_place_refusals
 from geo.siting.asked import HIGH_GROUND, PATROL_HOURS, SitingAsked
 from geo.siting.candidates import Land
@@ -35,6 +40,7 @@ from geo.siting.patrols import PatrolInputs, Route
 from geo.siting.solve import Inputs, Offered, Site
 from geo.siting.telling import Checked
 from geo.types import LonLat
+from schemas.refusals import not_found
 from schemas.rules import RulePack
 from schemas.tables import CoverageStudy, SitingRun
 
@@ -46,6 +52,8 @@ _MOST_CELLS = 20_000
 # A zone that begins later forbids a device just as one of today.
 _YEARS = timedelta(days=3_650)
 _S_PER_H = 3_600.0
+# Buildings are narrower than the cells of most elevation models.
+_BUILDING_CELL_M = 5.0
 _IN_USE = ("active", "published")
 _BOX = "geom && ST_MakeEnvelope(:west, :south, :east, :north, 4326)"
 _ROADS = text(f"SELECT ST_AsBinary(geom) FROM core.base_feature WHERE kind = 'road' AND {_BOX} ORDER BY public_id")
@@ -68,11 +76,12 @@ _FLOWN = text(
 
 @dataclass(frozen=True)
 class Asking:
-    """What a run is read with: the rules of the place, the time, local time's zone, and the elevation model."""
+    """What a run is read with: the rules of the place, the time, the elevation model, and views that were kept."""
 
     pack: RulePack
     now: datetime
     terrain: Path | None
+    kept: KeptViews
 
 
 @dataclass(frozen=True)
@@ -82,10 +91,10 @@ class _Known:
     session: Session
     study: CoverageStudy
     asked: SitingAsked
-    coverage: Asked
     asking: Asking
     ground: Ground
     demand: Demand
+    around: Surroundings
     seers: Sequence[Seer]
     sees: Shapes
     own: Sequence[bool]
@@ -102,15 +111,17 @@ def read_question(
     """Everything that the answer of a run depends on; raises RuleViolation where there is nothing to be seen."""
     asked, study = SitingAsked.of_json(run.question), run.study
     coverage = Asked.of_json(study.question)
+    if coverage.over_terrain and asking.terrain is None:
+        raise not_found("coverage.no_terrain", "coverage.no_terrain")
     geom = to_shape(study.ground)
     ground = Ground.of(geom, zones_on(session, geom))
     (demand,) = demands_on(session, ground, (asked.demand,), study.authority_id, _side_m(asked, ground))
     needed(demand)
     seers = _seers(session, study, coverage, asking)
-    around = Surroundings(asking.terrain if coverage.over_terrain else None)
+    around = surroundings(session, seers, ground, coverage, (asking.terrain, asking.kept))
     sees = what_is_seen(seers, ground.plane, around, progress).views
     own = _own(session, study, seers)
-    known = _Known(session, study, asked, coverage, asking, ground, demand, seers, sees, own)
+    known = _Known(session, study, asked, asking, ground, demand, around, seers, sees, own)
     return _patrols(known) if asked.model == PATROL_HOURS else _devices(known)
 
 
@@ -133,15 +144,15 @@ def _devices(known: _Known) -> Inputs:
         for seer, view, mine in known.rows()
         if not mine and seer.kind != ROUTE and seer.status in _IN_USE and seer.public_id
     ]
-    homes, names = _homes(known.session, known.ground)
+    homes = homes_of(known.session, known.ground)
     return Inputs(
         asked=known.asked,
         land=_land(known),
         demand=known.demand,
         standing=_array([view for _, view, mine in known.rows() if mine]),
         offered=tuple(offered),
-        homes=homes,
-        home_names=names,
+        homes=homes.shapes,
+        home_names=homes.names,
     )
 
 
@@ -171,8 +182,6 @@ def _offer(seer: Seer, view: BaseGeometry) -> Offered:
 def _land(known: _Known) -> Land:
     ground, asked, asking = known.ground, known.asked, known.asking
     plane, reach_m = ground.plane, asked.view.range_m
-    # What is asked of hills has to know them.
-    hilly = known.coverage.over_terrain or HIGH_GROUND in asked.candidates.sources
     places = [seer.device.at for seer in known.seers if seer.kind != ROUTE]
     x, y = plane.metres(*(np.array([at[axis] for at in places], np.float64) for axis in (0, 1)))
     return Land(
@@ -183,8 +192,25 @@ def _land(known: _Known) -> Land:
         private=_private(known.session, ground, asking, reach_m),
         standing=np.column_stack([x, y]),
         within=plane.to_metres(np.array([to_shape(known.study.authority.jurisdiction)], dtype=object))[0],
-        relief=relief_around(asking.terrain, plane, ground.open, reach_m) if hilly and asking.terrain else None,
+        relief=_relief(known),
     )
+
+
+def _relief(known: _Known) -> Relief | None:
+    """The ground with its buildings, where the study looks over it, or high places are asked for."""
+    around, ground, terrain = known.around, known.ground, known.asking.terrain
+    hilly = around.terrain is not None or HIGH_GROUND in known.asked.candidates.sources
+    if terrain is None or not hilly:
+        return None
+    reach_m = known.asked.view.range_m
+    if not around.buildings_m:
+        return relief_around(terrain, ground.plane, ground.open, reach_m)
+    with rasterio.open(terrain, driver="GTiff") as model:
+        side_m = min(cell_m(model, ground.plane), _BUILDING_CELL_M)
+    relief = relief_around(terrain, ground.plane, ground.open, reach_m, side_m=side_m)
+    place = Affine(side_m, 0, relief.west, 0, -side_m, relief.north)
+    built = rasterize(list(ground.plane.to_metres(around.buildings)), relief.heights.shape, transform=place) > 0
+    return replace(relief, heights=relief.heights + np.where(built, np.float32(around.buildings_m), np.float32(0)))
 
 
 def _private(session: Session, ground: Ground, asking: Asking, reach_m: float) -> Shapes:
@@ -213,12 +239,6 @@ def _points(session: Session, ground: Ground) -> Floats:
     found = _read(session, _POLES, ground)
     points = found[shapely.get_dimensions(found) == 0]
     return np.asarray(shapely.get_coordinates(ground.plane.to_metres(points)))
-
-
-def _homes(session: Session, ground: Ground) -> tuple[Shapes, tuple[str, ...]]:
-    """Homes on the ground and around it: who watches the ground may look at homes beside it."""
-    names, found = homes_on(session, ground.geom)
-    return ground.plane.to_metres(found) if len(found) else found, names
 
 
 def _read(session: Session, statement: Any, ground: Ground) -> Shapes:  # noqa: ANN401 - a text clause

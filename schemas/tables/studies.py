@@ -14,6 +14,7 @@ from schemas.tables.base import Base, Identified, Recorded, Shape, geometry, mer
 from schemas.tables.devices import Device
 from schemas.tables.people import Person
 from schemas.tables.places import Authority
+from schemas.tables.siting import SitingPlan
 
 
 class CoverageStudy(Identified, Recorded, Base):
@@ -107,3 +108,4 @@ class SitingRun(Identified, Recorded, Base):
 
     study: Mapped[CoverageStudy] = relationship()
     person: Mapped[Person] = relationship()
+    plan: Mapped[SitingPlan | None] = relationship()

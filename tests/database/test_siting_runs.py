@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import psycopg
 import pytest
 import shapely
+from click.testing import CliRunner
 from shapely.geometry import LineString, Point
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -23,6 +26,8 @@ from schemas.tables import Authority, Person, PlannedSite, SitingPlan, SitingRun
 from tests.database.acting import answered, rules, texts
 from tests.world import World, site_at, wkb
 from web import siting_jobs
+from web.cli.common import State
+from web.cli.siting import siting
 from web.learning import Interrupted
 
 GROUND = shapely.box(113.262, 23.124, 113.276, 23.136)
@@ -460,3 +465,45 @@ def test_run__numbers_of_a_result__are_numbers_that_json_holds(ask, answer):
     result = answer(ask(model="nearest", count=2)).result
     assert np.isfinite(result["mean_m"])
     assert result["mean_m"] > 0
+
+
+# -- at the command line -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cli(services):
+    def call(*words, lang="en"):
+        state = State(lang)
+        state._services = services
+        return CliRunner().invoke(siting, [*map(str, words)], obj=state)
+
+    return call
+
+
+ITEM = ("--item", "ECO-01", "--title-en", "Plan (fictional)", "--title-zh", "方案（虚构）")
+PURPOSE = ("--purpose-en", "Outfall", "--purpose-zh", "排污口")
+
+
+def test_siting_ask__without_the_worker__sites_told_and_a_plan_drafted(cli, study, monkeypatch):
+    monkeypatch.setattr(siting_jobs.do_next, "__kwdefaults__", {"run_id": None, "solver": here})
+    name = study()
+    asked = cli("ask", name, "--count", 1, "--spacing-m", 250, "--range-m", 200, "--now", "--as", "N1", "--json")
+    assert asked.exit_code == 0, asked.output
+    run = json.loads(asked.output)
+    assert run["stage"] == "done"
+    in_words = cli("result", run["run"], "--as", "N1")
+    assert "Of the ground" in in_words.output
+    assert "✓ GD-15" in in_words.output
+    assert "优先使用现有设备" in cli("result", run["run"], "--as", "N1", lang="zh").output
+    plan = cli("plan-from", run["run"], *ITEM, *PURPOSE, "--as", "N1", "--json")
+    assert plan.exit_code == 0, plan.output
+    assert json.loads(plan.output)["prepared"][0] == "legal_basis"
+    listed = cli("runs", name, "--as", "N1")
+    assert json.loads(plan.output)["id"] in listed.output
+
+
+def test_GD_13_1__siting_ask__file_that_speaks_of_revenue__refused_and_no_option_for_it(cli, study, tmp_path):
+    (tmp_path / "asked.json").write_text(json.dumps({"model": "most_seen", "revenue": 1}))
+    refused = cli("ask", study(), "--file", tmp_path / "asked.json", "--as", "N1")
+    assert [refusal.rule for refusal in refused.exception.refusals] == ["GD-13.1"]
+    assert cli("ask", study(), "--revenue", 3, "--as", "N1").exit_code == 2

@@ -20,7 +20,7 @@ from geo.coverage_grid import cover_where_due
 from schemas.store.sealer import seal_pending
 from schemas.store.shown import renew_where_due
 from sensing.sensors.judging import judge_due
-from web import learning, planning_jobs, scenes
+from web import learning, planning_jobs, scenes, siting_jobs
 from web.cli.common import echo_refusals, lang, pass_services
 from web.delivery import deliver
 from web.learning import Interrupted
@@ -63,6 +63,8 @@ class _Rounds:
             click.echo(f"learning job {job} ended")
         while (study := planning_jobs.do_next(self._services, self._go_on)) is not None:
             click.echo(f"coverage study {study} ended")
+        while (run := siting_jobs.do_next(self._services, self._go_on)) is not None:
+            click.echo(f"siting run {run} ended")
 
     def _seal(self) -> None:
         # What is sealed can be proven; and nothing was published where nothing was recorded.
