@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import shapely
@@ -13,12 +14,24 @@ from geo.intake.batch import Drafted
 from geo.intake.drafts import Read, read_drafts
 from geo.intake.layers import Layer
 from geo.intake.report import Options
+from geo.intake.words import DEVICE_WORDS, meanings
 from geo.types import LonLat
 from schemas.refusals import Kind, RuleViolation, invalid
 
-_DEVICES = Layer(frozenset({"Point"}), ("name", "sector_azimuth_deg", "hfov_deg", "range_m"))
+_FIELDS = ("name", "device_type", "sector_azimuth_deg", "hfov_deg", "range_m", "mast_m", "target_m")
+_DEVICES = Layer(frozenset({"Point"}), _FIELDS)
 _AREAS = Layer(frozenset({"Polygon", "MultiPolygon"}), ("name",))
 _FURTHEST_VIEW_M = 1_000_000
+_HIGHEST_M = 10_000
+
+
+@dataclass(frozen=True)
+class Named:
+    """A device of a file: its view, what it is called there, and its type."""
+
+    view: Device
+    name: str
+    device_type: str
 
 
 def read_devices(path: Path, options: Options, *, range_m: float | None = None) -> Read[Device]:
@@ -27,11 +40,19 @@ def read_devices(path: Path, options: Options, *, range_m: float | None = None) 
     `range_m` stands for ranges that the file does not say. Raises RuleViolation where the file as a whole cannot
     be taken; what is wrong with single rows stands in the report.
     """
+    read = read_named(path, options, range_m=range_m)
+    return Read(**vars(read) | {"drafts": {number: one.view for number, one in read.drafts.items()}})
 
-    def device(row: Drafted) -> Device | None:
+
+def read_named(path: Path, options: Options, *, range_m: float | None = None) -> Read[Named]:
+    """The same with the names and types of the devices; one without a type is a camera."""
+
+    def device(row: Drafted) -> Named | None:
         cells = row.cells
         azimuth, width = cells.number("sector_azimuth_deg", 0, 360), cells.number("hfov_deg", 0.1, 360)
         reach = cells.number("range_m", 0.1, _FURTHEST_VIEW_M)
+        mast, target = cells.number("mast_m", 0, _HIGHEST_M), cells.number("target_m", 0, _HIGHEST_M)
+        name, kind = cells.text("name") or "", cells.word("device_type", meanings(DEVICE_WORDS), default="video")
         if reach is None and range_m is None:
             cells.text("range_m", required=True)
         if azimuth is not None and width is None:
@@ -40,7 +61,10 @@ def read_devices(path: Path, options: Options, *, range_m: float | None = None) 
             cells.text("sector_azimuth_deg", required=True)
         if cells.refusals or not isinstance(row.geom, Point):
             return None
-        return Device(LonLat(row.geom.x, row.geom.y), reach or range_m or 0.0, azimuth, width)
+        view = Device(LonLat(row.geom.x, row.geom.y), reach or range_m or 0.0, azimuth, width)
+        view = replace(view, mast_m=view.mast_m if mast is None else mast)
+        view = replace(view, target_m=view.target_m if target is None else target)
+        return Named(view, name, kind or "video")
 
     return read_drafts(path, _DEVICES, options, "coverage.devices", device)
 

@@ -56,6 +56,8 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "sector_azimuth_deg": ("sector_azimuth_deg", "azimuth", "方位角"),
     "hfov_deg": ("hfov_deg", "hfov", "水平视场角"),
     "range_m": ("range_m", "range", "作用距离"),
+    "mast_m": ("mast_m", "mast", "杆高", "安装高度"),
+    "target_m": ("target_m", "目标高度"),
     "lon": ("lon", "lng", "long", "longitude", "经度"),
     "lat": ("lat", "latitude", "纬度"),
     "wkt": ("wkt", "geom", "geometry", "the_geom", "shape", "几何"),

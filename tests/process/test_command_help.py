@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from web.cli.coverage import coverage
 from web.cli.device_health import health, reference, view
 from web.cli.device_share import share
 from web.cli.finding import finding
@@ -17,12 +18,14 @@ from web.cli.model import model
 from web.cli.patrol_files import import_areas, import_points
 from web.cli.plan import plan
 from web.cli.scene import scene
+from web.cli.siting_runs import ask, plan_from, result, runs
 from web.cli.things import things
 from web.cli.zone import zone
 
 HAN = re.compile("[\u4e00-\u9fff]")
 OF_THE_FIELD = (
     *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
+    *(coverage, ask, runs, result, plan_from),
     *(share, import_layer, import_areas, import_points),
 )
 

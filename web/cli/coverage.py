@@ -19,7 +19,9 @@ from geo.coverage.reading import read_area, read_devices
 from geo.intake.report import Options
 from schemas.refusals import not_found
 from web import terrain
+from web.cli import coverage_studies
 from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
+from web.cli.coverage_report import coordinated, report
 from web.cli.layer import tell_left_aside, tell_rows
 from web.cli.registry import FILE
 from web.cli.siting_files import of_sites
@@ -141,3 +143,8 @@ def _tell(found: Coverage, devices: int, given: Mapping[str, Any]) -> None:
         click.echo(says["gap"].format(area=area / _KM2, lon=place.x, lat=place.y))
     if given["out"]:
         click.echo(says["wrote"].format(path=given["out"], layers="gaps, seen"))
+
+
+coverage.add_command(report)
+coverage.add_command(coordinated)
+coverage_studies.join(coverage)
