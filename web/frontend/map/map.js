@@ -11,12 +11,17 @@ export function readConfig(element) {
 // Makes the map in `element` from its data-config; `extra(colour)` gives further sources and layers of a page.
 export function makeMap(element, config, extra = () => ({ sources: {}, layers: [] })) {
   // The pictures of a base map from elsewhere come when what reads them is there; the themes do not wait for it.
-  if (config.basemap && !config.basemap.source) withPictures(config, () => map.setStyle(whole(), { diff: false }));
+  if (config.basemap && !config.basemap.source) withPictures(config, () => again());
   const whole = () => {
     const colour = colours();
     const own = style(config, colour);
     const more = extra(colour);
     return { ...own, sources: { ...own.sources, ...more.sources }, layers: [...own.layers, ...more.layers] };
+  };
+  // With a style go the symbols that were drawn for it.
+  const again = () => {
+    map.skyDrawn = false;
+    map.setStyle(whole(), { diff: false });
   };
   const canvas = document.createElement("div");
   canvas.className = "canvas";
@@ -50,10 +55,7 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
   // On a phone the key would cover the map that it explains.
   if (matchMedia("(max-width: 860px)").matches) element.querySelector(".map-key")?.removeAttribute("open");
   map.once("idle", () => element.setAttribute("data-ready", ""));
-  onSchemeChange(() => {
-    map.skyDrawn = false;
-    map.setStyle(whole(), { diff: false });
-  });
+  onSchemeChange(again);
   return map;
 }
 

@@ -36,8 +36,10 @@ export const GROUPS = {
 export const TOUCHABLE = ["device", "cluster-one", "cluster", "point", "route", "route-soon", "zone-fill", "area-fill"];
 
 export function style(config, colour) {
-  const themes = config.themes ?? [];
-  const grouped = themes.includes("clusters");
+  const asked = config.themes ?? [];
+  // Single devices are to be had from near alone; from far every map that shows devices shows groups of them.
+  const grouped = asked.includes("devices");
+  const themes = grouped && !asked.includes("clusters") ? ["clusters", ...asked] : asked;
   const own = !config.basemap;
   const sources = Object.fromEntries(themes.map((name) => [name, source(name, config, grouped)]));
   if (own) sources.basemap = source("basemap", config, grouped);
