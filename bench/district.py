@@ -50,7 +50,7 @@ def store_devices(database: Database, at: Iterable[tuple[float, float]], *, stat
             session.flush()
             for table, rows in ((t.DeviceSite, sites), (t.Device, devices), (t.Publication, publications)):
                 session.execute(insert(table), rows)
-            session.commit()
+            # Before the end of the transaction, at which what is shown is made of all that: it is planned better so.
             session.execute(text(f"ANALYZE {TABLES}"))
             session.commit()
     finally:

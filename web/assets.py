@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Asset:
 
 
 def register(app: Flask) -> None:
-    """Gives templates `asset("dist/app.css")`."""
-    app.jinja_env.globals.update(asset=asset)
+    """Gives templates `asset("dist/app.css")` and `needed("map.js")`."""
+    app.jinja_env.globals.update(asset=asset, needed=needed)
     app.register_blueprint(section)
 
 
@@ -69,6 +70,18 @@ def asset(name: str) -> str:
     """The address of a file in web/static, with the hash of its content."""
     path = FOLDER / name
     return url_for("assets.static", name=name, v=_load(str(path), path.stat().st_mtime_ns).digest)
+
+
+def needed(script: str) -> list[str]:
+    """The addresses of what a script of the bundle needs before it can begin, as its own imports name them."""
+    path = FOLDER / "dist" / "needs.json"
+    return [f"/static/dist/{name}" for name in _needs(str(path), path.stat().st_mtime_ns)[script]]
+
+
+@cache
+def _needs(path: str, _changed_ns: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = json.loads(Path(path).read_bytes())
+    return found
 
 
 @cache

@@ -15,9 +15,12 @@ const entries = path.join(here, "entries");
 const dist = path.join(here, "..", "static", "dist");
 const fresh = `${dist}.new`;
 
+// A script that an entry fetches in any case, after what must be seen first.
+const ALWAYS = /public\/atlas\.js$/;
+
 const sources = (await readdir(entries)).filter((name) => /\.(js|css)$/.test(name));
 await rm(fresh, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   entryPoints: sources.map((name) => path.join(entries, name)),
   outdir: fresh,
   // Chunks lie beside the entries, so that `import.meta.url` finds the worker wherever it is called from.
@@ -29,7 +32,9 @@ await build({
   minify: true,
   legalComments: "linked",
   logLevel: "warning",
+  metafile: true,
 });
+await writeFile(path.join(fresh, "needs.json"), JSON.stringify(needs(metafile)));
 // MapLibre's worker is a module of its own; a bundle cannot hold it, because the browser loads it by address.
 const worker = createRequire(import.meta.url).resolve("maplibre-gl/dist/maplibre-gl-worker.mjs");
 await cp(worker, path.join(fresh, "maplibre-gl-worker.js"));
@@ -56,6 +61,22 @@ await Promise.all(bundled.filter((one) => one.isFile() && /\.(js|css)$/.test(one
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: plain.length };
   await writeFile(`${file}.br`, await pack(plain, { params }));
 }));
+
+// Which other files a script needs before it can begin, so that a page can ask for all of them at once. What a script
+// fetches when it comes to that counts too, as far as it fetches it in any case: not what only some readers need.
+function needs({ outputs }) {
+  const name = (file) => path.basename(file);
+  const below = (file, seen) => {
+    for (const { path: next, kind, external } of outputs[file].imports) {
+      if (external || seen.has(next) || (kind === "dynamic-import" && !ALWAYS.test(outputs[next].entryPoint ?? ""))) continue;
+      seen.add(next);
+      below(next, seen);
+    }
+    return seen;
+  };
+  const scripts = Object.entries(outputs).filter(([file, { entryPoint }]) => file.endsWith(".js") && entryPoint?.includes("entries/"));
+  return Object.fromEntries(scripts.map(([file]) => [name(file), [...below(file, new Set())].map(name)]));
+}
 
 // The old bundle goes only when the new one is whole.
 await rm(dist, { recursive: true, force: true });

@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, make_response, render_template, request
+from flask import Response, current_app, make_response, render_template, request
+from markupsafe import Markup
 from sqlalchemy import Connection, RowMapping, text
 
 from schemas.limits import limit
@@ -38,6 +39,7 @@ from web.public.database import public_connection
 from web.public.kept import kept
 from web.public.layers import BY_BRANCH, DEVICES, LAYERS, PATROL_ROUTES, PRIVACY_ZONES, Layer
 from web.public.overview import Overview, headlines, map_config, near_words, overview_of, past_words
+from web.public.picture import picture_of
 from web.public.records import Query, Record
 from web.public.symbols import OUTLINES
 
@@ -72,6 +74,7 @@ def home() -> Response:
             listed=listed_first(view, SHOWN) if view.shows(DEVICES.name) else [],
             states=DEVICE_STATES[:5],
             checkpoint=_checkpoint(public),
+            picture=_first_picture(overview),
             **headlines(overview, view.on),
         )
     return make_response(page, status)
@@ -80,6 +83,15 @@ def home() -> Response:
 def overview_kept(on: date | None) -> Overview:
     """The overview as every reader gets it: made once for all of them."""
     return kept(("overview", on, today()), partial(overview_of, on=on))
+
+
+def _first_picture(overview: Overview) -> Markup:
+    """The map as it opens, drawn once for all readers; nothing where the address asks for something else."""
+    if request.args.keys() - {"lang"}:
+        return Markup()
+    own_base = current_app.extensions["basemap"] is None
+    draw = partial(picture_of, bounds=overview.bounds, own_base=own_base)
+    return kept(("picture", *overview.bounds, own_base, today()), draw)
 
 
 def listed_first(view: View, size: int) -> list[Record]:

@@ -54,9 +54,19 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
   map.setMissingStyleImageResolver((id) => drawMissing(map, id, colours()));
   // On a phone the key would cover the map that it explains.
   if (matchMedia("(max-width: 860px)").matches) element.querySelector(".map-key")?.removeAttribute("open");
-  map.once("idle", () => element.setAttribute("data-ready", ""));
+  showWhenWhole(map, element);
   onSchemeChange(again);
   return map;
+}
+
+// The first picture of the server goes when everything behind it is drawn, or when the reader moves the map before that.
+function showWhenWhole(map, element) {
+  const still = element.querySelector(".still");
+  map.once("idle", () => {
+    element.setAttribute("data-ready", "");
+    still?.remove();
+  });
+  map.on("movestart", ({ originalEvent }) => originalEvent && still?.remove());
 }
 
 async function withPictures(config, draw) {
