@@ -11,13 +11,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo.compiled import compiled, inlined
-from geo.coverage.cells import REFERENCE, Cells, column_span, row_span
+from geo.coverage.cells import REFERENCE, Cells, Counts, Frame, column_span, row_span
 from geo.coverage.outlines import GROUND, UNIT_M, Floats, Ints, Outlines
 
 # The level of the ground that nobody sees; level k > 0 is what is seen at least k times.
 GAP = 0
+# Instead of the number of views on its right: a stretch of the ground's border, and one of them where nobody sees.
+_BORDER, _BARE_BORDER = -1, -2
 
 
 class Walk(NamedTuple):
@@ -30,19 +33,24 @@ class Walk(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a sweep writes: areas[footprint, k - 1] of ground seen at least k times; the stretches of one level.
+    """Stretches of outlines: the keys of the points where each begins and ends, and the place where it begins.
 
-    A stretch has the keys of the points where it begins and ends, and the place where it begins; fill[0] counts
-    them. fill[1] counts the rings at whose end another number of views was counted than at their beginning: edges
-    lie too close together there to say which crosses which.
+    `low` and `high` are the number of views on its right and on its left. A stretch of the ground's border has
+    _BORDER for `low`; where nobody sees it runs backwards, as what borders the gap from outside, with _BARE_BORDER.
     """
 
-    areas: Floats
-    fill: Ints
     begins: Ints
     ends: Ints
     x: Floats
     y: Floats
+    low: Counts
+    high: Counts
+
+    def bounding(self, level: int) -> NDArray[np.bool_]:
+        """The stretches that have the ground of a level on their left, or the gap (GAP) on their right."""
+        if level == GAP:
+            return np.isin(self.low, (0, _BARE_BORDER))
+        return np.asarray((self.low < level) & (level <= self.high))
 
 
 @inlined
@@ -89,39 +97,72 @@ def count_at(px: int, py: int, one: Outlines, cells: Cells, but: int) -> int:
 
 
 @compiled
-def sweep(  # noqa: PLR0913 - what is walked, what is asked, and where to write
-    one: Outlines, cells: Cells, some: Ints, levels: int, level: int, walk: Walk, found: Found
-) -> None:
-    """Walks some edges: areas of every level up to `levels`, and the stretches of one."""
-    x, y, footprint, full = one.x, one.y, one.footprint, cells.full
-    along, frame, columns = walk.cells, cells.frame, cells.frame.columns
-    known, count, at_first = -1, 0, -1
-    ring = np.searchsorted(one.starts, some[0], side="right") - 1
-    for e in some:
-        while one.starts[ring + 1] <= e:
-            ring += 1
-        n, low = 0, GROUND
-        x0, y0, x1, y1 = x[e] * UNIT_M, y[e] * UNIT_M, x[e + 1] * UNIT_M, y[e + 1] * UNIT_M
-        r0, r1 = row_span(y0, y1, frame)
-        for r in range(r0, r1 + 1):
-            c0, c1 = column_span(x0, y0, x1, y1, r, frame)
-            for c in range(c0, c1 + 1):
-                along[n] = r * columns + c
-                low = min(low, full[along[n]] & (GROUND - 1))
-                n += 1
-        if low >= levels:
-            at_first = -1
-            continue
-        # What was counted to the end of one edge holds at the beginning of the next.
-        if known != e:
-            count = count_at(x[e], y[e], one, cells, footprint[e])
-        if e == one.starts[ring]:
-            at_first = count
-        known = e + 1
-        m = _crossings(one, cells, e, n, walk)
-        count = _stretches(one, e, m, count, levels, level, walk, found)
-        if e == one.starts[ring + 1] - 2 and at_first >= 0 and count != at_first:
-            found.fill[1] += 1
+def sweep(one: Outlines, cells: Cells, begin: int, end: int, areas: Floats, walk: Walk) -> tuple[Found, int]:
+    """Walks the edges of some rings: adds up areas[footprint, k - 1] of ground seen at least k times.
+
+    Returns the stretches of all levels that `areas` has room for, and how many rings ended with another number of
+    views than they began with: edges lie too close together there to say which crosses which.
+    """
+    footprint, full, levels = one.footprint, cells.full, areas.shape[1]
+    found, fill, broken = _room(one.starts[end] - one.starts[begin] + 16), 0, 0
+    for ring in range(begin, end):
+        first, last = one.starts[ring], one.starts[ring + 1] - 1
+        known, count, at_first = -1, 0, -1
+        for e in range(first, last):
+            n = _cells_along(one, cells.frame, e, walk.cells)
+            low = GROUND
+            for i in range(n):
+                low = min(low, full[walk.cells[i]] & (GROUND - 1))
+            if low >= levels:
+                at_first = -1
+                continue
+            # What was counted to the end of one edge holds at the beginning of the next.
+            if known != e:
+                count = count_at(one.x[e], one.y[e], one, cells, footprint[e])
+            if e == first:
+                at_first = count
+            known = e + 1
+            m = _crossings(one, cells, e, n, walk)
+            if fill + m >= len(found.begins):
+                found = _longer(found, fill + m + 1)
+            # The last corner of a ring is its first.
+            count, fill = _stretches(one, e, first if known == last else known, m, count, areas, walk, found, fill)
+            if known == last and at_first >= 0 and count != at_first:
+                broken += 1
+    return _cut(found, fill), broken
+
+
+@compiled
+def _cells_along(one: Outlines, frame: Frame, e: int, along: Ints) -> int:
+    """Lists the cells that an edge touches."""
+    x0, y0, x1, y1 = one.x[e] * UNIT_M, one.y[e] * UNIT_M, one.x[e + 1] * UNIT_M, one.y[e + 1] * UNIT_M
+    r0, r1 = row_span(y0, y1, frame)
+    n = 0
+    for r in range(r0, r1 + 1):
+        c0, c1 = column_span(x0, y0, x1, y1, r, frame)
+        for c in range(c0, c1 + 1):
+            along[n] = r * frame.columns + c
+            n += 1
+    return n
+
+
+@compiled
+def _room(size: int) -> Found:
+    keys, places, views = np.empty((2, size), np.int64), np.empty((2, size)), np.empty((2, size), np.int32)
+    return Found(keys[0], keys[1], places[0], places[1], views[0], views[1])
+
+
+@compiled
+def _longer(found: Found, least: int) -> Found:
+    more, n = _room(max(2 * len(found.begins), least)), len(found.begins)
+    more.begins[:n], more.ends[:n], more.x[:n] = found.begins, found.ends, found.x
+    more.y[:n], more.low[:n], more.high[:n] = found.y, found.low, found.high
+    return more
+
+
+@compiled
+def _cut(found: Found, n: int) -> Found:
+    return Found(found.begins[:n], found.ends[:n], found.x[:n], found.y[:n], found.low[:n], found.high[:n])
 
 
 @compiled
@@ -163,41 +204,43 @@ def _crossings(one: Outlines, cells: Cells, e: int, n: int, walk: Walk) -> int:
 
 @compiled
 def _stretches(  # noqa: PLR0913
-    one: Outlines, e: int, m: int, count: int, levels: int, level: int, walk: Walk, found: Found
-) -> int:
-    """Cuts edge e at its m crossings; adds up areas and lists stretches; the count at its end."""
+    one: Outlines, e: int, after: int, m: int, count: int, areas: Floats, walk: Walk, found: Found, fill: int
+) -> tuple[int, int]:
+    """Cuts edge e at its m crossings; adds up areas and lists stretches; the count at its end, and how many stand."""
     x0, y0, x1, y1 = one.x[e] * UNIT_M, one.y[e] * UNIT_M, one.x[e + 1] * UNIT_M, one.y[e + 1] * UNIT_M
-    p, edges, areas = one.footprint[e], len(one.x), found.areas
+    p, edges, levels = one.footprint[e], len(one.x), areas.shape[1]
     own = one.weight[p]
-    xa, ya, begin = x0, y0, int(e)
+    xa, ya, begin = x0, y0, e
     for j in range(m + 1):
-        xb, yb, end = x1, y1, int(e + 1)
+        xb, yb, end = x1, y1, after
         if j < m:
             xb, yb = x0 + walk.at[j] * (x1 - x0), y0 + walk.at[j] * (y1 - y0)
             # A number for the point where two edges cross, the same from both; corners keep theirs below it.
             end = edges + min(e, walk.other[j]) * edges + max(e, walk.other[j])
         views = count & (GROUND - 1)
         # An edge of the ground bounds whatever is seen there; one of a footprint, what it adds, within the ground.
-        low, high = views, views + own
         if own == GROUND:
-            low, high = 0, views
-        elif count < GROUND:
-            high = low
-        for k in range(low, min(high, levels)):
-            areas[p, k] += 0.5 * (xa * yb - xb * ya)
-        if low < level <= high or (level == GAP and own == GROUND and views == 0):
-            _put(found, begin, end, xa, ya)
-        elif level == GAP and low == 0 < high and own != GROUND:
-            _put(found, end, begin, xb, yb)
+            for k in range(min(views, levels)):
+                areas[p, k] += 0.5 * (xa * yb - xb * ya)
+            if views == 0:
+                _put(found, fill, end, begin, xb, yb, _BARE_BORDER, 0)
+            else:
+                _put(found, fill, begin, end, xa, ya, _BORDER, views)
+            fill += 1
+        elif count >= GROUND and views < levels:
+            for k in range(views, min(views + own, levels)):
+                areas[p, k] += 0.5 * (xa * yb - xb * ya)
+            _put(found, fill, begin, end, xa, ya, views, views + own)
+            fill += 1
         if j < m:
             count += walk.step[j]
         xa, ya, begin = xb, yb, end
-    return count
+    return count, fill
 
 
 @inlined
-def _put(found: Found, begin: int, end: int, x: float, y: float) -> None:
-    at = found.fill[0]
-    if at < len(found.begins):
-        found.begins[at], found.ends[at], found.x[at], found.y[at] = begin, end, x, y
-    found.fill[0] = at + 1
+def _put(  # noqa: PLR0913
+    found: Found, at: int, begin: int, end: int, x: float, y: float, low: int, high: int
+) -> None:
+    found.begins[at], found.ends[at], found.x[at], found.y[at] = begin, end, x, y
+    found.low[at], found.high[at] = low, high

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.apart import apart
-from geo.coverage.cells import cells_of, frame_of
+from geo.coverage.cells import Cells, cells_of, frame_of
 from geo.coverage.halves import by_halves
-from geo.coverage.outlines import Floats, Ints, Outlines, check, outlines
+from geo.coverage.outlines import Floats, Outlines, check, outlines
 from geo.coverage.rings import BrokenChain, polygons
 from geo.coverage.sweep import GAP, Found, Walk, sweep
 
 # Where nothing is asked about, the ground is a box that reaches this far beyond all that is seen.
 _BEYOND_M = 10.0
-_NO_LEVEL = -1
+# More shares than threads: one that is done early takes another.
+_SHARES = 4
+_POLYGON = 3
 _NO_RINGS = np.empty(0, dtype=object)
 
 
@@ -45,12 +47,11 @@ class Union:
         footprints = np.asarray(footprints, dtype=object)
         if not made_here:
             check(footprints)
-        self._levels, self._threads = levels, threads
+        self._levels, self._threads, self._side_m = levels, threads, side_m
         self._ground = _box_around(footprints) if ground is None else ground
         alone = self._alone(footprints)
         self._apart, self._close = footprints[alone], footprints[~alone]
         self._outlines = outlines(self._close, self._ground)
-        self._cells = cells_of(self._outlines, frame_of(self._outlines, side_m))
 
     def _alone(self, footprints: NDArray[np.object_]) -> NDArray[np.bool_]:
         """Footprints that touch no other, nor the border of the ground."""
@@ -63,9 +64,9 @@ class Union:
     @cached_property
     def areas_m2(self) -> Floats:
         """Square metres of the ground that are seen at least 1, 2, ... `levels` times."""
-        areas, found = self._swept(_NO_LEVEL)
+        areas, found = self._swept
         views = areas.sum(axis=0)
-        if any(one.fill[1] for one in found):
+        if found is None:
             views = np.array([part.area for part in self._by_halves])
         views[0] += shapely.area(self._apart).sum()
         return np.asarray(views)
@@ -75,87 +76,77 @@ class Union:
         """Square metres of the ground that nobody sees."""
         return float(self._ground.area - self.areas_m2[0])
 
+    def shapes(self, *levels: int) -> list[BaseGeometry]:
+        """The ground seen at least so many times, or the gap (GAP), for several levels side by side."""
+        with ThreadPoolExecutor(self._threads) as pool:
+            # All of them begin with the same sweep.
+            _ = self._swept
+            return list(pool.map(lambda level: self.gap() if level == GAP else self.seen(level), levels))
+
     def seen(self, times: int = 1) -> BaseGeometry:
         """The ground that is seen at least so many times, up to `levels`."""
         try:
-            seen = _polygons(self._drawn(times, _NO_RINGS))
+            seen = self._drawn(times, _NO_RINGS)
         except BrokenChain:
             seen = _polygons(self._by_halves[times - 1])
         return _collected(np.concatenate([seen, _polygons(self._apart)]) if times == 1 else seen)
 
     def gap(self) -> BaseGeometry:
         """The ground that nobody sees."""
-        rings = shapely.get_rings(shapely.get_parts(shapely.orient_polygons(self._apart)))
+        parts = _polygons(self._apart)
+        shells = shapely.get_exterior_ring(parts)
         try:
-            return self._drawn(GAP, shapely.reverse(rings))
+            gap = self._drawn(GAP, shells)
         except BrokenChain:
             return _collected(_polygons(self._ground.difference(self.seen())))
+        # Nobody sees what lies in the holes of footprints.
+        pierced = parts[shapely.get_num_interior_rings(parts) > 0]
+        islands = [shapely.polygons(shape.interiors) for shape in pierced]
+        return _collected(np.concatenate([gap, *islands]))
 
     @cached_property
     def _by_halves(self) -> list[BaseGeometry]:
         return [part.intersection(self._ground) for part in by_halves(self._close, self._levels)]
 
-    def _drawn(self, level: int, more: NDArray[np.object_]) -> BaseGeometry:
-        _, found = self._swept(level)
-        begins, ends, x, y = (np.concatenate([one[i] for one in found]) for i in range(2, 6))
+    def _drawn(self, level: int, more: NDArray[np.object_]) -> NDArray[np.object_]:
+        found = self._swept[1]
+        if found is None:
+            raise BrokenChain
+        chosen = [one.bounding(level) for one in found]
+        begins, ends, x, y = (
+            np.concatenate([one[i][some] for one, some in zip(found, chosen, strict=True)]) for i in range(4)
+        )
         x, y = x + self._outlines.origin[0], y + self._outlines.origin[1]
-        return polygons(self._round(begins), self._round(ends), x, y, more)
+        return polygons(begins, ends, x, y, on_left=level != GAP, more=more)
 
-    def _swept(self, level: int) -> tuple[Floats, list[Found]]:
-        """One sweep of all edges, footprints shared out between threads."""
+    @cached_property
+    def _swept(self) -> tuple[Floats, list[Found] | None]:
+        """One sweep of all edges, footprints shared out between threads; None where their order cannot be told."""
         one = self._outlines
+        cells = cells_of(one, frame_of(one, self._side_m), self._threads)
         areas = np.zeros((len(one.weight), self._levels))
+        shares = 1 if self._threads == 1 else _SHARES * self._threads
+        bounds = one.rings_of(np.linspace(0, len(one.weight), shares + 1).astype(np.int64))
 
-        def go(some: Ints) -> Found:
-            walk, found = self._room(), _found(areas, 0)
-            sweep(one, self._cells, some, self._levels, level, walk, found)
-            if found.fill[0]:
-                found = _found(np.zeros_like(areas), int(found.fill[0]))
-                sweep(one, self._cells, some, self._levels, level, walk, found)
-            return found
+        def go(begin: int, end: int) -> tuple[Found, int]:
+            return sweep(one, cells, begin, end, areas, _room(one, cells))
 
-        shares = _shares(one, self._threads)
-        if self._threads == 1:
-            return areas, [go(share) for share in shares]
         with ThreadPoolExecutor(self._threads) as pool:
-            return areas, list(pool.map(go, shares))
-
-    def _room(self) -> Walk:
-        frame, most = self._cells.frame, len(self._outlines.x)
-        numbers = [np.empty(most, np.int64) for _ in range(2)]
-        return Walk(np.empty(4 * (frame.rows + frame.columns), np.int64), np.empty(most), *numbers)
-
-    def _round(self, keys: Ints) -> Ints:
-        """Keys of corners, the last of a ring as its first."""
-        starts = self._outlines.starts
-        number = np.arange(len(self._outlines.x))
-        number[starts[1:] - 1] = starts[:-1]
-        corners = keys < len(number)
-        keys[corners] = number[keys[corners]]
-        return keys
+            swept = list(pool.map(go, bounds[:-1], bounds[1:]))
+        return areas, None if any(broken for _, broken in swept) else [found for found, _ in swept]
 
 
-def _found(areas: Floats, stretches: int) -> Found:
-    keys, places = [np.empty(stretches, np.int64) for _ in "be"], [np.empty(stretches) for _ in "xy"]
-    return Found(areas, np.zeros(2, np.int64), keys[0], keys[1], places[0], places[1])
-
-
-def _shares(one: Outlines, parts: int) -> list[Ints]:
-    """The edges in runs of whole footprints: no two threads write into one row."""
-    begins = np.ones(len(one.x), dtype=bool)
-    # The last corner of a ring begins no edge.
-    begins[one.starts[1:] - 1] = False
-    edges = np.flatnonzero(begins).astype(np.int64)
-    cuts = np.searchsorted(
-        one.footprint[edges], np.linspace(0, len(one.weight), (4 * parts if parts > 1 else 1) + 1)[1:-1]
-    )
-    return [share for share in np.split(edges, cuts) if len(share)]
+def _room(one: Outlines, cells: Cells) -> Walk:
+    most, across = len(one.x), cells.frame.rows + cells.frame.columns
+    return Walk(np.empty(4 * across, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most, np.int64))
 
 
 def _polygons(shape: BaseGeometry | NDArray[np.object_]) -> NDArray[np.object_]:
     """The polygons of a geometry; GEOS leaves lines and points where areas only touch."""
-    parts = shapely.get_parts(shapely.get_parts(shape))
-    return np.asarray(parts[shapely.get_type_id(parts) == 3])
+    shapes = np.atleast_1d(np.asarray(shape, dtype=object))
+    if not (shapely.get_type_id(shapes) == _POLYGON).all():
+        shapes = shapely.get_parts(shapely.get_parts(shapes))
+    return np.asarray(shapes[shapely.get_type_id(shapes) == _POLYGON])
 
 
 def _collected(polygons: NDArray[np.object_]) -> BaseGeometry:

@@ -8,7 +8,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo.coverage.apart import apart
 from geo.coverage.halves import by_halves
+from geo.coverage.sweep import GAP
 from geo.coverage.union import Union
 from geo.footprint import sector
 from geo.types import LonLat
@@ -72,6 +74,29 @@ def test_union__any_cells_and_threads__same_bits(shapes, side_m, threads):
     other = Union(shapes, GROUND, threads=threads, side_m=side_m)
     assert plain.areas_m2.tobytes() == other.areas_m2.tobytes()
     assert shapely.normalize(plain.seen()).wkb == shapely.normalize(other.seen()).wkb
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([8.0, 17.0])), min_size=1, max_size=9))
+def test_union__footprints_apart_pierced_and_across_the_border__shapes_of_geos(places):
+    boxes = [(shapely.box(20 * x, 20 * y, 20 * x + wide, 20 * y + wide), wide) for x, y, wide in places]
+    shapes = np.array(
+        [shapely.transform(box, lambda xy: xy - 4).difference(box.centroid.buffer(w / 9)) for box, w in boxes]
+    )
+    union, expected = Union(shapes, GROUND), one_by_one(shapes, GROUND, 2)
+    drawn = union.shapes(1, 2, GAP)
+    assert union.areas_m2[:2] == pytest.approx([part.area for part in expected], rel=1e-9, abs=1e-5)
+    for shape, other in zip(drawn, [*expected, GROUND.difference(expected[0])], strict=True):
+        assert shape.is_valid
+        assert shape.symmetric_difference(other).area < 1e-4
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 12)), min_size=1, max_size=30))
+def test_apart__any_boxes__those_that_touch_no_other(places):
+    boxes = shapely.bounds(np.array([shapely.box(x, y, x + wide, y + 3) for x, y, wide in places]))
+    alone = apart(boxes)
+    shapes = shapely.box(*boxes.T)
+    for number, shape in enumerate(shapes):
+        assert alone[number] == (not shapely.intersects(shape, np.delete(shapes, number)).any())
 
 
 def test_union__six_cameras_on_one_pole__no_crack_between_them():
