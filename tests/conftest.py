@@ -24,10 +24,9 @@ from sqlalchemy.orm import Session
 
 from schemas.actors import SYSTEM, Actor
 from schemas.clock import FixedClock
-from schemas.store.cluster import Cluster
 from schemas.store.engine import Database
 from schemas.store.work import Work
-from tests import lanes
+from tests import lanes, scratch
 from tests.world import build_world
 
 # Tests ask more often than any reader; tests/web/test_rates.py counts.
@@ -48,7 +47,7 @@ TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits comes first, and what is soon done comes last, so that no worker is left alone at the end."""
-    items.sort(key=lambda item: lanes.rank(item.path.parent, ROOT / "tests"))
+    items.sort(key=lambda item: lanes.rank(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -68,18 +67,18 @@ class TestServer:
 
     def __init__(self) -> None:
         external = os.environ.get("SKYWARDEN_TEST_DATABASE_URL")
-        self.cluster = None if external else Cluster.for_checkout(TEST_CLUSTER, durable=False)
-        self.external = external
-        self.janitor: ThreadPoolExecutor
         # One run of the tests; its workers share what all of them begin with.
         self.run = os.environ.get("PYTEST_XDIST_TESTRUNUID", uuid.uuid4().hex)[:10]
+        self.cluster = None if external else scratch.cluster(TEST_CLUSTER, self.run)
+        self.external = external
+        self.janitor: ThreadPoolExecutor
         self.prefix = f"skywarden_test_{self.run}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """The test cluster while tests use it; it promises no durability, so that clones cost little to drop."""
         with (
-            self.cluster.in_use() if self.cluster else contextlib.nullcontext(),
+            scratch.in_use(self.cluster) if self.cluster else contextlib.nullcontext(),
             self._present(),
             # Dropping takes a moment, most of it waiting: it goes on beside the tests that follow.
             ThreadPoolExecutor(1) as self.janitor,

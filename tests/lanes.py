@@ -7,35 +7,33 @@ leaves them, and never is there more than one browser or flight for each such wo
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from xdist.scheduler import LoadFileScheduling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pytest
     from xdist.workermanage import WorkerController
 
 # The longest waits first.
-WAITING = ("journeys", "process", "browser")
+WAITING = ("tests/journeys/", "tests/process/", "tests/abuse/test_links.py", "tests/browser/")
 # Then what computes; what has the shortest files comes last, so that all workers end together.
-COMPUTING = ("sam", "abuse", "properties", "setup", "web", "database")
-_RANKS = {name: number for number, name in enumerate(WAITING + COMPUTING)}
+COMPUTING = ("tests/sam/", "tests/abuse/", "tests/properties/", "tests/setup/", "tests/web/", "tests/database/")
 WORKERS_FOR_ONE_THAT_WAITS = 3
 # A third of the time of a processor that others want, too.
 NICE = 3
 
 
-def rank(folder: Path, tests: Path) -> int:
-    """The place in line of what lies in `folder`, which is in `tests`."""
-    return _RANKS.get(folder.relative_to(tests).parts[0] if folder != tests else "", len(_RANKS))
+def rank(scope: str) -> int:
+    """The place in line of a file of tests; `scope` is its path from the root of the project."""
+    places = [number for number, start in enumerate(WAITING + COMPUTING) if scope.startswith(start)]
+    return min(places, default=len(WAITING + COMPUTING))
 
 
 def waits(scope: str) -> bool:
-    """True if that file of tests waits for others; `scope` is its path from the root of the project."""
-    return Path(scope).parts[1:2] in [(name,) for name in WAITING]
+    """True if that file waits for others."""
+    return rank(scope) < len(WAITING)
 
 
 def begins_with_waiting(worker: str, count: int) -> bool:
@@ -55,17 +53,19 @@ class Lanes(LoadFileScheduling):
     """Whole files to workers; the first ones take those that wait, and each helps the others when its own are done."""
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        scope = _first(self.workqueue, waiting=begins_with_waiting(node.gateway.id, self.numnodes))
+        scope = first(self.workqueue, waiting=begins_with_waiting(node.gateway.id, self.numnodes))
         self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
 
 
-def _first(scopes: Iterable[str], *, waiting: bool) -> str:
-    """The first of the preferred kind; of the other kind the last that waits, or the first that computes."""
-    of_kind = {kind: [scope for scope in scopes if waits(scope) is kind] for kind in (True, False)}
+def first(scopes: Iterable[str], *, waiting: bool) -> str:
+    """The first of the preferred kind; else the first that computes, or the last that waits."""
+    of_kind: dict[bool, list[str]] = {True: [], False: []}
+    for scope in scopes:
+        of_kind[waits(scope)].append(scope)
     if of_kind[waiting]:
         return of_kind[waiting][0]
-    return of_kind[not waiting][-1 if not waiting else 0]
+    return of_kind[False][0] if waiting else of_kind[True][-1]
 
 
 def make(config: pytest.Config, log: object) -> Lanes | None:

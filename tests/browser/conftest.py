@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from sqlalchemy import text
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from schemas.clock import FixedClock
+from schemas.tables import Person
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.serving import served
 from tests.web.conftest import PASSWORD, password_hash
 from tests.web.findings import make_findings
 from tests.web.plans import flat_ground
+from web.identity import sessions
+from web.identity.request_identity import EXPIRY
 from web.settings import Settings
 from web.wiring import Services
 
@@ -36,6 +40,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # The network is cut: no name leads anywhere, and only what is asked of ourselves is answered.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
 DESK_PX, PHONE_PX = (1440, 900), (390, 844)
 # Whatever is to be done or seen may take its time where several browsers draw without a graphics card, and no test
@@ -117,28 +123,29 @@ def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
         )
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
-        context.route("**/*", lambda route: _cut(route, site))
-        page = context.new_page()
-        page.on("pageerror", lambda error: site.complaints.append(f"{page.url}: {error}"))
-        page.on("console", lambda said: _listen(said, site))
+        page = overheard(context, site)
         page.goto(path)
         return page
 
     yield make
     for context in contexts:
-        # What a page still asks for when it is closed is answered to nobody.
-        context.unroute_all(behavior="ignoreErrors")
         context.close()
     site.check()
 
 
-def _cut(route, site: Site) -> None:
-    url = route.request.url
-    if url.startswith((site.url, "data:", "blob:")):
-        route.continue_()
-    else:
+def overheard(context: BrowserContext, site: Site) -> Page:
+    """A page of which the site remembers what it asked of others, and every fault that it told."""
+    page = context.new_page()
+    context.on("request", lambda request: _asked(request.url, site))
+    page.on("pageerror", lambda error: site.complaints.append(f"{page.url}: {error}"))
+    page.on("console", lambda said: _listen(said, site))
+    return page
+
+
+# Listening leaves the browser its cache and its pace; a route of every request through the test would take both.
+def _asked(url: str, site: Site) -> None:
+    if not url.startswith((site.url, "data:", "blob:")):
         site.foreign.append(url)
-        route.abort()
 
 
 def _listen(said, site: Site) -> None:
@@ -148,8 +155,25 @@ def _listen(said, site: Site) -> None:
 
 
 @pytest.fixture
-def sign_in(open_page) -> Callable[..., Page]:
-    """`sign_in("O1")` signs that person in through the form."""
+def sign_in(open_page, site) -> Callable[..., Page]:
+    """`sign_in("O1")` is a page of somebody who is signed in already, on nothing yet."""
+
+    def go(code: str, **look) -> Page:
+        house = site.services
+        with Session(house.engine) as db:
+            person_id = db.scalars(select(Person.id).where(Person.code == code)).one()
+            token = sessions.start(db, person_id, house.clock.now(), EXPIRY)
+            db.commit()
+        page = open_page("/static/mark.svg", **look)
+        page.context.add_cookies([{"name": "sid", "value": token, "url": site.url}])
+        return page
+
+    return go
+
+
+@pytest.fixture
+def sign_in_by_form(open_page) -> Callable[..., Page]:
+    """`sign_in_by_form("O1")` signs that person in as people do, and is where that leads."""
 
     def go(code: str, **look) -> Page:
         page = open_page("/account/sign-in", **look)

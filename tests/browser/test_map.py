@@ -8,9 +8,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import conftest
 from tests.browser.axe import faults
-from tests.browser.conftest import DESK_PX, PATIENCE_MS, again, shoot, wait_for_map
+from tests.browser.conftest import DESK_PX, PATIENCE_MS, again, overheard, shoot, wait_for_map
 
 FINDINGS = 0
 # Beside DV1, some hundred metres away.
@@ -53,12 +52,7 @@ def atlas(browser, site) -> Page:
         permissions=["geolocation"],
     )
     context.set_default_timeout(PATIENCE_MS)
-    context.route("**/*", lambda route: conftest._cut(route, site))
-    page = context.new_page()
-    page.on("pageerror", lambda error: site.complaints.append(f"{page.url}: {error}"))
-    page.on("console", lambda said: conftest._listen(said, site))
-    yield page
-    context.unroute_all(behavior="ignoreErrors")
+    yield overheard(context, site)
     context.close()
     site.check()
 

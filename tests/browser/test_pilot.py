@@ -26,8 +26,8 @@ def check(page, path):
     page.wait_for_selector("#result .verdict", timeout=MAP_TIMEOUT_MS)
 
 
-def test_pilot__plan_refused__every_rule_with_fix_and_place(sign_in, plan):
-    page = sign_in("F1")
+def test_pilot__plan_refused__every_rule_with_fix_and_place(sign_in_by_form, plan):
+    page = sign_in_by_form("F1")
     wait_for_map(page)
     check(page, plan(ACROSS))
     expect(page.locator("#result .verdict .lead")).to_contain_text("This plan cannot be flown")
@@ -41,8 +41,8 @@ def test_pilot__plan_refused__every_rule_with_fix_and_place(sign_in, plan):
     assert page.eval_on_selector("#plan", "input => input.files.length") == 1
 
 
-def test_pilot__select_on_the_map__selects_in_the_list(sign_in, plan):
-    page = sign_in("F1")
+def test_pilot__select_on_the_map__selects_in_the_list(sign_in_by_form, plan):
+    page = sign_in_by_form("F1")
     wait_for_map(page)
     check(page, plan(ACROSS))
     zone = page.locator("#result .refusal").filter(has_text="GD-16.3")
@@ -55,8 +55,8 @@ def test_pilot__select_on_the_map__selects_in_the_list(sign_in, plan):
     again(lambda: page.mouse.click(x, y), lambda: expect(chosen).to_have_count(1, timeout=1_000))
 
 
-def test_pilot__good_plan__checked_filed_and_on_the_desk(sign_in, plan):
-    page = sign_in("F1")
+def test_pilot__good_plan__checked_filed_and_on_the_desk(sign_in_by_form, plan):
+    page = sign_in_by_form("F1")
     check(page, plan(R1))
     expect(page.locator("#result .verdict .lead")).to_contain_text("may be flown")
     page.get_by_role("button", name="File this flight").click()

@@ -12,19 +12,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import text
 
 from geo.commands import block_where_due
-from schemas.tables import Person
 from tests.browser.axe import faults
 from tests.browser.conftest import DESK_PX, PHONE_PX, press, shoot, wait_for_map
 from tests.browser.test_looks import fits
 from tests.conftest import SHANGHAI
 from web.channels import FolderChannel
 from web.delivery import deliver
-from web.identity import sessions
-from web.identity.request_identity import EXPIRY
 
 DV1 = "/registry/device/DV-DV1"
 PUBLISH = "/registry/publication/DV-DV1"
@@ -82,52 +78,35 @@ def step(page: Page, title: str):
     return found
 
 
-@pytest.fixture
-def enter(site, open_page):
-    """`enter("H1")` is a page of somebody who is signed in already: the form is tried elsewhere."""
-
-    def go(code: str, **look) -> Page:
-        house = site.services
-        with Session(house.engine) as db:
-            person_id = db.scalars(select(Person.id).where(Person.code == code)).one()
-            token = sessions.start(db, person_id, house.clock.now(), EXPIRY)
-            db.commit()
-        page = open_page("/static/mark.svg", **look)
-        page.context.add_cookies([{"name": "sid", "value": token, "url": site.url}])
-        return page
-
-    return go
-
-
 def done(page: Page) -> None:
     expect(page.get_by_role("status").first).to_contain_text("Recorded")
 
 
-def test_GD_14__approved_announced_used_blocked_maintained_and_given_up(site, enter, open_page, tmp_path):
+def test_GD_14__approved_announced_used_blocked_maintained_and_given_up(site, sign_in, open_page, tmp_path):
     set_back(site)
     folder = tmp_path / "official"
     site.services.__dict__["channels"] = {"official_disclosure": FolderChannel(folder)}
-    announce(site, enter("O1", scripts=False), folder, tmp_path)
+    announce(site, sign_in("O1", scripts=False), folder, tmp_path)
     witnessed(site)
 
     with at(site, datetime(2025, 7, 31, 23, 0, tzinfo=SHANGHAI)):
-        page = enter("H1", scripts=False)
+        page = sign_in("H1", scripts=False)
         page.goto(DV1)
         expect(page.locator("h1")).to_contain_text("may be used from 2025-08-01 (Fri), in 1 day")
         press(step(page, "Put it into use").locator("[type=submit]"))
         expect(page.get_by_role("alert")).to_contain_text("2025-08-01")
     with at(site, datetime(2025, 8, 1, 9, 0, tzinfo=SHANGHAI)):
-        page = enter("H1", scripts=False)
+        page = sign_in("H1", scripts=False)
         page.goto(DV1)
         press(step(page, "Put it into use").locator("[type=submit]"))
         expect(page.locator("h1")).to_contain_text("DV1 is in use")
         public = open_page("/device/DV-DV1", scripts=False)
         expect(public.locator("#card")).to_contain_text("2025-08-01")
     with at(site, datetime(2025, 9, 1, 9, 0, tzinfo=SHANGHAI)):
-        stopped_and_back(site, enter)
+        stopped_and_back(site, sign_in)
     with at(site, datetime(2025, 9, 2, 9, 0, tzinfo=SHANGHAI)):
-        paused_and_back(enter("O1"))
-        given_up(enter("H1"), open_page)
+        paused_and_back(sign_in("O1"))
+        given_up(sign_in("H1"), open_page)
 
 
 def announce(site, page: Page, folder: Path, tmp_path: Path) -> None:
@@ -175,9 +154,9 @@ def calibrated(page: Page, number: str, on: str, until: str) -> None:
     done(page)
 
 
-def stopped_and_back(site, enter) -> None:
+def stopped_and_back(site, sign_in) -> None:
     assert len(list(block_where_due(site.services.work))) == 1
-    page = enter("T1", scripts=False)
+    page = sign_in("T1", scripts=False)
     page.goto(DV1)
     expect(page.locator("h1")).to_contain_text("DV1 is stopped: GD-22.2")
     calibrated(page, "C-2", "2025-09-01", "2026-08-31")
@@ -187,7 +166,7 @@ def stopped_and_back(site, enter) -> None:
     repair.get_by_label("By whom").fill("Institute (fictional)")
     press(repair.locator("[type=submit]"))
     done(page)
-    page = enter("H1", scripts=False)
+    page = sign_in("H1", scripts=False)
     page.goto(DV1)
     back = step(page, "Take it back into use")
     back.get_by_label("What has been done about the cause").fill("Verified anew")
@@ -226,8 +205,8 @@ def given_up(page: Page, open_page) -> None:
     expect(public.locator("main")).to_contain_text("given up")
 
 
-def test_list_and_map__are_one_thing_and_the_address_holds_the_filters(enter):
-    page = enter("O1")
+def test_list_and_map__are_one_thing_and_the_address_holds_the_filters(sign_in):
+    page = sign_in("O1")
     page.goto("/registry")
     wait_for_map(page)
     for key in ("j", "j", "k"):
@@ -244,8 +223,8 @@ def test_list_and_map__are_one_thing_and_the_address_holds_the_filters(enter):
 @pytest.mark.parametrize(
     ("person", "path"), [("N1", "/planner?state=all"), ("H1", "/zones"), ("O1", "/registry/due?days=365")]
 )
-def test_list__j_and_k_walk_it_and_a_question_mark_tells_the_keys(enter, person, path):
-    page = enter(person)
+def test_list__j_and_k_walk_it_and_a_question_mark_tells_the_keys(sign_in, person, path):
+    page = sign_in(person)
     page.goto(path)
     lines = page.locator(".waits a:visible, .stack tbody tr").locator("xpath=descendant-or-self::a[1]")
     page.keyboard.press("j")
@@ -273,11 +252,11 @@ PAGES = {
 
 
 @pytest.mark.parametrize(("size", "lang"), [("desk", "en"), ("phone", "zh")])
-def test_pages__fit_are_shot_and_open_to_all(enter, open_page, size, lang):
+def test_pages__fit_are_shot_and_open_to_all(sign_in, open_page, size, lang):
     pages = {None: open_page("/privacy", lang=lang, size=DESK_PX if size == "desk" else PHONE_PX)}
     for name, (code, path) in PAGES.items():
         if code not in pages:
-            pages[code] = enter(code, lang=lang, size=DESK_PX if size == "desk" else PHONE_PX)
+            pages[code] = sign_in(code, lang=lang, size=DESK_PX if size == "desk" else PHONE_PX)
         page = pages[code]
         page.goto(path)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
@@ -286,15 +265,15 @@ def test_pages__fit_are_shot_and_open_to_all(enter, open_page, size, lang):
         shoot(page, f"{name}-{size}-{lang}", whole=True)
 
 
-def test_pages__in_the_dark__have_contrast(enter):
-    page = enter("H1", scheme="dark")
+def test_pages__in_the_dark__have_contrast(sign_in):
+    page = sign_in("H1", scheme="dark")
     for path in ("/registry", "/registry/publication/PA-PA1", "/registry/rules", "/zones"):
         page.goto(path)
         assert faults(page) == [], path
 
 
-def test_device__by_keyboard_alone(enter):
-    page = enter("O1")
+def test_device__by_keyboard_alone(sign_in):
+    page = sign_in("O1")
     page.goto("/registry/device/DV-DR1")
     page.locator("details.step summary").first.focus()
     page.keyboard.press("Enter")
