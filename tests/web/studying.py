@@ -13,6 +13,7 @@ from geo import shapes
 from geo.coverage.answers import coverage_of
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device
+from geo.siting.asked import SitingAsked
 from geo.types import LonLat
 from schemas.ids import public_id
 from schemas.tables import CoverageStudy, Person, SitingRun, StudyDevice, StudyShape
@@ -148,7 +149,7 @@ def sited(services, study, *sites, stage="done", front=(), model="most_seen"):
             public_id=public_id("SR"),
             study_id=on.id,
             person_id=on.person_id,
-            question={"model": model, "count": len(sites)},
+            question=SitingAsked(model=model, count=max(len(sites), 1)).as_json(),
             stage="waiting",
         )
         db.add(run)
@@ -158,6 +159,9 @@ def sited(services, study, *sites, stage="done", front=(), model="most_seen"):
             run.stage, run.share, run.ended_at = "done", 1.0, now
             run.result = {
                 "model": model,
+                "demand": "area",
+                "left_out": {},
+                "mean_m": None,
                 "proven": True,
                 "gap": 0.0,
                 "seconds": 0.4,

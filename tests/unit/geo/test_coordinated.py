@@ -80,7 +80,7 @@ def test_zones__taken_off_the_ground__and_never_a_gap():
     found = of(standing("d1", 113.25, 23.13), zones=zone)
     assert found.private_m2 == pytest.approx(found_area(zone), rel=1e-4)
     assert not found.gaps.intersects(zone.buffer(-1e-6))
-    with pytest.raises(RuleViolation, match="coverage.no_ground"):
+    with pytest.raises(RuleViolation, match=r"coverage\.no_ground"):
         of(standing("d1", 113.25, 23.13), zones=GROUND.buffer(0.01))
 
 

@@ -1,0 +1,245 @@
+"""Pages of siting: asked, followed, each site explained, the front as rows too, and one click to a draft plan."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from sqlalchemy import select
+
+from schemas.tables import SitingRun
+from tests.web.conftest import HTML, SAME_ORIGIN
+from tests.web.drafting import case, get, made, post, told
+from tests.web.studying import answered, site, sited
+
+FRONT = [
+    {"seen": 100_000.0, "burden": 0.0, "sites": [[113.258, 23.123]]},
+    {"seen": 250_000.0, "burden": 4_000.0, "sites": [[113.258, 23.123], [113.262, 23.137]]},
+]
+NAMES = {"title_en": "Bends (fictional)", "title_zh": "河湾（虚构）", "purpose_en": "Outfalls", "purpose_zh": "排污口"}
+
+
+@pytest.fixture(scope="module")
+def acting_as(reading_as):
+    """One world for the module: each test asks on studies of its own."""
+    return reading_as
+
+
+@pytest.fixture
+def planner(acting_as):
+    return acting_as("N1")
+
+
+@pytest.fixture(scope="module")
+def services(shared_app):
+    return shared_app.extensions["services"]
+
+
+@pytest.fixture(scope="module")
+def study(services):
+    return answered(services)
+
+
+def typed(**changes):
+    fields = {
+        "model": "most_seen",
+        "count": "2",
+        "hours": "10",
+        "share": "80",
+        "limit_s": "20",
+        "demand": "area",
+        "sources": ["grid"],
+        "spacing_m": "300",
+        "apart_m": "50",
+        "directions": "4",
+        "device_type": "video",
+        "range_m": "400",
+        "hfov_deg": "90",
+        "mast_m": "8",
+        "most_burden": "",
+    }
+    return fields | changes
+
+
+def asked(services, name):
+    with services.session() as db:
+        return db.scalars(select(SitingRun).where(SitingRun.public_id == name)).one()
+
+
+# -- asking ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_ask__page__has_no_word_of_money_to_choose(planner, study, lang):
+    answer = planner.get(f"/planner/coverage/{study}/siting", headers={**HTML, "Accept-Language": lang})
+    assert answer.status_code == 200
+    fields = re.findall(r'name="([^"]+)"|value="([^"]+)"', answer.text)
+    assert not [one for pair in fields for one in pair if re.search("revenue|fine|penalt|money|income|罚|收入", one)]
+
+
+def test_ask__as_typed__waits_as_it_was_asked(planner, services, study):
+    answer = post(
+        planner, f"/planner/coverage/{study}/siting", typed(model="least_cost", share="62.5", most_burden="900")
+    )
+    run = asked(services, made(answer))
+    assert (run.stage, run.question["model"], run.question["share"]) == ("waiting", "least_cost", 0.625)
+    assert run.question["candidates"]["from"] == ["grid"]
+    assert run.question["most_burden"] == 900
+    page = get(planner, f"/planner/siting/{run.public_id}").text
+    assert 'hx-get="/planner/siting/' in page
+    assert "Share that shall be seen" in page
+    assert run.public_id in get(planner, f"/planner/coverage/{study}/siting").text
+    assert run.public_id in get(planner, "/planner/siting").text
+
+
+def test_ask__patrol_hours__are_the_number_that_counts(planner, services, study):
+    run = asked(
+        services, made(post(planner, f"/planner/coverage/{study}/siting", typed(model="patrol_hours", hours="7")))
+    )
+    assert run.question["count"] == 7
+
+
+def test_ask__every_fault_at_its_field(planner, study):
+    answer = post(
+        planner, f"/planner/coverage/{study}/siting", typed(count="0", hfov_deg="400", spacing_m="1", sources=[])
+    )
+    assert answer.status_code == 422
+    for name in ("count", "hfov_deg", "spacing_m"):
+        assert f'id="{name}-fault"' in answer.text, name
+    assert 'id="sources-fault"' in answer.text
+
+
+@pytest.mark.parametrize("field", ["revenue", "expected_fines", "罚款", "penalty_income"])
+def test_GD_13_1__a_field_of_money__refused_by_name(planner, study, field):
+    answer = post(planner, f"/planner/coverage/{study}/siting", typed(**{field: "1000"}))
+    assert answer.status_code == 422
+    assert field in html.unescape(answer.text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "x" * 9000},
+        {"model": ""},
+        {"demand": "money"},
+        {"count": "NaN"},
+        {"count": "1e309"},
+        {"count": "2.5"},
+        {"count": "-1"},
+        {"share": "101"},
+        {"limit_s": "99999"},
+        {"sources": ["<script>"]},
+        {"device_type": "'"},
+        {"most_burden": "-1"},
+        {"directions": "0"},
+        {"mast_m": "high"},
+        {"range_m": "0"},
+    ],
+    ids=str,
+)
+def test_ask__hostile_input__refused(planner, study, changes):
+    assert post(planner, f"/planner/coverage/{study}/siting", typed(**changes)).status_code == 422
+
+
+def test_ask__nothing_at_all__refused(planner, study):
+    assert post(planner, f"/planner/coverage/{study}/siting").status_code == 422
+
+
+# -- one run ---------------------------------------------------------------------------------------------------
+
+
+def test_run__done__each_site_explained_and_the_front_told_in_rows(planner, services, study):
+    twin = site(2, at=[113.262, 23.137], duplicates_share=0.93, duplicates_of=["DV-DV1"])
+    name = sited(services, study, site(1), twin, front=FRONT, model="front")
+    text = get(planner, f"/planner/siting/{name}").text
+    for said in (
+        "Site 1 sees a bend.",
+        "Proven: no better answer exists",
+        "East village &lt;fictional&gt;",
+        "outside every protected place",
+        "Devices see 93 % of this view already",
+        'href="/rules#gd-15"',
+        "0.25 km²",
+        "/planner/uses",
+    ):
+        assert said in text, said
+    assert text.count('class="front-point"') == 2
+    assert len(re.findall(r'href="[^"]*\?point=\d"', text)) == 2
+    assert "Answer 2 of the front." in get(planner, f"/planner/siting/{name}", point="2").text
+
+
+@pytest.mark.parametrize("point", ["0", "3", "-1", "x", "９", "9" * 50])
+def test_run__point_that_is_none__shows_the_sites(planner, services, study, point):
+    name = sited(services, study, site(1), front=FRONT)
+    assert "of the front." not in get(planner, f"/planner/siting/{name}", point=point).text
+
+
+def test_run__waiting__says_how_far_and_then_asks_to_be_loaded_anew(planner, services, study):
+    waiting = sited(services, study, stage="waiting")
+    answer = get(planner, f"/planner/siting/{waiting}/progress")
+    assert 'hx-trigger="every' in answer.text
+    assert "HX-Refresh" not in answer.headers
+    done = sited(services, study, site(1))
+    assert get(planner, f"/planner/siting/{done}/progress").headers["HX-Refresh"] == "true"
+
+
+@pytest.mark.parametrize("path", ["", "/progress"])
+@pytest.mark.parametrize("person", ["O4", "N1"])
+def test_run__of_others_or_of_nobody__is_not_there(acting_as, services, study, path, person):
+    name = sited(services, study, site(1)) if person == "O4" else "SR-NONE"
+    assert get(acting_as(person), f"/planner/siting/{name}{path}").status_code == 404
+    assert name not in get(acting_as(person), "/planner/siting").text
+
+
+@pytest.mark.parametrize("step", ["plan", "remove"])
+def test_run__of_others__nothing_is_done_with_it(acting_as, services, study, step):
+    name = sited(services, study, site(1))
+    assert post(acting_as("O4"), f"/planner/siting/{name}/{step}", NAMES | {"item": "ECO-01"}).status_code == 404
+    assert asked(services, name).plan_id is None
+
+
+# -- to a plan -------------------------------------------------------------------------------------------------
+
+
+def test_plan__one_click__a_draft_with_its_case_prepared_that_a_person_justifies(planner, services, study):
+    name = sited(services, study, site(1), site(2, at=[113.2755, 23.1365], kind="shared", device="DV-DV1"))
+    plan = made(post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01"}))
+    page = get(planner, f"/planner/plans/{plan}").text
+    assert "This plan is a draft" in page
+    assert len(set(re.findall(r"PS-[A-Z0-9]+", page))) == 1
+    for field in ("reason.necessity", "reason.technical_rationale", "need.coverage_gap"):
+        assert re.search(rf'name="{re.escape(field)}"[^>]*>[^<]+<', page), field
+    run = get(planner, f"/planner/siting/{name}").text
+    assert f'href="/planner/plans/{plan}"' in run
+    again = post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01"})
+    assert again.status_code == 409
+    assert post(planner, f"/planner/plans/{plan}/justify", case()).status_code == 303, told(again)
+
+
+def test_plan__without_titles_and_item__every_fault_at_its_field(planner, services, study):
+    name = sited(services, study, site(1))
+    answer = post(planner, f"/planner/siting/{name}/plan", {"title_en": "A"})
+    assert answer.status_code == 422
+    for field in ("title_zh", "purpose_en", "purpose_zh", "item"):
+        assert f'id="{field}-fault"' in answer.text, field
+    assert asked(services, name).plan_id is None
+
+
+def test_plan__of_a_run_that_is_not_done__refused(planner, services, study):
+    name = sited(services, study, stage="waiting")
+    assert post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01"}).status_code == 409
+
+
+def test_plan__from_another_site__refused(planner, services, study):
+    name = sited(services, study, site(1))
+    answer = planner.post(
+        f"/planner/siting/{name}/plan", data=NAMES, headers={**SAME_ORIGIN, "Sec-Fetch-Site": "cross-site"}
+    )
+    assert answer.status_code == 403
+
+
+def test_remove__a_run__is_gone(planner, services, study):
+    name = sited(services, study, site(1))
+    assert post(planner, f"/planner/siting/{name}/remove").status_code == 303
+    assert get(planner, f"/planner/siting/{name}").status_code == 404
