@@ -1,4 +1,4 @@
-"""The first picture: what the map shows when it opens, drawn by the server for whoever waits for a script or has none."""
+"""The first picture: what the map shows when it opens, drawn by the server, for those who wait or have no script."""
 
 import re
 
