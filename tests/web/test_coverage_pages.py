@@ -9,12 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from geo import shapes
 from schemas.tables import CoverageStudy, StudyDevice
 from tests.web import mvt
 from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.drafting import get, made, post, told
-from tests.web.studying import CAMERAS, answered
+from tests.web.studying import CAMERAS, GROUND, answered
 
 CSV = "name,lon,lat,sector_azimuth_deg,hfov_deg,range_m\nBridge,113.265,23.128,90,60,600\nWeir,113.268,23.131,,,400\n"
 BOUNDARY = {
@@ -25,7 +24,7 @@ BOUNDARY = {
             "properties": {},
             "geometry": {
                 "type": "Polygon",
-                "coordinates": [[[113.255, 23.12], [113.28, 23.12], [113.28, 23.14], [113.255, 23.14], [113.255, 23.12]]],
+                "coordinates": [list(GROUND.geoms[0].exterior.coords)],
             },
         }
     ],
@@ -105,17 +104,110 @@ def test_new__a_bad_row__is_told_with_its_fix_and_nothing_is_drafted(services, s
     assert len(kept(services, name)[2]) == 2
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"title": ""}, "title"),
-        ({"ground_file": None}, "No file was chosen"),
-        ({"file": None}, "No file was chosen"),
-        ({"status.active": None}, "empty"),
-        ({"ground": "drawn", "shape": "113.26, 23.13"}, "shape"),
-    ],
-)
-def test_new__what_lacks__is_told_at_its_field(signed_in, changes, said):
-    answer = ask(signed_in("N1"), **changes)
-    assert answer.status_code == 422
-    assert said in answer.text, told(answer)
+def test_new__what_lacks__is_told_at_its_field(signed_in):
+    planner = signed_in("N1")
+    for changes, said in (
+        ({"title": ""}, "title-fault"),
+        ({"ground_file": None}, "ground_file-fault"),
+        ({"file": None}, "file-fault"),
+        ({"status.active": None}, "status.active-fault"),
+        ({"ground": "drawn", "shape": "113.26, 23.13"}, "shape-fault"),
+    ):
+        answer = ask(planner, **changes)
+        assert answer.status_code == 422, changes
+        assert said in answer.text, told(answer)
+
+
+def test_study__answered__is_told_on_the_map_and_in_tables(services, signed_in):
+    name = answered(services)
+    planner = signed_in("N1")
+    page = get(planner, f"/planner/coverage/{name}").text
+    assert "of this ground is seen; nobody sees" in page
+    assert "Two cameras see part of it." in page
+    assert "East village &lt;fictional&gt;" in page
+    assert "1 entity has fewer views than required" in page
+    zh = get(planner, f"/planner/coverage/{name}", lang="zh").text
+    assert "两台摄像机覆盖一部分。" in zh
+    tile = planner.get(f"/planner/coverage/{name}/tiles/gap/10/834/444.mvt")
+    drawn = mvt.decode(tile.data)["gap"]
+    assert drawn
+    assert {one["times"] for one in drawn} == {0}
+    again = planner.get(
+        f"/planner/coverage/{name}/tiles/gap/10/834/444.mvt", headers={"If-None-Match": tile.headers["ETag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_study__failed__says_why_and_may_be_computed_again(services, signed_in):
+    name = answered(services, stage="failed")
+    planner = signed_in("N1")
+    assert "something stands against it" in get(planner, f"/planner/coverage/{name}").text
+    assert post(planner, f"/planner/coverage/{name}/again").status_code == 303
+    assert kept(services, name)[0] == "waiting"
+
+
+def test_study__copied_renamed_removed(services, signed_in):
+    name, planner = answered(services), signed_in("N1")
+    copied = made(post(planner, f"/planner/coverage/{name}/copy", {"copy_title": "With a third one"}))
+    assert len(kept(services, copied)[2]) == len(CAMERAS)
+    assert post(planner, f"/planner/coverage/{name}/rename", {"title": " "}).status_code == 422
+    assert post(planner, f"/planner/coverage/{name}/rename", {"title": "Anew"}).status_code == 303
+    assert "Anew" in get(planner, f"/planner/coverage/{copied}").text  # named as what it was copied from
+    assert post(planner, f"/planner/coverage/{name}/remove").status_code == 303
+    assert get(planner, f"/planner/coverage/{name}").status_code == 404
+
+
+def test_what_if__a_longer_view__is_the_difference_of_two_answers(services, signed_in):
+    planner = signed_in("N1")
+    now = answered(services)
+    then = answered(services, devices=(CAMERAS[0].__class__(CAMERAS[0].at, 900.0, 90.0, 60.0), CAMERAS[1]))
+    seen = [study_result(services, name)["seen_m2"] for name in (now, then)]
+    said = wish(planner, now, CHANGED).get_json()
+    assert said["seen_m2"] == pytest.approx(seen[1][0] - seen[0][0], abs=1)
+    assert said["duplicated_m2"] == pytest.approx(seen[1][1] - seen[0][1], abs=1)
+    assert said["footprint"]["type"] == "Polygon"
+
+
+def test_what_if__taken_away_and_added_at_once__both_count(services, signed_in):
+    planner, name = signed_in("N1"), answered(services)
+    gone = wish(planner, name, {"key": "own-1", "gone": True}).get_json()
+    assert gone["seen_m2"] < 0
+    both = wish(planner, name, {"key": "own-1", "gone": True}, CHANGED | {"key": "new-1", "range_m": 600}).get_json()
+    assert both["seen_m2"] == pytest.approx(0, abs=1)
+
+
+def test_keep__changes__become_the_studys_own_and_it_waits_again(services, signed_in):
+    planner, name = signed_in("N1"), answered(services)
+    changes = [CHANGED, {"key": "own-2", "gone": True}, CHANGED | {"key": "new-1", "label": "Mill", "range_m": 50}]
+    assert post(planner, f"/planner/coverage/{name}/keep", {"changes": json.dumps(changes)}).status_code == 303
+    stage, _, devices = kept(services, name)
+    assert (stage, devices) == ("waiting", [(900.0, 90.0, 60.0), (50.0, 90.0, 60.0)])
+
+
+def test_keep__a_registered_device_is_taken_away__the_registry_stays(services, signed_in):
+    name, planner = answered(services, devices=(), statuses=("active", "published", "blocked")), signed_in("N1")
+    with Session(services.engine) as db, db.begin():
+        study = db.scalars(select(CoverageStudy).where(CoverageStudy.public_id == name)).one()
+        study.question = study.question | {"own_only": False}
+    listed = planner.get(f"/planner/coverage/{name}/devices.json").get_json()["devices"]
+    key = next(one["key"] for one in listed if not one["fixed"])
+    changes = json.dumps([{"key": key, "gone": True}])
+    assert post(planner, f"/planner/coverage/{name}/keep", {"changes": changes}).status_code == 303
+    with Session(services.engine) as db:
+        rows = db.scalars(select(StudyDevice).join(CoverageStudy).where(CoverageStudy.public_id == name)).all()
+        assert [(row.device.public_id, row.gone, row.device.state) for row in rows] == [(key, True, "active")]
+
+
+def test_export__every_form__is_a_file_for_who_may_open_the_study(services, signed_in):
+    name, planner = answered(services), signed_in("N1")
+    for form_of_file in ("gpkg", "geojson", "cog", "csv"):
+        answer = planner.get(f"/planner/coverage/{name}/export/{form_of_file}")
+        assert answer.status_code == 200, form_of_file
+        assert len(answer.data) > 200
+        assert "no-store" in answer.headers["Cache-Control"]
+    assert planner.get(f"/planner/coverage/{name}/export/exe").status_code == 404
+
+
+def study_result(services, name):
+    with Session(services.engine) as db:
+        return db.scalars(select(CoverageStudy.result).where(CoverageStudy.public_id == name)).one()

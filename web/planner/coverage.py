@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from geo.commands import studies
 from geo.coverage.asked import Asked
+from geo.coverage.exports import FORMS
 from schemas.refusals import RuleViolation
 from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy, Person
@@ -24,6 +25,7 @@ from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, coverage_scope, scope, surroundings
 from web.planner import coverage_words as said_of
+from web.planner.coverage_exports import NAMES
 from web.planner.coverage_map import config_of
 from web.planner.forms import Faults, Form
 from web.planner.show import show
@@ -167,9 +169,19 @@ def study_page(public_id: str, faults: Faults | None = None, status: int = 200) 
         hours=[(one["hour"], said_of.hour(one["hour"]), one["devices"], one["seen_m2"]) for one in done["by_hour"]]
         if done
         else [],
-        exports=[],
-        onward=[],
+        exports=[(form, gettext(NAMES[form])) for form in FORMS],
+        onward=_onward(found.public_id),
     )
+
+
+def _onward(public_id: str) -> list[tuple[str, str]]:
+    """Where a planner goes on from an answer."""
+    at = f"/planner/coverage/{public_id}"
+    return [
+        (f"{at}/siting", gettext("Where would more devices help most?")),
+        (f"{at}/report", gettext("Report to print")),
+        (f"{at}/report.pdf", gettext("Report as PDF")),
+    ]
 
 
 def _opened_file(db: Session, found: CoverageStudy) -> StudyFile:

@@ -22,8 +22,9 @@ from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, coverage_scope
 from web.planner.coverage import study_page
-from web.planner.coverage_standing import OWN, Effect, StandingStudy, Wish, as_geojson, standing_of, wish_of
-from web.planner.coverage_words import DEMANDS_SHORT, amount, area, share
+from web.planner.coverage_standing import Effect, StandingStudy, as_geojson, standing_of
+from web.planner.coverage_wishes import OWN, Wish, wish_of
+from web.planner.coverage_words import DEMANDS_SHORT, HIDDEN_BY, amount, area, share
 from web.planner.words import said
 
 section = Section("planner_coverage_what_if", __name__, Audience.PLANNER)
@@ -83,6 +84,7 @@ def _answer(effect: Effect, standing: StandingStudy, result: Mapping[str, Any]) 
         "demand": effect.demand,
         "share": part,
         "lead": _lead(effect.seen_m2, part),
+        "note": said(HIDDEN_BY, effect.hidden) if effect.hidden else "",
         "rows": rows,
         "took": gettext("Computed in %(ms)s ms, by its neighbourhood alone.", ms=f"{1000 * effect.seconds:.0f}"),
         "footprint": as_geojson(effect.footprint),
@@ -120,7 +122,9 @@ def keep(public_id: str) -> Response:
         study = coverage_scope.opened(work.session, work.actor, public_id)
         coverage_scope.require_answer(study)
         standing = standing_of(work.session, study)
-        told = _changes_of(parse_document(b'{"changes": ' + request.form.get("changes", "[]").encode() + b"}"))
+        told = _changes_of(parse_document(b'{"changes": ' + request.form.get("changes", "").encode() + b"}"))
+        if not told:
+            raise invalid("coverage.changes", "coverage.changes")
         studies.put_devices(work, study, _devices(study, _wishes(told, standing), standing))
 
     try:

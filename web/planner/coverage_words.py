@@ -41,6 +41,12 @@ STAGES: Mapping[str, str] = {
     "failed": N_("Refused"),
 }
 STAGE_LOOKS: Mapping[str, str] = {"waiting": "off", "working": "soon", "done": "on", "failed": "stop"}
+HIDDEN_BY: Mapping[str, str] = {
+    "hidden": N_("From there it sees nothing: the ground hides all of it."),
+    "no_height": N_("The elevation model has no height there, so it is not known what it would see."),
+    "no_water": N_("There is no water within its reach on the map."),
+    "unusable": N_("Such a view cannot be."),
+}
 _KINDS: Mapping[str, str] = {**DEVICE_TYPES, "patrol_route": N_("Patrol route")}
 # What is counted in square metres.
 _AREAS = frozenset({"m2", "homes_m2"})
@@ -66,8 +72,9 @@ def share(part: float) -> str:
 
 def area(square_metres: float, *, signed: bool = False) -> str:
     """An area in the unit in which it has a few digits."""
-    sign = "+" if signed and square_metres > 0 else "−" if square_metres < 0 else ""
     size = abs(square_metres)
+    rounded = round(square_metres)
+    sign = "+" if signed and rounded > 0 else "−" if rounded < 0 else ""
     zh = current_language() == "zh"
     if size < _SMALL_M2:
         return f"{sign}{size:,.0f} " + ("平方米" if zh else "m²")

@@ -44,7 +44,7 @@ export function startFinding(field, list, devices, choose, words) {
     const wanted = field.value.trim().toLowerCase();
     found = wanted ? [...devices.values()].filter(({ fixed, label, key }) => !fixed && `${label} ${key}`.toLowerCase().includes(wanted)).slice(0, MOST_FOUND) : [];
     active = -1;
-    list.replaceChildren(...found.map(({ label, key }, index) => option(index, label === key ? key : `${label} · ${key}`)));
+    list.replaceChildren(...found.map(({ label, key }, index) => option(index, /^(own|new)-/.test(key) ? label : `${label} · ${key}`)));
     if (wanted && !found.length) list.replaceChildren(nothing(words.none));
     list.hidden = !wanted;
     field.setAttribute("aria-expanded", String(!list.hidden));

@@ -57,7 +57,7 @@ function layersOf(config) {
       line("ground-edge", "ground", "ink", 2, {}, { "line-dasharray": [3, 1.5] }),
       fill("view-fill", "views", "accent", 0.1),
       line("view-edge", "views", "accent", 1),
-      { ...fill("changed-fill", "changed", "state-soon", 0.32), filter: ["==", ["get", "part"], "view"] },
+      { ...fill("changed-fill", "changed", "state-soon", 0.32), filter: ["==", ["get", "part"], "sees"] },
       { ...line("changed-edge", "changed", "ink", 1.5), filter: ["==", ["get", "part"], "view"] },
       { ...line("was-edge", "changed", "ink-2", 1.5, {}, { "line-dasharray": [2, 2] }), filter: ["==", ["get", "part"], "was"] },
       { id: "chosen-gap", type: "circle", source: "chosen", paint: { "circle-radius": 22, "circle-opacity": 0, "circle-stroke-color": colour("ink"), "circle-stroke-width": 3 } },
@@ -98,11 +98,22 @@ function legend(map, element) {
   map.on("style.load", apply);
 }
 
+// Names of places stay legible: what is seen and what is not lies below them, where the base map is our own.
+function below(map) {
+  map.on("style.load", () => {
+    if (!map.getLayer("road-name")) return;
+    for (const id of ["seen-1", "seen-2", "seen-3", "gap-ground", "gap-hatch", "ground-edge"]) {
+      if (map.getLayer(id)) map.moveLayer(id, "road-name");
+    }
+  });
+}
+
+// Pictures of our own, put in before any layer asks for them, and anew with every style.
 function pictures(map) {
-  map.on("styleimagemissing", ({ id }) => {
-    if (map.hasImage(id)) return;
-    if (id === "gap-hatch") map.addImage(id, gapHatch(colours()("state-stop")), { pixelRatio: 2 });
-    else if (id === "planned") map.addImage(id, planned(colours()), { pixelRatio: 2 });
+  map.on("styledata", () => {
+    const colour = colours();
+    if (!map.hasImage("gap-hatch")) map.addImage("gap-hatch", gapHatch(colour("state-stop")), { pixelRatio: 2 });
+    if (!map.hasImage("planned")) map.addImage("planned", planned(colour), { pixelRatio: 2 });
   });
 }
 
@@ -138,6 +149,7 @@ export function startMap(element) {
   const config = readConfig(element);
   const map = makeMap(element, config, layersOf(config));
   pictures(map);
+  below(map);
   legend(map, element);
   map.once("load", () => {
     if (config.ground) map.fitBounds(boundsOf(config.ground.geometry), { padding: 32, animate: false });

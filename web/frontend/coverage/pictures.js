@@ -13,10 +13,10 @@ const image = (pen) => pen.getImageData(0, 0, pen.canvas.width, pen.canvas.heigh
 
 // Strokes that run on from tile to tile, told from those of privacy zones by their colour and by crossing the other way.
 export function gapHatch(ink) {
-  const size = 10;
+  const size = 12;
   const pen = canvas(size);
   pen.strokeStyle = ink;
-  pen.lineWidth = 1.6;
+  pen.lineWidth = 1.2;
   for (const shift of [-size, 0, size]) {
     pen.beginPath();
     pen.moveTo(shift - 2, -2);

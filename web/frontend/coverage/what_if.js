@@ -97,7 +97,7 @@ class Trial {
   fill() {
     const found = this.wanted(this.chosen);
     byId("device-fields").hidden = false;
-    byId("device-name").textContent = found.label && found.label !== found.key ? `${found.label} · ${found.key}` : found.key;
+    byId("device-name").textContent = /^(own|new)-/.test(found.key) || !found.label ? found.label || found.key : `${found.label} · ${found.key}`;
     for (const [id, name] of Object.entries(FIELDS)) {
       const field = byId(`wi-${id}`);
       if (field !== document.activeElement) field.value = found[name] ?? "";
@@ -202,7 +202,7 @@ class Trial {
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => (byId("wi-lead").textContent = said.lead), WAIT_MS);
     byId("wi-rows").replaceChildren(...said.rows.map(([told, change]) => row(told, change)));
-    byId("wi-time").textContent = said.took;
+    byId("wi-time").textContent = [said.note, said.took].filter(Boolean).join(" ");
     const names = [...this.changes.values()].map((each) => (each.gone ? this.words.gone.replace("{label}", each.label || each.key) : each.label || each.key));
     byId("wi-list").textContent = this.words.changes.replace("{n}", names.length).replace("{names}", names.join(", "));
     this.answerShape = { key, footprint: said.footprint, was: said.was };
@@ -228,7 +228,8 @@ class Trial {
     const part = (name, geometry) => ({ type: "Feature", properties: { key, part: name }, geometry });
     const before = this.devices.get(key);
     const made = [part("place", { type: "Point", coordinates: [found.lon, found.lat] })];
-    if (!found.gone) made.push(part("view", sectorOf(found)));
+    // What it would see over hills comes with the answer; until then, what it would see on flat ground.
+    if (!found.gone) made.push(part("view", sectorOf(found)), part("sees", answered.footprint ?? sectorOf(found)));
     if (!before.isNew && this.changes.has(key)) made.push(part("was", answered.was ?? sectorOf(before)));
     return made;
   }
