@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import shapely
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from geo import measure, shapes
@@ -155,7 +155,7 @@ def copy_study(work: Work, study: CoverageStudy, title: str) -> CoverageStudy:
     work.session.add(copy)
     work.session.flush()
     columns = [column for column in StudyDevice.__table__.columns if column.name != "study_id"]
-    rows = select(func.cast(copy.id, StudyDevice.study_id.type), *columns).where(StudyDevice.study_id == study.id)
+    rows = select(literal(copy.id), *columns).where(StudyDevice.study_id == study.id)
     names = ["study_id", *(column.name for column in columns)]
     work.session.execute(insert(StudyDevice).from_select(names, rows))
     return _recorded(work, copy, "copy", based_on=study.public_id)
@@ -248,7 +248,7 @@ def _sound(ground: BaseGeometry) -> tuple[BaseGeometry, list[Refusal]]:
     west, south, east, north = ground.bounds
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         return ground, [refuse("coverage.ground_unusable", "coverage.ground_unusable", measured=str(ground.bounds))]
-    whole = shapely.multipolygons(areas)
+    whole: BaseGeometry = cast(BaseGeometry, shapely.multipolygons(areas))
     size_km2, most = measure.area_m2(whole) / _KM2, limit("coverage.ground")
     if size_km2 > most:
         raise too_large("coverage.ground_size", measured=round(size_km2), required=most)

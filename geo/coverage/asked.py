@@ -74,7 +74,10 @@ class Asked:
         """Reads a question; raises RuleViolation for what it does not know, and for all that speaks of money."""
         if faults := [*_unknown(told), *_mistyped(told)]:
             raise RuleViolation(Kind.INVALID, faults)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+        }
+        return cls(**plain)
 
     def _of_words(self) -> list[Refusal]:
         allowed = {"statuses": STATUSES, "device_types": KINDS, "demand": DEMANDS}

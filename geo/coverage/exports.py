@@ -20,6 +20,7 @@ from rasterio.features import rasterize
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 from rasterio.transform import Affine
+from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -45,7 +46,7 @@ class Export:
     public_id: str
     title: str
     result: Mapping[str, Any]
-    ground: shapely.Geometry
+    ground: BaseGeometry
     shapes: Shapes
     times: NDArray[np.int64]
     areas_m2: NDArray[np.float64]
@@ -155,7 +156,7 @@ def _features(export: Export) -> Iterator[dict[str, Any]]:
         yield {"type": "Feature", "properties": properties, "geometry": _rounded(device["geometry"])}
 
 
-def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
+def _rounded(shape: BaseGeometry) -> dict[str, Any]:
     def plain(value: Any) -> Any:  # noqa: ANN401 - nested lists of numbers
         return round(value, _DECIMALS) if isinstance(value, float) else [plain(one) for one in value]
 

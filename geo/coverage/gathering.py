@@ -33,6 +33,7 @@ Sessions = Callable[[], AbstractContextManager[Session]]
 # What nobody asked for in so many days is computed again when somebody does.
 _KEPT_DAYS = 90
 _AT_ONCE = 5_000
+_EDGE_DEG = 0.02
 _NEAR_PLACE_M = 3_000.0
 _RIVERS = ("river", "stream", "canal", "waterway")
 
@@ -67,7 +68,8 @@ def asking_of(session: Session, study: CoverageStudy, *, zone: str, terrain: Pat
     asked = Asked.of_json(study.question)
     if asked.over_terrain and terrain is None:
         raise not_found("coverage.no_terrain", "coverage.no_terrain")
-    geom = to_shape(study.ground)
+    # Edges of longitude and latitude are not straight on the plane; short ones are.
+    geom = shapely.segmentize(to_shape(study.ground), _EDGE_DEG)
     ground = Ground.of(geom, zones_on(session, geom))
     views = views_of(session, study, asked, zone=zone)
     demands = demands_on(session, ground, asked.demand, study.authority_id)

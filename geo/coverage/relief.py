@@ -25,7 +25,7 @@ from schemas.refusals import too_large
 
 Floats = NDArray[np.float64]
 
-# Every so many cells a place is worked out in full; between them, within micrometres, it is a share of the way.
+# Every so many cells a place is worked out in full; between them, within millimetres, it is a share of the way.
 _STEP = 16
 
 
@@ -125,5 +125,6 @@ def _sample(
 
 @compiled
 def _between(nodes: Floats, a: int, b: int, u: float, v: float) -> float:
-    first = nodes[a, b] * (1 - v) + nodes[a, b + 1] * v
-    return first * (1 - u) + (nodes[a + 1, b] * (1 - v) + nodes[a + 1, b + 1] * v) * u
+    first: float = nodes[a, b] * (1 - v) + nodes[a, b + 1] * v
+    second: float = nodes[a + 1, b] * (1 - v) + nodes[a + 1, b + 1] * v
+    return first * (1 - u) + second * u

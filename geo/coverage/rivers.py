@@ -18,6 +18,7 @@ from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from shapely.geometry.base import BaseGeometry
+from shapely.ops import nearest_points, substring
 
 Shapes = NDArray[np.object_]
 Floats = NDArray[np.float64]
@@ -52,9 +53,7 @@ class Waters:
         if min(away_m, aside_m) > NEAR_M:
             return shapely.Polygon()
         if away_m <= NEAR_M:
-            along = self._along(line, place, above_m, below_m)
-            wet = self._wet(along) if len(self.areas) else None
-            return along if wet is None else wet
+            return self._wet(self._along(line, place, above_m, below_m))
         return self._swum(area, place, above_m)
 
     @cached_property
@@ -78,7 +77,7 @@ class Waters:
     def _along(self, line: int, place: shapely.Point, above_m: float, below_m: float) -> BaseGeometry:
         at = float(self.lines[line].project(place))
         stretches = [*self._walk(line, at, above_m, down=False), *self._walk(line, at, below_m, down=True)]
-        return shapely.union_all(shapely.buffer(np.array(stretches, dtype=object), _HALF_WIDTH_M, cap_style="flat"))
+        return shapely.union_all(np.array(stretches, dtype=object))
 
     def _walk(self, line: int, at: float, most_m: float, *, down: bool) -> list[BaseGeometry]:
         """The stretches of lines within a distance downstream, or upstream into every tributary."""
@@ -94,7 +93,7 @@ class Waters:
                 continue
             left_at[number] = left
             stop = min(start + left, one.length) if down else max(start - left, 0.0)
-            found.append(shapely.ops.substring(one, *sorted((start, stop))))
+            found.append(substring(one, min(start, stop), max(start, stop)))
             rest = left - abs(stop - start)
             if rest > 0:
                 following = begins[_node(one.coords[-1])] if down else ends[_node(one.coords[0])]
@@ -102,16 +101,16 @@ class Waters:
                 heapq.heapify(waiting)
         return [one for one in found if one.length > 0]
 
-    def _wet(self, along: BaseGeometry) -> BaseGeometry | None:
-        """The water on either side of a stretch of line, where its bed is drawn as an area; None where it is not."""
+    def _wet(self, along: BaseGeometry) -> BaseGeometry:
+        """A stretch of line as wide as a river that is drawn as a line, or as its bed where that is drawn too."""
+        strip = along.buffer(_HALF_WIDTH_M, cap_style="flat")
         near = self._area_tree.query(along, predicate="intersects")
         if not len(near):
-            return None
-        # Across the line as far as the banks, along it no further than the stretch.
+            return strip
         banks = shapely.union_all(self.areas[near])
-        widest = 2 * max(float(banks.area) / max(float(banks.length) / 2, 1.0), _HALF_WIDTH_M)
-        within = along.buffer(widest, cap_style="flat").intersection(banks)
-        return shapely.union_all([within, along])
+        # A ribbon's width is its area over half of its outline; a bend may be twice as wide.
+        widest_m = 2 * max(float(banks.area) / (float(banks.length) / 2), _HALF_WIDTH_M)
+        return shapely.union_all([along.buffer(widest_m, cap_style="flat").intersection(banks), strip])
 
     def _swum(self, area: int, place: shapely.Point, reach_m: float) -> BaseGeometry:
         side_m = min(max(reach_m / _ACROSS, _FINEST_M), _COARSEST_M)
@@ -121,7 +120,7 @@ class Waters:
         near = self._area_tree.query(around, predicate="intersects")
         water = shapely.union_all(self.areas[near])
         wet = rasterize([water], (north + 1 - south, east + 1 - west), transform=transform, all_touched=True) > 0
-        on = shapely.ops.nearest_points(self.areas[area], place)[0]
+        on = nearest_points(self.areas[area], place)[0]
         column, row = ~transform @ (on.x, on.y)
         seen = _swimming(wet, (int(row), int(column)), reach_m / side_m)
         cells = [
@@ -133,11 +132,13 @@ class Waters:
 def _swimming(wet: NDArray[np.bool_], start: tuple[int, int], reach: float) -> NDArray[np.bool_]:
     """Which wet cells lie within so many cells of a start, without leaving the water."""
     rows, columns = wet.shape
-    row, column = min(max(start[0], 0), rows - 1), min(max(start[1], 0), columns - 1)
+    if not wet.any():
+        return wet
+    # A place on a bank may fall into the cell beside the water.
+    there = np.argwhere(wet)
+    row, column = there[np.argmin(np.hypot(*(there - np.array(start)).T))].tolist()
     # What no water leads to needs no search.
     parts, _ = label(wet, structure=np.ones((3, 3), dtype=int))
-    if not parts[row, column]:
-        return np.zeros_like(wet)
     wet = parts == parts[row, column]
     number = np.full(wet.shape, -1, np.int64)
     number[wet] = np.arange(int(wet.sum()))

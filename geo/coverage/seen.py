@@ -38,6 +38,8 @@ _TILE_CELLS, _WIDEST_TILE_M = 2_000, 20_000.0
 # Buildings are narrower than the cells of most elevation models.
 _BUILDING_CELL_M = 5.0
 _ROUTE_STEP_M = 30.0
+# Edges of longitude and latitude are not straight on the plane; short ones are.
+_EDGE_DEG = 0.02
 _NOTHING = shapely.Polygon()
 
 HIDDEN, NO_HEIGHT, NO_WATER, UNUSABLE = "hidden", "no_height", "no_water", "unusable"
@@ -100,7 +102,8 @@ def what_is_seen(seers: Sequence[Seer], plane: Plane, around: Surroundings, prog
         groups[_manner(seer, around)].append(number)
     shown = np.array(groups["shape"], np.int64)
     if len(shown):
-        views[shown] = plane.to_metres(np.array([seers[i].shape for i in shown], dtype=object))
+        drawn = shapely.segmentize(np.array([seers[i].shape for i in shown], dtype=object), _EDGE_DEG)
+        views[shown] = plane.to_metres(drawn)
     _see_routes(seers, groups["route"], plane, around, views)
     usable = _usable(seers, [*groups["water"], *groups["plain"], *groups["sight"]], left_out)
     plain = [i for i in groups["plain"] if i in usable]
@@ -195,9 +198,10 @@ def _see_over_ground(  # noqa: PLR0913
     progress: Progress,
 ) -> None:
     """Lines of sight over the model, tile by tile; what was computed before from the same is taken as it was."""
-    if not some or around.terrain is None:
+    terrain = around.terrain
+    if not some or terrain is None:
         return
-    with rasterio.open(around.terrain, driver="GTiff") as model:
+    with rasterio.open(terrain, driver="GTiff") as model:
         side_m = cell_m(model, plane)
     if around.buildings_m:
         side_m = min(side_m, _BUILDING_CELL_M)
@@ -223,7 +227,8 @@ def _see_over_ground(  # noqa: PLR0913
         for place in by_place.keys() - set(new):
             views[chosen[place]] = known[by_place[place]]
         if new:
-            relief = _relief(around, plane, box, (reach_m, side_m), within)
+            bare = relief_around(terrain, plane, box, reach_m + side_m, side_m=side_m)
+            relief = _with_buildings(bare, within, around.buildings_m)
             for portion in _portions(new):
                 _look(seers, chosen[portion], (x[portion], y[portion]), plane, relief, views, left_out)
                 looked = [place for place in portion.tolist() if int(chosen[place]) not in left_out]
@@ -239,22 +244,13 @@ def _portions(new: Sequence[int]) -> Iterable[Ints]:
         yield np.array(new[first : first + 200], np.int64)
 
 
-def _relief(
-    around: Surroundings, plane: Plane, box: BaseGeometry, measures: tuple[float, float], buildings: Shapes
-) -> Relief:
-    reach_m, side_m = measures
-    assert around.terrain is not None
-    relief = relief_around(around.terrain, plane, box, reach_m + side_m, side_m=side_m)
-    if not around.buildings_m or not len(buildings):
+def _with_buildings(relief: Relief, buildings: Shapes, high_m: float | None) -> Relief:
+    if not high_m or not len(buildings):
         return relief
     place = Affine(relief.side_m, 0, relief.west, 0, -relief.side_m, relief.north)
     stands = rasterize(list(buildings), relief.heights.shape, transform=place) > 0
-    return Relief(
-        relief.heights + np.where(stands, np.float32(around.buildings_m), np.float32(0)),
-        relief.west,
-        relief.north,
-        relief.side_m,
-    )
+    raised = relief.heights + np.where(stands, np.float32(high_m), np.float32(0))
+    return Relief(raised, relief.west, relief.north, relief.side_m)
 
 
 def _look(  # noqa: PLR0913
