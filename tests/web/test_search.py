@@ -117,6 +117,21 @@ def test_history__before_anything_was_published__nothing_was_here(reader):
     assert "Monitoring devices on 2024-01-01: 0" in page(reader, "/list?on=2024-01-01")
 
 
+def counted(page, name, value):
+    """The number beside a box of the legend."""
+    box = page.split(f'name="{name}" value="{value}"')[1]
+    return int(re.search(r'class="count">(\d+)<', box)[1])
+
+
+def test_history__legend__counts_what_there_was_on_that_day(reader):
+    today, then = (reader.get(path, headers=HTML).text for path in ("/", "/?on=2025-06-15"))
+    before = reader.get("/?on=2024-03-01", headers=HTML).text
+    boxes = [("kind", "video"), ("layer", "patrol_areas"), ("layer", "patrol_routes"), ("layer", "deployment_points")]
+    assert [counted(today, *box) for box in boxes] == [1, 1, 1, 1]
+    assert [counted(then, *box) for box in boxes] == [1, 1, 1, 1]
+    assert [counted(before, *box) for box in boxes] == [0, 0, 0, 0]
+
+
 def test_history__today__is_no_day_of_the_past(reader):
     assert "Back to today" not in page(reader, "/?on=2025-07-02")
 

@@ -14,7 +14,7 @@ from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.asked import refuse_others
 from web.public.database import public_connection
-from web.public.layers import DEVICES, Layer
+from web.public.layers import DEVICES, LAYERS, Layer
 from web.public.records import Query, Record, literal
 
 section = Section("history", __name__, Audience.PUBLIC)
@@ -49,13 +49,26 @@ def days() -> Response:
     return response.make_conditional(request)  # type: ignore[return-value]
 
 
-def counts(public: Connection, on: date) -> dict[str, int]:
-    """How many devices were in each state on that day."""
+def counts_by_kind(public: Connection, on: date) -> dict[tuple[str, str], int]:
+    """How many devices of each kind were in each state on that day."""
     rows = public.execute(
-        text(f"SELECT h.status, count(*) FROM public_map.history h WHERE {_THEN} GROUP BY 1"),
+        text(f"SELECT h.kind, h.status, count(*) FROM public_map.history h WHERE {_THEN} GROUP BY 1, 2"),
         {"layer": DEVICES.name, "on": on},
     )
-    return {status: int(n) for status, n in rows}
+    return {(kind, status): int(n) for kind, status, n in rows}
+
+
+def counts_by_layer(public: Connection, on: date) -> list[tuple[str, int]]:
+    """How many areas, points, routes and zones there were on that day."""
+    rows = public.execute(
+        text(
+            "SELECT h.layer, count(*) FROM public_map.history h WHERE h.valid_from <= :on "
+            "AND (h.valid_to IS NULL OR h.valid_to > :on) AND h.status <> 'retired' GROUP BY 1"
+        ),
+        {"on": on},
+    ).all()
+    found = {layer: int(n) for layer, n in rows}
+    return [(name, found.get(name, 0)) for name, layer in LAYERS.items() if layer is not DEVICES]
 
 
 def page(public: Connection, query: Query) -> tuple[int, list[Record]]:

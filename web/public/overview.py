@@ -45,26 +45,27 @@ class Overview:
 def overview_of(public: Connection, on: date | None = None) -> Overview:
     """Counts of what is in use or announced, today or on a day of the past, and the box around all of it."""
     rows = public.execute(text("SELECT kind, state, count(*) FROM public_map.device_points GROUP BY 1, 2")).all()
-    alive = [row for row in rows if row[1] not in ("retired", "discontinued")]
-    kinds = [
-        (kind, sum(n for k, _, n in alive if k == kind))
-        for kind in words.DEVICE_TYPES
-        if any(k == kind for k, _, _ in rows)
-    ]
-    counted = [
-        (name, int(public.execute(text(f"SELECT count(*) FROM {layer.select} WHERE state <> 'retired'")).scalar_one()))
-        for name, layer in LAYERS.items()
-        if layer is not DEVICES
-    ]
-    states = {state: sum(n for _, s, n in rows if s == state) for state in {row[1] for row in rows}}
+    # What there is to choose from stays the same on every day; how many of it there were does not.
+    offered = [kind for kind in words.DEVICE_TYPES if any(row[0] == kind for row in rows)]
+    devices = history.counts_by_kind(public, on) if on else {(kind, state): int(n) for kind, state, n in rows}
+    alive = [(kind, n) for (kind, state), n in devices.items() if state not in ("retired", "discontinued")]
+    states = {state: sum(n for (_, s), n in devices.items() if s == state) for _, state in devices}
     return Overview(
-        kinds=kinds,
-        layers=counted,
-        states=history.counts(public, on) if on else states,
+        kinds=[(kind, sum(n for k, n in alive if k == kind)) for kind in offered],
+        layers=history.counts_by_layer(public, on) if on else _counted(public),
+        states=states,
         bounds=_bounds(public),
         version=revision(public),
         silent=_silent(public),
     )
+
+
+def _counted(public: Connection) -> list[tuple[str, int]]:
+    return [
+        (name, int(public.execute(text(f"SELECT count(*) FROM {layer.select} WHERE state <> 'retired'")).scalar_one()))
+        for name, layer in LAYERS.items()
+        if layer is not DEVICES
+    ]
 
 
 def _silent(public: Connection) -> list[str]:

@@ -106,8 +106,16 @@ export function makeHistory(config) {
     asked += 1;
     const mine = asked;
     const page = await fetch(`/?${state.queryFor(["on"])}`);
-    const read = new DOMParser().parseFromString(await page.text(), "text/html").getElementById("head");
-    if (read && mine === asked) document.getElementById("head").replaceWith(document.adoptNode(read));
+    const read = new DOMParser().parseFromString(await page.text(), "text/html");
+    const head = read.getElementById("head");
+    if (!head || mine !== asked) return;
+    document.getElementById("head").replaceWith(document.adoptNode(head));
+    // The legend counts what there was on that day.
+    for (const box of document.querySelectorAll("#legend input[type=checkbox]")) {
+      const then = read.querySelector(`#legend input[name="${box.name}"][value="${CSS.escape(box.value)}"]`);
+      const [here, there] = [box, then].map((one) => one?.closest("label").querySelector(".count"));
+      if (here && there) here.textContent = there.textContent;
+    }
   }
   document.addEventListener("click", (event) => {
     if (!event.target.closest("#back-to-today")) return;
