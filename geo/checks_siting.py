@@ -23,7 +23,7 @@ from schemas.actors import Actor
 from schemas.machine import Context
 from schemas.refusals import Refusal, refuse
 from schemas.roles import Role
-from schemas.tables import Authority, PlannedSite, RoleAssignment, SitingPlan
+from schemas.tables import Authority, Device, PlannedSite, RoleAssignment, SitingPlan
 from schemas.words import Coded
 
 
@@ -99,10 +99,19 @@ def covered_already(session: Session, site: PlannedSite) -> tuple[float, tuple[s
     return (0.0, ()) if wanted is None else share_seen(session, wanted, site.device_type)
 
 
-def share_seen(session: Session, wanted: BaseGeometry, device_type: str) -> tuple[float, tuple[str, ...]]:
+def seen_by_others(session: Session, view: BaseGeometry, device: Device) -> tuple[float, tuple[str, ...]]:
+    """Which share of a device's view other devices of its kind see too, and their public ids."""
+    return share_seen(session, view, device.device_type, besides=device.public_id)
+
+
+def share_seen(
+    session: Session, wanted: BaseGeometry, device_type: str, *, besides: str | None = None
+) -> tuple[float, tuple[str, ...]]:
     """Which share of a view (EPSG:4326) the devices of one kind of anybody see by now, and their public ids."""
     seen, names = [], []
     for other in queries.devices_that_see(session, wanted, device_type):
+        if other.public_id == besides:
+            continue
         view = sector(other.at, other.azimuth_deg, other.hfov_deg, other.range_m)
         if view.intersects(wanted):
             seen.append(view)

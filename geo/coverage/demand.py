@@ -62,7 +62,7 @@ class Demand:
         """Numbers of footprints and of the pieces that they hold, one pair for each."""
         if not len(self.weight):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        tree = shapely.STRtree(shapely.points(self.at))
+        tree = shapely.STRtree(np.atleast_1d(np.asarray(shapely.points(self.at), dtype=object)))
         footprint, piece = tree.query(np.asarray(footprints, dtype=object), predicate="intersects")
         return footprint.astype(np.int64), piece.astype(np.int64)
 
@@ -128,7 +128,7 @@ def at_places(kind: str, basis: str, places: Floats, weight: Floats, ground: Bas
     cell = np.unique(np.floor(places / side_m), axis=0, return_inverse=True)[1].ravel()
     firsts = np.lexsort((-weight, cell))
     firsts = firsts[np.unique(cell[firsts], return_index=True)[1]]
-    sums = np.bincount(cell, weights=weight) if len(cell) else np.empty(0)
+    sums = np.bincount(cell, weights=weight).astype(np.float64) if len(cell) else np.empty(0)
     _refuse_many(len(sums))
     return _pieces(kind, basis, places[firsts], sums)
 
@@ -138,7 +138,7 @@ def at_entities(names: Sequence[str], places: Floats, wanted: Sequence[int], gro
     on = np.flatnonzero(shapely.intersects_xy(ground, places)) if len(places) else np.empty(0, np.int64)
     _refuse_many(len(on))
     views = np.asarray(wanted, np.int64)[on]
-    left = tuple(names[number] for number in on)
+    left = tuple(names[number] for number in on.tolist())
     return Demand(ENTITIES, "required_views", places[on].reshape(-1, 2), views.astype(np.float64), views, None, left)
 
 
@@ -153,7 +153,7 @@ def _cells(bounds: Floats, side_m: float) -> Shapes:
     _refuse_many(int(columns * rows))
     x, y = ((np.arange(count) + first) * side_m for count, first in ((columns, west), (rows, south)))
     x, y = (axis.ravel() for axis in np.meshgrid(x, y))
-    return shapely.box(x, y, x + side_m, y + side_m)
+    return np.asarray(shapely.box(x, y, x + side_m, y + side_m), dtype=object)
 
 
 def _refuse_many(pieces: int) -> None:

@@ -300,6 +300,16 @@ def test_GD_10_2__cancelling_the_site__only_with_an_announcement(signed_in, serv
     assert "停用" in page(signed_in("H1"), f"{PUBLISH}?lang=zh")
 
 
+@pytest.mark.usefixtures("active")
+def test_GD_10_1__whoever_evaluates__sees_what_is_on_record_and_others_do_not(signed_in):
+    page = signed_in("H1").get(DV1).text
+    assert "On record since its last evaluation" in page
+    assert "Speaks for: Keep it, have the sign adjusted" in page
+    assert "No complaint about it was received." in page
+    assert "未收到相关投诉" in signed_in("H1").get(DV1, headers={"Accept-Language": "zh"}).text
+    assert "On record since its last evaluation" not in signed_in("D1").get(DV1).text
+
+
 def test_GD_20_1__shift_reported__blocks_with_the_distance(signed_in, services, active):
     told = {"step": "incident", "kind": "moved", "text": "turned", "lon": "113.2604", "lat": "23.13", "at": ""}
     assert post(signed_in("C1"), DV1, told | {"lat": ""}).status_code == 422

@@ -17,6 +17,7 @@ from geo.commands.words import DEVICE_TYPES, PLATFORMS
 from schemas.tables import Authority, Device, PlannedSite, SitingPlan, SupervisionItem
 from web.cli import device_health
 from web.cli.common import Instant, actor_for, as_json, as_person, echo_json, echo_refusals, lang, pass_services
+from web.cli.device_evidence import evidence
 from web.cli.device_share import share
 from web.cli.registry import DAY, FILE, answers, by_code, day, kept, review_options, rules_of, step, tell
 from web.wiring import Services
@@ -51,11 +52,8 @@ def device() -> None:
     """Monitoring devices: registered, reviewed, marked, published, used, paused, taken out of use."""
 
 
-for _command in (device_health.health, device_health.reference, device_health.view):
+for _command in (device_health.health, device_health.reference, device_health.view, share, evidence):
     device.add_command(_command)
-
-
-device.add_command(share)
 
 
 @device.command("register")

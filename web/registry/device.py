@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from geo import due as dues
 from geo import notices, shapes
+from geo.evaluating import evidence_of, words_of
 from geo.footprint import sector
 from schemas.refusals import RuleViolation, not_found
 from schemas.roles import Role
@@ -110,6 +111,7 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
         files = _files(db, found)
         acts = may(actor, Permission.ACT_ON_DEVICE)
         told, reason = _told(work, found), life.reason_now(db, found)
+        adds = doing.papers_of(work, found) if acts else []
         page = render_template(
             "registry/device.html",
             device=found,
@@ -119,7 +121,9 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
             moments=life.life(db, found, files),
             papers=_papers(db, found, files),
             steps=doing.steps_of(work, found) if acts else [],
-            adds=doing.papers_of(work, found) if acts else [],
+            adds=adds,
+            # What is on record stands beside the form of whoever evaluates (GD-10.1).
+            evidence=_evidence(work, found) if any(step.name == "evaluation" for step in adds) else {},
             shares=_shares(db, found),
             uses=sharing.uses_of(work, found),
             use_states=sharing.STATES,
@@ -170,6 +174,15 @@ def _told(work: Work, device: Device) -> Told:
         planned=db.get(PlannedSite, site.planned_site_id) if site.planned_site_id else None,
         reviews=tuple(db.scalars(reviews.order_by(DeviceReview.kind, DeviceReview.reviewed_on))),
     )
+
+
+def _evidence(work: Work, device: Device) -> dict[str, list[Mapping[str, str]]]:
+    """What the record says of a device, by the outcome of an evaluation that it speaks for; "" where it is none."""
+    pack = work.pack_for(device)
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for word in words_of(evidence_of(work.session, device, pack, work.now), pack):
+        found.setdefault(word.speaks_for or "", []).append(word.said)
+    return found
 
 
 def _headline(device: Device, told: Told, reason: str) -> str:
