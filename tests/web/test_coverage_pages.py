@@ -195,7 +195,7 @@ def test_keep__a_registered_device_is_taken_away__the_registry_stays(services, s
     assert post(planner, f"/planner/coverage/{name}/keep", {"changes": changes}).status_code == 303
     with Session(services.engine) as db:
         rows = db.scalars(select(StudyDevice).join(CoverageStudy).where(CoverageStudy.public_id == name)).all()
-        assert [(row.device.public_id, row.gone, row.device.state) for row in rows] == [(key, True, "active")]
+        assert [(row.device.public_id, row.gone, row.device.state) for row in rows] == [(key, True, "published")]
 
 
 def test_export__every_form__is_a_file_for_who_may_open_the_study(services, signed_in):
