@@ -22,7 +22,7 @@ DEMANDS: Mapping[str, str] = {
     "violations": N_("Decided violations"),
 }
 DEMANDS_SHORT: Mapping[str, str] = {
-    "area": N_("Area"),
+    "area": N_("Ground area"),
     "population": N_("Homes"),
     "entities": N_("Supervised entities"),
     "risk": N_("Risk"),
@@ -37,8 +37,8 @@ UNITS: Mapping[str, str] = {
 STAGES: Mapping[str, str] = {
     "waiting": N_("Waits for the worker"),
     "working": N_("Being computed"),
-    "done": N_("Answered"),
-    "failed": N_("Refused"),
+    "done": N_("Computed"),
+    "failed": N_("No answer"),
 }
 STAGE_LOOKS: Mapping[str, str] = {"waiting": "off", "working": "soon", "done": "on", "failed": "stop"}
 HIDDEN_BY: Mapping[str, str] = {
