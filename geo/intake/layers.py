@@ -176,6 +176,9 @@ LAYERS: Mapping[str, Layer] = {
     "protected": Layer(POLYGONS, CONTEXT_FIELDS, _context("protected"), keeps_others=True),
     "water": Layer(POLYGONS, CONTEXT_FIELDS, _context("water"), keeps_others=True),
     "farmland": Layer(POLYGONS, CONTEXT_FIELDS, _context("farmland"), keeps_others=True),
+    # Whose privacy is touched, and on what a camera could hang: what planners ask about (GD-13.1, GD-15).
+    "residential": Layer(POLYGONS, CONTEXT_FIELDS, _context("residential"), keeps_others=True),
+    "poles": Layer(frozenset({"Point"}), CONTEXT_FIELDS, _context("poles"), keeps_others=True),
     "authorities": Layer(
         POLYGONS,
         (

@@ -110,7 +110,7 @@ def test_bad_rows__taken_partly__refused_with_their_reasons_and_good_ones_taken(
     assert session.scalar(select(func.count()).select_from(ContextFeature)) == 2
 
 
-@pytest.mark.parametrize("layer", ["permits", "protected", "water", "farmland", "entities"])
+@pytest.mark.parametrize("layer", ["permits", "protected", "water", "farmland", "residential", "entities"])
 def test_one_bad_row__nothing_of_the_file_is_imported(bring, gpkg, session, layer):
     told = {"name": ["a", "b"], "kind": ["quarry"] * 2, "registration_code": ["1", "2"]}
     report = bring(gpkg([PIT, BOW_TIE], **told), layer)
@@ -403,7 +403,18 @@ def test_a_layer_that_does_not_exist__refused(bring, csv):
 
 
 def test_every_layer_has_columns_with_synonyms():
-    assert set(LAYERS) == {"permits", "protected", "water", "farmland", "entities", "devices", "zones", "authorities"}
+    of_law = {"permits", "protected", "water", "farmland", "entities", "devices", "zones", "authorities"}
+    assert set(LAYERS) == of_law | {"residential", "poles"}
+
+
+def test_poles__points_with_a_number__where_a_camera_could_hang(bring, csv, session):
+    assert bring(csv("lon,lat,number\n113.26,23.13,P-1\n113.27,23.13,P-2\n"), "poles", crs="EPSG:4326").imported == 2
+    rows = session.scalars(select(ContextFeature).where(ContextFeature.layer == "poles")).all()
+    assert {row.name for row in rows} == {"P-1", "P-2"}
+
+
+def test_poles__an_area__refused(bring, gpkg):
+    assert bring(gpkg([PIT], name=["a"]), "poles").imported == 0
 
 
 # -- authorities ------------------------------------------------------------------------------------------

@@ -148,9 +148,8 @@ def plan_from(services: Services, name: str, person: str | None, as_json: bool, 
         work.commit()
         prepared = [*made.case.justification, *made.case.need]
         plan, sites = made.plan.public_id, len(made.plan.sites)
-        unmet = any(
-            not rule["met"] for site in run.result["sites"] for rule in site["rules"] if rule["rule"] == "GD-17"
-        )
+        rules = [rule for site in (run.result or {}).get("sites", ()) for rule in site["rules"]]
+        unmet = any(rule["rule"] == "GD-17" and not rule["met"] for rule in rules)
     if as_json:
         echo_json({"ok": True, "id": plan, "sites": sites, "prepared": prepared, "duplicates_to_answer": unmet})
         return
