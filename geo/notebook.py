@@ -19,6 +19,8 @@ from schemas.refusals import invalid
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from geo.coverage.frames import SeenGround
+
 Words = Mapping[str, str]
 # The script and the style of Leaflet, made with the rest of the browser side (web/frontend/build.mjs).
 ASSETS = Path(__file__).resolve().parent.parent / "web" / "static" / "dist" / "report"
@@ -81,6 +83,43 @@ def export_map(
     partial.write_text(document, encoding="utf-8")
     partial.replace(out)
     return out
+
+
+def gap_frame(seen: SeenGround) -> gpd.GeoDataFrame:
+    """What nobody sees of some ground, the largest piece first: `number`, `area_km2` and the shape (EPSG:4326).
+
+    `geo.coverage.frames` reads the ground: `of_study` from a study that is answered, `of_files` from a planner's files.
+    """
+    gaps = seen.gaps.sort_values("area_m2", ascending=False, ignore_index=True)
+    frame = gaps[["geometry"]].copy()
+    frame.insert(0, "number", range(1, len(gaps) + 1))
+    frame.insert(1, "area_km2", gaps["area_m2"] / 1e6)
+    return frame
+
+
+def coverage_map(
+    seen: SeenGround, *, title: Words | None = None, lang: str = "en", note: str = "", assets: Path = ASSETS
+) -> Any:  # noqa: ANN401
+    """How some ground is seen, as a map of leafmap that shows itself in a notebook with the network cut.
+
+    What is seen once, twice and more lies over the ground, the gaps and the devices on top; each is told when it is
+    clicked. `save(path)` of the map writes the file that it shows. Raises RuleViolation 422 where the ground is empty.
+    """
+    from geo.coverage.frames import NAMES
+
+    looks = {
+        "ground": Style("#1a1d20", fill_opacity=0.0, dash="6 3", width_px=1.5),
+        "seen": Style("#0072b2", fill_opacity=0.25, width_px=0.5),
+        "gaps": Style("#d55e00", fill_opacity=0.3, width_px=1.5),
+        "devices": Style("#0b5f94", fill="#0b5f94", fill_opacity=0.9, radius_px=5),
+    }
+    frames = {"ground": seen.ground, "seen": seen.seen, "gaps": gap_frame(seen), "devices": seen.devices}
+    layers = [MapLayer(NAMES[name], frame, looks[name]) for name, frame in frames.items() if len(frame)]
+    if not layers:
+        raise invalid("map.empty", "map.empty", measured="ground")
+    made = _composed(layers, lang)
+    _close(made, (title or NAMES["map"])[lang], note, lang, assets)
+    return made
 
 
 def from_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> gpd.GeoDataFrame:
@@ -164,7 +203,14 @@ def _bounds(layers: Sequence[MapLayer]) -> list[list[float]]:
 
 
 def _closed(made: Any, title: str, note: str, lang: str, assets: Path) -> str:  # noqa: ANN401
-    """The document with Leaflet inside of it and without what our layers do not use: jQuery, Bootstrap, fonts."""
+    """The document of a map that needs nothing else."""
+    _close(made, title, note, lang, assets)
+    document: str = made.get_root().render()
+    return document.replace("<html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', 1)
+
+
+def _close(made: Any, title: str, note: str, lang: str, assets: Path) -> None:  # noqa: ANN401
+    """Puts Leaflet inside of a map and leaves out what our layers do not use: jQuery, Bootstrap, fonts."""
     from folium import Element
 
     # Of the class the lists are shared with every other map of the process.
@@ -179,8 +225,6 @@ def _closed(made: Any, title: str, note: str, lang: str, assets: Path) -> str:  
     root.header.add_child(Element(_verbatim(head)), name="a_closed_map", index=0)
     said = f"<h1>{html.escape(title)}</h1>" + (f"<p>{html.escape(note)}</p>" if note else "")
     root.html.add_child(Element(_verbatim(f'<header class="report">{said}</header>')), name="a_title", index=0)
-    document: str = root.render()
-    return document.replace("<html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', 1)
 
 
 def _verbatim(text: str) -> str:

@@ -157,7 +157,7 @@ def _rows(results: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Every figure that all of the studies have."""
     ground = [result["ground_m2"] for result in results]
     rows = [
-        _areas(gettext("Ground that was asked about"), ground, ground, more=None),
+        _areas(gettext("Ground that was asked about"), ground, None, more=None),
         _areas(gettext("Seen by nobody"), [result["gap_m2"] for result in results], ground, more=_WORSE),
     ]
     for times in range(min(len(result["seen_m2"]) for result in results)):
@@ -180,6 +180,8 @@ def _of_demand(results: Sequence[Mapping[str, Any]]) -> list[Row]:
     rows = []
     for kind in by_kind[0]:
         if kind == "area" or not all(kind in found for found in by_kind):
+            continue
+        if not any(found[kind]["total"] for found in by_kind):
             continue
         parts = [found[kind]["seen"] / found[kind]["total"] if found[kind]["total"] else 0.0 for found in by_kind]
         seen = [found[kind]["seen"] for found in by_kind]

@@ -106,6 +106,7 @@ SITE_KINDS: Mapping[str, str] = {
     "new": N_("New device"),
     "existing": N_("Device that stands already"),
     "shared": N_("Device of another authority, to be shared"),
+    "patrol": N_("Patrol along a published route"),
 }
 
 

@@ -130,6 +130,8 @@ def areas(frame: Frame, look: str, shapes: Iterable[shapely.Geometry]) -> Markup
     drawn = drawn[shapely.get_dimensions(drawn) == 2]
     if not len(drawn):
         return Markup("")
+    # What was cut and simplified may cross itself by less than a pixel.
+    drawn = np.where(shapely.is_valid(drawn), drawn, shapely.buffer(drawn, 0))
     whole = shapely.union_all(shapely.set_precision(drawn, _GRID_PX), grid_size=_GRID_PX)
     parts = shapely.get_parts(shapely.simplify(whole, _BEND_PX))
     parts = parts[(shapely.get_dimensions(parts) == 2) & (shapely.area(parts) > _SMALLEST_PX2)]
