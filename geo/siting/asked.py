@@ -19,6 +19,8 @@ from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 MOST_SEEN, LEAST_COST, NEAREST, FRONT, PATROL_HOURS = "most_seen", "least_cost", "nearest", "front", "patrol_hours"
 MODELS = (MOST_SEEN, LEAST_COST, NEAREST, FRONT, PATROL_HOURS)
 ROADS, POLES, HIGH_GROUND, GRID = "roads", "poles", "high_ground", "grid"
+# Models that can be held to a bound on homes in view; the front is about that itself, and the others know no views.
+_BOUNDED = (MOST_SEEN, LEAST_COST)
 SOURCES = (ROADS, POLES, HIGH_GROUND, GRID)
 _MOST_DIRECTIONS = 36
 _FULL_TURN_DEG = 360.0
@@ -121,6 +123,8 @@ class SitingAsked:
         for what, word, known in said:
             if word not in known:
                 yield refuse("siting.word", "siting.word", what=what, measured=str(word), required=", ".join(known))
+        if self.most_burden is not None and self.model not in _BOUNDED:
+            yield refuse("siting.unbounded", "siting.unbounded", measured=self.model, required=", ".join(_BOUNDED))
         if not self.candidates.sources:
             yield refuse("siting.no_source", "siting.no_source", required=", ".join(SOURCES))
 

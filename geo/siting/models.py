@@ -47,9 +47,8 @@ def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_bur
         LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
         LinearConstraint(new, 0, count),
         *_common(question, groups),
+        *_bounded(question, groups, most_burden),
     ]
-    if np.isfinite(most_burden):
-        rules.append(LinearConstraint(_row(question.burden, groups), 0, most_burden))
     solved = _solved(question, costs, rules, grouped.views, limit_s)
     answer = _answer(question, solved, limit_s) if solved[0].x is not None or _is_infeasible(solved[0]) else None
     if answer is not None and answer.is_proven:
@@ -57,10 +56,10 @@ def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_bur
     return _no_worse_than_greedy(question, answer, solved, _greedy(question, count, most_burden))
 
 
-def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0) -> Choice:
+def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0, most_burden: float = np.inf) -> Choice:
     """The cheapest devices that see at least that share of what can be seen (set covering, Toregas 1971).
 
-    Raises RuleViolation (`siting.share`, `siting.infeasible`).
+    `most_burden` bounds the burden of all chosen. Raises RuleViolation (`siting.share`, `siting.infeasible`).
     """
     if not 0 < share <= 1:
         raise invalid("siting.share", "siting.share", measured=share)
@@ -73,6 +72,7 @@ def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0)
         LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
         LinearConstraint(np.concatenate([np.zeros(n), grouped.weight])[None, :], least, np.inf),
         *_common(question, groups),
+        *_bounded(question, groups, most_burden),
     ]
     costs = np.concatenate([question.cost * _new(question), np.zeros(groups)])
     return _answer(question, _solved(question, costs, rules, grouped.views, limit_s), limit_s)
@@ -205,6 +205,12 @@ def _common(question: Question, others: int) -> list[LinearConstraint]:
         return []
     taken = vstack(rows)
     return [LinearConstraint(hstack([taken, csr_array((taken.shape[0], others))]), -np.inf, 1)]
+
+
+def _bounded(question: Question, others: int, most_burden: float) -> list[LinearConstraint]:
+    """No more burden than that, where there is a bound."""
+    bounded = np.isfinite(most_burden)
+    return [LinearConstraint(_row(question.burden, others), 0, most_burden)] if bounded else []
 
 
 def _solved(

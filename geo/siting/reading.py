@@ -117,7 +117,7 @@ def read_question(
     ground = Ground.of(geom, zones_on(session, geom))
     (demand,) = demands_on(session, ground, (asked.demand,), study.authority_id, _side_m(asked, ground))
     needed(demand)
-    seers = _seers(session, study, coverage, asking)
+    seers = _seers(session, study, asked, coverage, asking)
     around = surroundings(session, seers, ground, coverage, (asking.terrain, asking.kept))
     sees = what_is_seen(seers, ground.plane, around, progress).views
     own = _own(session, study, seers)
@@ -132,10 +132,16 @@ def _side_m(asked: SitingAsked, ground: Ground) -> float:
     return max(math.sqrt(view_m2 / _CELLS_TO_A_VIEW), math.sqrt((east - west) * (north - south) / _MOST_CELLS))
 
 
-def _seers(session: Session, study: CoverageStudy, coverage: Asked, asking: Asking) -> list[Seer]:
+def _seers(session: Session, study: CoverageStudy, asked: SitingAsked, coverage: Asked, asking: Asking) -> list[Seer]:
     """Everybody who watches as the study asks, and whoever of other departments could be asked to share (GD-17)."""
     views = views_of(session, study, replace(coverage, shared=True), zone=asking.pack.timezone)
-    return [seer for seer in views.now if seer.kind != SATELLITE]
+    hour = None if asked.model == PATROL_HOURS else coverage.hour
+    return [
+        seer
+        for seer in views.now
+        # A satellite passes; and at an hour that is asked about those alone watch who watch then.
+        if seer.kind != SATELLITE and (hour is None or seer.hours is None or hour in seer.hours)
+    ]
 
 
 def _devices(known: _Known) -> Inputs:

@@ -171,7 +171,7 @@ def _choose(given: Inputs, made: Candidates, question: Question) -> tuple[Choice
     if asked.model == MOST_SEEN:
         return models.most_seen(question, asked.count, limit_s=asked.limit_s, most_burden=bound), [], None
     if asked.model == LEAST_COST:
-        return models.least_cost(question, asked.share, limit_s=asked.limit_s), [], None
+        return models.least_cost(question, asked.share, limit_s=asked.limit_s, most_burden=bound), [], None
     if asked.model == NEAREST:
         choice, mean_m = _nearest(given, made, question)
         return choice, [], mean_m

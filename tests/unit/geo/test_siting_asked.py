@@ -18,7 +18,7 @@ def rules(told):
 
 def test_question__written_and_read__the_same():
     asked = SitingAsked(
-        model="front",
+        model="least_cost",
         count=7,
         demand="risk",
         candidates=Sources(sources=("roads", "poles"), effort={"poles": 0.5}),
@@ -65,6 +65,7 @@ def test_GD_13_1__revenue__has_no_place_in_a_question():
         ({"view": {"hfov_deg": 400}}, "siting.number"),
         ({"view": {"range_m": math.nan}}, "siting.number"),
         ({"most_burden": -1}, "siting.number"),
+        ({"model": "nearest", "most_burden": 5}, "siting.unbounded"),
     ],
 )
 def test_question__that_cannot_be__refused_with_its_part(told, rule):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import OptimizeResult
 from scipy.sparse import csr_array
 
-from geo.siting.models import front, least_cost, marginal, most_seen, nearest
+from geo.siting.models import _greedy, _no_worse_than_greedy, front, least_cost, marginal, most_seen, nearest
 from geo.siting.question import Question
 from schemas.refusals import RuleViolation
 
@@ -61,6 +62,29 @@ def test_least_cost__any_question__no_cheaper_choice_sees_as_much(seed, share):
     enough = [c for c in choices(question, range(8)) if seen_by(question, c) >= share * all_there_is - 1e-9]
     assert answer.seen_weight >= share * all_there_is - 1e-9
     assert answer.cost == min(question.cost[list(chosen)].sum() for chosen in enough)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 10_000), st.integers(1, 3))
+def test_most_seen__directions_and_views__one_at_a_place_and_each_view_counted_once(seed, count):
+    numbers = np.random.default_rng(seed)
+    question = asked(seed, place=np.array([0, 0, 1, 1, 2, 2, 3]), wanted=numbers.integers(1, 3, 12))
+    answer = most_seen(question, count)
+    one_each = [c for c in choices(question, range(count + 1)) if len(set(question.places[list(c)])) == len(c)]
+    assert len(set(question.places[answer.chosen])) == len(answer.chosen)
+    assert answer.seen_weight == max(question.seen_weight(np.array(c, np.int64)) for c in one_each)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000), st.integers(1, 4))
+def test_most_seen__no_time__the_greedy_choice_keeps_every_rule_and_its_gap_holds(seed, count):
+    question = asked(seed, n=12, m=40, too_near=np.array([[0, 1], [2, 5]]), place=np.repeat(np.arange(6), 2))
+    best = most_seen(question, count)
+    hasty = _no_worse_than_greedy(question, None, (OptimizeResult(), 0.0), _greedy(question, count, np.inf))
+    assert len(hasty.chosen) <= count
+    assert len(set(question.places[hasty.chosen])) == len(hasty.chosen)
+    assert not any(set(pair) <= set(question.places[hasty.chosen]) for pair in question.too_near.tolist())
+    assert hasty.seen_weight <= best.seen_weight <= hasty.seen_weight * (1 + hasty.gap) + 1e-9
 
 
 @settings(max_examples=20)
