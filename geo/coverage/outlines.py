@@ -27,7 +27,7 @@ _WIDEST_M = 4e6
 _GROWTH = 1e-10
 
 
-_POLYGON = 3
+_POLYGON, _MULTIPOLYGON = 3, 6
 _WORTH_THREADS = 1000
 _CURVE_BITS = 12
 
@@ -40,7 +40,7 @@ class Outlines(NamedTuple):
 
     `x` and `y` hold the corners of ring r at starts[r] to starts[r + 1], the last corner equal to the first;
     `footprint` is the footprint of each corner, in rising order, and `weight` how many equal ones each stands for.
-    Edge e runs from corner e to corner e + 1.
+    Edge e runs from corner e to corner e + 1. `standing` is the number that each footprint as given has here.
     """
 
     x: Ints
@@ -49,6 +49,7 @@ class Outlines(NamedTuple):
     footprint: Ints
     weight: Ints
     origin: tuple[float, float]
+    standing: Ints
 
     def rings_of(self, footprints: Ints) -> Ints:
         """The first ring of each footprint; the number of all rings for the number of all footprints."""
@@ -65,8 +66,8 @@ def outlines(footprints: NDArray[np.object_], ground: BaseGeometry) -> Outlines:
     (west, south), (east, north) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     if max(east - west, north - south) > _WIDEST_M:
         raise invalid("coverage.too_wide", "coverage.too_wide", measured=round(max(east - west, north - south) / 1000))
-    first, weight = _distinct(footprints, boxes[:-1])
-    rings = _rings(footprints[first]), _rings(np.array([ground], dtype=object))
+    first, weight, group = _distinct(footprints, boxes[:-1])
+    rings = corners_of(footprints[first]), corners_of(np.array([ground], dtype=object))
     corners, starts, owner, is_shell = (np.concatenate(pair) for pair in zip(*rings, strict=True))
     before = len(rings[0][0])
     starts[len(rings[0][1]) :] += before
@@ -78,7 +79,7 @@ def outlines(footprints: NDArray[np.object_], ground: BaseGeometry) -> Outlines:
     made = _placed(
         corners, np.append(starts, len(corners)), owner, is_shell, rank, origin, *_growth(len(first), len(corners))
     )
-    return Outlines(*made, np.append(weight, GROUND)[order], origin)
+    return Outlines(*made, np.append(weight, GROUND)[order], origin, rank[group])
 
 
 def _along_a_curve(places: Floats) -> Ints:
@@ -99,6 +100,13 @@ def _growth(footprints: int, corners: int) -> tuple[Floats, Floats]:
     # within a convex footprint, on no line of symmetry.
     numbers = np.random.default_rng(0)
     return np.append(_GROWTH * (1 + numbers.random(footprints)), 0), 0.5 + numbers.random(corners)
+
+
+def _begins(numbers: Ints) -> Ints:
+    """Where each run of one number begins."""
+    if not len(numbers):
+        return np.zeros(0, np.int64)
+    return np.concatenate([np.zeros(1, np.int64), np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
 
 
 @compiled
@@ -133,7 +141,7 @@ def _placed(  # noqa: PLR0913 - what a call hands over as plain arrays costs not
             lo, hi = starts[r], starts[r + 1]
             at = new_at[p] + lo - begin
             new_starts[new_ring[p] + r - first_ring[p]] = at
-            turned = (_twice_area(corners, lo, hi) > 0) != is_shell[r]
+            turned = (twice_area(corners, lo, hi) > 0) != is_shell[r]
             for i in range(lo, hi):
                 j = at + (hi - 1 - i if turned else i - lo)
                 dx, dy = corners[i, 0] - origin[0], corners[i, 1] - origin[1]
@@ -159,7 +167,8 @@ def _moved(starts: Ints, owner: Ints, rank: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 @inlined
-def _twice_area(corners: Floats, begin: int, end: int) -> float:
+def twice_area(corners: Floats, begin: int, end: int) -> float:
+    """Twice the area of a ring, above zero where it turns left."""
     # About the ring's first corner: far from the origin the terms would cancel their last figures away.
     area, u, v = 0.0, corners[begin, 0], corners[begin, 1]
     for i in range(begin, end - 1):
@@ -167,16 +176,16 @@ def _twice_area(corners: Floats, begin: int, end: int) -> float:
     return area
 
 
-def _rings(shapes: NDArray[np.object_]) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
+def corners_of(shapes: NDArray[np.object_]) -> tuple[Floats, Ints, Ints, NDArray[np.bool_]]:
     """Corners, where each ring begins, the shape of each corner, and whether a ring is a shell."""
     if (shapely.get_type_id(shapes) == _POLYGON).all() and not shapely.get_num_interior_rings(shapes).any():
         corners, owner = shapely.get_coordinates(shapes, return_index=True)
-        starts = np.flatnonzero(np.diff(owner, prepend=-1))
+        starts = _begins(owner)
         return corners, starts, owner, np.ones(len(starts), np.bool_)
     parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
     corners, ring_of_corner = shapely.get_coordinates(rings, return_index=True)
-    starts = np.flatnonzero(np.diff(ring_of_corner, prepend=-1))
+    starts = _begins(ring_of_corner)
     # The first ring of a part is its shell and turns left; the others are holes and turn right.
     is_shell = np.diff(part_of_ring, prepend=-1) > 0
     return corners, starts, shape_of_part[part_of_ring][ring_of_corner], is_shell
@@ -184,8 +193,12 @@ def _rings(shapes: NDArray[np.object_]) -> tuple[Floats, Ints, Ints, NDArray[np.
 
 def check(footprints: NDArray[np.object_]) -> None:
     """Raises RuleViolation (`coverage.footprint_unusable`) for one that is empty, invalid or no area."""
-    area = np.isin(shapely.get_type_id(footprints), (3, 6))
-    usable = area & ~shapely.is_empty(footprints) & in_threads(shapely.is_valid, footprints)
+    kind = shapely.get_type_id(footprints)
+    usable = (
+        ((kind == _POLYGON) | (kind == _MULTIPOLYGON))
+        & ~shapely.is_empty(footprints)
+        & in_threads(shapely.is_valid, footprints)
+    )
     if not usable.all():
         at = int(np.flatnonzero(~usable)[0])
         raise invalid(
@@ -197,8 +210,8 @@ def _wrong(footprint: BaseGeometry | None) -> str:
     return "null" if footprint is None else str(shapely.is_valid_reason(footprint))
 
 
-def _distinct(footprints: NDArray[np.object_], boxes: Floats) -> tuple[Ints, Ints]:
-    """Where each different footprint stands first, and how often it stands there in all."""
+def _distinct(footprints: NDArray[np.object_], boxes: Floats) -> tuple[Ints, Ints, Ints]:
+    """Where each different footprint stands first, how often it stands there in all, and which each one is."""
     order = np.lexsort((boxes[:, 1], boxes[:, 0]))
     alike = np.zeros(len(order), dtype=bool)
     alike[1:] = (boxes[order[1:]] == boxes[order[:-1]]).all(axis=1)
@@ -209,7 +222,9 @@ def _distinct(footprints: NDArray[np.object_], boxes: Floats) -> tuple[Ints, Int
     first = np.full(len(weight), len(order), np.int64)
     np.minimum.at(first, group, order)
     by_place = np.argsort(first)
-    return first[by_place], weight[by_place]
+    number = np.empty(len(order), np.int64)
+    number[order] = np.argsort(by_place)[group]
+    return first[by_place], weight[by_place], number
 
 
 def in_threads(

@@ -60,7 +60,7 @@ def orient(ax: int, ay: int, bx: int, by: int, cx: int, cy: int) -> float:
 
 
 @compiled
-def _sides(  # noqa: PLR0913 - two edges have four corners
+def sides(  # noqa: PLR0913 - two edges have four corners
     ax: int, ay: int, bx: int, by: int, x0: int, y0: int, x1: int, y1: int
 ) -> tuple[float, float]:
     """On which side of the edge a-b two points lie; both positive where the way between them does not cross it."""
@@ -90,7 +90,7 @@ def count_at(px: int, py: int, one: Outlines, cells: Cells, but: int) -> int:
         f = edges[q]
         p = footprint[f]
         if p != but:
-            s, t = _sides(x[f], y[f], x[f + 1], y[f + 1], x0, y0, px, py)
+            s, t = sides(x[f], y[f], x[f + 1], y[f + 1], x0, y0, px, py)
             if (s > 0) != (t > 0):
                 count += weight[p] if t > 0 else -weight[p]
     return count
@@ -109,7 +109,7 @@ def sweep(one: Outlines, cells: Cells, begin: int, end: int, areas: Floats, walk
         first, last = one.starts[ring], one.starts[ring + 1] - 1
         known, count, at_first = -1, 0, -1
         for e in range(first, last):
-            n = _cells_along(one, cells.frame, e, walk.cells)
+            n = cells_along(one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], cells.frame, walk.cells)
             low = GROUND
             for i in range(n):
                 low = min(low, full[walk.cells[i]] & (GROUND - 1))
@@ -122,7 +122,7 @@ def sweep(one: Outlines, cells: Cells, begin: int, end: int, areas: Floats, walk
             if e == first:
                 at_first = count
             known = e + 1
-            m = _crossings(one, cells, e, n, walk)
+            m = crossings(one, cells, one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], footprint[e], n, walk)
             if fill + m >= len(found.begins):
                 found = _longer(found, fill + m + 1)
             # The last corner of a ring is its first.
@@ -133,9 +133,9 @@ def sweep(one: Outlines, cells: Cells, begin: int, end: int, areas: Floats, walk
 
 
 @compiled
-def _cells_along(one: Outlines, frame: Frame, e: int, along: Ints) -> int:
-    """Lists the cells that an edge touches."""
-    x0, y0, x1, y1 = one.x[e] * UNIT_M, one.y[e] * UNIT_M, one.x[e + 1] * UNIT_M, one.y[e + 1] * UNIT_M
+def cells_along(ax: int, ay: int, bx: int, by: int, frame: Frame, along: Ints) -> int:
+    """Lists the cells that the edge a-b touches; how many they are."""
+    x0, y0, x1, y1 = ax * UNIT_M, ay * UNIT_M, bx * UNIT_M, by * UNIT_M
     r0, r1 = row_span(y0, y1, frame)
     n = 0
     for r in range(r0, r1 + 1):
@@ -166,11 +166,13 @@ def _cut(found: Found, n: int) -> Found:
 
 
 @compiled
-def _crossings(one: Outlines, cells: Cells, e: int, n: int, walk: Walk) -> int:
-    """Lists the crossings of edge e with the edges of others in its n cells, in order along it."""
+def crossings(  # noqa: PLR0913
+    one: Outlines, cells: Cells, x0: int, y0: int, x1: int, y1: int, p: int, n: int, walk: Walk
+) -> int:
+    """Lists the crossings of an edge of footprint p with the edges of others in its n cells, in order along it."""
     x, y, footprint, weight = one.x, one.y, one.footprint, one.weight
-    starts, edges, at, step, other = cells.edge_starts, cells.edges, walk.at, walk.step, walk.other
-    x0, y0, x1, y1, p, m = x[e], y[e], x[e + 1], y[e + 1], footprint[e], 0
+    starts, edges, other = cells.edge_starts, cells.edges, walk.other
+    m = 0
     west, east, south, north = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
     for i in range(n):
         for q in range(starts[walk.cells[i]], starts[walk.cells[i] + 1]):
@@ -183,7 +185,7 @@ def _crossings(one: Outlines, cells: Cells, e: int, n: int, walk: Walk) -> int:
                 or min(y[f], y[f + 1]) > north
             ):
                 continue
-            s, t = _sides(x[f], y[f], x[f + 1], y[f + 1], x0, y0, x1, y1)
+            s, t = sides(x[f], y[f], x[f + 1], y[f + 1], x0, y0, x1, y1)
             if (s > 0) == (t > 0):
                 continue
             # An edge that passes through several cells of e is met in each.
@@ -192,14 +194,19 @@ def _crossings(one: Outlines, cells: Cells, e: int, n: int, walk: Walk) -> int:
                 j += 1
             if j < m:
                 continue
-            place = s / (s - t)
-            while j > 0 and at[j - 1] > place:
-                at[j], step[j], other[j] = at[j - 1], step[j - 1], other[j - 1]
-                j -= 1
-            at[j], other[j] = place, f
-            step[j] = weight[footprint[f]] if t > 0 else -weight[footprint[f]]
-            m += 1
+            m = put_between(walk, m, s / (s - t), f, weight[footprint[f]] if t > 0 else -weight[footprint[f]])
     return m
+
+
+@inlined
+def put_between(walk: Walk, m: int, place: float, other: int, step: int) -> int:
+    """Puts one more crossing in its place among m; how many there are then."""
+    j = m
+    while j > 0 and walk.at[j - 1] > place:
+        walk.at[j], walk.step[j], walk.other[j] = walk.at[j - 1], walk.step[j - 1], walk.other[j - 1]
+        j -= 1
+    walk.at[j], walk.step[j], walk.other[j] = place, step, other
+    return m + 1
 
 
 @compiled

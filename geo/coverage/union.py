@@ -48,7 +48,7 @@ class Union:
         if not made_here:
             check(footprints)
         self._levels, self._threads, self._side_m = levels, threads, side_m
-        self._ground = _box_around(footprints) if ground is None else ground
+        self._ground = box_around(footprints) if ground is None else ground
         alone = self._alone(footprints)
         self._apart, self._close = footprints[alone], footprints[~alone]
         self._outlines = outlines(self._close, self._ground)
@@ -88,21 +88,21 @@ class Union:
         try:
             seen = self._drawn(times, _NO_RINGS)
         except BrokenChain:
-            seen = _polygons(self._by_halves[times - 1])
-        return _collected(np.concatenate([seen, _polygons(self._apart)]) if times == 1 else seen)
+            seen = polygons_of(self._by_halves[times - 1])
+        return collected(np.concatenate([seen, polygons_of(self._apart)]) if times == 1 else seen)
 
     def gap(self) -> BaseGeometry:
         """The ground that nobody sees."""
-        parts = _polygons(self._apart)
+        parts = polygons_of(self._apart)
         shells = shapely.get_exterior_ring(parts)
         try:
             gap = self._drawn(GAP, shells)
         except BrokenChain:
-            return _collected(_polygons(self._ground.difference(self.seen())))
+            return collected(polygons_of(self._ground.difference(self.seen())))
         # Nobody sees what lies in the holes of footprints.
         pierced = parts[shapely.get_num_interior_rings(parts) > 0]
         islands = [shapely.polygons(shape.interiors) for shape in pierced]
-        return _collected(np.concatenate([gap, *islands]))
+        return collected(np.concatenate([gap, *islands]))
 
     @cached_property
     def _by_halves(self) -> list[BaseGeometry]:
@@ -141,18 +141,20 @@ def _room(one: Outlines, cells: Cells) -> Walk:
     return Walk(np.empty(4 * across, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most, np.int64))
 
 
-def _polygons(shape: BaseGeometry | NDArray[np.object_]) -> NDArray[np.object_]:
-    """The polygons of a geometry; GEOS leaves lines and points where areas only touch."""
+def polygons_of(shape: BaseGeometry | NDArray[np.object_]) -> NDArray[np.object_]:
+    """The polygons of a geometry or of several; GEOS leaves lines and points where areas only touch."""
     shapes = np.atleast_1d(np.asarray(shape, dtype=object))
     if not (shapely.get_type_id(shapes) == _POLYGON).all():
         shapes = shapely.get_parts(shapely.get_parts(shapes))
     return np.asarray(shapes[shapely.get_type_id(shapes) == _POLYGON])
 
 
-def _collected(polygons: NDArray[np.object_]) -> BaseGeometry:
+def collected(polygons: NDArray[np.object_]) -> BaseGeometry:
+    """Polygons as one multipolygon."""
     return cast(BaseGeometry, shapely.multipolygons(polygons))
 
 
-def _box_around(footprints: NDArray[np.object_]) -> BaseGeometry:
-    west, south, east, north = shapely.total_bounds(footprints)
+def box_around(shapes: NDArray[np.object_]) -> BaseGeometry:
+    """A box that reaches a little beyond all shapes."""
+    west, south, east, north = shapely.total_bounds(shapes)
     return shapely.Polygon.from_bounds(west - _BEYOND_M, south - _BEYOND_M, east + _BEYOND_M, north + _BEYOND_M)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo.coverage.outlines import Floats, check
-from geo.coverage.union import Union
+from geo.coverage.cells import cells_of, frame_of
+from geo.coverage.outlines import Floats, check, outlines
+from geo.coverage.union import Union, box_around, collected, polygons_of
+from geo.coverage.within import held_by, seen_within
 
 Shapes = NDArray[np.object_]
 
@@ -40,8 +44,16 @@ class Standing:
         """Raises RuleViolation for a footprint that is no area; an empty one, of a hidden view, is left out."""
         levels = max(levels, 2)
         self._footprints, self._ground, self._levels = footprints, ground, levels
-        check(footprints[~shapely.is_empty(footprints)])
+        self._sees = ~shapely.is_empty(footprints)
+        seeing = footprints[self._sees]
+        check(seeing)
         self._tree = shapely.STRtree(footprints)
+        shapely.prepare(ground)
+        # Beyond the ground a footprint may reach, but no change is asked about there.
+        self._outlines = outlines(seeing, box_around(np.concatenate([seeing, np.array([ground], dtype=object)])))
+        self._cells = cells_of(self._outlines, frame_of(self._outlines))
+        self._number = np.cumsum(self._sees) - 1
+        self._taking = Lock()
 
     def replaced(self, number: int | None, footprint: BaseGeometry | None) -> Change:
         """What it does to put a footprint in the place of that number; None adds one, or takes it away."""
@@ -49,19 +61,60 @@ class Standing:
 
     def changed(self, taken: Sequence[int], put: Sequence[BaseGeometry]) -> Change:
         """What it does to take the footprints of some numbers away and to put others there, all at once."""
-        gone = np.asarray(taken, dtype=np.int64)
-        old, new = self._footprints[gone], np.array(list(put), dtype=object)
-        touched = np.concatenate([old, new])
-        touched = touched[~shapely.is_empty(touched)]
-        if not len(touched):
+        gone = [number for number in taken if self._sees[number]]
+        new = [shape for shape in put if not (shape is not None and shape.is_empty)]
+        if not gone and not new:
             return Change(np.zeros(self._levels))
+        check(np.array(new, dtype=object))
+        if len(gone) <= 1 and len(new) <= 1:
+            with self._without(gone):
+                adds, added = self._adds(new), self._adds(list(self._footprints[gone]))
+            if adds is not None and added is not None:
+                return Change(adds - added)
+        return self._anew(np.array(gone, np.int64), np.array(new, dtype=object))
+
+    @contextmanager
+    def _without(self, gone: Sequence[int]) -> Iterator[None]:
+        """The others alone: for a while, what is gone counts nowhere."""
+        numbers = self._outlines.standing[self._number[list(gone)]]
+        with self._taking:
+            held = [held_by(self._outlines, self._cells, int(number)) for number in numbers]
+            for number, cells in zip(numbers, held, strict=True):
+                self._outlines.weight[number] -= 1
+                self._cells.full[cells] -= 1
+            try:
+                yield
+            finally:
+                for number, cells in zip(numbers, held, strict=True):
+                    self._outlines.weight[number] += 1
+                    self._cells.full[cells] += 1
+
+    def _adds(self, shapes: Sequence[BaseGeometry]) -> Floats | None:
+        """By how much the ground seen at least k times grows with one more: by what others see k - 1 times."""
+        grown = np.zeros(self._levels)
+        for shape in shapes:
+            area = shape
+            if not shapely.contains_properly(self._ground, shape):
+                area = collected(polygons_of(shape.intersection(self._ground)))
+            if area.is_empty:
+                continue
+            seen = seen_within(self._outlines, self._cells, area, self._levels)
+            if seen is None:
+                return None
+            grown += np.append(area.area, seen[:-1]) - seen
+        return grown
+
+    def _anew(self, gone: NDArray[np.int64], new: Shapes) -> Change:
+        """The neighbourhood before and after, each as a whole."""
+        old = self._footprints[gone]
+        touched = np.concatenate([old, new])
         near = np.unique(self._tree.query(touched)[1])
         others = self._footprints[near[~np.isin(near, gone)]]
         ground = shapely.clip_by_rect(self._ground, *shapely.total_bounds(touched))
         return Change(self._areas(others, new, ground) - self._areas(others, old, ground))
 
     def _areas(self, others: Shapes, more: Shapes, ground: BaseGeometry) -> Floats:
-        footprints = np.concatenate([others, more[~shapely.is_empty(more)]])
+        footprints = np.concatenate([others, more])
         if not len(footprints) or ground.is_empty:
             return np.zeros(self._levels)
         return Union(footprints, ground, levels=self._levels, threads=1).areas_m2

@@ -8,8 +8,12 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geo.coverage.cells import cells_of, frame_of
+from geo.coverage.halves import by_halves
+from geo.coverage.outlines import outlines
 from geo.coverage.union import Union
 from geo.coverage.what_if import Standing
+from geo.coverage.within import seen_within
 
 GROUND = shapely.box(0, 0, 1000, 1000)
 
@@ -53,3 +57,49 @@ def test_changed__several_at_once__as_computing_all_anew(seed):
     after = np.concatenate([np.delete(standing, [3, 11]), put])
     expected = Union(after, GROUND).areas_m2 - Union(standing, GROUND).areas_m2
     assert change.areas_m2 == pytest.approx(expected, abs=1e-3)
+
+
+# Edges and corners that fall on one another, as those of cameras on one pole and of cells of one terrain model do.
+steps = st.integers(0, 6).map(lambda n: n * 10.0)
+PIERCED = shapely.box(5, 0, 60, 55).difference(shapely.box(20, 20, 25, 30))
+
+
+@st.composite
+def lattice_shapes(draw):
+    x, y, wide = draw(steps), draw(steps), draw(st.sampled_from([10.0, 20.0, 40.0]))
+    box = shapely.box(x, y, x + wide, y + wide)
+    holed = box.difference(shapely.box(x + 4, y + 4, x + 6, y + 6))
+    pair = shapely.MultiPolygon([box, shapely.box(x + wide + 10, y, x + wide + 20, y + 10)])
+    triangle = shapely.Polygon([(x, y), (x + wide, y), (x, y + wide)])
+    return draw(st.sampled_from([box, holed, pair, triangle]))
+
+
+@settings(max_examples=80)
+@given(st.lists(lattice_shapes(), min_size=1, max_size=12), lattice_shapes(), st.booleans())
+def test_replaced__shapes_that_share_edges_and_twins__as_computing_all_anew(standing, put, is_added):
+    shapes = np.array(standing, dtype=object)
+    asked = Standing(shapes, PIERCED)
+    change = asked.replaced(None if is_added else 0, put)
+    after = np.append(shapes if is_added else shapes[1:], put)
+    expected = Union(after, PIERCED).areas_m2 - Union(shapes, PIERCED).areas_m2
+    assert change.areas_m2 == pytest.approx(expected, abs=1e-5)
+    # What was asked leaves no trace in what stands.
+    assert asked.replaced(None if is_added else 0, put).areas_m2.tobytes() == change.areas_m2.tobytes()
+
+
+@settings(max_examples=25)
+@given(st.lists(lattice_shapes(), min_size=1, max_size=9), lattice_shapes())
+def test_seen_within__any_area__what_geos_finds(standing, area):
+    shapes = np.array(standing, dtype=object)
+    one = outlines(shapes, shapely.box(-50, -50, 150, 150))
+    found = seen_within(one, cells_of(one, frame_of(one)), area, 3)
+    expected = [part.intersection(area).area for part in by_halves(shapes, 3)]
+    assert found is None or found == pytest.approx(expected, abs=1e-5)
+
+
+def test_seen_within__crowd_of_circles__is_told_and_right():
+    shapes = circles(5, 300)
+    one = outlines(shapes, shapely.box(-500, -500, 1500, 1500))
+    found = seen_within(one, cells_of(one, frame_of(one)), shapely.Point(500, 500).buffer(150), 3)
+    expected = [part.intersection(shapely.Point(500, 500).buffer(150)).area for part in by_halves(shapes, 3)]
+    assert found == pytest.approx(expected, rel=1e-8)
