@@ -28,6 +28,7 @@ from tests.world import World, site_at, wkb
 from web import siting_jobs
 from web.cli.common import State
 from web.cli.siting import siting
+from web.cli.worker import worker
 from web.learning import Interrupted
 
 GROUND = shapely.box(113.262, 23.124, 113.276, 23.136)
@@ -266,12 +267,18 @@ def test_GD_13_1__revenue__refused_by_the_database_whoever_writes_it(services, a
 # -- jobs ----------------------------------------------------------------------------------------------------
 
 
-def test_run__solved_in_another_process__and_the_progress_is_heard(services, ask, answer):
-    heard = []
-    run = answer(ask(count=1), go_on=heard.append, solver=siting_jobs.solve_apart)
-    assert run.stage == "done", run.result
-    assert heard
-    assert all(0 <= share <= 1 for share in heard)
+def test_run__answered_by_the_worker__in_a_process_of_its_own(services, ask, past_the_judge):
+    with past_the_judge() as session:
+        session.execute(text("TRUNCATE core.coverage_study CASCADE"))
+    name = ask(count=1)
+    state = State("en")
+    state._services = services
+    done = CliRunner().invoke(worker, ["--once"], obj=state)
+    assert done.exit_code == 0, done.output
+    with services.session() as session:
+        run = run_of(session, name)
+        assert f"siting run {run.id} ended" in done.output
+        assert (run.stage, run.share) == ("done", 1.0)
 
 
 def test_run__worker_told_to_stop__left_for_the_next_and_done_then(services, ask, answer):
