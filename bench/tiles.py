@@ -48,9 +48,10 @@ ZOOMS = (12, 13, 14)
 FAR_ZOOMS = range(6, 12)
 # So many tiles of each layer and zoom, drawn by lot, are asked for in a round; in so many parts, turn by turn.
 TILES_OF_A_ZOOM, FAR_TILES = 40, 8
-PARTS = 4
-# How often a warm tile is asked for in a part, so that a part takes long enough for a clock.
-WARM_TIMES = 4
+PARTS = {"public_map": 12, "bench": 4}
+# How often a tile is asked for in a part, so that a part takes long enough for a clock. Neither keeps any cold.
+TIMES = {"public_map": 1, "bench": 4}
+WARM_TIMES, WARM_PARTS = 2, 6
 WORKERS, THREADS = 2, 8
 SHOWN = ("devices", "privacy_zones")
 COLUMNS = {"devices": "public_id,kind,state,authority_id", "privacy_zones": "public_id,kind,state,title_en,title_zh"}
@@ -86,7 +87,10 @@ def _against_tipg(database: Database, directory: Path, rounds: int) -> list[Resu
 
 def _cold(our_port: int, their_port: int, schema: str, rounds: int) -> Result:
     tiles = [tile for zoom in ZOOMS for layer in SHOWN for tile in _tiles(layer, zoom, TILES_OF_A_ZOOM)]
-    parts = [tiles[start::PARTS] for start in range(PARTS)]
+    pieces = PARTS[schema]
+    parts = [tiles[start::pieces] * TIMES[schema] for start in range(pieces)]
+    # Each thread of both opens its connections and learns its statements before the clock runs.
+    load.fetch(our_port, [_our_path(*tile) for tile in tiles] * 4, CONNECTIONS)
     ours = cycle([[_our_path(*tile) for tile in part] for part in parts])
     theirs = cycle([[_their_path(schema, *tile) for tile in part] for part in parts])
     return compare(
@@ -97,7 +101,7 @@ def _cold(our_port: int, their_port: int, schema: str, rounds: int) -> Result:
         same=lambda one, other: _counts(one) == _counts(other),
         target=TARGET,
         rounds=rounds,
-        pieces=PARTS,
+        pieces=pieces,
     )
 
 
@@ -138,6 +142,7 @@ def _warm(port: int, directory: Path, rounds: int) -> list[Result]:
                 same=lambda one, other: one == other,
                 target=WARM_TARGET,
                 rounds=rounds,
+                pieces=WARM_PARTS,
             )
 
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -180,24 +181,29 @@ def content_security_policy(*, framed: bool, tiles_from: str | None) -> str:
     return policy
 
 
+@cache
+def _every_answer(*, framed: bool, tiles_from: str | None) -> tuple[tuple[str, str], ...]:
+    """The headers that stand on every answer which says nothing else."""
+    found = {"Content-Security-Policy": content_security_policy(framed=framed, tiles_from=tiles_from)} | HEADERS
+    return tuple((found if framed else found | {"X-Frame-Options": "DENY"}).items())
+
+
 def set_headers(response: Response) -> Response:
     """Adds the security headers to every answer, errors included."""
     edge: Edge = current_app.extensions["edge"]
     framed = request.path.startswith(FRAMED)
-    policy = content_security_policy(framed=framed, tiles_from=edge.tiles_from)
-    response.headers.setdefault("Content-Security-Policy", policy)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
     if framed:
         # Whoever looks into a frame of another site gets nothing to be known by.
         response.headers.remove("Set-Cookie")
-    else:
-        response.headers.setdefault("X-Frame-Options", "DENY")
+    said = {name.lower() for name, _ in response.headers}
+    for name, value in _every_answer(framed=framed, tiles_from=edge.tiles_from):
+        if name.lower() not in said:
+            response.headers.add(name, value)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store" if request.cookies else "no-cache"
     # What caches may share is the same for every reader.
-    if not response.cache_control.public:
+    if "public" not in response.headers["Cache-Control"]:
         response.vary.update(("Cookie", "Accept-Language"))
     return response

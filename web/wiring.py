@@ -33,6 +33,10 @@ from schemas.tables import Installation, Person, RoleAssignment
 from web.channels import read_channels
 from web.settings import ROOT, Settings
 
+# So many connections of readers are kept by a process, one for each of its threads (web/server.py): one more would be
+# opened for a single question, which takes longer than most answers.
+READING = 8
+
 
 def all_guards() -> dict[str, Guard]:
     """The guards of all packages by name; raises ValueError where two packages claim one name."""
@@ -68,7 +72,7 @@ class Services:
     @cached_property
     def public_engine(self) -> Engine:
         """Connections as the public role, which reads the views of `public_map` and nothing else."""
-        return self.database.engine(PUBLIC)
+        return self.database.engine(PUBLIC, pool_size=READING)
 
     @cached_property
     def rulebook(self) -> Rulebook:

@@ -10,12 +10,18 @@ from sqlalchemy import text
 from tests.classified import make_secret
 from tests.web.mvt import decode
 from web.public.tile_sql import STATEMENTS
+from web.server import THREADS
+from web.wiring import READING
 
 
 def tile_address(lon, lat, zoom):
     side = 2**zoom
     y = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
     return zoom, int((lon + 180) / 360 * side), int(y * side)
+
+
+def test_connections__kept_for_readers__are_one_for_each_thread_of_a_process():
+    assert READING == THREADS
 
 
 def get(client, layer, address, **headers):

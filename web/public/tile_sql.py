@@ -38,6 +38,8 @@ _CELL = (
     f" {WORLD_M} / {TILE_PX} / power(2, :z) AS pixel_m) AS cell"
 )
 _THEME = "r.public_id, r.kind, r.state, r.authority_id AS authority"
+# Whoever draws a tile gets the same bytes as everybody else, whichever way the planner goes for it.
+_IN_ORDER = "ORDER BY r.public_id"
 _TITLES = "r.title_en, r.title_zh"
 _BOX = "Box2D(r.geom_3857)"
 _ACROSS = f"greatest(ST_XMax({_BOX}) - ST_XMin({_BOX}), ST_YMax({_BOX}) - ST_YMin({_BOX}))"
@@ -95,7 +97,7 @@ def _shapes(name: str, columns: str, titles: str, source: str, order: str = f"{_
     most = f"ORDER BY {order}, r.public_id LIMIT {MOST} / power(4, :level - 1)"
     return TileLayer(
         name,
-        whole=drawn(", ".join(filter(None, (columns, titles))), simple, visible, ""),
+        whole=drawn(", ".join(filter(None, (columns, titles))), simple, visible, _IN_ORDER),
         thinned=drawn(columns, coarse, "true", most),
     )
 
@@ -116,12 +118,13 @@ def _devices(source: str, n: str) -> TileLayer:
     grid = f"floor(ST_X(r.geom_3857) / ({spot})), floor(ST_Y(r.geom_3857) / ({spot}))"
     shape = f"ST_AsMVTGeom(r.geom_3857, cell.exact, {EXTENT}, 0, true) AS shape"
     one = f"DISTINCT ON ({grid}) {_THEME}, {shape}, nullif(count(*) OVER (PARTITION BY {grid}) - 1, 0) AS more"
+    in_order = "ORDER BY r.n" if n else _IN_ORDER
     if n:
         title, one = f"{title}, r.n", f"{one}, r.n"
     drawn = f"SELECT coalesce(ST_AsMVT(t, 'devices', {EXTENT}, 'shape'{n}), '') FROM ("
     return TileLayer(
         "devices",
-        whole=f"{drawn}SELECT {_THEME}, {title}, {shape} {inside}) AS t WHERE t.shape IS NOT NULL",
+        whole=f"{drawn}SELECT {_THEME}, {title}, {shape} {inside} {in_order}) AS t WHERE t.shape IS NOT NULL",
         thinned=f"{drawn}SELECT {one} {inside} ORDER BY {grid}, r.public_id) AS t WHERE t.shape IS NOT NULL",
         first=SINGLE_FROM,
         reach_px=0,
@@ -160,7 +163,7 @@ def _clusters(source: str) -> TileLayer:
         f" FROM {_CELL}, grouped g JOIN told USING (i, j)"
         # A device on the very edge of a tile belongs to one cell, and that to one tile.
         f" WHERE floor(i / {per_side}) = :x AND floor(j / {per_side}) = :y"
-        " GROUP BY i, j, told.counts, cell.exact) AS t WHERE t.shape IS NOT NULL"
+        " GROUP BY i, j, told.counts, cell.exact ORDER BY i, j) AS t WHERE t.shape IS NOT NULL"
     )
     return TileLayer("clusters", drawn, drawn, last=SINGLE_FROM - 1)
 

@@ -192,5 +192,7 @@ def _statement(dialect: Dialect, version: str | None, drawing: str) -> str:
     if version is None:
         sql = f"SELECT md5(d.tile), CASE WHEN md5(d.tile) <> :known THEN d.tile END FROM ({drawing}) AS d (tile)"
     else:
-        sql = f"SELECT v.version, CASE WHEN v.version <> :known THEN ({drawing}) END FROM ({version}) AS v (version)"
+        # The version is asked for once, and not again for each of its two uses.
+        once = f"{version} OFFSET 0"
+        sql = f"SELECT v.version, CASE WHEN v.version <> :known THEN ({drawing}) END FROM ({once}) AS v (version)"
     return str(text(sql).compile(dialect=dialect))
