@@ -110,7 +110,8 @@ def sweep(one: Outlines, cells: Cells, begin: int, end: int, areas: Floats, walk
         known, count, at_first = -1, 0, -1
         for e in range(first, last):
             n = cells_along(one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], cells.frame, walk.cells)
-            low = GROUND
+            # Where enough others hold all that an edge passes, it bounds nothing; the ground's border always does.
+            low = 0 if one.weight[footprint[e]] == GROUND else GROUND
             for i in range(n):
                 low = min(low, full[walk.cells[i]] & (GROUND - 1))
             if low >= levels:

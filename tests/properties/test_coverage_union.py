@@ -76,6 +76,15 @@ def test_union__any_cells_and_threads__same_bits(shapes, side_m, threads):
     assert shapely.normalize(plain.seen()).wkb == shapely.normalize(other.seen()).wkb
 
 
+@pytest.mark.parametrize("side_m", [None, 3.0, 7.7, 25.0])
+def test_union__border_of_the_ground_deep_within_many_views__all_of_the_ground_seen(side_m):
+    views = np.array([shapely.box(-90 - n, -80, 130, 140 + n) for n in range(6)], dtype=object)
+    union = Union(views, GROUND, levels=3, side_m=side_m)
+    assert union.areas_m2 == pytest.approx([GROUND.area] * 3, rel=1e-12)
+    assert union.seen(3).symmetric_difference(GROUND).area < 1e-6
+    assert union.gap().is_empty
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from([8.0, 17.0])), min_size=1, max_size=9))
 def test_union__footprints_apart_pierced_and_across_the_border__shapes_of_geos(places):
     boxes = [(shapely.box(20 * x, 20 * y, 20 * x + wide, 20 * y + wide), wide) for x, y, wide in places]
