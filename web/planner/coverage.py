@@ -170,18 +170,7 @@ def study_page(public_id: str, faults: Faults | None = None, status: int = 200) 
         if done
         else [],
         exports=[(form, gettext(NAMES[form])) for form in FORMS],
-        onward=_onward(found.public_id),
     )
-
-
-def _onward(public_id: str) -> list[tuple[str, str]]:
-    """Where a planner goes on from an answer."""
-    at = f"/planner/coverage/{public_id}"
-    return [
-        (f"{at}/siting", gettext("Where would more devices help most?")),
-        (f"{at}/report", gettext("Report to print")),
-        (f"{at}/report.pdf", gettext("Report as PDF")),
-    ]
 
 
 def _opened_file(db: Session, found: CoverageStudy) -> StudyFile:

@@ -17,8 +17,7 @@ from flights.ground import TERRAIN_FILE
 from geo.commands import studies
 from geo.commands.studies import NewDevice, NewStudy
 from geo.coverage.asked import Asked
-from geo.coverage.footprints import Device
-from geo.coverage.reading import read_area, read_devices
+from geo.coverage.reading import Named, read_area, read_named
 from geo.intake import Options
 from geo.intake.drafts import Read
 from schemas.limits import limit
@@ -47,7 +46,7 @@ _AT_FIRST = {"ground": "jurisdiction", "status.active": "1", "status.published":
 class Taken:
     """What was read of the files of a form, for the page that tells it."""
 
-    devices: Read[Device] | None = None
+    devices: Read[Named] | None = None
 
 
 @section.page("/planner/coverage/new", GET=_DRAFT, POST=_DRAFT, max_body_bytes=2 * MOST_BYTES, long_form=True)
@@ -113,16 +112,19 @@ def _devices(form: Form, taken: Taken) -> Sequence[NewDevice]:
     options = Options(layer="devices", crs=form.raw("crs") or None, encoding=form.raw("encoding") or None)
     try:
         with _upload("file") as path:
-            taken.devices = read_devices(path, options, range_m=range_m)
+            taken.devices = read_named(path, options, range_m=range_m)
     except RuleViolation as error:
         form.faults.found += faults_of(error, "file").found
         return ()
     if taken.devices.refused and form.raw("partly") != "1":
         refused, rows = taken.devices.refused, len(taken.devices.rows)
         form.faults.add(refuse("form.field", "coverage.rows_refused", refused=refused, rows=rows), "file")
-    drafts = taken.devices.drafts
-    on_mast = {} if mast_m is None else {"mast_m": mast_m}
-    return [NewDevice(view=replace(view, **on_mast), label=f"#{number}") for number, view in drafts.items()]
+    # What the form says of heights is for lists that say nothing of them.
+    on_mast = {} if mast_m is None or "mast_m" in taken.devices.columns else {"mast_m": mast_m}
+    return [
+        NewDevice(view=replace(one.view, **on_mast), label=one.name[:200] or f"#{number}", device_type=one.device_type)
+        for number, one in taken.devices.drafts.items()
+    ]
 
 
 @contextmanager

@@ -55,7 +55,7 @@ function layersOf(config) {
     }
     layers.push(
       line("ground-edge", "ground", "ink", 2, {}, { "line-dasharray": [3, 1.5] }),
-      fill("view-fill", "views", "accent", 0.1),
+      fill("view-fill", "views", "accent", 0.05),
       line("view-edge", "views", "accent", 1),
       { ...fill("changed-fill", "changed", "state-soon", 0.32), filter: ["==", ["get", "part"], "sees"] },
       { ...line("changed-edge", "changed", "ink", 1.5), filter: ["==", ["get", "part"], "view"] },

@@ -1,0 +1,98 @@
+"""Five minutes from nothing: a list of cameras and a boundary, the gaps on the map, a camera moved, the change kept."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.axe import faults
+from tests.browser.conftest import MAP_TIMEOUT_MS, PHONE_PX, again, press, shoot, wait_for_map
+from tests.browser.test_looks import fits
+from tests.web.studying import GROUND, answered
+from web.planning_jobs import do_next
+
+FINDINGS = 0
+CAMERAS = (
+    "name,lon,lat,sector_azimuth_deg,hfov_deg,range_m\nBridge,113.265,23.128,90,60,600\nWeir,113.268,23.131,,,400\n"
+)
+BAD_ROW = "Mill,113.270,23.131,400,60,600\n"
+BOUNDARY = {"type": "Feature", "properties": {}, "geometry": GROUND.__geo_interface__}
+
+
+def upload(page, name, kind, text):
+    page.set_input_files(name, {"name": f"given.{kind}", "mimeType": "text/plain", "buffer": text.encode()})
+
+
+def devices_are_there(page):
+    wait_for_map(page)
+    page.wait_for_selector("#map[data-devices]", timeout=MAP_TIMEOUT_MS)
+
+
+def test_study__from_two_files_to_a_kept_change(sign_in, site):
+    page = sign_in("N1")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.goto("/planner/coverage/new")
+    wait_for_map(page)
+    page.fill("#title", "East bank")
+    upload(page, "#ground_file", "geojson", json.dumps({"type": "FeatureCollection", "features": [BOUNDARY]}))
+    expect(page.locator("#ground-file")).to_be_checked()
+    upload(page, "#file", "csv", CAMERAS + BAD_ROW)
+    page.check("#own_only")
+    page.get_by_text("What columns there may be").click()
+    page.fill("#crs", "EPSG:4326")
+    page.get_by_role("button", name="Find the gaps").click()
+    # The bad row is told, and neither the files nor what was typed are lost.
+    expect(page.locator("#told")).to_contain_text("1 of 3 rows")
+    assert faults(page) == []
+    page.check("#partly")
+    press(page.get_by_role("button", name="Find the gaps"))
+    expect(page.locator("h1")).to_contain_text("the answer is on its way")
+    assert do_next(site.services)
+    # The page asks by itself, and is drawn anew when there is an answer.
+    expect(page.locator("h1")).to_contain_text("of this ground is seen; nobody sees")
+    devices_are_there(page)
+    page.locator("[data-gap]").first.click()
+    expect(page).to_have_url(re.compile("#gap-1$"))
+
+    # By the keyboard alone: found by its name, its range typed, the answer read.
+    page.locator("#find-device").focus()
+    page.keyboard.type("bri")
+    page.keyboard.press("Enter")
+    expect(page.locator("#device-name")).to_have_text("Bridge")
+    page.fill("#wi-range", "900")
+    expect(page.locator("#wi-lead")).to_contain_text("more would be seen")
+    page.fill("#wi-range", "0")
+    expect(page.locator("#wi-fault")).to_contain_text("range")
+    page.fill("#wi-range", "900")
+    expect(page.locator("#wi-fault")).to_be_empty()
+    assert faults(page) == []
+    # And by hand: the device stands in the middle of the map.
+    box = page.locator("#map canvas").bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def drag():
+        page.mouse.move(*middle)
+        page.mouse.down()
+        page.mouse.move(middle[0] - 60, middle[1] + 40, steps=5)
+        page.mouse.up()
+
+    again(drag, lambda: expect(page.locator("#wi-lon")).not_to_have_value("113.265", timeout=1_000))
+    shoot(page, "coverage-what-if")
+    press(page.get_by_role("button", name="Keep these changes"))
+    expect(page.locator("h1")).to_contain_text("the answer is on its way")
+    assert do_next(site.services)
+    expect(page.locator("h1")).to_contain_text("of this ground is seen")
+
+
+def test_study__on_a_phone_in_chinese_and_in_the_dark__fits(sign_in, site):
+    name = answered(site.services)
+    page = sign_in("N1", lang="zh", size=PHONE_PX, scheme="dark")
+    for path in ("/planner/coverage", "/planner/coverage/new", f"/planner/coverage/{name}"):
+        page.goto(path)
+        if page.locator("#map").count():
+            wait_for_map(page)
+        assert fits(page), path
+        assert faults(page) == [], path
+        shoot(page, f"coverage-{path.rsplit('/', 1)[-1]}-phone-zh", whole=True)
