@@ -232,5 +232,7 @@ def _largest(gaps: BaseGeometry, plane: Plane) -> tuple[Gap, ...]:
     parts = shapely.get_parts(gaps)
     areas = shapely.area(parts)
     largest = np.argsort(-areas, kind="stable")[:_MOST_GAPS]
-    places = plane.to_wgs84(shapely.point_on_surface(parts[largest])) if len(largest) else []
+    if not len(largest):
+        return ()
+    places = plane.to_wgs84(shapely.point_on_surface(parts[largest]))
     return tuple(Gap(float(areas[n]), LonLat(at.x, at.y)) for n, at in zip(largest, places, strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 
 import shapely
 from flask import Response, request
+from geoalchemy2.shape import to_shape
 from markupsafe import Markup
 from shapely.errors import GEOSException
 from shapely.geometry.base import BaseGeometry
@@ -125,7 +126,7 @@ def _compared(names: Sequence[str]) -> Response:
 
 
 def _frame(found: Sequence[CoverageStudy]) -> Frame:
-    boxes = [study_sheet.to_shape(one.ground).bounds for one in found]
+    boxes = [to_shape(one.ground).bounds for one in found]
     west, south = min(box[0] for box in boxes), min(box[1] for box in boxes)
     east, north = max(box[2] for box in boxes), max(box[3] for box in boxes)
     return Frame.around((west, south, east, north), 560.0, 520.0)

@@ -94,12 +94,11 @@ def report(db: Session, study: CoverageStudy) -> str:
 
 def _rows(result: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
     """The rows of each break-down with what each is called."""
-    called = {
-        "by_item": lambda row: row["item"] or gettext("No item"),
-        "by_status": lambda row: said(words.STATUSES, row["status"]),
-        "by_kind": lambda row: words.kind(row["kind"]),
+    return {
+        "by_item": [(row["item"] or gettext("No item"), row) for row in result.get("by_item", ())],
+        "by_status": [(said(words.STATUSES, row["status"]), row) for row in result.get("by_status", ())],
+        "by_kind": [(words.kind(row["kind"]), row) for row in result.get("by_kind", ())],
     }
-    return {name: [(call(row), row) for row in result.get(name, ())] for name, call in called.items()}
 
 
 SITE_KINDS: Mapping[str, str] = {

@@ -14,6 +14,7 @@ import numpy as np
 import shapely
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 Box = tuple[float, float, float, float]
 Shapes = NDArray[np.object_]
@@ -124,7 +125,7 @@ def _squeeze(lat: float) -> float:
     return math.cos(math.radians(min(abs(lat), _STEEPEST_DEG)))
 
 
-def areas(frame: Frame, look: str, shapes: Iterable[shapely.Geometry]) -> Markup:
+def areas(frame: Frame, look: str, shapes: Iterable[BaseGeometry]) -> Markup:
     """Polygons as one path: pieces of one shape show no seams between them."""
     drawn = _in_pixels(frame, shapes)
     drawn = drawn[shapely.get_dimensions(drawn) == 2]
@@ -139,12 +140,12 @@ def areas(frame: Frame, look: str, shapes: Iterable[shapely.Geometry]) -> Markup
     return _path(look, "".join(_corners(ring.coords, "z") for ring in rings), ' fill-rule="evenodd"')
 
 
-def areas_outline(frame: Frame, look: str, shapes: Iterable[shapely.Geometry]) -> Markup:
+def areas_outline(frame: Frame, look: str, shapes: Iterable[BaseGeometry]) -> Markup:
     """The borders of polygons, without what would come of cutting them at the edge of the picture."""
     return lines(frame, look, [shape.boundary for shape in shapes])
 
 
-def lines(frame: Frame, look: str, shapes: Iterable[shapely.Geometry]) -> Markup:
+def lines(frame: Frame, look: str, shapes: Iterable[BaseGeometry]) -> Markup:
     """Lines as one path."""
     parts = shapely.get_parts(_in_pixels(frame, shapes))
     parts = shapely.simplify(parts[shapely.get_dimensions(parts) == 1], _BEND_PX)
@@ -235,9 +236,9 @@ def key(look: str) -> Markup:
     return _KEY.format(hatches, look, Markup(_LOOKS[look]), inside)
 
 
-def _in_pixels(frame: Frame, shapes: Iterable[shapely.Geometry]) -> Shapes:
+def _in_pixels(frame: Frame, shapes: Iterable[BaseGeometry]) -> Shapes:
     """What of the shapes lies in the frame, in pixels."""
-    found = np.array([shape for shape in shapes if shape is not None and not shape.is_empty], dtype=object)
+    found: Shapes = np.array([shape for shape in shapes if shape is not None and not shape.is_empty], dtype=np.object_)
     if not len(found):
         return found
     room_x, room_y = (frame.east - frame.west) * _ROOM, (frame.north - frame.south) * _ROOM

@@ -144,7 +144,7 @@ def sheet_of(db: Session, study: CoverageStudy, frame: Frame | None = None) -> S
         pieces=found,
         zones=zones_on(db, shapely.box(*frame.box)),
         seers=views.now,
-        gone=tuple(tuple(shapes.lon_lat(row.geom)) for row in study.devices if row.gone),
+        gone=tuple(shapes.lon_lat(row.geom) for row in study.devices if row.gone),
     )
 
 
