@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from geo import shapes
 from schemas.refusals import conflict
 from schemas.tables import CoverageStudy, SitingRun
 from web.i18n import current_language, gettext
@@ -25,6 +27,7 @@ section = Section("planner_coverage_report", __name__, Audience.PLANNER)
 
 _DRAFT = Permission.DRAFT_PLACES
 _MOST_RUNS = 3
+_MOST_OWN = 200
 KEYS: Mapping[str, str] = {
     "seen1": N_("Seen"),
     "seen2": N_("Seen by two"),
@@ -81,6 +84,8 @@ def report(db: Session, study: CoverageStudy) -> str:
         result=sheet.result,
         sentences=told(sheet.result),
         rows=_rows(sheet.result),
+        own=_own(study),
+        blind=[(one["label"], _said_why(one["reason"])) for one in sheet.result.get("left_out") or ()],
         headline=words.headline(sheet.result["share"], sheet.result["gap_m2"]),
         asked=asked_in_words(sheet.asked),
         gap_map=gap_map(sheet, base),
@@ -99,6 +104,48 @@ def _rows(result: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[str, A
         "by_status": [(said(words.STATUSES, row["status"]), row) for row in result.get("by_status", ())],
         "by_kind": [(words.kind(row["kind"]), row) for row in result.get("by_kind", ())],
     }
+
+
+# Why a device sees nothing, by the words of geo.coverage.seen.
+_BLIND: Mapping[str, str] = {
+    "hidden": N_("From there it sees nothing: the ground hides all of it."),
+    "no_height": N_("The elevation model has no height there, so it is not known what it would see."),
+    "no_water": N_("There is no water within its reach on the map."),
+    "unusable": N_("Such a view cannot be."),
+}
+
+
+def _said_why(reason: str) -> str:
+    return said(_BLIND, reason)
+
+
+@dataclass(frozen=True)
+class Own:
+    """A device that a study adds, or a registered one that it changes or takes away."""
+
+    label: str
+    kind: str
+    what: str
+    at: tuple[float, float]
+    looks: str
+
+
+def _own(study: CoverageStudy) -> list[Own]:
+    """What a study adds and changes, the first of them."""
+    told = []
+    for row in study.devices[:_MOST_OWN]:
+        what = gettext("taken away") if row.gone else gettext("changed") if row.device_id else gettext("added")
+        narrow = row.sector_azimuth_deg is not None and row.hfov_deg is not None
+        turned = {"azimuth": f"{row.sector_azimuth_deg or 0:.0f}", "width": f"{row.hfov_deg or 0:.0f}"}
+        looks = (
+            gettext("Looks towards %(azimuth)s° over %(width)s°", **turned) if narrow else gettext("Looks all round")
+        )
+        far = gettext("sees %(m)s m far", m=f"{row.range_m:.0f}")
+        high = gettext("mast of %(m)s m", m=f"{row.mast_m:.1f}")
+        name = row.label or (row.device.name if row.device else "") or str(row.ordinal)
+        at = shapes.lon_lat(row.geom)
+        told.append(Own(name, words.kind(row.device_type), what, (at.lon, at.lat), f"{looks} · {far} · {high}"))
+    return told
 
 
 SITE_KINDS: Mapping[str, str] = {
