@@ -1,6 +1,7 @@
-"""Where the server of the tests keeps its data: a database for most tests is a thousand files made and taken away.
+"""Where a run of the tests keeps what it makes.
 
-A whole run keeps them in memory where there is plenty of it, which takes half the time; they go when it ends.
+A database for most tests is a thousand files made and taken away. A whole run keeps them in memory where there is
+plenty of it, which takes half the time; they go when it ends.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from schemas.store.cluster import Cluster
 
@@ -29,6 +32,21 @@ def cluster(checkout: Path, run: str) -> Cluster:
     if "PYTEST_XDIST_WORKER" in os.environ and (home.exists() or _has_room()):
         return replace(usual, home=home, socket_dir=home / "s")
     return usual
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder of that name, made by the first worker of a run that asks for it; nobody writes in it afterwards."""
+    base = factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, unfinished = base / name, base / f"{name}.unfinished"
+    with (base / f"{name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from schemas.store.verify_proof import tell, verify
 from schemas.store.work import find
 from tests.database.plain import connect, seal_all
 from tests.proving import prove_all
+from tests.scratch import made_once
 from web.cli.sample import load_sample
 from web.demo.planning import WITNESSED, work_on_drafts
 from web.identity.passwords import Passwords
@@ -37,9 +38,7 @@ NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def district(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("district")
-    make(1, folder, today=TODAY, parts={VECTORS})
-    return folder
+    return made_once(tmp_path_factory, "district", lambda folder: make(1, folder, today=TODAY, parts={VECTORS}))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from sample_data.found_from_air import drone_sites
 from sample_data.found_from_space import satellite_sites
 from sample_data.landscape import Landscape, make_landscape
 from sample_data.make import AERIAL_SUN, VECTORS, make
+from tests.scratch import made_once
 
 SEED, OTHER = 1, 2
 TODAY = date(2026, 11, 21)
@@ -42,6 +43,4 @@ def sites(land) -> dict:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
     """The vector files of the district."""
-    folder = tmp_path_factory.mktemp("district")
-    make(SEED, folder, today=TODAY, parts={VECTORS})
-    return folder
+    return made_once(tmp_path_factory, "district", lambda folder: make(SEED, folder, today=TODAY, parts={VECTORS}))
