@@ -11,7 +11,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from markupsafe import Markup, escape
 from sqlalchemy import Connection, text
@@ -108,6 +107,16 @@ class Group:
         """How many there are."""
         return self.looks.total()
 
+    def take(self, other: Group) -> None:
+        """Takes those of another group in."""
+        self.looks += other.looks
+        self.east_m += other.east_m
+        self.north_m += other.north_m
+        self.kind = other.kind
+
+
+Cells = defaultdict[tuple[int, int], Group]
+
 
 def picture_of(public: Connection, bounds: Sequence[float], *, own_base: bool) -> Markup:
     """The picture as SVG for the page; empty where the bounds are a point, or reach farther than the map opens.
@@ -119,13 +128,14 @@ def picture_of(public: Connection, bounds: Sequence[float], *, own_base: bool) -
         return Markup()
     width, height = wide.size_px
     shrunk = narrow.pixel_m / wide.pixel_m
+    cells = _cells(public, wide)
     parts = [
         *(_base(public, wide) if own_base else ()),
         *_themes(public, wide),
         '<g class="at-wide">',
-        *_standing(public, wide, wide, 1.0),
+        *_standing(public, wide, wide, cells),
         '</g><g class="at-narrow">',
-        *_standing(public, wide, narrow, shrunk),
+        *_standing(public, wide, narrow, cells),
         "</g>",
     ]
     box = f'viewBox="0 0 {width:.1f} {height:.1f}"'
@@ -200,8 +210,9 @@ def _themes(public: Connection, frame: Frame) -> Iterator[str]:
             yield _path(shown_as if in_force else f"{shown_as} later", drawn)
 
 
-def _standing(public: Connection, wide: Frame, frame: Frame, shrunk: float) -> Iterator[str]:
+def _standing(public: Connection, wide: Frame, frame: Frame, cells: Cells) -> Iterator[str]:
     """What stands on the ground as the map draws it in `frame`, placed in the picture, which is that of `wide`."""
+    shrunk = frame.pixel_m / wide.pixel_m
     small = min(1.15, max(0.62, 0.62 + (frame.zoom - 10) * 0.077)) * shrunk
     for kind, look, x, y in _singles(public, "deployment_points", wide) or ():
         yield _symbol(kind, look, wide.place(x, y), small)
@@ -209,7 +220,7 @@ def _standing(public: Connection, wide: Frame, frame: Frame, shrunk: float) -> I
     if alone is not None:
         yield from (_symbol(kind, look, wide.place(x, y), small, count=' data-n="1"') for kind, look, x, y in alone)
         return
-    for group in sorted(_groups(public, wide, min(int(frame.zoom), SINGLE_FROM - 1)), key=lambda one: one.n):
+    for group in sorted(_merged(cells, _zoom_of_groups(wide) - _zoom_of_groups(frame)), key=lambda one: one.n):
         at = wide.place(group.east_m / group.n, group.north_m / group.n)
         if group.n == 1:
             yield _symbol(group.kind, next(iter(group.looks)), at, small, count=' data-n="1"')
@@ -230,24 +241,33 @@ def _singles(public: Connection, layer: str, frame: Frame) -> list[tuple[str, st
     return [(kind, words.look(state), x, y) for kind, state, x, y in rows] if len(rows) <= MOST_SINGLE else None
 
 
-def _groups(public: Connection, frame: Frame, zoom: int) -> Iterable[Group]:
+def _zoom_of_groups(frame: Frame) -> int:
+    return min(int(frame.zoom), SINGLE_FROM - 1)
+
+
+def _cells(public: Connection, frame: Frame) -> Cells:
     """The devices in the picture, by the cells of the grid in which tiles group them (web/public/tile_sql.py)."""
     rows = public.execute(
         text(
-            f"SELECT floor((ST_X(r.geom_3857) + {_HALF_M}) / :side), floor(({_HALF_M} - ST_Y(r.geom_3857)) / :side),"
+            f"SELECT floor((ST_X(r.geom_3857) + {_HALF_M}) / :side)::integer,"
+            f" floor(({_HALF_M} - ST_Y(r.geom_3857)) / :side)::integer,"
             " r.kind, r.state, count(*), sum(ST_X(r.geom_3857)), sum(ST_Y(r.geom_3857))"
             f" FROM {LAYERS['devices'].countable}"
             f" WHERE r.geom_3857 && {_BOX} AND r.state <> 'retired' GROUP BY 1, 2, 3, 4"
         ),
-        frame.values | {"side": WORLD_M / TILE_PX / 2**zoom * CELL_PX},
+        frame.values | {"side": WORLD_M / TILE_PX / 2 ** _zoom_of_groups(frame) * CELL_PX},
     )
-    groups: defaultdict[tuple[Any, Any], Group] = defaultdict(Group)
+    cells: Cells = defaultdict(Group)
     for column, row, kind, state, count, east_m, north_m in rows:
-        group = groups[column, row]
-        group.looks[words.look(state)] += count
-        group.east_m += east_m
-        group.north_m += north_m
-        group.kind = kind
+        cells[column, row].take(Group(Counter({words.look(state): count}), east_m, north_m, kind))
+    return cells
+
+
+def _merged(cells: Cells, levels: int) -> Iterable[Group]:
+    """The same so many zooms farther away: four cells are one there."""
+    groups: Cells = defaultdict(Group)
+    for (column, row), group in cells.items():
+        groups[column >> levels, row >> levels].take(group)
     return groups.values()
 
 
