@@ -57,28 +57,28 @@ COLUMNS = {
     "open_devices": "public_id name platform category device_type status purpose_en purpose_zh owner_type"
     " is_measuring_instrument calibrated_until published_on earliest_activation activated_on"
     " discontinued_on item_code item_name_en item_name_zh basis_title_en basis_title_zh basis_article"
-    " authority_id authority_en authority_zh contact_address contact_channel sign_text sign_checked_on"
+    " authority_id authority_en authority_zh contact_person contact_address contact_channel sign_text sign_checked_on"
     " aircraft_mark place_text siting_approval_no origin recorded_on geom",
     "open_deployment_points": "public_id code name_en name_zh status purpose_en purpose_zh place_text published_on"
     " earliest_use effective_from suspended_on item_code item_name_en item_name_zh basis_title_en basis_title_zh"
-    " basis_article authority_id authority_en authority_zh contact_address contact_channel"
+    " basis_article authority_id authority_en authority_zh contact_person contact_address contact_channel"
     " siting_approval_no origin recorded_on geom",
     "open_patrol_areas": "public_id code name_en name_zh status purpose_en purpose_zh alt_min_agl_m alt_max_agl_m"
     " published_on earliest_use effective_from suspended_on item_code item_name_en item_name_zh basis_title_en"
-    " basis_title_zh basis_article authority_id authority_en authority_zh contact_address contact_channel"
-    " siting_approval_no origin recorded_on geom",
+    " basis_title_zh basis_article authority_id authority_en authority_zh contact_person contact_address"
+    " contact_channel siting_approval_no origin recorded_on geom",
     "open_patrol_routes": "public_id code name_en name_zh status purpose_en purpose_zh area_id area_en area_zh"
     " alt_min_agl_m"
     " alt_max_agl_m published_on earliest_use effective_from suspended_on authority_id authority_en"
-    " authority_zh contact_address contact_channel mission_digest origin recorded_on geom",
+    " authority_zh contact_person contact_address contact_channel mission_digest origin recorded_on geom",
     "open_privacy_zones": "public_id kind name_en name_zh status source buffer_m floor_agl_m ceiling_agl_m"
     " schedule valid_from"
     " valid_to origin geom",
     "open_flight_log": "public_id flown_on duration_min flown flown_as_published stayed_inside route_id"
     " route_en route_zh"
     " area_id area_en area_zh authority_en authority_zh origin geom",
-    "open_authorities": "public_id name_en name_zh level authority_type field contact_address contact_channel"
-    " origin geom",
+    "open_authorities": "public_id name_en name_zh level authority_type field contact_person contact_address"
+    " contact_channel origin geom",
     "checkpoint": "checkpoint sealed_at",
     "checkpoints": "n digest sealed_at signer note",
     "seals": "n line",

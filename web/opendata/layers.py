@@ -65,6 +65,7 @@ COLUMNS: Mapping[str, Column] = {
         authority_id=N_("The public number of the authority."),
         authority_en=N_("The authority, in English."),
         authority_zh=N_("The authority, in Chinese."),
+        contact_person=N_("Whom to ask for: an office, or a name that the authority itself gives."),
         contact_address=N_("Where to write to."),
         contact_channel=N_("Where to call or send a message."),
         sign_text=N_("What the sign at its place says."),
@@ -146,7 +147,7 @@ class OpenLayer:
         return self.shape == "Point"
 
 
-_WHO = "authority_id authority_en authority_zh contact_address contact_channel"
+_WHO = "authority_id authority_en authority_zh contact_person contact_address contact_channel"
 _LAW = "item_code item_name_en item_name_zh basis_title_en basis_title_zh basis_article"
 _PLACES = "public_id code name_en name_zh status purpose_en purpose_zh"
 _DATES = "published_on earliest_use effective_from suspended_on"
@@ -231,7 +232,7 @@ _ALL = (
         N_("Authorities"),
         N_("Who publishes here, for which ground, and whom to ask."),
         _columns(
-            "public_id name_en name_zh level authority_type field contact_address contact_channel origin",
+            "public_id name_en name_zh level authority_type field contact_person contact_address contact_channel origin",
         ),
         None,
         "MultiPolygon",
