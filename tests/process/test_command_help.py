@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from web.cli.complaint import complaint
 from web.cli.coverage import coverage
 from web.cli.device_health import health, reference, view
 from web.cli.device_share import share
@@ -13,6 +14,7 @@ from web.cli.finding import finding
 from web.cli.flight_approval import approval, sheet
 from web.cli.helping import chinese, in_chinese, told
 from web.cli.layer import import_ as import_layer
+from web.cli.ledger import checkpoint
 from web.cli.main import skywarden
 from web.cli.model import model
 from web.cli.patrol_files import import_areas, import_points
@@ -27,6 +29,7 @@ OF_THE_FIELD = (
     *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
     *(coverage, ask, runs, result, plan_from),
     *(share, import_layer, import_areas, import_points),
+    *(complaint, checkpoint),
 )
 
 

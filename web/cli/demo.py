@@ -28,6 +28,7 @@ from web.demo.daylight import latest_daylight
 from web.demo.flying import check_plans, end_leftovers, file_flight, fly
 from web.demo.looking import assign_all, compare, look
 from web.demo.planning import WITNESSED, work_on_drafts
+from web.demo.speaking import speak
 from web.demo.story import Story
 from web.proofs.documents import proof_of
 from web.settings import ROOT
@@ -149,6 +150,7 @@ def _load(services: Services, story: Story, sample: Path) -> None:
         accounts = load_sample(services, sample)
         _keep_accounts(services.data_dir, accounts)
         work_on_drafts(services)
+        speak(services)
     with services.public() as public:
         for view, what in (
             ("devices", "devices on the public map"),

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from schemas.refusals import not_found
 from schemas.store import ledger as store
 from schemas.store.sealer import seal_pending
 from schemas.store.verify import LedgerBroken, by_seal, parse_checkpoint
 from web.cli.common import as_json, echo_json, lang, pass_services
+from web.proofs.documents import latest_checkpoint
 from web.wiring import Services
 
 BROKEN = 1
@@ -22,6 +24,7 @@ _SAYS = {
         "exported": "Wrote {events} events under {seals} seals to {path}.",
         "check": "Anybody can check it, with Python alone: python {script} {path}",
         "checkpoint": "Checkpoint, to write down elsewhere: {checkpoint}",
+        "signed": "Sealed {at}, signed with {signer}",
     },
     "zh": {
         "sealed": "已封存 {count} 条事件。",
@@ -30,6 +33,7 @@ _SAYS = {
         "exported": "已将 {seals} 个封存批次共 {events} 条事件写入 {path}。",
         "check": "任何人仅用 Python 即可验证：python {script} {path}",
         "checkpoint": "检查点（请另行抄存）：{checkpoint}",
+        "signed": "封存于 {at}，签名密钥 {signer}",
     },
 }
 
@@ -93,6 +97,25 @@ def export(services: Services, file: Path) -> None:
     _say("exported", events=report.events, seals=report.seals, path=file)
     _say("check", script="schemas/store/verify.py", path=file)
     _say("checkpoint", checkpoint=report.checkpoint)
+
+
+@ledger.command()
+@click.option("--note", "as_note", is_flag=True, help="Print the signed note itself, to be kept as a file.")
+@as_json
+@pass_services
+def checkpoint(services: Services, as_note: bool, as_json: bool) -> None:
+    """Tells the latest signed checkpoint, which holds the ledger to all that was written down before it."""
+    with services.public() as public:
+        found = latest_checkpoint(public)
+    if found is None:
+        raise not_found("proof.not_yet", "proofs.not_yet", measured="checkpoint")
+    if as_json:
+        echo_json({"ok": True, "checkpoint": found.text, "sealed_at": found.sealed_at, "signer": found.signer})
+    elif as_note:
+        click.echo(found.note, nl=False)
+    else:
+        _say("checkpoint", checkpoint=found.text)
+        _say("signed", at=found.sealed_at.isoformat(timespec="seconds"), signer=found.signer)
 
 
 def _say(key: str, **values: object) -> None:
