@@ -13,6 +13,7 @@ from typing import Any
 from geo.commands.words import DEVICE_TYPES
 from geo.coverage.asked import refuse_money
 from geo.coverage.demand import AREA, KINDS
+from geo.coverage.views import CAMERA, ROUTE
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 
@@ -143,6 +144,11 @@ class SitingAsked:
             if not 0 < value < math.inf:
                 what = f"effort {source}"
                 yield refuse("siting.number", "siting.number", what=what, measured=str(value), required="> 0")
+
+
+def kinds_counted(device_type: str) -> tuple[str, ...]:
+    """Whose views count as seeing what a device of that type would see: its own kind, and patrols beside cameras."""
+    return (CAMERA, ROUTE) if device_type == CAMERA else (device_type,)
 
 
 _KEYS = {

@@ -53,7 +53,7 @@ def most_seen(question: Question, count: int, *, limit_s: float = 30.0, most_bur
     answer = _answer(question, solved, limit_s) if solved[0].x is not None or _is_infeasible(solved[0]) else None
     if answer is not None and answer.is_proven:
         return answer
-    return _no_worse_than_greedy(question, answer, solved, _greedy(question, count, most_burden))
+    return _no_worse_than_greedy(question, answer, solved, _greedy(question, count, most_burden), count)
 
 
 def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0, most_burden: float = np.inf) -> Choice:
@@ -114,23 +114,37 @@ def front(question: Question, count: int, *, points: int = 7, limit_s: float = 3
             found.append(most_seen(question, count, limit_s=limit_s / points, most_burden=float(bound)))
     kept: list[Choice] = []
     for choice in sorted(found, key=lambda one: (one.burden, -one.seen_weight)):
-        if not kept or choice.seen_weight > kept[-1].seen_weight:
+        # Sums of the same weights in another order differ in their last bits.
+        if not kept or choice.seen_weight > kept[-1].seen_weight * (1 + _PROVEN):
             kept.append(choice)
     return kept
 
 
 def _no_worse_than_greedy(
-    question: Question, answer: Choice | None, solved: tuple[OptimizeResult, float], greedy: Ints
+    question: Question, answer: Choice | None, solved: tuple[OptimizeResult, float], greedy: Ints, count: int
 ) -> Choice:
     """Where time ran out, the better of what was found and of taking the best next one again and again."""
     bound = getattr(solved[0], "mip_dual_bound", None)
     most = -bound if bound is not None and np.isfinite(bound) else np.inf
-    grouped = _grouped(question)
-    most = min(most, float(grouped.weight @ grouped.views))
-    weight = question.seen_weight(greedy)
-    chosen = greedy if answer is None or weight > answer.seen_weight else answer.chosen
+    best = question.seen_weight(greedy)
+    chosen = greedy if answer is None or best > answer.seen_weight else answer.chosen
     found = _chosen(question, chosen, 0.0, solved[1])
-    return replace(found, gap=max(most / found.seen_weight - 1, 0.0) if found.seen_weight else np.inf)
+    most = min(most, *(_at_most(question, some, count) for some in (question.must, chosen)))
+    gap = max(most / found.seen_weight - 1, 0.0) if found.seen_weight else np.inf
+    return replace(found, gap=0.0 if gap <= _PROVEN else gap)
+
+
+def _at_most(question: Question, chosen: Ints, count: int) -> float:
+    """No choice of so many sees more than these and, of each of the best places, all that it would add to them.
+
+    What a candidate adds only shrinks with what is seen already (Nemhauser, Wolsey and Fisher 1978).
+    """
+    left = question.views - np.asarray(question.sees[chosen].sum(axis=0)).ravel()
+    gains = question.sees @ (question.open_weight * (left > 0))
+    gains[chosen] = 0.0
+    by_place = np.zeros(int(question.places.max()) + 1)
+    np.maximum.at(by_place, question.places, gains)
+    return question.seen_weight(chosen) + float(np.sort(by_place)[::-1][:count].sum())
 
 
 def _greedy(question: Question, count: int, most_burden: float) -> Ints:
@@ -163,19 +177,15 @@ def marginal(question: Question, chosen: Ints) -> Floats:
 
 
 def _grouped(question: Question) -> _Grouped:
-    columns = csc_array(question.sees, dtype=np.float64)
-    columns.sort_indices()
+    """Pieces that the same candidates see are one; two sums of random keys of 62 bits tell sets apart."""
+    columns = csc_array(question.sees, dtype=np.int64)
     weight, views = question.open_weight, question.views
-    groups: dict[tuple[bytes, int], list[int]] = {}
-    for j in np.flatnonzero((weight > 0) & (np.diff(columns.indptr) > 0)):
-        seers = columns.indices[columns.indptr[j] : columns.indptr[j + 1]]
-        groups.setdefault((seers.tobytes(), int(views[j])), []).append(int(j))
-    firsts = [members[0] for members in groups.values()]
-    return _Grouped(
-        csr_array(columns[:, firsts]),
-        np.array([weight[members].sum() for members in groups.values()], np.float64),
-        views[firsts],
-    )
+    asked = np.flatnonzero((weight > 0) & (np.diff(columns.indptr) > 0))
+    keys = np.random.default_rng(0).integers(0, 1 << 62, (question.candidates, 2))
+    sets = np.column_stack([columns[:, asked].T @ keys, views[asked]])
+    _, firsts, group = np.unique(sets, axis=0, return_index=True, return_inverse=True)
+    heavy = np.bincount(group.ravel(), weights=weight[asked], minlength=len(firsts)).astype(np.float64)
+    return _Grouped(csr_array(columns[:, asked[firsts]], dtype=np.float64), heavy, views[asked[firsts]])
 
 
 def _new(question: Question) -> Floats:

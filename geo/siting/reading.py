@@ -31,10 +31,10 @@ from geo.coverage.gathering import KeptViews, homes_of, surroundings
 from geo.coverage.plane import Floats, Shapes
 from geo.coverage.relief import cell_m, relief_around
 from geo.coverage.seen import Surroundings, what_is_seen
-from geo.coverage.views import ROUTE, SATELLITE, Seer, views_of
+from geo.coverage.views import CAMERA, ROUTE, Seer, views_of
 from geo.coverage.wanted import Ground, demands_on, zones_on
 from geo.private_places import Place, private_place_refusals
-from geo.siting.asked import HIGH_GROUND, PATROL_HOURS, SitingAsked
+from geo.siting.asked import HIGH_GROUND, PATROL_HOURS, SitingAsked, kinds_counted
 from geo.siting.candidates import Land
 from geo.siting.patrols import PatrolInputs, Route
 from geo.siting.solve import Inputs, Offered, Site
@@ -46,9 +46,10 @@ from schemas.tables import CoverageStudy, SitingRun
 
 Progress = Callable[[float], None]
 
-# Cells to what one device sees: finer ones change no answer; but never more than these over the ground.
-_CELLS_TO_A_VIEW = 20
-_MOST_CELLS = 20_000
+# Cells to what one device sees, so many that which cells fall into a view says little of luck; but never more than
+# these over the ground.
+_CELLS_TO_A_VIEW = 80
+_MOST_CELLS = 150_000
 # A zone that begins later forbids a device just as one of today.
 _YEARS = timedelta(days=3_650)
 _S_PER_H = 3_600.0
@@ -133,14 +134,17 @@ def _side_m(asked: SitingAsked, ground: Ground) -> float:
 
 
 def _seers(session: Session, study: CoverageStudy, asked: SitingAsked, coverage: Asked, asking: Asking) -> list[Seer]:
-    """Everybody who watches as the study asks, and whoever of other departments could be asked to share (GD-17)."""
+    """Everybody who watches as the study asks, and whoever of other departments could be asked to share (GD-17).
+
+    Of the kind of the new device alone: what a microphone hears is no picture of the place.
+    """
     views = views_of(session, study, replace(coverage, shared=True), zone=asking.pack.timezone)
-    hour = None if asked.model == PATROL_HOURS else coverage.hour
+    patrols = asked.model == PATROL_HOURS
+    hour = None if patrols else coverage.hour
+    kinds = kinds_counted(CAMERA if patrols else asked.view.device_type)
+    # At an hour that is asked about those alone watch who watch then.
     return [
-        seer
-        for seer in views.now
-        # A satellite passes; and at an hour that is asked about those alone watch who watch then.
-        if seer.kind != SATELLITE and (hour is None or seer.hours is None or hour in seer.hours)
+        seer for seer in views.now if seer.kind in kinds and (hour is None or seer.hours is None or hour in seer.hours)
     ]
 
 

@@ -94,7 +94,8 @@ class Point:
 class Found:
     """An answer; `gap` as in question.Choice, `total` and what is seen in the unit of the demand.
 
-    `mean_m` is how far the demand lies from the nearest device on average, where that was asked.
+    `mean_m` is how far the demand lies from the nearest device on average, where that was asked; `pieces` into how
+    many an area was cut for the solver, whose proof is about them.
     """
 
     proven: bool
@@ -108,6 +109,7 @@ class Found:
     sites: tuple[Site, ...]
     front: tuple[Point, ...] = ()
     mean_m: float | None = None
+    pieces: int | None = None
 
 
 def solve(given: Inputs) -> Found:
@@ -126,18 +128,20 @@ def solve(given: Inputs) -> Found:
         for number, more, place, name in zip(chosen, adds, places, names, strict=True)
     ]
     sites.sort(key=lambda site: (site.kind != "shared", -site.adds))
+    before = seen(given.demand, given.standing)
     return Found(
         proven=choice.is_proven,
         gap=choice.gap,
         seconds=choice.seconds,
         total=given.demand.total,
-        seen_before=seen(given.demand, given.standing),
+        seen_before=before,
         seen_after=seen(given.demand, np.concatenate([given.standing, views[chosen]])),
         candidates=n,
         left_out=dict(made.left_out),
         sites=tuple(sites),
-        front=tuple(_point(made, one) for one in further),
+        front=_front(given, made, views, further, before),
         mean_m=mean_m,
+        pieces=None if given.demand.shape is None else len(given.demand.weight),
     )
 
 
@@ -321,10 +325,18 @@ def _shared(one: Offered, adds: float) -> Site:
     )
 
 
-def _point(made: Candidates, choice: Choice) -> Point:
-    new = choice.chosen[choice.chosen < len(made.footprints)]
-    at = tuple(as_lon_lat(made.plane, made.at[place]) for place in made.place[new])
-    return Point(choice.seen_weight, choice.burden, at)
+def _front(
+    given: Inputs, made: Candidates, views: Shapes, further: Sequence[Choice], before: float
+) -> tuple[Point, ...]:
+    """The answers of the front, each measured exactly: more burden only for more that is seen."""
+    points: list[Point] = []
+    for choice in further:
+        sees = seen(given.demand, np.concatenate([given.standing, views[choice.chosen]])) - before
+        if not points or sees > points[-1].seen:
+            new = choice.chosen[choice.chosen < len(made.footprints)]
+            at = tuple(as_lon_lat(made.plane, made.at[place]) for place in made.place[new])
+            points.append(Point(sees, choice.burden, at))
+    return tuple(points)
 
 
 def _array(shapes: Sequence[shapely.Geometry]) -> Shapes:

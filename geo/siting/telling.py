@@ -67,6 +67,7 @@ def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
         "candidates": found.candidates,
         "left_out": found.left_out,
         "mean_m": found.mean_m,
+        "pieces": found.pieces,
         "sites": [
             _site(number, site, one, unit, facts)
             for number, (site, one) in enumerate(zip(found.sites, facts.checked, strict=True), 1)
@@ -139,11 +140,18 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
         lines.append(say("whole.proven"))
     else:
         lines.append(say("whole.gap", gap=found.gap) if math.isfinite(found.gap) else say("whole.unknown_gap"))
+    if found.pieces is not None:
+        lines.append(say("whole.pieces", pieces=found.pieces))
     if found.mean_m is not None:
         lines.append(say("whole.mean", mean_m=found.mean_m))
     if shared:
         lines.append(say("whole.shared", devices=say.list([f"{one.label} ({one.device})" for one in shared])))
-    if found.front:
+    lines.append(say(f"counted.{asked.view.device_type}" if asked.model != PATROL_HOURS else "counted.patrol"))
+    if len(found.front) == 1:
+        (only,) = found.front
+        words = {"most": say.amount(only.seen, unit), "many": say.amount(only.burden, "homes_m2")}
+        lines.append(say("whole.front_one", **words))
+    elif found.front:
         least, most = found.front[0], found.front[-1]
         seen = [say.amount(one.seen, unit) for one in (least, most)]
         homes = [say.amount(one.burden, "homes_m2") for one in (least, most)]

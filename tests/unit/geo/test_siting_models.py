@@ -80,7 +80,7 @@ def test_most_seen__directions_and_views__one_at_a_place_and_each_view_counted_o
 def test_most_seen__no_time__the_greedy_choice_keeps_every_rule_and_its_gap_holds(seed, count):
     question = asked(seed, n=12, m=40, too_near=np.array([[0, 1], [2, 5]]), place=np.repeat(np.arange(6), 2))
     best = most_seen(question, count)
-    hasty = _no_worse_than_greedy(question, None, (OptimizeResult(), 0.0), _greedy(question, count, np.inf))
+    hasty = _no_worse_than_greedy(question, None, (OptimizeResult(), 0.0), _greedy(question, count, np.inf), count)
     assert len(hasty.chosen) <= count
     assert len(set(question.places[hasty.chosen])) == len(hasty.chosen)
     assert not any(set(pair) <= set(question.places[hasty.chosen]) for pair in question.too_near.tolist())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from geo.siting.asked import SitingAsked
+import pytest
+
+from geo.commands.words import DEVICE_TYPES
+from geo.siting.asked import SitingAsked, View
 from geo.siting.drafting import Argument, case_of
 from geo.siting.solve import Found, Point, Site
 from geo.siting.telling import Checked, Facts, Laws, told
@@ -66,6 +69,13 @@ def test_told__front_and_shared_devices__named():
     assert "2 choices" in english
     assert "Other bureau" in " ".join(whole["sites"][0]["sentences"]["en"])
     assert "另一局" in " ".join(whole["sites"][0]["sentences"]["zh"])
+
+
+@pytest.mark.parametrize("device_type", DEVICE_TYPES)
+def test_told__every_kind_of_device__whose_views_count_is_told(device_type):
+    facts = Facts([Checked()], Laws(0.8), {})
+    asked = SitingAsked(view=View(device_type=device_type))
+    assert any("As seen counts" in said for said in told(asked, found(NEW), facts)["sentences"]["en"])
 
 
 def argument(**change):
