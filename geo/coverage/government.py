@@ -75,14 +75,21 @@ class Government:
 
 
 def heads_over(session: Session, authorities: Iterable[Authority]) -> list[Authority]:
-    """The governments to which authorities belong, by code: the nearest above that is one, else whoever is on top."""
+    """Whose ground authorities may have reported: their governments first, then themselves and all above them, by code.
+
+    The government of an authority is the nearest above it that is one; where none is, whoever is on top.
+    """
+    governments: dict[str, Authority] = {}
     found: dict[str, Authority] = {}
     for one in authorities:
-        at = one
-        while at.authority_type != GOVERNMENT and at.parent_id is not None:
-            at = session.get_one(Authority, at.parent_id)
-        found[at.code] = at
-    return [found[code] for code in sorted(found)]
+        chain = [one]
+        while chain[-1].parent_id is not None:
+            chain.append(session.get_one(Authority, chain[-1].parent_id))
+        found |= {each.code: each for each in chain}
+        government = next((each for each in chain if each.authority_type == GOVERNMENT), chain[-1])
+        governments[government.code] = government
+    ordered = [*sorted(governments), *sorted(found.keys() - governments.keys())]
+    return [found[code] for code in ordered]
 
 
 def government_of(session: Session, head: Authority) -> Government:

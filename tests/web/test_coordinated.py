@@ -76,6 +76,13 @@ def test_report__for_a_planner__of_the_government_above_with_all_its_authorities
     assert "各机关共覆盖" in get(acting_as("N1"), "/planner/coordinated", "zh").text
 
 
+def test_report__of_the_own_authority__is_of_its_ground_alone_and_nobody_elses(acting_as):
+    rows = table(get(acting_as("N1"), "/planner/coordinated/report.csv?government=A1"))
+    assert [row["authority"] for row in rows] == ["A1"]
+    assert get(acting_as("N1"), "/planner/coordinated?government=A2").status_code == 404
+    assert get(acting_as("S1"), "/planner/coordinated?government=A2").status_code == 200
+
+
 def test_GD_17__twins_of_two_authorities__each_told_whom_to_ask(acting_as):
     rows = table(get(acting_as("S1"), "/planner/coordinated/report.csv?table=duplicates"))
     told = {row["id"]: row for row in rows}
