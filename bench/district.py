@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from geoalchemy2.shape import from_shape
 from shapely.geometry import MultiPolygon, Point, box
 from sqlalchemy import insert, select, text
@@ -23,6 +24,7 @@ PUBLISHED_AT = datetime(2025, 6, 1, 10, 0, tzinfo=SHANGHAI)
 IN_USE_SINCE = date(2025, 7, 2)
 LEAD_DAYS = 30
 CHANNELS = ("official_disclosure", "platform_map")
+CITY_DEVICES, CITY_DEG = 100_000, 0.08
 TABLES = "core.device, core.device_site, core.publication"
 
 
@@ -56,6 +58,20 @@ def store_devices(database: Database, at: Iterable[tuple[float, float]], *, stat
     finally:
         engine.dispose()
     return Placed(authority, tuple(device["public_id"] for device in devices))
+
+
+def store_city(database: Database) -> None:
+    """A hundred thousand published devices of a large city, as many in its middle as around it; the same each time."""
+    draw = np.random.default_rng(places.SEED)
+    lons, lats = (centre + draw.normal(0, CITY_DEG, CITY_DEVICES) for centre in places.CENTRE)
+    store_devices(database, zip(lons.tolist(), lats.tolist(), strict=True))
+    engine = database.admin_engine()
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # As autovacuum would have left it some minutes later.
+            connection.execute(text("VACUUM ANALYZE"))
+    finally:
+        engine.dispose()
 
 
 def add_waiting(database: Database, at: Mapping[str, tuple[float, float]]) -> None:

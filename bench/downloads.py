@@ -17,13 +17,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 
-from bench import district, load, places
+from bench import district, load
 from bench.environments import ROOT, PeerMissing, running
 from bench.measure import Result, compare, limited, not_measured
-from bench.scratch import scratch_database
+from bench.scratch import filled_database
 from schemas.store.engine import PUBLIC, Database
 from web.opendata.files import FOLDER
 
@@ -33,8 +32,7 @@ PEER = "ogr2ogr from the same view"
 MEMORY_PEER = "32 MB more than before"
 TARGET = 0.5
 MOST_MB = 32.0
-DEVICES = 100_000
-WIDE_DEG = 0.3
+DEVICES = district.CITY_DEVICES
 PATH = "/data/devices.geojson"
 VIEW = "public_map.open_devices"
 PIECE_BYTES = 1 << 20
@@ -48,8 +46,7 @@ def rows(rounds: int) -> list[Result]:
         ogr2ogr = shutil.which("ogr2ogr")
         if ogr2ogr is None:
             raise PeerMissing("ogr2ogr is not installed (Debian: gdal-bin)")
-        with scratch_database() as database, ExitStack() as stack:
-            _fill(database)
+        with filled_database(district.store_city) as database, ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             port, server = stack.enter_context(_our_server(database, directory))
             return _rows(ogr2ogr, database, directory, port, server, rounds=rounds)
@@ -103,18 +100,6 @@ def _devices(path: Path) -> list[bytes]:
     if len(found) != DEVICES:
         raise load.ServerFailed(f"{path.name} holds {len(found)} devices")
     return found
-
-
-def _fill(database: Database) -> None:
-    rng = np.random.default_rng(places.SEED)
-    lons, lats = (centre + rng.uniform(-WIDE_DEG / 2, WIDE_DEG / 2, DEVICES) for centre in places.CENTRE)
-    district.store_devices(database, zip(lons.tolist(), lats.tolist(), strict=True))
-    engine = database.admin_engine()
-    try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("ANALYZE"))
-    finally:
-        engine.dispose()
 
 
 def _source(database: Database) -> str:

@@ -30,14 +30,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 from sqlalchemy import make_url, text
 
-from bench import district, load, places
+from bench import district, load
 from bench.environments import ROOT, PeerMissing, running
 from bench.measure import WIDEST_SPREAD, Result, limited, middle, not_measured
-from bench.scratch import scratch_database
+from bench.scratch import filled_database
 from schemas.store.engine import Database
 
 NAME = "first view of the map, 100,000 devices, a fourth of a processor"
@@ -47,7 +46,7 @@ CIRCLES = "MapLibre with one GeoJSON, a circle each"
 SIZE_NAME = "what the first view transfers"
 TARGET = 5.0
 MOST_KB = 600.0
-DEVICES = 100_000
+DEVICES = district.CITY_DEVICES
 # A round takes all of them a quarter of a minute.
 MOST_ROUNDS = 9
 THROTTLE = 4
@@ -105,8 +104,7 @@ class Seen:
 def rows(rounds: int) -> list[Result]:
     """How much sooner all devices are seen, and the map stands, and what it takes to transfer."""
     try:
-        with scratch_database() as database, ExitStack() as stack:
-            _fill(database)
+        with filled_database(district.store_city) as database, ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             _write_peer(database, folder)
             peer = f"http://{load.HOST}:{stack.enter_context(_files_served(folder))}"
@@ -181,13 +179,6 @@ def _view(browser: Browser, address: str) -> Seen:
         return Seen(picture_ms / 1000, map_ms / 1000, pictured, int(page.evaluate(count)), seen / 1000)
     finally:
         context.close()
-
-
-def _fill(database: Database) -> None:
-    """The devices of a large city, as many in its middle as around it."""
-    draw = np.random.default_rng(places.SEED)
-    lons, lats = (centre + draw.normal(0, 0.08, DEVICES) for centre in places.CENTRE)
-    district.store_devices(database, zip(lons.tolist(), lats.tolist(), strict=True))
 
 
 def _write_peer(database: Database, folder: Path) -> None:
