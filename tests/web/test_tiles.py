@@ -94,6 +94,24 @@ def test_tile__etag_of_another_tile_or_revision__drawn(reader):
         assert (answer.status_code, answer.data) == (200, first.data)
 
 
+def test_tile__known_day__304_and_an_earlier_one_drawn(reader, admin):
+    admin.execute("UPDATE core.public_batch SET at = '2026-01-01 12:00:00.7Z'")
+    address = tile_address(113.27, 23.13, 13)
+    first = get(reader, "patrol_areas", address)
+    since = first.headers["Last-Modified"]
+    again = get(reader, "patrol_areas", address, **{"If-Modified-Since": since})
+    assert (again.status_code, again.data) == (304, b"")
+    for other in ("Mon, 01 Jan 2024 00:00:00 GMT", "nonsense"):
+        assert get(reader, "patrol_areas", address, **{"If-Modified-Since": other}).data == first.data
+    # Who names contents is not answered by a date.
+    both = get(reader, "patrol_areas", address, **{"If-Modified-Since": since, "If-None-Match": 'W/"other"'})
+    assert (both.status_code, both.data) == (200, first.data)
+
+
+def test_tile__that_changes_by_itself__tells_no_day(reader):
+    assert "Last-Modified" not in get(reader, "coverage", tile_address(113.27, 23.13, 12)).headers
+
+
 def test_tile__any_etag__304(reader):
     assert get(reader, "devices", tile_address(113.27, 23.13, 12), **{"If-None-Match": "*"}).status_code == 304
 

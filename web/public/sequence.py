@@ -33,6 +33,11 @@ def current(public: Connection) -> Sequence:
     return Sequence(int(row.seq), row.at, str(row.revision))
 
 
+def is_settled(at: datetime) -> bool:
+    """Whether nothing newer can still get the second of `at` (aware) as its own."""
+    return at.replace(microsecond=0) + _SETTLED <= SystemClock().now()
+
+
 def conditional(response: Response, tag: str, at: datetime, *, fresh_s: int) -> Response:
     """The answer with ETag, Last-Modified and Cache-Control, or 304 where the reader holds it already (RFC 9110).
 
@@ -41,7 +46,7 @@ def conditional(response: Response, tag: str, at: datetime, *, fresh_s: int) -> 
     """
     response.set_etag(tag, weak=True)
     # The moment of a change comes from the database's clock; an answer is never younger than itself.
-    if at.replace(microsecond=0) + _SETTLED <= SystemClock().now():
+    if is_settled(at):
         response.last_modified = at
     response.headers["Cache-Control"] = f"public, max-age={fresh_s}"
     response.make_conditional(request)

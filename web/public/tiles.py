@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
 from web.public.kept import Keeper, database_name, kept, map_lag_s, revision_now
+from web.public.sequence import is_settled
 from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, TileLayer
 
 section = Section("tiles", __name__, Audience.PUBLIC)
@@ -43,6 +44,8 @@ class Tile(NamedTuple):
 
     version: str
     packed: bytes
+    # Since when all that is public has been as it was when this was drawn; None where nothing tells that.
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,22 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
     asked = _asked(layer, z, x, y)
     found = _current(asked)
     tag = asked.tag + found.version
-    response = Response(status=304) if request.if_none_match.contains_weak(tag) else _body(found.packed)
+    settled = found.at if found.at and is_settled(found.at) else None
+    response = Response(status=304) if _is_held(tag, settled) else _body(found.packed)
     # Weak: packed and plain are two sequences of bytes of one tile.
     response.headers["ETag"] = f'W/"{tag}"'
+    response.last_modified = settled
     response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
     response.headers["Vary"] = "Accept-Encoding"
     return response
+
+
+def _is_held(tag: str, at: datetime | None) -> bool:
+    """Whether the reader holds the tile; who names contents is not answered by a date (RFC 9110, 13.1.3)."""
+    if "If-None-Match" in request.headers:
+        return request.if_none_match.contains_weak(tag)
+    since = request.if_modified_since
+    return at is not None and since is not None and at.replace(microsecond=0) <= since
 
 
 def _asked(name: str, z: str, x: str, y: str) -> Asked:
@@ -156,7 +169,7 @@ def _drawn(asked: Asked, last: Tile | None) -> Tile:
     version = None if layer.by_content else layer.version(asked.z, of_day=asked.on is not None)
     with public_connection() as public:
         values = asked.values | {"known": last.version if last else ""}
-        now, drawn = _row(public, _statement(public.dialect, version, layer.whole), values)
+        now, drawn, at = _row(public, _statement(public.dialect, version, layer.whole), values)
         if drawn is None:
             assert last is not None
             return last
@@ -164,12 +177,12 @@ def _drawn(asked: Asked, last: Tile | None) -> Tile:
             if len(drawn) <= MOST_BYTES:
                 break
             values |= {"known": "", "level": level}
-            now, drawn = _row(public, _statement(public.dialect, version, layer.thinned), values)
+            now, drawn, at = _row(public, _statement(public.dialect, version, layer.thinned), values)
             assert drawn is not None
-    return Tile(now, gzip.compress(drawn, PACKED_AT, mtime=0))
+    return Tile(now, gzip.compress(drawn, PACKED_AT, mtime=0), at)
 
 
-def _row(public: Connection, statement: str, values: dict[str, Any]) -> tuple[str, bytes | None]:
+def _row(public: Connection, statement: str, values: dict[str, Any]) -> tuple[str, bytes | None, datetime | None]:
     """The one row of a statement, past the toolkit: prepared at once, and with bytes as bytes, not as hexadecimal."""
     driver: psycopg.Connection[Any] = public.connection.driver_connection  # type: ignore[assignment]
     try:
@@ -179,8 +192,8 @@ def _row(public: Connection, statement: str, values: dict[str, Any]) -> tuple[st
             public.invalidate(away)
         raise OperationalError(statement, values, away) from away
     assert found is not None
-    version, drawn = found
-    return str(version), drawn
+    version, drawn, at = found
+    return str(version), drawn, at
 
 
 @lru_cache(256)
@@ -190,9 +203,14 @@ def _statement(dialect: Dialect, version: str | None, drawing: str) -> str:
     Without a version of its own a tile is drawn, and its bytes say whether it is another.
     """
     if version is None:
-        sql = f"SELECT md5(d.tile), CASE WHEN md5(d.tile) <> :known THEN d.tile END FROM ({drawing}) AS d (tile)"
+        changed = "md5(d.tile) <> :known"
+        sql = f"SELECT md5(d.tile), CASE WHEN {changed} THEN d.tile END, NULL::timestamptz FROM ({drawing}) AS d (tile)"
     else:
         # The version is asked for once, and not again for each of its two uses.
         once = f"{version} OFFSET 0"
-        sql = f"SELECT v.version, CASE WHEN v.version <> :known THEN ({drawing}) END FROM ({once}) AS v (version)"
+        changed, at = "v.version <> :known", "SELECT s.at FROM public_map.sequence s"
+        sql = (
+            f"SELECT v.version, CASE WHEN {changed} THEN ({drawing}) END, CASE WHEN {changed} THEN ({at}) END "
+            f"FROM ({once}) AS v (version)"
+        )
     return str(text(sql).compile(dialect=dialect))
