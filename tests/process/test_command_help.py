@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from web.cli.complaint import complaint
 from web.cli.coverage import coverage
+from web.cli.device_evidence import evidence
 from web.cli.device_health import health, reference, view
 from web.cli.device_share import share
 from web.cli.finding import finding
@@ -29,7 +30,7 @@ OF_THE_FIELD = (
     *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
     *(coverage, ask, runs, result, plan_from),
     *(share, import_layer, import_areas, import_points),
-    *(complaint, checkpoint),
+    *(complaint, checkpoint, evidence),
 )
 
 
