@@ -28,6 +28,7 @@ ROWS = {
     "gateway": "bench.gateway",
     "devices": "bench.registry",
     "things": "bench.things",
+    "coverage": "bench.coverage",
 }
 GROUPS = {
     "flights": ("gateway", "zones", "conformance", "ledger"),
