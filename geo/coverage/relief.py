@@ -7,6 +7,7 @@ so that no answer depends on the pieces in which work is done.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +51,17 @@ def relief_around(
     return Relief(heights, left * side_m, high * side_m, side_m)
 
 
+@lru_cache(maxsize=16)
+def _way(there: str, here: str) -> Transformer:
+    """From one system to another, both as WKT: to find it takes longer than to look at what one device sees."""
+    return Transformer.from_crs(there, here, always_xy=True)
+
+
 def cell_m(model: DatasetReader, plane: Plane) -> float:
     """How high a cell in the middle of the model is on the plane, to a millimetre."""
     column, row = model.width / 2, model.height / 2
     (x0, y0), (x1, y1) = (model.transform @ (column, row + step) for step in (0, 1))
-    x, y = Transformer.from_crs(model.crs, plane.crs, always_xy=True).transform([x0, x1], [y0, y1])
+    x, y = _way(model.crs.to_wkt(), plane.crs.to_wkt()).transform([x0, x1], [y0, y1])
     return round(math.hypot(x[1] - x[0], y[1] - y[0]), 3)
 
 
@@ -66,7 +73,7 @@ def _heights(
     out = np.full((bottom - top, right - left), np.nan, np.float32)
     columns, rows = _nodes(left, right), _nodes(top, bottom)
     x, y = np.meshgrid((columns + 0.5) * side_m, -(rows + 0.5) * side_m)
-    back = Transformer.from_crs(plane.crs, model.crs, always_xy=True)
+    back = _way(plane.crs.to_wkt(), model.crs.to_wkt())
     there = back.transform(x.ravel(), y.ravel())
     at = [np.asarray(values, np.float64).reshape(x.shape) for values in (~model.transform) @ there]
     # Nodes that the model's system does not reach are infinite; what lies beside them is not known.

@@ -213,10 +213,11 @@ def _see_over_ground(  # noqa: PLR0913
     buildings = plane.to_metres(around.buildings) if around.buildings_m else around.buildings
     tree = shapely.STRtree(buildings)
     done = 0
-    for number, corner in enumerate(tiles):
+    for number in range(len(tiles)):
         here = np.flatnonzero(of_tile.ravel() == number)
         reach_m = max(seers[i].device.range_m for i in chosen[here])
-        box = shapely.box(*(corner * wide_m), *((corner + 1) * wide_m))
+        # Only as much of the tile as its devices take up: one that somebody moves over a map is answered at once.
+        box = shapely.box(x[here].min(), y[here].min(), x[here].max(), y[here].max())
         within = buildings[np.sort(tree.query(box.buffer(reach_m)))] if around.buildings_m else buildings[:0]
         devices = [seers[i].device for i in chosen[here]]
         built = _built(x[here], y[here], devices, within) if around.buildings_m else [b""] * len(here)
