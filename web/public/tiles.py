@@ -82,7 +82,8 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
     response = Response(status=304) if _is_held(tag, settled) else _body(found.packed)
     # Weak: packed and plain are two sequences of bytes of one tile.
     response.headers["ETag"] = f'W/"{tag}"'
-    response.last_modified = settled
+    if settled:
+        response.last_modified = settled
     response.headers["Cache-Control"] = f"public, max-age={FRESH_S}"
     response.headers["Vary"] = "Accept-Encoding"
     return response
