@@ -13,10 +13,24 @@ from typing import Any
 from shapely.geometry import Point, box
 from sqlalchemy import select
 
+from flights.ground import TERRAIN_FILE
 from geo import commands
 from geo.attachments import File
+from geo.commands import studies
+from geo.coverage.asked import Asked
+from geo.coverage.footprints import Device as View
+from geo.types import LonLat
 from schemas.store.work import Work
-from schemas.tables import Authority, DeploymentPoint, PatrolArea, Person, PlannedSite, SitingPlan, SupervisionItem
+from schemas.tables import (
+    Authority,
+    CoverageStudy,
+    DeploymentPoint,
+    PatrolArea,
+    Person,
+    PlannedSite,
+    SitingPlan,
+    SupervisionItem,
+)
 from web.attachments import take_in
 from web.wiring import Services
 
@@ -38,6 +52,10 @@ _RIVER = ((113.2600, 23.1250), (113.2690, 23.1250), (113.2790, 23.1250))
 _ESTATE, _PLAIN = ((113.2960, 23.1155),), ((113.2540, 23.1100), (113.2680, 23.1080))
 _ROAD, _BROOK = ((113.2640, 23.1219),), ((113.2995, 23.1335),)
 _RANGE_M = 90.0
+_SEEN_GROUND = box(113.235, 23.105, 113.320, 23.150)
+_AS_IT_STANDS = "Qinghe Town and the river (fictional) · 清河镇与沿河（虚构）"
+_WITH_ONE_MORE = "The same with a camera at the weir (fictional) · 堰坝增设一台（虚构）"
+_ONE_MORE = View(LonLat(113.2740, 23.1195), 400.0, 90.0, 100.0, mast_m=12.0)
 # The place that is published while the demo runs.
 WITNESSED = "DP2"
 
@@ -54,6 +72,7 @@ def work_on_drafts(services: Services) -> None:
     district.area()
     district.point()
     district.published()
+    district.studies()
 
 
 class _District:
@@ -176,6 +195,29 @@ class _District:
             )
 
         self.do("N1", step)
+
+    def studies(self) -> None:
+        """What is seen of the town and the river as it stands, and with one more camera; the worker answers both."""
+        asked = Asked(
+            statuses=("active", "published", "planned"),
+            demand=("area", "population", "entities", "risk"),
+            device_types=("video", "patrol_route"),
+            over_terrain=(self.services.data_dir / TERRAIN_FILE).is_file(),
+        )
+
+        def draft(work: Work) -> Any:  # noqa: ANN401
+            authority = _by_code(work, Authority, "A1")
+            new = studies.NewStudy(title=_AS_IT_STANDS, authority=authority, ground=_SEEN_GROUND, asked=asked)
+            return studies.draft_study(work, new)
+
+        name = self.do("N1", draft)
+
+        def of(work: Work, name: str) -> CoverageStudy:
+            return work.session.scalars(select(CoverageStudy).where(CoverageStudy.public_id == name)).one()
+
+        copied = self.do("N1", lambda work: studies.copy_study(work, of(work, name), _WITH_ONE_MORE))
+        device = studies.NewDevice(view=_ONE_MORE, label="At the weir · 堰坝", device_type="video")
+        self.do("N1", lambda work: studies.put_devices(work, of(work, copied), [device]))
 
     def area(self) -> None:
         """An area that the unit head approves."""
