@@ -120,11 +120,13 @@ def _devices(form: Form, taken: Taken) -> Sequence[NewDevice]:
         refused, rows = taken.devices.refused, len(taken.devices.rows)
         form.faults.add(refuse("form.field", "coverage.rows_refused", refused=refused, rows=rows), "file")
     # What the form says of heights is for lists that say nothing of them.
-    on_mast = {} if mast_m is None or "mast_m" in taken.devices.columns else {"mast_m": mast_m}
-    return [
-        NewDevice(view=replace(one.view, **on_mast), label=one.name[:200] or f"#{number}", device_type=one.device_type)
-        for number, one in taken.devices.drafts.items()
-    ]
+    told_m = None if "mast_m" in taken.devices.columns else mast_m
+    return [_listed(one, number, told_m) for number, one in taken.devices.drafts.items()]
+
+
+def _listed(one: Named, number: int, mast_m: float | None) -> NewDevice:
+    view = one.view if mast_m is None else replace(one.view, mast_m=mast_m)
+    return NewDevice(view=view, label=one.name[:200] or f"#{number}", device_type=one.device_type)
 
 
 @contextmanager

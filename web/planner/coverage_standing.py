@@ -203,7 +203,16 @@ def _made(db: Session, study: CoverageStudy) -> StandingStudy:
     ids = select(Registered.public_id).join(DeviceSite, DeviceSite.id == Registered.site_id)
     registered = frozenset(db.scalars(ids.where(Registered.public_id.in_(known))))
     views = what_is_seen(seers, asking.ground.plane, asking.around, lambda _share: None).views
-    return StandingStudy(keyed(study, seers, registered), views, asking)
+    return _warmed(StandingStudy(keyed(study, seers, registered), views, asking))
+
+
+def _warmed(made: StandingStudy) -> StandingStudy:
+    """The same, after a first question: what a process compiles or loads for it is there before a hand asks."""
+    for key, seer in made.seers.items():
+        if is_changeable(key) and not faults_of([seer.device]):
+            made.effect([Wish(key, seer.device, seer.label, seer.kind)])
+            break
+    return made
 
 
 def as_geojson(shape: BaseGeometry | None) -> dict[str, Any] | None:

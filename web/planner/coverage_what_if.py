@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Response, json, make_response, request
-from geoalchemy2.shape import to_shape
 
+from geo import shapes
 from geo.commands import studies
 from geo.commands.studies import NewDevice
 from geo.coverage.footprints import Device
 from geo.geojson import parse_document
-from geo.types import LonLat
 from schemas.limits import limit
 from schemas.refusals import RuleViolation, invalid, too_large
 from schemas.store.work import Work
@@ -155,7 +154,6 @@ def _key_of(row: Any) -> str:  # noqa: ANN401 - a StudyDevice
 
 
 def _as_kept(row: Any) -> NewDevice:  # noqa: ANN401 - a StudyDevice
-    at = to_shape(row.geom)
-    view = Device(LonLat(at.x, at.y), row.range_m, row.sector_azimuth_deg, row.hfov_deg, row.mast_m, row.target_m)
+    view = Device(shapes.lon_lat(row.geom), row.range_m, row.sector_azimuth_deg, row.hfov_deg, row.mast_m, row.target_m)
     device = row.device.public_id if row.device is not None else None
     return NewDevice(view=view, label=row.label, device_type=row.device_type, device=device, gone=row.gone)
