@@ -19,7 +19,9 @@ from geo.siting.question import Choice, Question
 from schemas.refusals import conflict, too_large
 
 # Pairs of a place and a piece of demand that one p-median holds as variables; more take minutes.
-_MOST_PAIRS = 60_000
+_MOST_PAIRS = 30_000
+# In fewer pieces a demand is not where it was.
+_LEAST_PIECES = 100
 _FRONT_POINTS = 7
 _NONE = np.empty(0, dtype=object)
 
@@ -186,18 +188,15 @@ def _choose(given: Inputs, made: Candidates, question: Question) -> tuple[Choice
 
 def _nearest(given: Inputs, made: Candidates, question: Question) -> tuple[Choice, float]:
     """The p-median is about places; each chosen one then looks to where it sees most that the others do not."""
-    at, weight = _coarse(given.demand, question.open_weight * question.views, _MOST_PAIRS // max(len(made.at), 1))
+    open_weight, n = question.open_weight * question.views, len(made.at)
+    least = min(_LEAST_PIECES, int((open_weight > 0).sum()))
+    if n * least > _MOST_PAIRS:
+        most = _MOST_PAIRS // least
+        raise too_large("siting.too_many_candidates", "siting.too_many_candidates", measured=n, required=most)
+    at, weight = _coarse(given.demand, open_weight, _MOST_PAIRS // n)
     shared = np.array([given.land.plane.metres(np.array([one.lon]), np.array([one.lat])) for one in given.offered])
     every = np.concatenate([made.at, shared.reshape(-1, 2)])
     far_m = np.hypot(*(every[:, None, axis] - at[None, :, axis] for axis in (0, 1)))
-    if far_m.size > 2 * _MOST_PAIRS:
-        raise too_large(
-            "siting.too_many_candidates",
-            "siting.too_many_candidates",
-            measured=len(made.at),
-            required=_MOST_PAIRS // 100,
-        )
-    n = len(made.at)
     by_place = Question(
         sees=csr_array(np.ones(far_m.shape, bool)),
         weight=weight,

@@ -225,7 +225,7 @@ def test_run__patrol_hours__routes_in_force_are_flown(ask, answer):
         ({"model": "least_cost", "share": 1.0, "candidates": {"spacing_m": 250, "apart_m": 300}}, "siting.infeasible"),
         ({"candidates": {"from": ["high_ground"]}}, "siting.no_model"),
         (
-            {"model": "nearest", "count": 1, "candidates": {"from": ["grid"], "spacing_m": 5}},
+            {"model": "nearest", "count": 1, "candidates": {"from": ["grid"], "spacing_m": 40}},
             "siting.too_many_candidates",
         ),
     ],
@@ -469,7 +469,7 @@ def test_draft__from_hours_of_patrol__no_sites_to_plan(work, ask, answer, drafte
 
 
 def test_run__numbers_of_a_result__are_numbers_that_json_holds(ask, answer):
-    result = answer(ask(model="nearest", count=2)).result
+    result = answer(ask(model="nearest", count=2, candidates={"spacing_m": 500})).result
     assert np.isfinite(result["mean_m"])
     assert result["mean_m"] > 0
 
