@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry.base import BaseGeometry
 
+from geo.coverage.halves import by_halves
 from geo.coverage.plane import Floats, Shapes
 from geo.coverage.union import Union
 
@@ -30,6 +31,8 @@ _SLIVER_M2 = 1e-4
 # Pieces that meet along less than this meet in a point.
 _MEETING_M = 1e-3
 _SAME_M = 1e-6
+# By how much the ground may differ from what is seen of it and what is not, together.
+_UNSURE_M2, _UNSURE = 0.01, 1e-7
 
 
 class Tile(NamedTuple):
@@ -114,7 +117,17 @@ def _seen(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, lis
     areas = union.areas_m2
     found = [(0, _polygons(union.gap()))]
     found += [(level, _polygons(union.seen(level))) for level in range(1, levels + 1) if areas[level - 1] > 0]
+    if abs(shapely.area(found[0][1]).sum() + areas[0] - ground.area) > _UNSURE_M2 + _UNSURE * ground.area:
+        return _by_geos(views, ground, levels)
     return areas, found
+
+
+def _by_geos(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, list[tuple[int, Shapes]]]:
+    """The same, slowly: what is seen and what is not must make up the ground, or the fast way is not believed."""
+    seen = [part.intersection(ground) for part in by_halves(views, levels)]
+    found = [(0, _polygons(ground.difference(seen[0])))]
+    found += [(level, _polygons(part)) for level, part in enumerate(seen, 1)]
+    return np.array([part.area for part in seen]), found
 
 
 def _polygons(shape: BaseGeometry) -> Shapes:

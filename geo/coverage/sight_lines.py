@@ -33,12 +33,17 @@ class Lookout(NamedTuple):
     range_m: float
 
 
-@compiled
 def visible(heights: Heights, side_m: float, lookout: Lookout) -> Seen:
     """Whether each cell of a model of square cells is seen; NaN hides itself and all that lies behind it.
 
     Rows go south. A lookout outside the model, or on a cell of unknown height, sees nothing.
     """
+    return visible_of(heights, side_m, lookout, np.ones(heights.shape, np.bool_))
+
+
+@compiled
+def visible_of(heights: Heights, side_m: float, lookout: Lookout, wanted: Seen) -> Seen:
+    """The same for the cells that are wanted; the others are not looked at."""
     rows, columns = heights.shape
     seen = np.zeros((rows, columns), np.bool_)
     row, column, mast_m, target_m, range_m = lookout
@@ -50,7 +55,7 @@ def visible(heights: Heights, side_m: float, lookout: Lookout) -> Seen:
     for r in range(max(int(row - reach), 0), min(int(row + reach) + 2, rows)):
         for c in range(max(int(column - reach), 0), min(int(column + reach) + 2, columns)):
             away = math.hypot(r - row, c - column)
-            if away <= reach:
+            if wanted[r, c] and away <= reach:
                 seen[r, c] = _clear(heights, side_m, row, column, eye, r, c, target_m)
     return seen
 
