@@ -2,7 +2,7 @@
 import { maplibregl } from "../maplibre.js";
 import { colours, onSchemeChange } from "./colours.js";
 import { style } from "./style.js";
-import { addSymbols, drawMissing } from "./symbols.js";
+import { addPatterns, drawMissing } from "./symbols.js";
 
 export function readConfig(element) {
   return JSON.parse(element.dataset.config);
@@ -50,8 +50,8 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
   map.keyboard.disableRotation();
   map.addControl(new maplibregl.NavigationControl({ showCompass: false }), "top-right");
   map.addControl(new maplibregl.ScaleControl({ unit: "metric", maxWidth: 120 }), "bottom-left");
-  map.on("styledata", () => addSymbolsOnce(map, config));
-  map.setMissingStyleImageResolver((id) => drawMissing(map, id, colours()));
+  map.on("styledata", () => addPatternsOnce(map));
+  map.setMissingStyleImageResolver((id) => drawMissing(map, id, config.outlines ?? {}, colours()));
   // On a phone the key would cover the map that it explains.
   if (matchMedia("(max-width: 860px)").matches) element.querySelector(".map-key")?.removeAttribute("open");
   showWhenWhole(map, element);
@@ -75,10 +75,10 @@ async function withPictures(config, draw) {
   draw();
 }
 
-function addSymbolsOnce(map, config) {
+function addPatternsOnce(map) {
   if (map.skyDrawn) return;
   map.skyDrawn = true;
-  addSymbols(map, config.outlines ?? {}, colours());
+  addPatterns(map, colours());
 }
 
 export function boundsOf(geometry) {

@@ -9,7 +9,8 @@ function canvas(width, height = width) {
   const sheet = document.createElement("canvas");
   sheet.width = width * RATIO;
   sheet.height = height * RATIO;
-  const pen = sheet.getContext("2d");
+  // Every picture is read back at once, which a canvas in the memory of a graphics card is slow at.
+  const pen = sheet.getContext("2d", { willReadFrequently: true });
   pen.scale(RATIO, RATIO);
   return pen;
 }
@@ -143,23 +144,32 @@ export function badge(count, colour) {
   return image(pen);
 }
 
-// Puts every symbol into the map; called again when the colour scheme changes.
+// Puts every symbol into the map, for one that asks for none by name.
 export function addSymbols(map, outlines, colour) {
-  const put = (name, picture) => {
-    if (map.hasImage(name)) map.removeImage(name);
-    map.addImage(name, picture, { pixelRatio: RATIO });
-  };
   for (const [kind, outline] of Object.entries(outlines)) {
-    for (const look of LOOKS) put(`device-${kind}-${look}`, device(outline, look, colour));
+    for (const look of LOOKS) put(map, `device-${kind}-${look}`, device(outline, look, colour));
   }
-  put("hatch", hatch(colour("zone")));
-  put("nothing", hatch(colour("map-silent"), 12, 1.2));
-  put("arrow", arrow(colour("patrol"), colour("map-halo")));
+  addPatterns(map, colour);
 }
 
-// Draws what a style asks for by name and was not made beforehand: rings of groups, badges of stacks.
-export async function drawMissing(map, name, colour) {
+function put(map, name, picture) {
+  if (map.hasImage(name)) map.removeImage(name);
+  map.addImage(name, picture, { pixelRatio: RATIO });
+}
+
+// Puts what fills and lines are drawn with into the map; called again when the colour scheme changes.
+export function addPatterns(map, colour) {
+  put(map, "hatch", hatch(colour("zone")));
+  put(map, "nothing", hatch(colour("map-silent"), 12, 1.2));
+  put(map, "arrow", arrow(colour("patrol"), colour("map-halo")));
+}
+
+// Draws what a style asks for by name: symbols of devices, rings of groups, badges of stacks. Few of the symbols are in
+// any view, so none is drawn before it is asked for.
+export async function drawMissing(map, name, outlines, colour) {
   if (map.hasImage(name)) return;
+  const [, kind, look] = /^device-(.+)-([a-z]+)$/.exec(name) ?? [];
+  if (outlines[kind] && LOOKS.includes(look)) put(map, name, device(outlines[kind], look, colour));
   if (name.startsWith("ring-")) map.addImage(name, ring(name, colour), { pixelRatio: RATIO });
   else if (name.startsWith("badge-")) map.addImage(name, badge(Number(name.slice(6)), colour), { pixelRatio: RATIO });
 }
