@@ -41,6 +41,7 @@ from geo.commands.grants import (
     use_device,
 )
 from geo.commands.incidents import answer_incident, report_incident, report_moved
+from geo.commands.offices import Contact, change_contact
 from geo.commands.overlays import switch_overlay
 from geo.commands.papers import (
     Test,
@@ -109,6 +110,7 @@ __all__ = [
     "Answers",
     "Case",
     "Changes",
+    "Contact",
     "GrantedZone",
     "Institution",
     "NewArea",
@@ -138,6 +140,7 @@ __all__ = [
     "block_device",
     "block_where_due",
     "block_where_private",
+    "change_contact",
     "check",
     "decide_request",
     "discontinue_device",

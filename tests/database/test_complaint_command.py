@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from enforcement import commands
 from enforcement.commands import NewComplaint
@@ -89,3 +89,17 @@ def test_checkpoint__before_and_after_it_is_signed(invoke, services):
     note = invoke("ledger", "checkpoint", "--note").output
     assert note.startswith("skywarden/")
     assert note.splitlines()[1] == told["checkpoint"].split(":")[0]
+
+
+def test_GD_41_1__contact__told_by_the_authority_itself__stands_in_the_open_data(invoke, services):
+    told = ("--person", "Duty officer", "--address", "1 New Road", "--channel", "+86 00 1111")
+    for who in (("--as", "F1"), ("--as", "N1"), ()):
+        assert isinstance(invoke("authority", "contact", "A1", *told, *who).exception, RuleViolation)
+    without = invoke("authority", "contact", "A1", *told[:-1], " ", "--as", "O1")
+    assert without.exception.refusals[0].rule == "GD-41.1"
+    done = invoke("authority", "contact", "A1", *told, "--as", "O1")
+    assert done.exit_code == 0, done.exception
+    with services.public() as public:
+        seen = text("SELECT contact_person, contact_address, contact_channel FROM public_map.open_devices LIMIT 1")
+        assert tuple(public.execute(seen).one()) == ("Duty officer", "1 New Road", "+86 00 1111")
+    assert "Duty officer" in invoke("authority", "list").output

@@ -6,6 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from web.cli.authority import authority
 from web.cli.complaint import complaint
 from web.cli.coverage import coverage
 from web.cli.device_evidence import evidence
@@ -30,7 +31,7 @@ OF_THE_FIELD = (
     *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
     *(coverage, ask, runs, result, plan_from),
     *(share, import_layer, import_areas, import_points),
-    *(complaint, checkpoint, evidence),
+    *(authority, complaint, checkpoint, evidence),
 )
 
 

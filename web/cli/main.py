@@ -39,6 +39,7 @@ _SAYS = {
 # Command name -> module that holds it, imported when it is asked for: a plan check needs no rasters.
 COMMANDS = {
     "aircraft": "web.cli.aircraft",
+    "authority": "web.cli.authority",
     "complaint": "web.cli.complaint",
     "coverage": "web.cli.coverage",
     "db": "web.cli.db",
