@@ -82,3 +82,9 @@ def test_frame__of_any_bounds__fills_its_space_in_one_direction_and_overflows_in
     assert height <= space[1] * 1.0001
     assert width == pytest.approx(space[0]) or height == pytest.approx(space[1])
     assert frame.place(frame.left, frame.top) == "0.0 0.0"
+
+
+def test_home__asks_at_once_for_what_its_script_needs__and_all_of_that_is_there(reader):
+    asked = re.findall(r'<link rel="modulepreload" href="([^"]+)"', reader.get("/").get_data(as_text=True))
+    assert len(asked) > 3
+    assert {reader.get(address).status_code for address in asked} == {200}
