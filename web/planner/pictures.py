@@ -241,10 +241,7 @@ def _in_pixels(frame: Frame, shapes: Iterable[BaseGeometry]) -> Shapes:
     found: Shapes = np.array([shape for shape in shapes if shape is not None and not shape.is_empty], dtype=np.object_)
     if not len(found):
         return found
-    room_x, room_y = (frame.east - frame.west) * _ROOM, (frame.north - frame.south) * _ROOM
-    here = shapely.clip_by_rect(
-        found, frame.west - room_x, frame.south - room_y, frame.east + room_x, frame.north + room_y
-    )
+    here = shapely.clip_by_rect(found, *frame.box)
     parts = shapely.get_parts(here[~shapely.is_empty(here)])
     drawn: Shapes = shapely.transform(parts, frame.pixels)
     return drawn
