@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import shutil
 import time
@@ -48,6 +49,11 @@ TEN_ON_THE_FIRST_FLYING_DAY = datetime(2025, 7, 2, 10, 0, tzinfo=SHANGHAI)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What waits comes first, and what is soon done comes last, so that no worker is left alone at the end."""
     items.sort(key=lambda item: lanes.rank(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and what they import stay until the end: nobody need look again whether they can go."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +12,11 @@ from tests.browser.conftest import LIMIT_S
 from web.cli.common import State
 from web.cli.main import skywarden
 
-pytest.importorskip("leafmap", reason="maps as one file need requirements/leafmap.txt")
-pytestmark = pytest.mark.timeout(LIMIT_S)
+# Looked for and not imported: it takes long, and only the worker that runs these tests needs it.
+pytestmark = [
+    pytest.mark.timeout(LIMIT_S),
+    pytest.mark.skipif(find_spec("leafmap") is None, reason="maps as one file need requirements/leafmap.txt"),
+]
 AREA = {"type": "Polygon", "coordinates": [[[113.26, 23.12], [113.27, 23.12], [113.27, 23.13], [113.26, 23.12]]]}
 # What the world of the fixtures shows: an area, a zone, a route, a point, two devices.
 FEATURES = 6
