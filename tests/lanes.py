@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pytest
     from xdist.workermanage import WorkerController
 
+# Of the processes those that compute, longer than any other file does.
+LONGEST = ("tests/process/test_scene_segment.py", "tests/process/test_bands")
 # The longest waits first.
 WAITING = ("tests/journeys/", "tests/process/", "tests/abuse/test_links.py", "tests/browser/")
 # Then what computes; what has the shortest files comes last, so that all workers end together.
@@ -32,13 +34,13 @@ NICE = 3
 
 def rank(scope: str) -> int:
     """The place in line of a file of tests; `scope` is its path from the root of the project."""
-    places = [number for number, start in enumerate(WAITING + COMPUTING) if scope.startswith(start)]
-    return min(places, default=len(WAITING + COMPUTING))
+    line = LONGEST + WAITING + COMPUTING
+    return min((number for number, start in enumerate(line) if scope.startswith(start)), default=len(line))
 
 
 def waits(scope: str) -> bool:
     """True if that file waits for others."""
-    return rank(scope) < len(WAITING)
+    return len(LONGEST) <= rank(scope) < len(LONGEST + WAITING)
 
 
 def begins_with_waiting(worker: str, count: int) -> bool:
