@@ -79,7 +79,8 @@ def _publication_plan(argument: Argument, lang: str) -> str:
 
 
 def _technical_rationale(argument: Argument, lang: str) -> str:
-    view = argument.question["view"]
+    view = dict(argument.question["view"])
+    view["device_type"] = _texts()["device_type"][lang][view["device_type"]]
     lines = [_say("technical", lang, run=argument.run, candidates=argument.result["candidates"], **view)]
     lines += argument.result["sentences"][lang]
     for number, site in enumerate(_new(argument)[:_TOLD], 1):

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from geo.coverage.demand import UNITS
+from geo.coverage.demand import POPULATION, UNITS
 from geo.siting.asked import PATROL_HOURS, SitingAsked
 from geo.siting.solve import Found, Site
 from schemas.refusals import LANGUAGES, Refusal
@@ -158,6 +158,8 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
         lines.append(
             say("whole.front", points=len(found.front), least=seen[0], most=seen[1], few=homes[0], many=homes[1])
         )
+    if asked.demand == POPULATION:
+        lines.append(say("whole.both"))
     left = found.left_out
     if left.get("private"):
         lines.append(say("whole.private", private=left["private"], found=left["found"]))

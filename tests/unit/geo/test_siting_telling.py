@@ -106,6 +106,19 @@ def test_GD_09_1__prepared_case__five_reasons_and_the_need_in_both_languages():
     assert case.duplicates_answer is None
 
 
+def test_told__homes_as_demand__that_they_are_the_burden_too_is_told():
+    facts = Facts([Checked()], Laws(0.8), {})
+    words = told(SitingAsked(demand="population"), found(NEW), facts)["sentences"]
+    assert any("the demand and the burden" in said for said in words["en"])
+    assert any("隐私负担" in said for said in words["zh"])
+
+
+@pytest.mark.parametrize("device_type", DEVICE_TYPES)
+def test_prepared_case__every_kind_of_device__named_in_both_languages(device_type):
+    question = SitingAsked(view=View(device_type=device_type)).as_json()
+    assert device_type.split("_")[0] in case_of(argument(question=question)).justification["technical_rationale"]
+
+
 def test_prepared_case__nobody_named_an_item__the_legal_basis_is_left_to_people():
     assert "legal_basis" not in case_of(argument(item=None, law=None)).justification
 
