@@ -32,11 +32,13 @@ Ints = NDArray[np.int64]
 # What needs a clear line to what it sees; noise and air come round a hill.
 _SIGHTED = frozenset({"video", "radar"})
 # Another way of computing views makes another key: what was kept is then not asked any more.
-_EDITION = "sight 1"
+_EDITION = "sight 3"
 # A tile of the relief has at most about so many cells on a side, and is no wider than that.
 _TILE_CELLS, _WIDEST_TILE_M = 2_000, 20_000.0
 # Buildings are narrower than the cells of most elevation models.
 _BUILDING_CELL_M = 5.0
+# Whoever sees further than so many of these sees over most buildings: the cells of the model do.
+_MOST_FINE_CELLS = 200
 _ROUTE_STEP_M = 30.0
 # Edges of longitude and latitude are not straight on the plane; short ones are.
 _EDGE_DEG = 0.02
@@ -198,13 +200,35 @@ def _see_over_ground(  # noqa: PLR0913
     progress: Progress,
 ) -> None:
     """Lines of sight over the model, tile by tile; what was computed before from the same is taken as it was."""
-    terrain = around.terrain
-    if not some or terrain is None:
+    if not some or around.terrain is None:
         return
-    with rasterio.open(terrain, driver="GTiff") as model:
+    with rasterio.open(around.terrain, driver="GTiff") as model:
         side_m = cell_m(model, plane)
-    if around.buildings_m:
-        side_m = min(side_m, _BUILDING_CELL_M)
+    by_side: dict[float, list[int]] = defaultdict(list)
+    for number in some:
+        finer = around.buildings_m and seers[number].device.range_m <= _MOST_FINE_CELLS * _BUILDING_CELL_M
+        by_side[min(side_m, _BUILDING_CELL_M) if finer else side_m].append(number)
+    done = 0
+    for side, those in by_side.items():
+        first, last = done / len(some), (done + len(those)) / len(some)
+        part = lambda share, first=first, last=last: progress(first + (last - first) * share)  # noqa: E731
+        _see_in_cells(seers, those, side, plane, around, views, left_out, part)
+        done += len(those)
+
+
+def _see_in_cells(  # noqa: PLR0913
+    seers: Sequence[Seer],
+    some: Sequence[int],
+    side_m: float,
+    plane: Plane,
+    around: Surroundings,
+    views: Shapes,
+    left_out: dict[int, str],
+    progress: Progress,
+) -> None:
+    terrain = around.terrain
+    if terrain is None:
+        return
     chosen = np.array(some, np.int64)
     x, y = plane.metres(*(np.array([seers[i].device.at[axis] for i in some]) for axis in (0, 1)))
     wide_m = min(_TILE_CELLS * side_m, _WIDEST_TILE_M)

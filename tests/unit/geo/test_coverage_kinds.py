@@ -13,10 +13,11 @@ from affine import Affine
 
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device
+from geo.coverage.pieces import cut
 from geo.coverage.plane import Plane
 from geo.coverage.relief import relief_around
 from geo.coverage.rivers import Waters
-from geo.coverage.seen import HIDDEN, NO_HEIGHT, NO_WATER, UNUSABLE, InMemory, Surroundings, what_is_seen
+from geo.coverage.seen import NO_HEIGHT, NO_WATER, UNUSABLE, InMemory, Surroundings, what_is_seen
 from geo.coverage.views import Seer, view_of
 from geo.terrain import Terrain
 from geo.types import LonLat
@@ -185,13 +186,16 @@ def test_seen__asked_again__nothing_is_looked_at_twice_and_one_that_moved_alone(
     assert [a.equals(b) for a, b in zip(first.views, second.views, strict=True)] == [True, True, False, True, True]
 
 
-def test_seen__hidden_altogether__told_as_hidden(tmp_path):
-    heights = np.zeros((200, 200), np.float32)
-    heights[:, 101:] = 500.0
-    heights[:, 99:101] = 0.0
-    away = seer("video", 60.0, azimuth_deg=90.0, hfov_deg=10.0, at=LonLat(113.29995, 23.1))
-    found = seen(away, around=raster(tmp_path, heights))
-    assert found.views[0].area < 60 * 60 * math.pi / 36 or found.left_out == {0: HIDDEN}
+def test_seen__rough_ground__outlines_touch_neither_themselves_nor_each_other(tmp_path):
+    heights = np.random.default_rng(2).normal(0, 3, (200, 200)).astype(np.float32)
+    around = raster(tmp_path, heights)
+    places = [LonLat(113.3 + 0.0011 * i, 23.1) for i in range(3)]
+    views = seen(*(seer(range_m=600.0, at=at, mast_m=8.0) for at in places), around=around).views
+    ground = shapely.box(-900, -900, 900, 900)
+    found = cut(views, ground, 3, lambda _: None)
+    together = shapely.union_all(views)
+    assert found.seen_m2[0] == pytest.approx(together.intersection(ground).area, rel=1e-9)
+    assert shapely.area(found.of(0)).sum() == pytest.approx(ground.difference(together).area, rel=1e-7)
 
 
 def raster(tmp_path, heights, cell_deg=0.0001):
