@@ -9,6 +9,7 @@ import pytest
 from tests.web.conftest import HTML
 from tests.web.paper import text_of
 from tests.web.studying import answered, site, sited
+from web.planner.printed import pdf_of
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +87,10 @@ def test_report__as_pdf__holds_its_text_and_its_fonts(reading_as, study):
     assert answer.mimetype == "application/pdf"
     assert answer.data.startswith(b"%PDF-")
     assert "两台摄像机覆盖一部分。" in text_of(answer.data)
+
+
+def test_pdf__of_a_document_that_asks_for_something__refused():
+    from weasyprint.urls import FatalURLFetchingError
+
+    with pytest.raises(FatalURLFetchingError):
+        pdf_of("<style></style><img src='file:///etc/hostname'>")

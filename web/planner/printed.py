@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import threading
 from typing import NoReturn
 
 from flask import Response
+
+# Setting a report is seconds of computing: a process sets one after the other.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def as_page(document: str, name: str) -> Response:
@@ -52,7 +56,8 @@ def pdf_of(document: str) -> bytes:
 
     # It warns of what browsers know and paper does not; what matters raises.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    made: bytes = HTML(string=document, url_fetcher=Refusing()).write_pdf()
+    with _ONE_AT_A_TIME:
+        made: bytes = HTML(string=document, url_fetcher=Refusing()).write_pdf()
     return made
 
 
