@@ -102,7 +102,7 @@ def _growth(footprints: int, corners: int) -> tuple[Floats, Floats]:
     return np.append(_GROWTH * (1 + numbers.random(footprints)), 0), 0.5 + numbers.random(corners)
 
 
-def _begins(numbers: Ints) -> Ints:
+def begins_of(numbers: Ints) -> Ints:
     """Where each run of one number begins."""
     if not len(numbers):
         return np.zeros(0, np.int64)
@@ -180,12 +180,12 @@ def corners_of(shapes: NDArray[np.object_]) -> tuple[Floats, Ints, Ints, NDArray
     """Corners, where each ring begins, the shape of each corner, and whether a ring is a shell."""
     if (shapely.get_type_id(shapes) == _POLYGON).all() and not shapely.get_num_interior_rings(shapes).any():
         corners, owner = shapely.get_coordinates(shapes, return_index=True)
-        starts = _begins(owner)
+        starts = begins_of(owner)
         return corners, starts, owner, np.ones(len(starts), np.bool_)
     parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
     rings, part_of_ring = shapely.get_rings(parts, return_index=True)
     corners, ring_of_corner = shapely.get_coordinates(rings, return_index=True)
-    starts = _begins(ring_of_corner)
+    starts = begins_of(ring_of_corner)
     # The first ring of a part is its shell and turns left; the others are holes and turn right.
     is_shell = np.diff(part_of_ring, prepend=-1) > 0
     return corners, starts, shape_of_part[part_of_ring][ring_of_corner], is_shell

@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.compiled import compiled
-from geo.coverage.outlines import Floats, Ints
+from geo.coverage.outlines import Floats, Ints, begins_of
 
 Rings = NDArray[np.object_]
 
@@ -97,7 +97,7 @@ def _owners(plain: Rings, holes: Rings) -> Ints:
     if not len(holes):
         return np.zeros(0, np.int64)
     corners, ring = shapely.get_coordinates(holes, return_index=True)
-    at = corners[np.flatnonzero(np.diff(ring, prepend=-1))]
+    at = corners[begins_of(ring)]
     hole, shell = shapely.STRtree(plain).query(shapely.points(at))
     shapely.prepare(plain[np.unique(shell)])
     within = shapely.contains_xy(plain[shell], at[hole, 0], at[hole, 1])

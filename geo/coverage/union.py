@@ -55,10 +55,9 @@ class Union:
 
     def _alone(self, footprints: NDArray[np.object_]) -> NDArray[np.bool_]:
         """Footprints that touch no other, nor the border of the ground."""
-        boxes = shapely.bounds(footprints).reshape(-1, 4)
-        alone = apart(boxes)
+        alone = apart(shapely.bounds(footprints).reshape(-1, 4))
         shapely.prepare(self._ground)
-        alone[alone] = shapely.contains_properly(self._ground, shapely.box(*boxes[alone].T))
+        alone[alone] = shapely.contains_properly(self._ground, footprints[alone])
         return alone
 
     @cached_property
