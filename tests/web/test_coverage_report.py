@@ -94,3 +94,15 @@ def test_pdf__of_a_document_that_asks_for_something__refused():
 
     with pytest.raises(FatalURLFetchingError):
         pdf_of("<style></style><img src='file:///etc/hostname'>")
+
+
+def test_GD_14_6__study_with_secret_devices__is_not_there_for_who_is_not_cleared(reading_as, shared_app):
+    services = shared_app.extensions["services"]
+    hushed = answered(services, title="Hushed", secret=True)
+    run = sited(services, hushed, site(1))
+    paths = (f"/planner/coverage/{hushed}/report", f"/planner/coverage/{hushed}/siting", f"/planner/siting/{run}")
+    assert [get(reading_as("N1"), path).status_code for path in paths] == [404, 404, 404]
+    assert [get(reading_as("O1"), path).status_code for path in paths] == [200, 200, 200]
+    for path in ("/planner/coverage/compare", "/planner/siting"):
+        assert "Hushed" not in get(reading_as("N1"), path).text
+        assert "Hushed" in get(reading_as("O1"), path).text
