@@ -13,9 +13,9 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.footprints import Device, Relief, footprints
 from geo.coverage.plane import Plane
-from geo.coverage.relief import relief_around
+from geo.coverage.relief import beyond, relief_around
 from geo.coverage.union import Union
-from schemas.refusals import invalid
+from schemas.refusals import Kind, RuleViolation, invalid, refuse
 
 # Edges of the plane are straight there; in longitude and latitude only short ones are.
 _EDGE_M = 2_000.0
@@ -87,6 +87,12 @@ def coverage_of(
 
 def _relief(terrain: Path, plane: Plane, ground: BaseGeometry, devices: Sequence[Device]) -> Relief:
     """The model around the ground and all devices, with what they can see beyond."""
+    off = beyond(terrain, *(np.array([device.at[axis] for device in devices], np.float64) for axis in (0, 1)))
+    if off.any():
+        outside = np.flatnonzero(off).tolist()
+        raise RuleViolation(
+            Kind.INVALID, [refuse("coverage.off_relief", "coverage.off_relief", number=n + 1) for n in outside]
+        )
     places = np.array([shapely.Point(device.at) for device in devices], dtype=object)
     around = shapely.union_all([ground, *plane.to_metres(places)])
     return relief_around(terrain, plane, shapely.envelope(around), max(device.range_m for device in devices))

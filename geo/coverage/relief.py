@@ -57,6 +57,14 @@ def _way(there: str, here: str) -> Transformer:
     return Transformer.from_crs(there, here, always_xy=True)
 
 
+def beyond(path: Path, lons: Floats, lats: Floats) -> NDArray[np.bool_]:
+    """Which places of EPSG:4326 lie outside of a model altogether, and in no hole of it."""
+    with rasterio.open(path, driver="GTiff") as model:
+        there = Transformer.from_crs(4326, model.crs, always_xy=True).transform(lons, lats)
+        column, row = (np.asarray(values, np.float64) for values in (~model.transform) @ there)
+        return np.asarray(~((column >= 0) & (column <= model.width) & (row >= 0) & (row <= model.height)), np.bool_)
+
+
 def cell_m(model: DatasetReader, plane: Plane) -> float:
     """How high a cell in the middle of the model is on the plane, to a millimetre."""
     column, row = model.width / 2, model.height / 2
