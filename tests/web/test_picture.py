@@ -61,6 +61,13 @@ def test_picture__of_many_devices__groups_hold_each_of_them_once(crowd):
     assert len(drawn) < 100_000
 
 
+def test_picture__that_a_narrow_map_cannot_hold__is_for_a_wide_one_alone(crowd):
+    with crowd.application.extensions["services"].public_engine.connect() as public:
+        drawn = picture_of(public, (112.8, 22.7, 113.8, 23.7), own_base=True)
+    assert 'class="only-wide"' in drawn
+    assert devices(drawn, "narrow") == 0 < devices(drawn, "wide")
+
+
 def test_picture__of_a_province__is_none_for_the_map_opens_nearer_than_that(crowd):
     with crowd.application.extensions["services"].public_engine.connect() as public:
         assert picture_of(public, (110, 20.5, 117, 25), own_base=True) == ""

@@ -121,13 +121,17 @@ Cells = defaultdict[tuple[int, int], Group]
 def picture_of(public: Connection, bounds: Sequence[float], *, own_base: bool) -> Markup:
     """The picture as SVG for the page; empty where the bounds are a point, or reach farther than the map opens.
 
+    Where a narrow element cannot hold the bounds it has the class `only-wide`.
+
     `bounds` is (west, south, east, north) in EPSG:4326; `own_base` tells whether the base map is our own.
     """
     wide, narrow = Frame.of(bounds, WIDE_PX), Frame.of(bounds, NARROW_PX)
-    if narrow.zoom < FARTHEST or wide.zoom > SINGLE_FROM + 4:
+    if not FARTHEST <= wide.zoom <= SINGLE_FROM + 4:
         return Markup()
     width, height = wide.size_px
     shrunk = narrow.pixel_m / wide.pixel_m
+    # Of what fits into a wide element alone, a narrow one shows a part, which the map finds for itself.
+    fits_both = narrow.zoom >= FARTHEST
     cells = _cells(public, wide)
     parts = [
         *(_base(public, wide) if own_base else ()),
@@ -135,11 +139,12 @@ def picture_of(public: Connection, bounds: Sequence[float], *, own_base: bool) -
         '<g class="at-wide">',
         *_standing(public, wide, wide, cells),
         '</g><g class="at-narrow">',
-        *_standing(public, wide, narrow, cells),
+        *(_standing(public, wide, narrow, cells) if fits_both else ()),
         "</g>",
     ]
     box = f'viewBox="0 0 {width:.1f} {height:.1f}"'
-    return Markup(f'<svg {box} aria-hidden="true">{"".join([*_hatchings(shrunk), *parts])}</svg>')
+    only_wide = "" if fits_both else ' class="only-wide"'
+    return Markup(f'<svg {box}{only_wide} aria-hidden="true">{"".join([*_hatchings(shrunk), *parts])}</svg>')
 
 
 def _hatchings(shrunk: float) -> Iterator[str]:
