@@ -28,6 +28,7 @@ from schemas.ids import new_id, public_id
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, conflict, forbidden, not_found, refuse, too_large
 from schemas.roles import Role
+from schemas.store.copying import Record, copy_in
 from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy, Device, DeviceSite, StudyDevice, StudyShape, SupervisionItem
 from schemas.words import Coded
@@ -271,7 +272,7 @@ def _put(session: Session, study: CoverageStudy, devices: Sequence[NewDevice], a
             "gone": one.gone,
             "label": one.label,
             "device_type": one.device_type,
-            "geom": shapes.element(shapely.Point(one.view.at)),
+            "geom": shapes.point_text(one.view.at.lon, one.view.at.lat),
             "sector_azimuth_deg": None if one.view.azimuth_deg is None else one.view.azimuth_deg % 360,
             "hfov_deg": one.view.hfov_deg,
             "range_m": one.view.range_m,
@@ -280,8 +281,7 @@ def _put(session: Session, study: CoverageStudy, devices: Sequence[NewDevice], a
         }
         for number, one in enumerate(devices, 1)
     ]
-    if rows:
-        session.execute(insert(StudyDevice), rows)
+    copy_in(session, (Record(StudyDevice, row) for row in rows))
 
 
 def _faulty(devices: Sequence[NewDevice]) -> Iterable[Refusal]:
