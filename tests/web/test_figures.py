@@ -68,3 +68,9 @@ def test_GD_14_6__figures__count_no_secret(client, admin):
     cover_where_due(engine, wait_s=0)
     assert page(client) == before
     assert admin.execute("SELECT count(*) FROM public_map.coverage").fetchone() == (0,)
+
+
+def test_coverage__of_devices_whose_range_nobody_told__is_no_number(reader):
+    said = reader.get("/figures", headers=HTML).text
+    assert "Of no ground is it known that three devices reach it at once." in said
+    assert "0.0 km² of ground" not in said
