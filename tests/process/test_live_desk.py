@@ -98,6 +98,14 @@ def reachable(port):
 
 
 @pytest.fixture
+def pages(living, cleared):
+    """The port of the pages, which are up before anybody flies: the flight does not last until a busy machine is."""
+    port = free_port()
+    with web(living, port):
+        yield port
+
+
+@pytest.fixture
 def flying(living, cleared):
     """A flight in the air, led by a gateway process: what is seen of it, and the aircraft."""
     seen = Seen(living, cleared)
@@ -172,29 +180,29 @@ def commands_in(path):
 
 
 @pytest.mark.parametrize("person", ["F1", "C1"])
-def test_order__from_the_live_page__carried_out_once_with_its_own_acknowledgement_and_shown(living, flying, person):
+def test_order__from_the_live_page__carried_out_once_with_its_own_acknowledgement_and_shown(
+    living, pages, flying, person
+):
     seen, _, _ = flying
-    port = free_port()
-    with web(living, port):
-        desk = Desk(living, port, person)
-        last = desk.page(seen.number)["last"]
-        path = f"/pilot/flight/{seen.number}/order"
-        with desk.ask("POST", path, kind="return", reason="smoke over the river") as posted:
-            assert (posted.status, posted.getheader("Location")) == (303, f"/pilot/flight/{seen.number}/watch")
-        with desk.stream(seen.number, last) as events:
-            shown = []
-            for _, kind, body in events:
-                if kind in ("order", "ack"):
-                    shown.append((kind, body.get("outcome", body.get("mode"))))
-                    if body.get("outcome") == "done":
-                        break
-        assert shown == [("order", "taken"), ("ack", "RTL"), ("order", "done")]
-        listed = [event["body"] for event in desk.page(seen.number)["events"] if event["kind"] == "order"]
-        assert [(body["order"], body["outcome"], body["reason"]) for body in listed] == [
-            ("return", "taken", "smoke over the river"),
-            ("return", "done", "smoke over the river"),
-        ]
-        until(lambda: seen.flight().state == "uploaded")
+    desk = Desk(living, pages, person)
+    last = desk.page(seen.number)["last"]
+    path = f"/pilot/flight/{seen.number}/order"
+    with desk.ask("POST", path, kind="return", reason="smoke over the river") as posted:
+        assert (posted.status, posted.getheader("Location")) == (303, f"/pilot/flight/{seen.number}/watch")
+    with desk.stream(seen.number, last) as events:
+        shown = []
+        for _, kind, body in events:
+            if kind in ("order", "ack"):
+                shown.append((kind, body.get("outcome", body.get("mode"))))
+                if body.get("outcome") == "done":
+                    break
+    assert shown == [("order", "taken"), ("ack", "RTL"), ("order", "done")]
+    listed = [event["body"] for event in desk.page(seen.number)["events"] if event["kind"] == "order"]
+    assert [(body["order"], body["outcome"], body["reason"]) for body in listed] == [
+        ("return", "taken", "smoke over the river"),
+        ("return", "done", "smoke over the river"),
+    ]
+    until(lambda: seen.flight().state == "uploaded")
     check_order(living, seen, person, listed[1])
 
 
