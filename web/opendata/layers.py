@@ -232,7 +232,8 @@ _ALL = (
         N_("Authorities"),
         N_("Who publishes here, for which ground, and whom to ask."),
         _columns(
-            "public_id name_en name_zh level authority_type field contact_person contact_address contact_channel origin",
+            "public_id name_en name_zh level authority_type field",
+            "contact_person contact_address contact_channel origin",
         ),
         None,
         "MultiPolygon",
