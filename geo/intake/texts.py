@@ -38,14 +38,12 @@ def read_geojson(path: Path, allow: Collection[str], crs: str | None) -> Table:
 
 
 def geojson_table(document: dict[str, Any], name: str, allow: Collection[str], crs: str | None) -> Table:
-    """A FeatureCollection; each feature's geometry is parsed strictly, a fault refuses its row alone.
+    """A FeatureCollection, or one Feature or geometry alone (RFC 7946, 3), which is a layer of one row.
 
-    An old `crs` member may name another geographic system; a projected one is refused, because GeoJSON has
-    longitude and latitude.
+    Each feature's geometry is parsed strictly; a fault refuses its row alone. An old `crs` member may name another
+    geographic system; a projected one is refused, because GeoJSON has longitude and latitude.
     """
-    features = document.get("features")
-    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
-        raise invalid("layer.format", "layer.not_a_collection")
+    features = _features(document)
     if len(features) > limit("layer.rows"):
         raise too_large("layer.rows", measured=len(features), required=limit("layer.rows"))
     declared = _declared(document.get("crs"))
@@ -54,6 +52,17 @@ def geojson_table(document: dict[str, Any], name: str, allow: Collection[str], c
     rows = [_feature(index, feature, allow) for index, feature in enumerate(features)]
     columns = tuple(dict.fromkeys(column for row in rows for column in row.values))
     return Table("GeoJSON", columns, rows, declared, "utf-8", (name, *columns))
+
+
+def _features(document: dict[str, Any]) -> list[Any]:
+    if document.get("type") == "Feature" and isinstance(document.get("geometry"), dict):
+        return [document]
+    if "coordinates" in document or document.get("type") == "GeometryCollection":
+        return [{"type": "Feature", "properties": {}, "geometry": document}]
+    features = document.get("features")
+    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
+        raise invalid("layer.format", "layer.not_a_collection")
+    return features
 
 
 def _declared(member: Any) -> str:  # noqa: ANN401

@@ -141,6 +141,17 @@ def test_geojson__an_old_crs_member_of_longitude_and_latitude__taken(tmp_path, n
     assert placement(table.crs, None).is_geographic
 
 
+def test_geojson__one_feature_or_geometry_alone__a_layer_of_one_row(tmp_path):
+    alone = feature(name="a")
+    table = read_geojson(geojson(tmp_path, json.dumps(alone)), ANY, None)
+    assert [(row.number, row.values) for row in table.rows] == [(1, {"name": "a"})]
+    bare = read_geojson(geojson(tmp_path, json.dumps(alone["geometry"])), ANY, None)
+    assert [(row.values, row.geom) for row in bare.rows] == [({}, table.rows[0].geom)]
+    bow_tie = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}
+    (row,) = read_geojson(geojson(tmp_path, json.dumps(bow_tie)), ANY, None).rows
+    assert [one.rule for one in row.refusals] == ["geometry.invalid"]
+
+
 def test_geojson__a_feature_that_names_a_system_of_its_own__refused(tmp_path):
     own = feature() | {"crs": {"type": "name", "properties": {"name": "GCJ-02"}}}
     rows = read_geojson(geojson(tmp_path, collection(own, feature())), ANY, None).rows
