@@ -244,12 +244,14 @@ def _worker_stops_listening(dask_worker: Any) -> None:  # noqa: ANN401 - distrib
 def _own_cluster(workers: int) -> Iterator[Any]:
     """A client of workers of this machine, who talk among themselves alone, over TLS with keys made for the moment.
 
-    Dask opens HTTP servers whatever one asks for: without pages, and stopped as soon as they are there.
+    Dask opens HTTP servers whatever one asks for: without pages, at any free port, so that two who work side by side
+    do not want the same one, and stopped as soon as they are there.
     """
     import dask
     from distributed import Client, LocalCluster
 
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "security": True}
+    local["scheduler_kwargs"] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_NO_PAGES))
         cluster = stack.enter_context(LocalCluster(**local, host="127.0.0.1"))  # type: ignore[no-untyped-call]

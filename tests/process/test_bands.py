@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -115,6 +116,16 @@ def test_dask_workers_started_here__no_port_answers_a_stranger_and_nothing_flood
     heard = [line.split() for line in done.stdout.splitlines()]
     assert heard
     assert [port for port, answer in heard if answer != "None"] == []
+
+
+def test_dask__where_another_holds_its_usual_port__works_all_the_same():
+    with socket.socket() as other:
+        # Whoever else may hold it already does as well.
+        with contextlib.suppress(OSError):
+            other.bind(("127.0.0.1", 8787))
+            other.listen()
+        with hands(DASK, workers=1) as crew:
+            assert [answer["pid"] != os.getpid() for _, answer in crew.map(told, [{}])] == [True]
 
 
 def test_dask__nobody_at_the_address__refused():

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from PIL import Image
 
+from schemas.refusals import RuleViolation
+from sensing.sensors.health import read_snapshot
 from tests.web.conftest import HTML
 from tests.web.paper import text_of
 from tests.web.studying import answered, site, sited
@@ -94,6 +98,14 @@ def test_pdf__of_a_document_that_asks_for_something__refused():
 
     with pytest.raises(FatalURLFetchingError):
         pdf_of("<style></style><img src='file:///etc/hostname'>")
+
+
+def test_pdf__once_made__half_a_picture_is_refused_as_before():
+    assert pdf_of("<style></style><p>One page.</p>").startswith(b"%PDF-")
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 40).save(whole, "JPEG")
+    with pytest.raises(RuleViolation):
+        read_snapshot(whole.getvalue()[: whole.tell() // 2])
 
 
 def test_GD_14_6__study_with_secret_devices__is_not_there_for_who_is_not_cleared(reading_as, shared_app):

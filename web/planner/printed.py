@@ -47,6 +47,7 @@ def pdf_of(document: str) -> bytes:
     Raises FatalURLFetchingError where something in it would be asked of anybody else.
     """
     # It is large, and few requests of a process print.
+    from PIL import ImageFile
     from weasyprint import HTML
     from weasyprint.urls import FatalURLFetchingError, URLFetcher
 
@@ -54,6 +55,8 @@ def pdf_of(document: str) -> bytes:
         def fetch(self, url: str, headers: object = None) -> NoReturn:
             raise FatalURLFetchingError(f"a report fetches nothing: {url[:80]}")
 
+    # Imported, it lets this whole process take half a picture for a whole one; no snapshot of a camera is.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
     # It warns of what browsers know and paper does not; what matters raises.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     with _ONE_AT_A_TIME:

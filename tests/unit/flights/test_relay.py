@@ -368,7 +368,7 @@ def test_relay__something_else_answers__is_told_so_and_carries_nothing(tmp_path,
 def test_relay__aircraft_gone_and_back__is_found_again(pipe, relay, aircraft, monkeypatch):
     monkeypatch.setattr(client, "FIRST_PAUSE_S", 0.05)
     relay(pipe.port)
-    assert soon(lambda: aircraft.line)
+    assert soon(lambda: aircraft.line and "connected" in words(relay))
     aircraft.line.shutdown(socket.SHUT_RDWR)
     aircraft.line.close()
     aircraft.line = None
