@@ -250,7 +250,7 @@ def _own_cluster(workers: int) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "security": True}
+    local: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None, "security": True}
     local["scheduler_kwargs"] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(_NO_PAGES))
