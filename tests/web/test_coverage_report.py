@@ -110,7 +110,8 @@ def test_pdf__once_made__half_a_picture_is_refused_as_before():
 
 def test_GD_14_6__study_with_secret_devices__is_not_there_for_who_is_not_cleared(reading_as, shared_app):
     services = shared_app.extensions["services"]
-    hushed = answered(services, title="Hushed", secret=True)
+    # Two, because a page to compare offers nothing before there are two.
+    hushed, _ = (answered(services, title=title, secret=True) for title in ("Hushed", "Hushed too"))
     run = sited(services, hushed, site(1))
     paths = (f"/planner/coverage/{hushed}/report", f"/planner/coverage/{hushed}/siting", f"/planner/siting/{run}")
     assert [get(reading_as("N1"), path).status_code for path in paths] == [404, 404, 404]
