@@ -49,13 +49,15 @@ def main() -> int:
     if options.rounds < 2:
         parser.error("a spread needs two rounds")
     results: list[Result] = []
-    for name in _wanted(options.name):
+    wanted = _wanted(options.name)
+    for number, name in enumerate(wanted, 1):
         rows: Callable[[int], list[Result]] = import_module(ROWS[name]).rows
         for result in rows(options.rounds):
             results.append(result)
             print(json.dumps(result.as_dict()) if options.json else _line(result), flush=True)
-    if options.rounds >= FEWEST_ROUNDS:
-        write_report(results, is_whole=options.name is None)
+        # Whoever stops a long run keeps what was measured; only a whole one forgets the rows of before.
+        if options.rounds >= FEWEST_ROUNDS:
+            write_report(results, is_whole=options.name is None and number == len(wanted))
     if any(r.met == "not measured" for r in results):
         return 2
     return 0 if all(r.met is True for r in results) else 1
