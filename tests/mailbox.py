@@ -36,7 +36,7 @@ class Mailbox:
 def mail_server() -> Iterator[Mailbox]:
     """A server that runs while tests use it."""
     box = Mailbox(free_port())
-    server = Controller(box, hostname="127.0.0.1", port=box.port)
+    server = Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=60)
     server.start()
     try:
         yield box

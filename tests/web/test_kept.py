@@ -55,12 +55,12 @@ def test_kept__while_one_makes_it_anew__the_others_get_the_last():
 
     def slow(_last):
         making.set()
-        assert enough.wait(5)
+        assert enough.wait(60)
         return "new"
 
     maker = threading.Thread(target=lambda: keeper.current("a", "r2", slow, 0.0))
     maker.start()
-    assert making.wait(5)
+    assert making.wait(60)
     assert keeper.current("a", "r2", lambda _: "mine", 0.0) == "old"
     enough.set()
     maker.join()

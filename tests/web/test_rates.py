@@ -1,6 +1,7 @@
 """Rates: who asks too often is told when to go on; others, and what is not counted, go on."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +14,15 @@ from web.settings import Settings
 from web.wiring import Services
 
 FEW = 3
+MIDDLE_OF_A_MINUTE_S = 1_750_000_030.0
 
 
 @pytest.fixture
 def few(monkeypatch):
+    # Counts are of minutes of the wall, and one that ends between two requests gives room for more.
+    clock = SimpleNamespace(time=lambda: MIDDLE_OF_A_MINUTE_S)
+    for module in ("web.rates", "limits.strategies", "limits.storage.memory"):
+        monkeypatch.setattr(f"{module}.time", clock)
     for name in ("rate.pages", "rate.tiles", "rate.data"):
         monkeypatch.setitem(LIMITS, name, Limit(FEW, "a minute", "a test", "a test"))
 

@@ -94,17 +94,17 @@ def test_tile__etag_of_another_tile_or_revision__drawn(reader):
         assert (answer.status_code, answer.data) == (200, first.data)
 
 
-def test_tile__known_day__304_and_an_earlier_one_drawn(reader, admin):
+def test_tile__known_day__304_and_an_earlier_one_drawn(client, admin):
     admin.execute("UPDATE core.public_batch SET at = '2026-01-01 12:00:00.7Z'")
     address = tile_address(113.27, 23.13, 13)
-    first = get(reader, "patrol_areas", address)
+    first = get(client, "patrol_areas", address)
     since = first.headers["Last-Modified"]
-    again = get(reader, "patrol_areas", address, **{"If-Modified-Since": since})
+    again = get(client, "patrol_areas", address, **{"If-Modified-Since": since})
     assert (again.status_code, again.data) == (304, b"")
     for other in ("Mon, 01 Jan 2024 00:00:00 GMT", "nonsense"):
-        assert get(reader, "patrol_areas", address, **{"If-Modified-Since": other}).data == first.data
+        assert get(client, "patrol_areas", address, **{"If-Modified-Since": other}).data == first.data
     # Who names contents is not answered by a date.
-    both = get(reader, "patrol_areas", address, **{"If-Modified-Since": since, "If-None-Match": 'W/"other"'})
+    both = get(client, "patrol_areas", address, **{"If-Modified-Since": since, "If-None-Match": 'W/"other"'})
     assert (both.status_code, both.data) == (200, first.data)
 
 
