@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from geo.commands.siting import Case, NewPlan, NewSite, draft_plan
 from geo.commands.studies import STUDIERS, opened
-from geo.coverage.jobs import WORKING
 from geo.siting.asked import PATROL_HOURS, SitingAsked
 from geo.siting.drafting import Argument, case_of
 from schemas.actors import Actor
 from schemas.ids import new_id, public_id
 from schemas.refusals import conflict, forbidden, invalid, not_found
+from schemas.store.jobs import WORKING
 from schemas.store.work import Work
 from schemas.tables import CoverageStudy, SitingPlan, SitingRun, SupervisionItem
 from schemas.words import Coded

@@ -22,13 +22,14 @@ from geo.commands.words import DEVICE_TYPES
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device as View
 from geo.coverage.footprints import faults_of
-from geo.coverage.jobs import SILENT_S, WAITING, WORKING
+from geo.coverage.jobs import SILENT_S
 from schemas.actors import Actor
 from schemas.ids import new_id, public_id
 from schemas.limits import limit
 from schemas.refusals import Kind, Refusal, RuleViolation, conflict, forbidden, not_found, refuse, too_large
 from schemas.roles import Role
 from schemas.store.copying import Record, copy_in
+from schemas.store.jobs import WAITING, WORKING
 from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy, Device, DeviceSite, StudyDevice, StudyShape, SupervisionItem
 from schemas.words import Coded

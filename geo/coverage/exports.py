@@ -24,9 +24,9 @@ from shapely.geometry.base import BaseGeometry
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from geo.coverage.jobs import DONE
 from schemas.limits import limit
 from schemas.refusals import conflict, invalid, too_large
+from schemas.store.jobs import DONE
 from schemas.tables import CoverageStudy, StudyDevice, StudyShape
 
 Shapes = NDArray[np.object_]

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from geo import shapes
 from geo.coverage.answers import coverage_of
 from geo.coverage.footprints import Device
-from geo.coverage.jobs import DONE
 from geo.coverage.reading import read_area, read_devices
 from geo.coverage.wanted import zones_on
 from geo.intake.report import Options
 from schemas.refusals import Kind, RuleViolation, conflict, not_found
+from schemas.store.jobs import DONE
 from schemas.tables import CoverageStudy, StudyDevice
 
 if TYPE_CHECKING:

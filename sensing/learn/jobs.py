@@ -1,24 +1,24 @@
 """Work that officers ask for and a worker does: a model trained, the questions of a scene found; kept as rows.
 
-Rows of jobs tell who asked and how far it is; what comes out of them, a model in the registry or labels, goes through
-its own commands.
+Rows of jobs tell who asked and how far it is (schemas.store.jobs); what comes out of them, a model in the registry or
+labels, goes through its own commands.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from geoalchemy2.shape import to_shape
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from schemas.actors import Actor
 from schemas.ids import public_id
-from schemas.refusals import LANGUAGES, Refusal, RuleViolation, conflict, forbidden, not_found
+from schemas.refusals import conflict, forbidden, not_found
+from schemas.store.jobs import OPEN, WAITING, Jobs, Progress, Sessions
 from schemas.store.work import Work
 from schemas.tables import Label, LearningJob
 from schemas.words import Coded
@@ -29,16 +29,11 @@ from sensing.learn.fit import LARGE, SMALL, train
 from sensing.learn.sampling import opened
 from sensing.learn.training import TRAINERS, Wish, drawn_samples, taught, train_objects, train_pixels
 from sensing.pipeline import source_of
-from sensing.quarantine import Progress
 
 QUESTIONS = "questions"
-WAITING, WORKING, DONE, FAILED = "waiting", "working", "done", "failed"
-OPEN = (WAITING, WORKING)
 # Whoever works on a job says so more often than this; then somebody else takes it up.
-_SILENT_S = 120
+JOBS = Jobs(LearningJob, silent_s=120)
 _QUESTIONS_ASKED = 20
-
-Sessions = Callable[[], AbstractContextManager[Session]]
 
 
 def request_training(work: Work, kind: str, wish: Wish) -> LearningJob:
@@ -88,50 +83,6 @@ def _refuse_second(session: Session, kind: str, same: Any) -> None:  # noqa: ANN
         raise conflict("model.under_way", measured=one.public_id)
 
 
-def take_next(sessions: Sessions) -> uuid.UUID | None:
-    """Take on the oldest job that waits, or that whoever worked on it left; None where there is none."""
-    with sessions() as session:
-        left = LearningJob.beat_at < func.clock_timestamp() - text(f"interval '{_SILENT_S} seconds'")
-        free = or_(LearningJob.stage == WAITING, (LearningJob.stage == WORKING) & left)
-        oldest = select(LearningJob).where(free).order_by(LearningJob.recorded_at).limit(1)
-        job = session.scalars(oldest.with_for_update(skip_locked=True)).one_or_none()
-        if job is None:
-            return None
-        job.stage, job.share, job.beat_at = WORKING, 0.0, _now(session)
-        return job.id
-
-
-def tell(sessions: Sessions, job_id: uuid.UUID, share: float) -> None:
-    """Write down how far a job is."""
-    with sessions() as session:
-        job = session.get_one(LearningJob, job_id)
-        job.share, job.beat_at = min(max(share, 0.0), 1.0), _now(session)
-
-
-def give_back(sessions: Sessions, job_id: uuid.UUID) -> None:
-    """Leave a job to whoever comes next."""
-    with sessions() as session:
-        job = session.get_one(LearningJob, job_id)
-        job.stage, job.share, job.beat_at = WAITING, 0.0, None
-
-
-def fail(sessions: Sessions, job_id: uuid.UUID, refusals: Sequence[Refusal]) -> None:
-    """End a job with what refused it, in words."""
-    told = {lang: [refusal.render(lang) for refusal in refusals] for lang in LANGUAGES}
-    with sessions() as session:
-        _end(session, job_id, FAILED).result = told
-
-
-def _end(session: Session, job_id: uuid.UUID, stage: str) -> LearningJob:
-    job = session.get_one(LearningJob, job_id)
-    job.stage, job.share, job.ended_at = stage, 1.0, _now(session)
-    return job
-
-
-def _now(session: Session) -> Any:  # noqa: ANN401 - the database's clock
-    return session.scalar(select(func.clock_timestamp()))
-
-
 @dataclass(frozen=True)
 class House:
     """What a job is carried out with: stored files, reading and committing sessions, and work on behalf of a person."""
@@ -143,20 +94,21 @@ class House:
 
 
 def carry_out(house: House, job_id: uuid.UUID, progress: Progress) -> None:
-    """Do a job that was taken on, and write down what came out; a refusal ends it and is kept."""
+    """Do a job that was taken on, and write down what came out; raises RuleViolation where nothing can."""
     with house.reading() as session:
         job = session.get_one(LearningJob, job_id)
-    try:
-        if job.kind == QUESTIONS:
-            found = _questions(house, job, progress)
-            with house.housekeeping() as session:
-                _end(session, job_id, DONE).result = {"questions": [_plain(one) for one in found]}
-        else:
-            model_id = _trained(house, job, progress)
-            with house.housekeeping() as session:
-                _end(session, job_id, DONE).model_id = model_id
-    except RuleViolation as refused:
-        fail(house.housekeeping, job_id, refused.refusals)
+    if job.kind == QUESTIONS:
+        found = _questions(house, job, progress)
+        with house.housekeeping() as session:
+            ended = JOBS.end(session, job_id)
+            if ended is not None:
+                ended.result = {"questions": [_plain(one) for one in found]}
+    else:
+        model_id = _trained(house, job, progress)
+        with house.housekeeping() as session:
+            ended = JOBS.end(session, job_id)
+            if ended is not None:
+                ended.model_id = model_id
 
 
 def _trained(house: House, job: LearningJob, progress: Progress) -> uuid.UUID:

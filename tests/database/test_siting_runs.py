@@ -22,6 +22,7 @@ from geo.siting.patrols import PatrolInputs, fly
 from geo.siting.solve import solve
 from schemas import tables as t
 from schemas.refusals import RuleViolation
+from schemas.store.jobs import Interrupted
 from schemas.tables import Authority, Person, PlannedSite, SitingPlan, SitingRun, SupervisionItem
 from tests.database.acting import answered, rules, texts
 from tests.world import World, site_at, wkb
@@ -29,7 +30,6 @@ from web import siting_jobs
 from web.cli.common import State
 from web.cli.siting import siting
 from web.cli.worker import worker
-from web.learning import Interrupted
 
 GROUND = shapely.box(113.262, 23.124, 113.276, 23.136)
 ROADS = [LineString([(113.26, lat), (113.28, lat)]) for lat in (23.126, 23.1297, 23.134)]

@@ -18,10 +18,10 @@ from geo.coverage import jobs
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device as View
 from geo.types import LonLat
+from schemas.store.jobs import Interrupted
 from schemas.tables import Authority, CoverageStudy, KeptView, StudyShape
 from tests.world import PA1, Z1, World, wkb
 from web import planning_jobs
-from web.learning import Interrupted
 
 AT = LonLat(113.265, 23.13)
 

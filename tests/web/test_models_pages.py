@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from schemas import tables as t
 from schemas.clock import FixedClock
+from schemas.store.jobs import Interrupted
 from sensing.intake import Told
-from sensing.learn import commands, jobs
+from sensing.learn import commands
+from sensing.learn.jobs import JOBS
 from sensing.learn.labels import Mark
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.unit.sensing.ground import Ground, blob
@@ -284,20 +286,20 @@ def test_training__without_purpose_or_of_no_kind__refused(signed_in):
 
 def test_job__that_a_worker_left__is_taken_up_by_the_next_one(signed_in, services, admin):
     post(signed_in("O1"), "/models/train", ASKED)
-    first = jobs.take_next(services.housekeeping)
+    first = JOBS.take_next(services.housekeeping)
     assert first is not None
-    assert jobs.take_next(services.housekeeping) is None
+    assert JOBS.take_next(services.housekeeping) is None
     admin.execute("UPDATE core.learning_job SET beat_at = beat_at - interval '5 minutes' WHERE stage = 'working'")
-    assert jobs.take_next(services.housekeeping) == first
+    assert JOBS.take_next(services.housekeeping) == first
 
 
 def test_job__worker_is_told_to_stop__waits_for_the_next_one(signed_in, services):
     post(signed_in("O1"), "/models/train", ASKED)
 
     def stop(_share):
-        raise learning.Interrupted
+        raise Interrupted
 
-    with pytest.raises(learning.Interrupted):
+    with pytest.raises(Interrupted):
         learning.do_next(services, stop)
     with services.session() as db:
         assert db.scalars(select(t.LearningJob.stage).order_by(t.LearningJob.recorded_at.desc())).first() == "waiting"

@@ -16,11 +16,11 @@ from geo.commands import studies
 from geo.coverage.asked import DEMANDS, KINDS, STATUSES, Asked
 from geo.coverage.exports import FORMS, export_of, write
 from geo.coverage.footprints import DENSITIES_PX_PER_M
-from geo.coverage.jobs import DONE, FAILED, WAITING, WORKING
 from geo.coverage.reading import Named, read_area, read_named
 from geo.intake.report import Options
 from schemas.actors import Actor, ActorKind
 from schemas.refusals import conflict, not_found
+from schemas.store.jobs import DONE, FAILED, WAITING, WORKING
 from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy
 from web import planning_jobs

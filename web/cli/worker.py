@@ -17,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 
 from geo.commands import block_where_due, expire_where_due, replace_amended_plans, take_effect_where_due
 from geo.coverage_grid import cover_where_due
+from schemas.store.jobs import Interrupted
 from schemas.store.sealer import seal_pending
 from schemas.store.shown import renew_where_due
 from sensing.sensors.judging import judge_due
 from web import learning, planning_jobs, scenes, siting_jobs
 from web.cli.common import echo_refusals, lang, pass_services
 from web.delivery import deliver
-from web.learning import Interrupted
 from web.smtp import forget_what_is_over, send_due
 from web.wiring import Services
 from web.witnessing import sign_latest, witness

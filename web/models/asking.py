@@ -9,12 +9,13 @@ import shapely
 from flask import Response, make_response, redirect, render_template, request
 
 from schemas.refusals import RuleViolation, conflict, invalid, not_found
+from schemas.store.jobs import DONE
 from schemas.tables import LearningJob
 from sensing import preview
 from sensing.bands import Role
 from sensing.intake import Shelf
 from sensing.learn.commands import label_places
-from sensing.learn.jobs import DONE, answer, request_questions
+from sensing.learn.jobs import answer, request_questions
 from sensing.learn.labels import Mark
 from sensing.proposals import answer_proposal
 from web.desk.amounts import area_words

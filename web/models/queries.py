@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session, joinedload
 from schemas.actors import Actor
 from schemas.refusals import RuleViolation, not_found
 from schemas.rules import Rulebook
+from schemas.store.jobs import OPEN
 from schemas.tables import Authority, Derivative, Label, LearningJob, ModelVersion, Scene
 from sensing.copies import is_current, refuse_overdue
-from sensing.learn.jobs import OPEN, QUESTIONS
+from sensing.learn.jobs import QUESTIONS
 from sensing.learn.pixel import NONE
 from sensing.segment.detectors import KINDS
 from web.permissions import ROLES, Permission
