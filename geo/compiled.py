@@ -1,4 +1,8 @@
-"""Loops in machine code: what numpy cannot say in whole arrays."""
+"""Loops in machine code: what numpy cannot say in whole arrays.
+
+`compiled` is said again in `sensing.kernels`, whose text is part of the hash of every find (sensing.segment.code): that
+one may not be moved here, and this floor may not ask the one above it.
+"""
 
 from __future__ import annotations
 
