@@ -1,6 +1,8 @@
 """The open layers: which view each is read from, and what each of its columns means.
 
 A test compares this table with the database; files, OGC API Features and the documents are all made from it.
+The layers of web.public.layers are others: they turn a view into words that all pages share, so that they have columns
+that nobody downloads, and none of the meanings told here. Where a record has its page is said there alone.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.refusals import not_found
+from web.public.layers import DEPLOYMENT_POINTS, DEVICES, PATROL_AREAS, PATROL_ROUTES, PRIVACY_ZONES
 
 
 def N_(text: str) -> str:
@@ -169,7 +172,7 @@ _ALL = (
         ),
         "published_on",
         "Point",
-        "/device/",
+        f"{DEVICES.path}/",
     ),
     OpenLayer(
         "deployment_points",
@@ -178,7 +181,7 @@ _ALL = (
         _columns(_PLACES, "place_text", _DATES, _LAW, _WHO, "siting_approval_no origin recorded_on"),
         "published_on",
         "Point",
-        "/point/",
+        f"{DEPLOYMENT_POINTS.path}/",
     ),
     OpenLayer(
         "patrol_areas",
@@ -189,7 +192,7 @@ _ALL = (
         ),
         "published_on",
         "MultiPolygon",
-        "/area/",
+        f"{PATROL_AREAS.path}/",
     ),
     OpenLayer(
         "patrol_routes",
@@ -201,7 +204,7 @@ _ALL = (
         ),
         "published_on",
         "LineString",
-        "/route/",
+        f"{PATROL_ROUTES.path}/",
     ),
     OpenLayer(
         "privacy_zones",
@@ -213,7 +216,7 @@ _ALL = (
         ),
         "valid_from",
         "MultiPolygon",
-        "/zone/",
+        f"{PRIVACY_ZONES.path}/",
     ),
     OpenLayer(
         "flight_log",
