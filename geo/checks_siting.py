@@ -96,20 +96,24 @@ def duplicates_answered(context: Context) -> Iterable[Refusal]:
 def covered_already(session: Session, site: PlannedSite) -> tuple[float, tuple[str, ...]]:
     """Which share of a site's view the devices of anybody see by now, and the public ids of these devices."""
     wanted = place_of_site(site).seen
-    return (0.0, ()) if wanted is None else share_seen(session, wanted, site.device_type)
+    return (0.0, ()) if wanted is None else share_seen(session, wanted, site.device_type, site.plan.item_id)
 
 
 def seen_by_others(session: Session, view: BaseGeometry, device: Device) -> tuple[float, tuple[str, ...]]:
-    """Which share of a device's view other devices of its kind see too, and their public ids."""
-    return share_seen(session, view, device.device_type, besides=device.public_id)
+    """Which share of a device's view others of its kind, or for its supervision item, see too; their public ids."""
+    return share_seen(session, view, device.device_type, device.item_id, besides=device.public_id)
 
 
 def share_seen(
-    session: Session, wanted: BaseGeometry, device_type: str, *, besides: str | None = None
+    session: Session, wanted: BaseGeometry, device_type: str, item_id: UUID | None = None, *, besides: str | None = None
 ) -> tuple[float, tuple[str, ...]]:
-    """Which share of a view (EPSG:4326) the devices of one kind of anybody see by now, and their public ids."""
+    """Which share of a view (EPSG:4326) devices of anybody see by now, and their public ids.
+
+    Devices of that kind count, and those of any kind that serve the same supervision item: two kinds that watch one
+    thing for one item are a duplicate as well (GD-17).
+    """
     seen, names = [], []
-    for other in queries.devices_that_see(session, wanted, device_type):
+    for other in queries.devices_that_see(session, wanted, device_type, item_id):
         if other.public_id == besides:
             continue
         view = sector(other.at, other.azimuth_deg, other.hfov_deg, other.range_m)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import numpy as np
 import shapely
 from geoalchemy2 import Geography
 from geoalchemy2 import functions as gis
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import cast, func, or_, select, text
+from sqlalchemy import cast, false, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from geo import hours, shapes
@@ -138,12 +139,16 @@ class Watching:
 
 # No device here sees further; the bound lets the index find those that could see a place.
 _FURTHEST_SEEN_M = 20_000.0
+_FULL_TURN_DEG = 360.0
 
 
-def devices_that_see(session: Session, wanted: BaseGeometry, device_type: str) -> tuple[Watching, ...]:
-    """The devices of one kind, in use or announced, whose range could reach a shape (EPSG:4326); a superset.
+def devices_that_see(
+    session: Session, wanted: BaseGeometry, device_type: str, item_id: UUID | None = None
+) -> tuple[Watching, ...]:
+    """The devices of one kind, or of one supervision item, whose range could reach a shape (EPSG:4326); a superset.
 
-    Secret ones are left out: whoever plans is not told that they are there.
+    They are in use or announced; one that sees all round needs no direction. Secret ones are left out: whoever plans is
+    not told that they are there.
     """
     at = cast(DeviceSite.geom, Geography)
     shape = cast(shapes.element(wanted), Geography)
@@ -152,9 +157,9 @@ def devices_that_see(session: Session, wanted: BaseGeometry, device_type: str) -
         .join(DeviceSite, DeviceSite.id == Device.site_id)
         .where(
             Device.state.in_(("published", "active", "maintenance", "blocked")),
-            Device.device_type == device_type,
+            or_(Device.device_type == device_type, Device.item_id == item_id if item_id else false()),
             Device.secret.is_(False),
-            Device.sector_azimuth_deg.is_not(None),
+            or_(Device.sector_azimuth_deg.is_not(None), Device.hfov_deg >= _FULL_TURN_DEG),
             Device.hfov_deg.is_not(None),
             Device.range_m.is_not(None),
             gis.ST_DWithin(at, shape, _FURTHEST_SEEN_M),
@@ -163,9 +168,9 @@ def devices_that_see(session: Session, wanted: BaseGeometry, device_type: str) -
         .order_by(Device.public_id)
     )
     return tuple(
-        Watching(name, shapes.lon_lat(geom), azimuth, hfov, reach)
+        Watching(name, shapes.lon_lat(geom), azimuth or 0.0, hfov, reach)
         for name, geom, azimuth, hfov, reach in session.execute(near).all()
-        if azimuth is not None and hfov is not None and reach is not None
+        if hfov is not None and reach is not None
     )
 
 

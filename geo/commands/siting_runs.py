@@ -18,6 +18,7 @@ from geo.commands.siting import Case, NewPlan, NewSite, draft_plan
 from geo.commands.studies import STUDIERS, opened
 from geo.siting.asked import PATROL_HOURS, SitingAsked
 from geo.siting.drafting import Argument, case_of
+from geo.siting.reading import turned
 from schemas.actors import Actor
 from schemas.ids import new_id, public_id
 from schemas.refusals import conflict, forbidden, invalid, not_found
@@ -56,7 +57,7 @@ def remove_run(work: Work, run: SitingRun) -> None:
     _require(work.actor, run.study.authority_id)
     work.session.refresh(run, with_for_update=True)
     if run.stage == WORKING:
-        raise conflict("siting.run_unready", "siting.run_unready", measured=run.public_id)
+        raise conflict("siting.run_under_way", "siting.run_under_way", measured=run.public_id)
     _recorded(work, run, "remove")
     work.session.execute(delete(SitingRun).where(SitingRun.id == run.id))
     work.session.expunge(run)
@@ -165,14 +166,15 @@ def _answer(session: Session, run: SitingRun) -> Mapping[str, Any]:
 
 def _site(session: Session, site: Mapping[str, Any], device_type: str, new: Draft) -> NewSite:
     lon, lat = site["at"]
+    azimuth_deg, hfov_deg = turned(site["sector_azimuth_deg"], site["hfov_deg"])
     return NewSite(
         place=Point(lon, lat),
         place_text=_place_text(session, lon, lat),
         device_type=device_type,
         purpose_en=new.purpose_en,
         purpose_zh=new.purpose_zh,
-        sector_azimuth_deg=site["sector_azimuth_deg"],
-        hfov_deg=site["hfov_deg"],
+        sector_azimuth_deg=azimuth_deg,
+        hfov_deg=hfov_deg,
         range_m=site["range_m"],
     )
 

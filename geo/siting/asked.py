@@ -24,6 +24,8 @@ ROADS, POLES, HIGH_GROUND, GRID = "roads", "poles", "high_ground", "grid"
 _BOUNDED = (MOST_SEEN, LEAST_COST)
 SOURCES = (ROADS, POLES, HIGH_GROUND, GRID)
 _MOST_DIRECTIONS = 36
+# Beyond these, sums of efforts would no longer tell one cheap site more or less.
+_LEAST_EFFORT, _MOST_EFFORT = 0.01, 1e6
 _FULL_TURN_DEG = 360.0
 # Each number with its bounds; NaN lies between none.
 _BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -141,9 +143,10 @@ class SitingAsked:
                     between = f"{low:g}–{high:g}"
                     yield refuse("siting.number", "siting.number", what=name, measured=str(value), required=between)
         for source, value in self.candidates.effort.items():
-            if not 0 < value < math.inf:
+            if not _LEAST_EFFORT <= value <= _MOST_EFFORT:
                 what = f"effort {source}"
-                yield refuse("siting.number", "siting.number", what=what, measured=str(value), required="> 0")
+                between = f"{_LEAST_EFFORT:g}–{_MOST_EFFORT:g}"
+                yield refuse("siting.number", "siting.number", what=what, measured=str(value), required=between)
 
 
 def kinds_counted(device_type: str) -> tuple[str, ...]:

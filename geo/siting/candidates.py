@@ -21,7 +21,7 @@ from geo.coverage.plane import Floats, Plane, Shapes
 from geo.siting.asked import GRID, HIGH_GROUND, POLES, ROADS, Sources, View
 from geo.types import LonLat
 from schemas.limits import limit
-from schemas.refusals import conflict, invalid, too_large
+from schemas.refusals import RuleViolation, conflict, invalid, too_large
 
 # A hill that stands out less than this above what lies around it is no high ground.
 _STANDS_OUT_M = 3.0
@@ -54,7 +54,9 @@ class Candidates:
 
     `azimuth_deg` (n) is NaN for what sees all round; `source` (k) names where a place comes from; `footprints` (n) are
     what each would see, over the relief where there is one. `near` (j, 2) are pairs of places too near to each other.
-    `left_out` tells how many places were found, and how many were taken out for which reason.
+    `left_out` tells how many places were found, and how many were taken out for which reason; `barred` (k, 2) are
+    these places, by the reason: `private`, `outside`, `near` a device that stands, `blind` where nothing is seen or no
+    height is known.
     """
 
     plane: Plane
@@ -65,6 +67,7 @@ class Candidates:
     footprints: Shapes
     near: Ints
     left_out: Mapping[str, int]
+    barred: Mapping[str, Floats]
 
     def device(self, number: int, view: View) -> Device:
         """The device that a candidate would be."""
@@ -76,7 +79,8 @@ class Candidates:
 def candidates(land: Land, sources: Sources, view: View) -> Candidates:
     """Every lawful place and direction; raises RuleViolation where there is none, or more than are weighed."""
     at, names = places(land, sources)
-    lawful, left_out = _lawful(land, at, sources)
+    found = len(at)
+    lawful, barred = _lawful(land, at, sources)
     at, source = at[lawful], tuple(names[number] for number in np.flatnonzero(lawful))
     azimuths = np.array([np.nan]) if view.is_round else np.arange(sources.directions) * 360.0 / sources.directions
     most = int(limit("siting.candidates"))
@@ -90,21 +94,38 @@ def candidates(land: Land, sources: Sources, view: View) -> Candidates:
     place, azimuth = np.repeat(np.arange(len(at)), len(azimuths)), np.tile(azimuths, len(at))
     seen = _views(land.plane, at[place], azimuth, view, None)
     blameless = _look_away(seen, land.private)
-    left = {name: int(value) for name, value in left_out.items()}
-    left["private"] += len(at) - len(np.unique(place[blameless]))
+    barred["private"] = np.concatenate([barred["private"], np.delete(at, place[blameless], axis=0)])
     if not blameless.any():
-        raise conflict("siting.no_candidates", "siting.no_candidates", **left)
+        raise _no_candidates(found, barred)
     place, azimuth, seen = place[blameless], azimuth[blameless], seen[blameless]
     if land.relief is not None:
         seen = _views(land.plane, at[place], azimuth, view, land.relief)
     # What sees nothing is no candidate; places without one are forgotten.
     open_eyed = ~shapely.is_empty(seen)
+    barred["blind"] = np.concatenate([barred["blind"], at[np.setdiff1d(place, place[open_eyed])]])
     if not open_eyed.any():
-        raise conflict("siting.no_candidates", "siting.no_candidates", **left)
+        raise _no_candidates(found, barred)
     kept, place = np.unique(place[open_eyed], return_inverse=True)
     at, source = at[kept], tuple(source[number] for number in kept)
-    near = _too_near(at, sources.apart_m)
-    return Candidates(land.plane, at, source, place.ravel(), azimuth[open_eyed], seen[open_eyed], near, left)
+    return Candidates(
+        plane=land.plane,
+        at=at,
+        source=source,
+        place=place.ravel(),
+        azimuth_deg=azimuth[open_eyed],
+        footprints=seen[open_eyed],
+        near=_too_near(at, sources.apart_m),
+        left_out=_counted(found, barred),
+        barred=barred,
+    )
+
+
+def _counted(found: int, barred: Mapping[str, Floats]) -> dict[str, int]:
+    return {"found": found} | {reason: len(at) for reason, at in barred.items()}
+
+
+def _no_candidates(found: int, barred: Mapping[str, Floats]) -> RuleViolation:
+    return conflict("siting.no_candidates", "siting.no_candidates", **_counted(found, barred))
 
 
 def places(land: Land, sources: Sources) -> tuple[Floats, list[str]]:
@@ -175,27 +196,27 @@ def _grid(ground: BaseGeometry, spacing_m: float) -> Floats:
     return at[shapely.intersects_xy(ground, at)]
 
 
-def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, int]]:
-    """Which places a device may stand at, and how many are left out for which reason."""
+def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, Floats]]:
+    """Which places a device may stand at, and those that are left out by the reason."""
     shapely.prepare(land.open)
     shapely.prepare(land.within)
     points = _points(at)
     private = np.zeros(len(at), dtype=bool)
     inside = shapely.intersects(land.open, points) & shapely.intersects(land.within, points)
-    if land.relief is not None and len(at):
-        inside &= _has_height(land.relief, at)
     if len(land.private) and len(at):
         private[shapely.STRtree(land.private).query(points, predicate="intersects")[0]] = True
     near = np.zeros(len(at), dtype=bool)
     if len(land.standing) and len(at) and sources.apart_m > 0:
         near[:] = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m)
-    left_out = {
-        "found": len(at),
-        "private": int(private.sum()),
-        "outside": int((~inside & ~private).sum()),
-        "near": int((near & inside & ~private).sum()),
+    lawful = inside & ~private & ~near
+    high = np.ones(len(at), dtype=bool) if land.relief is None else _has_height(land.relief, at)
+    barred = {
+        "private": at[private],
+        "outside": at[~inside & ~private],
+        "near": at[near & inside & ~private],
+        "blind": at[lawful & ~high],
     }
-    return inside & ~private & ~near, left_out
+    return lawful & high, barred
 
 
 def _has_height(relief: Relief, at: Floats) -> Any:  # noqa: ANN401 - an array of booleans

@@ -98,7 +98,7 @@ def _alternatives(argument: Argument, lang: str) -> str:
         lines.append(_say("nothing_shared", lang))
     left = result.get("left_out") or {}
     lines.append(
-        _say("left_out", lang, **{name: left.get(name, 0) for name in ("found", "private", "outside", "near")})
+        _say("left_out", lang, **{name: left.get(name, 0) for name in ("found", "private", "outside", "near", "blind")})
     )
     homes = sum(site["burden"]["homes_m2"] for site in _new(argument))
     lines.append(_say("homes", lang, homes=amount(homes, "homes_m2", lang)))

@@ -7,6 +7,7 @@ Each is solved to the proven best within the time that is given, or told with it
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,13 +65,10 @@ def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0,
     if not 0 < share <= 1:
         raise invalid("siting.share", "siting.share", measured=share)
     grouped = _grouped(question)
-    n, groups = question.candidates, len(grouped.weight)
-    # A little below the whole: sums of many weights end in rounding.
+    groups = len(grouped.weight)
     reachable = np.minimum(grouped.views, np.diff(csc_array(grouped.sees).indptr))
-    least = float(grouped.weight @ reachable) * share * (1 - 1e-12)
     rules = [
-        LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0),
-        LinearConstraint(np.concatenate([np.zeros(n), grouped.weight])[None, :], least, np.inf),
+        *_covering(question, grouped, share * float(grouped.weight @ reachable), reachable if share == 1 else None),
         *_common(question, groups),
         *_bounded(question, groups, most_burden),
     ]
@@ -104,20 +102,58 @@ def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 3
 def front(question: Question, count: int, *, points: int = 7, limit_s: float = 30.0) -> list[Choice]:
     """What can be seen for how much burden on private life: the answers that no other beats in both.
 
-    From the most that can be seen down to no burden, by bounds on the burden (Haimes 1971); sorted by burden.
+    From the most that can be seen down to no burden, by bounds on the burden (Haimes 1971); sorted by burden. Of the
+    answers that see as much, the one with the least burden is taken, for half of the time each.
     """
-    best = most_seen(question, count, limit_s=limit_s / points)
-    bounds = np.linspace(0, best.burden, points)[:-1]
-    found = [best]
-    for bound in bounds[::-1]:
+    each_s = limit_s / points / 2
+    found = [_least_burden(question, most_seen(question, count, limit_s=each_s), count, each_s)]
+    for bound in np.linspace(0, found[0].burden, points)[:-1][::-1]:
         if found[-1].burden > bound:
-            found.append(most_seen(question, count, limit_s=limit_s / points, most_burden=float(bound)))
+            most = most_seen(question, count, limit_s=each_s, most_burden=float(bound))
+            found.append(_least_burden(question, most, count, each_s))
     kept: list[Choice] = []
     for choice in sorted(found, key=lambda one: (one.burden, -one.seen_weight)):
         # Sums of the same weights in another order differ in their last bits.
         if not kept or choice.seen_weight > kept[-1].seen_weight * (1 + _PROVEN):
             kept.append(choice)
     return kept
+
+
+def _covering(
+    question: Question, grouped: _Grouped, least: float, every: Ints | None = None
+) -> Iterator[LinearConstraint]:
+    """What is chosen sees so much of the demand; `every` are so many views of each group, where all is asked for."""
+    groups = len(grouped.weight)
+    if every is not None:
+        # In a sum of weights the lightest pieces would be lost in the tolerance of the solver.
+        yield LinearConstraint(hstack([grouped.sees.T, csr_array((groups, groups))]), every, np.inf)
+        return
+    yield LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0)
+    # A little below the whole: sums of many weights end in rounding.
+    share = np.concatenate([np.zeros(question.candidates), grouped.weight / least])
+    yield LinearConstraint(share[None, :], 1 - 1e-12, np.inf)
+
+
+def _least_burden(question: Question, most: Choice, count: int, limit_s: float) -> Choice:
+    """The choice that sees as much as that one for the least burden; not proven where the time does not suffice."""
+    if not (most.burden > 0 and most.seen_weight > 0):
+        return most
+    grouped = _grouped(question)
+    groups = len(grouped.weight)
+    rules = [
+        *_covering(question, grouped, most.seen_weight),
+        LinearConstraint(_row(_new(question), groups), 0, count),
+        *_common(question, groups),
+    ]
+    costs = np.concatenate([question.burden, np.zeros(groups)])
+    result, seconds = _solved(question, costs, rules, grouped.views, limit_s)
+    if result.x is None:
+        return replace(most, is_least=False, seconds=most.seconds + seconds)
+    found = _answer(question, (result, seconds), limit_s)
+    # The solver may take a millionth less for as much; what it found is measured here.
+    better = found.burden < most.burden and found.seen_weight >= most.seen_weight * (1 - _PROVEN)
+    kept = found if better else most
+    return replace(kept, gap=most.gap, is_least=found.is_proven, seconds=most.seconds + seconds)
 
 
 def _no_worse_than_greedy(
@@ -130,7 +166,7 @@ def _no_worse_than_greedy(
     chosen = greedy if answer is None or best > answer.seen_weight else answer.chosen
     found = _chosen(question, chosen, 0.0, solved[1])
     most = min(most, *(_at_most(question, some, count) for some in (question.must, chosen)))
-    gap = max(most / found.seen_weight - 1, 0.0) if found.seen_weight else np.inf
+    gap = max(most / found.seen_weight - 1, 0.0) if found.seen_weight else np.inf if most > 0 else 0.0
     return replace(found, gap=0.0 if gap <= _PROVEN else gap)
 
 
@@ -229,15 +265,25 @@ def _solved(
     n, others = question.candidates, len(most)
     low = np.zeros(n + others)
     low[question.must] = 1
+    unit = _unit(costs)
     began = time.perf_counter()
     result = milp(
-        costs,
+        costs / unit,
         integrality=np.concatenate([np.ones(n), np.zeros(others)]),
         bounds=Bounds(low, np.concatenate([np.ones(n), most])),
         constraints=rules,
         options={"time_limit": limit_s, "mip_rel_gap": _PROVEN},
     )
-    return result, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    if result.get("mip_dual_bound") is not None:
+        result["mip_dual_bound"] *= unit
+    return result, seconds
+
+
+def _unit(costs: Floats) -> float:
+    """What counts as one for the solver: it takes 1e20 for endless, and is content with an absolute gap of 1e-6."""
+    sizes = np.abs(costs[costs != 0])
+    return max(float(sizes.min()), float(sizes.max()) * 1e-6) if len(sizes) else 1.0
 
 
 def _answer(question: Question, solved: tuple[OptimizeResult, float], limit_s: float) -> Choice:

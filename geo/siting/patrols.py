@@ -17,7 +17,7 @@ from scipy.sparse import csr_array, eye_array, hstack
 
 from geo.coverage.demand import Demand, Ints
 from geo.coverage.plane import Floats, Shapes
-from geo.siting.solve import Found, Site, exact_adds, seen
+from geo.siting.solve import Found, Site, exact_adds, fit_of, seen
 from schemas.refusals import conflict, invalid
 
 # Looks at one place that count.
@@ -41,13 +41,17 @@ class Route:
 
 @dataclass(frozen=True)
 class PatrolInputs:
-    """The demand, the routes that may be flown, what fixed devices see, and how many hours there are."""
+    """The demand, the routes that may be flown, how many hours there are, and what fixed devices see.
+
+    `item` is as in geo.siting.solve.Inputs.
+    """
 
     demand: Demand
     routes: Sequence[Route]
     hours: float
     limit_s: float
     standing: Shapes = field(default_factory=lambda: np.empty(0, dtype=object))
+    item: str | None = None
 
 
 def fly(given: PatrolInputs) -> Found:
@@ -78,6 +82,8 @@ def fly(given: PatrolInputs) -> Found:
         seen_after=seen(given.demand, np.concatenate([given.standing, views[flown]])),
         candidates=len(given.routes),
         left_out={},
+        fit=fit_of(given.demand, given.standing, views[flown]),
+        item=given.item,
         sites=tuple(sorted(sites, key=lambda site: -site.adds)),
     )
 

@@ -78,7 +78,7 @@ class Question:
 
     def _sizes(self) -> list[Refusal]:
         n, m = self.sees.shape
-        if m == 0 or not self.weight.size or not self.weight.sum() > 0:
+        if m == 0 or not self.weight.size or not (self.weight > 0).any():
             return [refuse("siting.no_demand", "siting.no_demand")]
         right = {"weight": (self.weight, m), "seen_already": (self.seen_already, m), "wanted": (self.views, m)} | {
             "burden": (self.burden, n),
@@ -96,8 +96,14 @@ class Question:
         return [
             refuse("siting.not_a_number", "siting.not_a_number", what=name)
             for name, values in given.items()
-            if not (np.isfinite(values).all() and (values >= 0).all())
+            if not (_is_finite(values) and (values >= 0).all())
         ]
+
+
+def _is_finite(values: Floats) -> bool:
+    """Whether every value is a number, and their sum too."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values).all() and np.isfinite(values.sum()))
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Choice:
     """An answer: the chosen candidates, the weight that is seen with them, and how good it can get at best.
 
     `gap` is 0 where the answer is proven best; else at most that part of `seen_weight` is missing to the best.
+    `is_least` is False where as much might be seen for less burden, which a front alone asks about.
     """
 
     chosen: Ints
@@ -113,8 +120,9 @@ class Choice:
     burden: float
     gap: float
     seconds: float
+    is_least: bool = True
 
     @property
     def is_proven(self) -> bool:
         """Whether no better answer exists."""
-        return self.gap == 0.0
+        return self.gap == 0.0 and self.is_least

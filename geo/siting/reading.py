@@ -19,7 +19,7 @@ from geoalchemy2.shape import to_shape
 from rasterio.features import rasterize
 from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from geo import measure, queries, shapes
@@ -42,7 +42,7 @@ from geo.siting.telling import Checked
 from geo.types import LonLat
 from schemas.refusals import not_found
 from schemas.rules import RulePack
-from schemas.tables import CoverageStudy, SitingRun
+from schemas.tables import CoverageStudy, SitingRun, SupervisionItem
 
 Progress = Callable[[float], None]
 
@@ -53,6 +53,7 @@ _MOST_CELLS = 150_000
 # A zone that begins later forbids a device just as one of today.
 _YEARS = timedelta(days=3_650)
 _S_PER_H = 3_600.0
+_FULL_TURN_DEG = 360.0
 # Buildings are narrower than the cells of most elevation models.
 _BUILDING_CELL_M = 5.0
 _IN_USE = ("active", "published")
@@ -136,16 +137,17 @@ def _side_m(asked: SitingAsked, ground: Ground) -> float:
 def _seers(session: Session, study: CoverageStudy, asked: SitingAsked, coverage: Asked, asking: Asking) -> list[Seer]:
     """Everybody who watches as the study asks, and whoever of other departments could be asked to share (GD-17).
 
-    Of the kind of the new device alone: what a microphone hears is no picture of the place.
+    Of the kind of the new device alone: what a microphone hears is no picture of the place. Where the study is about
+    one supervision item, whatever serves it counts: there each kind gives what is asked about, as a water sensor and a
+    camera at one outfall do.
     """
     views = views_of(session, study, replace(coverage, shared=True), zone=asking.pack.timezone)
     patrols = asked.model == PATROL_HOURS
     hour = None if patrols else coverage.hour
     kinds = kinds_counted(CAMERA if patrols else asked.view.device_type)
     # At an hour that is asked about those alone watch who watch then.
-    return [
-        seer for seer in views.now if seer.kind in kinds and (hour is None or seer.hours is None or hour in seer.hours)
-    ]
+    counted = [seer for seer in views.now if seer.kind in kinds or (coverage.item and seer.item == coverage.item)]
+    return [seer for seer in counted if hour is None or seer.hours is None or hour in seer.hours]
 
 
 def _devices(known: _Known) -> Inputs:
@@ -163,7 +165,12 @@ def _devices(known: _Known) -> Inputs:
         offered=tuple(offered),
         homes=homes.shapes,
         home_names=homes.names,
+        item=_item(known),
     )
+
+
+def _item(known: _Known) -> str | None:
+    return Asked.of_json(known.study.question).item
 
 
 def _own(session: Session, study: CoverageStudy, seers: Sequence[Seer]) -> list[bool]:
@@ -264,7 +271,7 @@ def _patrols(known: _Known) -> PatrolInputs:
     hours = _hours(known.session, [seer.public_id or "" for seer, _ in flown])
     routes = [_route(seer, view, hours[seer.public_id or ""]) for seer, view in flown]
     asked = known.asked
-    return PatrolInputs(known.demand, routes, float(asked.count), asked.limit_s, _array(fixed))
+    return PatrolInputs(known.demand, routes, float(asked.count), asked.limit_s, _array(fixed), _item(known))
 
 
 def _array(views: Sequence[BaseGeometry]) -> Shapes:
@@ -294,11 +301,20 @@ def check_site(session: Session, site: Site, device_type: str, asking: Asking) -
     """What devices in use see of a new site's view by now, and whether the site keeps off private places."""
     if site.kind != "new":
         return Checked()
-    at = LonLat(site.lon, site.lat)
-    place = Place(at, "open_air", site.azimuth_deg, site.hfov_deg, site.range_m)
-    wanted = place.seen if place.seen is not None else measure.circle(at, site.range_m)
-    share, names = share_seen(session, wanted, device_type)
+    azimuth_deg, hfov_deg = turned(site.azimuth_deg, site.hfov_deg)
+    place = Place(LonLat(site.lon, site.lat), "open_air", azimuth_deg, hfov_deg, site.range_m)
+    assert place.seen is not None
+    item = site.item and session.scalar(select(SupervisionItem.id).where(SupervisionItem.code == site.item))
+    share, names = share_seen(session, place.seen, device_type, item or None)
     return Checked(share, names, tuple(private_place_refusals(session, place, asking.pack, asking.now)))
+
+
+def turned(azimuth_deg: float | None, hfov_deg: float | None) -> tuple[float, float]:
+    """The direction and width of a view as the registry wants them: what sees all round looks north over a full turn.
+
+    Without a direction the registry knows no view, and asks neither what it duplicates nor whose privacy it touches.
+    """
+    return (0.0, _FULL_TURN_DEG) if azimuth_deg is None or hfov_deg is None else (azimuth_deg, hfov_deg)
 
 
 def authority_names(session: Session, codes: Sequence[str]) -> dict[str, dict[str, str]]:

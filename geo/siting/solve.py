@@ -23,6 +23,8 @@ _MOST_PAIRS = 30_000
 # In fewer pieces a demand is not where it was.
 _LEAST_PIECES = 100
 _FRONT_POINTS = 7
+# More marks than these hide the map that they stand on.
+_MOST_PLACES = 1_500
 _NONE = np.empty(0, dtype=object)
 
 
@@ -45,7 +47,8 @@ class Offered:
 @dataclass(frozen=True)
 class Inputs:
     """Everything that an answer depends on: `standing` are the footprints of what sees already, `homes` the ground of
-    residential areas with their names; all in metres of the plane of `land`.
+    residential areas with their names; all in metres of the plane of `land`. `item` is the code of the supervision item
+    that the study is about, where it is about one.
     """
 
     asked: SitingAsked
@@ -55,6 +58,7 @@ class Inputs:
     offered: Sequence[Offered] = ()
     homes: Shapes = field(default_factory=lambda: _NONE)
     home_names: Sequence[str] = ()
+    item: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Site:
     """A chosen site: a `new` device, or one of another department to be `shared`; the place in EPSG:4326.
 
     `adds` is the demand that nobody else sees, in its unit; `homes_m2` and `homes` whose homes it sees. A patrol route
-    is flown `flights` times in `hours`.
+    is flown `flights` times in `hours`. `item` is the supervision item that it serves, where the study names one.
     """
 
     kind: str
@@ -81,6 +85,7 @@ class Site:
     authority: str = ""
     flights: int | None = None
     hours: float | None = None
+    item: str | None = None
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,26 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """Of `entities`, how many have every view that they have to give: `before`, and `after` with the chosen sites.
+
+    `gained` are the public ids of those that have them with these sites alone.
+    """
+
+    entities: int
+    before: int
+    after: int
+    gained: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """An answer; `gap` as in question.Choice, `total` and what is seen in the unit of the demand.
 
     `mean_m` is how far the demand lies from the nearest device on average, where that was asked; `pieces` into how
-    many an area was cut for the solver, whose proof is about them.
+    many the demand was cut for the solver, whose proof is about them. `effort` is what the new sites cost together,
+    where that was asked; `is_least` as in question.Choice. `places` are those where devices could stand (EPSG:4326),
+    and, by the reason, those where none may. `fit` counts entities with all the views that they have to give (LF-9).
     """
 
     proven: bool
@@ -112,6 +132,11 @@ class Found:
     front: tuple[Point, ...] = ()
     mean_m: float | None = None
     pieces: int | None = None
+    effort: float | None = None
+    is_least: bool = True
+    places: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    fit: Fit | None = None
+    item: str | None = None
 
 
 def solve(given: Inputs) -> Found:
@@ -119,8 +144,8 @@ def solve(given: Inputs) -> Found:
     made = candidates(given.land, given.asked.candidates, given.asked.view)
     views = np.concatenate([made.footprints, _array([one.footprint for one in given.offered])])
     question = _question(given, made, views)
-    choice, further, mean_m = _choose(given, made, question)
-    chosen, n = choice.chosen, len(made.footprints)
+    best = _choose(given, made, question)
+    chosen, n = best.choice.chosen, len(made.footprints)
     adds = exact_adds(given.demand, given.standing, views[chosen])
     places, names = homes_in(views[chosen], given)
     sites = [
@@ -132,19 +157,47 @@ def solve(given: Inputs) -> Found:
     sites.sort(key=lambda site: (site.kind != "shared", -site.adds))
     before = seen(given.demand, given.standing)
     return Found(
-        proven=choice.is_proven,
-        gap=choice.gap,
-        seconds=choice.seconds,
+        proven=all(one.is_proven for one in best.whole),
+        gap=max(one.gap for one in best.whole),
+        seconds=sum(one.seconds for one in best.whole),
         total=given.demand.total,
         seen_before=before,
         seen_after=seen(given.demand, np.concatenate([given.standing, views[chosen]])),
         candidates=n,
         left_out=dict(made.left_out),
         sites=tuple(sites),
-        front=_front(given, made, views, further, before),
-        mean_m=mean_m,
-        pieces=None if given.demand.shape is None else len(given.demand.weight),
+        front=_front(given, made, views, best.further, before),
+        mean_m=best.mean_m,
+        pieces=best.pieces,
+        effort=best.choice.cost if given.asked.model == LEAST_COST else None,
+        is_least=all(one.is_least for one in best.whole),
+        places=_places(made),
+        fit=fit_of(given.demand, given.standing, views[chosen]),
+        item=given.item,
     )
+
+
+def _places(made: Candidates) -> dict[str, list[tuple[float, float]]]:
+    """Where a device could stand (`open`), and where none may, by the reason; in all at most so many as are drawn."""
+    kinds = {"open": made.at, **made.barred}
+    step = -(-sum(map(len, kinds.values())) // _MOST_PLACES) or 1
+    return {kind: _lon_lats(made, at[::step]) for kind, at in kinds.items() if len(at)}
+
+
+def _lon_lats(made: Candidates, at: Floats) -> list[tuple[float, float]]:
+    points = np.atleast_1d(np.asarray(shapely.points(at), dtype=object))
+    places = shapely.get_coordinates(made.plane.to_wgs84(points)).tolist()
+    return [(round(lon, 6), round(lat, 6)) for lon, lat in places]
+
+
+def fit_of(demand: Demand, standing: Shapes, chosen: Shapes) -> Fit | None:
+    """Which entities have every view that they have to give, and so could be supervised off-site (LF-9)."""
+    if not demand.names:
+        return None
+    has = demand.times(standing)
+    before, after = has >= demand.wanted, has + demand.times(chosen) >= demand.wanted
+    gained = tuple(demand.names[number] for number in np.flatnonzero(after & ~before))
+    return Fit(len(demand.names), int(before.sum()), int(after.sum()), gained)
 
 
 def _question(given: Inputs, made: Candidates, views: Shapes) -> Question:
@@ -171,22 +224,39 @@ def _question(given: Inputs, made: Candidates, views: Shapes) -> Question:
     )
 
 
-def _choose(given: Inputs, made: Candidates, question: Question) -> tuple[Choice, list[Choice], float | None]:
+@dataclass(frozen=True)
+class _Best:
+    """What a model chose; `further` are the answers of a front, `mean_m` and `pieces` as in Found."""
+
+    choice: Choice
+    further: Sequence[Choice] = ()
+    mean_m: float | None = None
+    pieces: int | None = None
+
+    @property
+    def whole(self) -> Sequence[Choice]:
+        """Every answer that is told."""
+        return self.further or (self.choice,)
+
+
+def _choose(given: Inputs, made: Candidates, question: Question) -> _Best:
     asked = given.asked
+    pieces = None if given.demand.shape is None else len(given.demand.weight)
     bound = np.inf if asked.most_burden is None else asked.most_burden
     if asked.model == MOST_SEEN:
-        return models.most_seen(question, asked.count, limit_s=asked.limit_s, most_burden=bound), [], None
+        choice = models.most_seen(question, asked.count, limit_s=asked.limit_s, most_burden=bound)
+        return _Best(choice, pieces=pieces)
     if asked.model == LEAST_COST:
-        return models.least_cost(question, asked.share, limit_s=asked.limit_s, most_burden=bound), [], None
+        choice = models.least_cost(question, asked.share, limit_s=asked.limit_s, most_burden=bound)
+        return _Best(choice, pieces=pieces)
     if asked.model == NEAREST:
-        choice, mean_m = _nearest(given, made, question)
-        return choice, [], mean_m
+        return _nearest(given, made, question)
     assert asked.model == FRONT
     found = models.front(question, asked.count, points=_FRONT_POINTS, limit_s=asked.limit_s)
-    return found[-1], found, None
+    return _Best(found[-1], found, pieces=pieces)
 
 
-def _nearest(given: Inputs, made: Candidates, question: Question) -> tuple[Choice, float]:
+def _nearest(given: Inputs, made: Candidates, question: Question) -> _Best:
     """The p-median is about places; each chosen one then looks to where it sees most that the others do not."""
     open_weight, n = question.open_weight * question.views, len(made.at)
     least = min(_LEAST_PIECES, int((open_weight > 0).sum()))
@@ -210,13 +280,16 @@ def _nearest(given: Inputs, made: Candidates, question: Question) -> tuple[Choic
     mean_m = float(far_m[choice.chosen].min(axis=0) @ weight / weight.sum())
     directions = _directions(question, choice.chosen[choice.chosen < n])
     chosen = np.sort(np.concatenate([directions, question.must]))
-    return replace(
+    turned = replace(
         choice,
         chosen=chosen,
         seen_weight=question.seen_weight(chosen),
         burden=float(question.burden[chosen].sum()),
         cost=float(question.cost[chosen].sum()),
-    ), mean_m
+    )
+    # Single places that were not put together need no word about pieces.
+    is_cut = given.demand.shape is not None or len(weight) < int((open_weight > 0).sum())
+    return _Best(turned, mean_m=mean_m, pieces=len(weight) if is_cut else None)
 
 
 def _directions(question: Question, places: Ints) -> Ints:
@@ -305,6 +378,7 @@ def _new(given: Inputs, made: Candidates, number: int, adds: float, homes_m2: fl
         homes_m2=homes_m2,
         homes=homes,
         source=made.source[made.place[number]],
+        item=given.item,
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from geo.coverage.demand import POPULATION, UNITS
 from geo.siting.asked import PATROL_HOURS, SitingAsked
-from geo.siting.solve import Found, Site
+from geo.siting.solve import Fit, Found, Site
 from schemas.refusals import LANGUAGES, Refusal
 
 _KM2 = 1e6
@@ -68,6 +68,10 @@ def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
         "left_out": found.left_out,
         "mean_m": found.mean_m,
         "pieces": found.pieces,
+        "effort": found.effort,
+        "is_least": found.is_least,
+        "fit": None if found.fit is None else asdict(found.fit) | {"gained": list(found.fit.gained)},
+        "places": {kind: [list(at) for at in places] for kind, places in found.places.items()},
         "sites": [
             _site(number, site, one, unit, facts)
             for number, (site, one) in enumerate(zip(found.sites, facts.checked, strict=True), 1)
@@ -136,17 +140,12 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
             more=say.amount(found.seen_after - found.seen_before, unit),
         )
     )
-    if found.proven:
-        lines.append(say("whole.proven"))
-    else:
-        lines.append(say("whole.gap", gap=found.gap) if math.isfinite(found.gap) else say("whole.unknown_gap"))
-    if found.pieces is not None:
-        lines.append(say("whole.pieces", pieces=found.pieces))
-    if found.mean_m is not None:
-        lines.append(say("whole.mean", mean_m=found.mean_m))
+    lines += _proof(say, asked, found)
+    lines += _figures(say, found)
     if shared:
         lines.append(say("whole.shared", devices=say.list([f"{one.label} ({one.device})" for one in shared])))
-    lines.append(say(f"counted.{asked.view.device_type}" if asked.model != PATROL_HOURS else "counted.patrol"))
+    kinds = "patrol" if asked.model == PATROL_HOURS else asked.view.device_type
+    lines.append(say(f"counted.{kinds}") if found.item is None else say("counted.item", item=found.item))
     if len(found.front) == 1:
         (only,) = found.front
         words = {"most": say.amount(only.seen, unit), "many": say.amount(only.burden, "homes_m2")}
@@ -164,6 +163,28 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
     if left.get("private"):
         lines.append(say("whole.private", private=left["private"], found=left["found"]))
     return lines
+
+
+def _proof(say: _Say, asked: SitingAsked, found: Found) -> list[str]:
+    """Whether the solver proved it; else how far from the best it may be, in what the model is about."""
+    if found.proven:
+        return [say("whole.proven")]
+    if not math.isfinite(found.gap):
+        return [say("whole.unknown_gap")]
+    lines = [say(f"gap.{asked.model}", gap=found.gap)] if found.gap > 0 else []
+    return lines if found.is_least else [*lines, say("gap.burden")]
+
+
+def _figures(say: _Say, found: Found) -> list[str]:
+    """What some models alone can tell."""
+    figures = {"effort": found.effort, "pieces": found.pieces, "mean": found.mean_m}
+    lines = [say(f"whole.{name}", value=value) for name, value in figures.items() if value is not None]
+    return lines if found.fit is None else [_fit(say, found.fit), *lines]
+
+
+def _fit(say: _Say, fit: Fit) -> str:
+    told = say("whole.fit", **asdict(fit))
+    return told if not fit.gained else told + say("whole.fit_gained", names=say.list(fit.gained))
 
 
 def _site(number: int, site: Site, checked: Checked, unit: str, facts: Facts) -> dict[str, Any]:
@@ -205,7 +226,7 @@ def _why(say: _Say, site: Site, checked: Checked, unit: str, facts: Facts) -> li
         if checked.duplicates_share >= facts.laws.duplicate_ratio:
             lines.append(say("site.answer", ratio=facts.laws.duplicate_ratio))
     else:
-        lines.append(say("site.alone"))
+        lines.append(say("site.alone") if site.item is None else say("site.alone_for_item", item=site.item))
     if site.homes_m2 > 0:
         homes = say.amount(site.homes_m2, "homes_m2")
         lines.append(say("site.homes", homes=homes, places=say.list(site.homes)))

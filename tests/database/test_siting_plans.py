@@ -218,9 +218,25 @@ def test_GD_17__seen_already__answer_needed(drafted, refused, step, looking):
     step("N1", plan, commands.justify_plan, answer)
 
 
-@pytest.mark.parametrize("changes", [{"sector_azimuth_deg": 270.0}, {"device_type": "radar"}])
-def test_GD_17__other_view_or_other_kind__no_answer_needed(drafted, step, looking, changes):
-    step("N1", drafted(site(113.26, 23.13, **SEEING | changes)), commands.justify_plan, CASE)
+def test_GD_17__other_view__no_answer_needed(drafted, step, looking):
+    step("N1", drafted(site(113.26, 23.13, **SEEING | {"sector_azimuth_deg": 270.0})), commands.justify_plan, CASE)
+
+
+def test_GD_17__other_kind_for_another_item__no_answer_needed(drafted, step, looking, past_the_judge):
+    plan = drafted(site(113.26, 23.13, **SEEING | {"device_type": "radar"}))
+    with past_the_judge() as session:
+        served = find(session, Device, "DV-DV1").item_id
+        find(session, Device, "DV-DV1").item_id = None
+    try:
+        step("N1", plan, commands.justify_plan, CASE)
+    finally:
+        with past_the_judge() as session:
+            find(session, Device, "DV-DV1").item_id = served
+
+
+def test_GD_17__other_kind_for_the_same_item__answer_needed(drafted, refused, looking):
+    plan = drafted(site(113.26, 23.13, **SEEING | {"device_type": "radar"}))
+    assert texts(refused("N1", plan, commands.justify_plan, CASE)) == {"siting.duplicate"}
 
 
 # -- reviews ------------------------------------------------------------------------------------------------

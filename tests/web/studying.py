@@ -148,8 +148,8 @@ def site(number=1, **changes):
     return told | changes
 
 
-def sited(services, study, *sites, stage="done", front=(), model="most_seen"):
-    """A run of siting on a study with its answer; its public id."""
+def sited(services, study, *sites, stage="done", front=(), model="most_seen", **changes):
+    """A run of siting on a study with its answer, and what is changed of that; its public id."""
     with Session(services.engine) as db, db.begin():
         on = db.scalars(select(CoverageStudy).where(CoverageStudy.public_id == study)).one()
         run = SitingRun(
@@ -181,5 +181,5 @@ def sited(services, study, *sites, stage="done", front=(), model="most_seen"):
                 "sites": list(sites),
                 "front": list(front),
                 "sentences": {"en": ["The best two sites."], "zh": ["最佳的两个点位。"]},
-            }
+            } | changes
         return run.public_id

@@ -169,6 +169,47 @@ def test_run__done__each_site_explained_and_the_front_told_in_rows(planner, serv
     assert "Answer 2 of the front." in get(planner, f"/planner/siting/{name}", point="2").text
 
 
+PLACES = {"open": [[113.258, 23.123], [113.26, 23.125]], "private": [[113.27, 23.13]], "near": [[113.268, 23.131]]}
+LEFT = {"found": 9, "private": 3, "outside": 0, "near": 1, "blind": 0}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_run__places_that_were_weighed__drawn_with_why_others_are_not_allowed(planner, services, study, lang):
+    name = sited(services, study, site(1), places=PLACES, left_out=LEFT)
+    page = planner.get(f"/planner/siting/{name}", headers={**HTML, "Accept-Language": lang}).text
+    for look, marks in {"candidate": 2, "barred_private": 1, "barred_near": 1}.items():
+        drawn = page.split(f'<g class="m-{look}" ', 1)[1].split("</g></g>")[0]
+        assert drawn.count("<g transform=") == marks, look
+    told_as = {
+        "en": ("Place that was weighed: 5", "looks into one (GD-15): 3", "too near to a device that stands: 1"),
+        "zh": ("GD-15",),
+    }
+    for said in told_as[lang]:
+        assert said in page, said
+    assert "m-barred_outside" not in page
+
+
+def test_run__answered_before_places_were_told__is_shown_without_them(planner, services, study):
+    assert "m-candidate" not in get(planner, f"/planner/siting/{sited(services, study, site(1))}").text
+
+
+@pytest.mark.parametrize("gap", [None, 0.0])
+def test_run__nothing_proven_and_no_gap_known__still_shown(planner, services, study, gap):
+    name = sited(services, study, site(1), proven=False, gap=gap)
+    assert "Not proven within the time." in get(planner, f"/planner/siting/{name}").text
+
+
+def test_ask__least_effort__a_number_for_each_kind_of_place(planner, services, study):
+    where = f"/planner/coverage/{study}/siting"
+    run = asked(services, made(post(planner, where, typed(model="least_cost", effort_roads="2.5", effort_grid="1"))))
+    assert run.question["candidates"]["effort"] == {"roads": 2.5, "grid": 1}
+    assert "2.5" in get(planner, f"/planner/siting/{run.public_id}").text
+    for wrong in ("0", "-1", "NaN", "1e300", "much"):
+        answer = post(planner, where, typed(model="least_cost", effort_roads=wrong))
+        assert answer.status_code == 422, wrong
+        assert 'id="effort_roads-fault"' in answer.text, wrong
+
+
 @pytest.mark.parametrize("point", ["0", "3", "-1", "x", "９", "9" * 50])
 def test_run__point_that_is_none__shows_the_sites(planner, services, study, point):
     name = sited(services, study, site(1), front=FRONT)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from geo.commands import siting_runs as runs
 from geo.commands.words import DEVICE_TYPES
 from geo.coverage.asked import refuse_money
-from geo.siting.asked import PATROL_HOURS, SitingAsked
+from geo.siting.asked import LEAST_COST, PATROL_HOURS, SOURCES, SitingAsked
 from schemas.refusals import Refusal, RuleViolation
 from schemas.store.work import Work
 from schemas.tables import CoverageStudy, SitingPlan, SitingRun
@@ -44,7 +44,8 @@ _PLAIN = ("share", "limit_s", "most_burden")
 _CANDIDATES = ("spacing_m", "apart_m", "directions")
 _VIEW = ("range_m", "hfov_deg", "mast_m")
 _WHOLE = ("count", "hours", "directions")
-_FIELDS = ("model", "demand", "device_type", "sources", *_PLAIN, *_CANDIDATES, *_VIEW, *_WHOLE)
+_EFFORT = tuple(f"effort_{source}" for source in SOURCES)
+_FIELDS = ("model", "demand", "device_type", "sources", *_PLAIN, *_CANDIDATES, *_VIEW, *_WHOLE, *_EFFORT)
 _FIELD_OF = {"view.device_type": "device_type", "candidates.from": "sources"}
 _BEYOND_ANY = 1e12
 
@@ -86,7 +87,7 @@ def _asked(form: Form) -> SitingAsked:
 
 
 def _field(refusal: Refusal) -> tuple[str, ...]:
-    what = str(refusal.params.get("what", ""))
+    what = str(refusal.params.get("what", "")).replace(" ", "_")
     name = _FIELD_OF.get(what, what)
     return (name,) if name in _FIELDS else ("sources",) if refusal.text == "siting.no_source" else ()
 
@@ -102,6 +103,9 @@ def _document(form: Form) -> dict[str, Any]:
     view: dict[str, Any] = {"device_type": form.raw("device_type")}
     for part, names in ((sources, _CANDIDATES), (view, _VIEW)):
         part |= {name: value for name in names if (value := _number(form, name)) is not None}
+    if model == LEAST_COST:
+        efforts = {source: _number(form, f"effort_{source}") for source in SOURCES}
+        sources["effort"] = {source: value for source, value in efforts.items() if value is not None}
     return said | {"candidates": sources, "view": view}
 
 
@@ -244,7 +248,7 @@ def _run_page(public_id: str, form: Form | None = None, faults: Faults | None = 
         items=items,
         typed=form.given if form else _titles(study),
         faults=faults or Faults(),
-        **({"front": None, "picture": None, "point": None} | drawn),
+        **({"front": None, "picture": None, "point": None, "weighed": (), "drawn_places": 0} | drawn),
         **_words(),
     )
 
@@ -258,7 +262,14 @@ def _drawn(db: Session, found: SitingRun, result: Mapping[str, Any]) -> dict[str
     shown = result.get("sites", ())
     if point is not None:
         shown = [{"at": at, "ordinal": number} for number, at in enumerate(result["front"][point - 1]["sites"], 1)]
-    return {"front": front, "point": point, "picture": sites_map(sheet, base, shown)}
+    places = {siting_words.PLACES[kind][0]: at for kind, at in result.get("places", {}).items()}
+    return {
+        "front": front,
+        "point": point,
+        "picture": sites_map(sheet, base, shown, places),
+        "weighed": siting_words.weighed(result),
+        "drawn_places": sum(map(len, places.values())),
+    }
 
 
 def _point(front: Front | None) -> int | None:
@@ -295,7 +306,8 @@ def _headline(row: Row, result: Mapping[str, Any]) -> str:
 
 
 def _titles(study: CoverageStudy) -> dict[str, str]:
-    return {"title_en": study.title[:200], "title_zh": study.title[:200]}
+    titles = {"title_en": study.title[:200], "title_zh": study.title[:200]}
+    return titles | {"item": study.question.get("item") or ""}
 
 
 # -- from a run to a plan ---------------------------------------------------------------------------------------

@@ -39,6 +39,15 @@ SOURCES: Mapping[str, str] = {
     "high_ground": N_("On high ground"),
     "grid": N_("Anywhere, on a grid"),
 }
+# Places that were weighed, and by the reason those where no device may stand, as geo.siting.solve tells them; each
+# with its mark (web.planner.pictures).
+PLACES: Mapping[str, tuple[str, str]] = {
+    "open": ("candidate", N_("Place that was weighed")),
+    "private": ("barred_private", N_("Not allowed: in a private place, or looks into one (GD-15)")),
+    "outside": ("barred_outside", N_("Not allowed: outside of the ground or the jurisdiction")),
+    "near": ("barred_near", N_("Left out: too near to a device that stands")),
+    "blind": ("barred_blind", N_("Left out: sees nothing from there, or its height is not known")),
+}
 
 
 def vocabulary() -> dict[str, Any]:
@@ -51,6 +60,15 @@ def vocabulary() -> dict[str, Any]:
         "stage_looks": coverage_words.STAGE_LOOKS,
         "demand_words": demand,
     }
+
+
+def weighed(result: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """The legend of the places of a run: the mark, what it means, and how many there are; those of none left out."""
+    left = dict(result.get("left_out") or {})
+    barred = {kind: left.get(kind, 0) for kind in PLACES if kind != "open"}
+    counts = {"open": left.get("found", 0) - sum(barred.values())} | barred
+    drawn = result.get("places") or {}
+    return [(mark, gettext(text), counts[kind]) for kind, (mark, text) in PLACES.items() if kind in drawn]
 
 
 def model(code: str) -> str:
@@ -81,7 +99,8 @@ def usual() -> dict[str, str]:
         "mast_m": view.mast_m,
     }
     texts = {"model": asked.model, "demand": asked.demand, "device_type": view.device_type, "most_burden": ""}
-    return texts | {name: f"{value:g}" for name, value in numbers.items()}
+    efforts = {f"effort_{source}": "1" for source in SOURCES}
+    return texts | efforts | {name: f"{value:g}" for name, value in numbers.items()}
 
 
 def question_in_words(question: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -113,6 +132,9 @@ def question_in_words(question: Mapping[str, Any]) -> list[tuple[str, str]]:
         width=f"{view.hfov_deg:g}",
         mast=f"{view.mast_m:g}",
     )
+    if asked.model == LEAST_COST and places.effort:
+        told = [f"{said(SOURCES, code)}: {value:g}" for code, value in places.effort.items()]
+        parts.append((gettext("Effort of a site"), comma.join(told)))
     parts += [(gettext("Where devices could stand"), apart), (gettext("What a new device sees"), looks)]
     if asked.most_burden is not None:
         parts.append((gettext("Homes in view, at most"), coverage_words.area(asked.most_burden)))

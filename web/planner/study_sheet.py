@@ -209,21 +209,28 @@ def times_map(sheet: StudySheet, base: BaseMap, frame: Frame | None = None) -> M
 
 
 def sites_map(
-    sheet: StudySheet, base: BaseMap, sites: Sequence[Mapping[str, Any]], candidates: Sequence[Any] = ()
+    sheet: StudySheet,
+    base: BaseMap,
+    sites: Sequence[Mapping[str, Any]],
+    places: Mapping[str, Sequence[Any]] | None = None,
 ) -> Markup:
-    """Where a run of siting would put devices, by number, over what is a gap without them."""
+    """Where a run of siting would put devices, by number, over what is a gap without them.
+
+    `places` are those that were weighed, and by the reason those that none may stand at, by the name of their mark.
+    """
     frame = sheet.frame
-    places = [tuple(site["at"]) for site in sites]
+    chosen = [tuple(site["at"]) for site in sites]
+    weighed = [pictures.marks(frame, look, [tuple(at) for at in found]) for look, found in (places or {}).items()]
     parts = [
         base.under,
         pictures.areas(frame, "seen1", sheet.pieces.get(("seen", 1), ())),
         pictures.areas(frame, "gap", _gaps(sheet)),
         _zones(frame, sheet),
-        pictures.marks(frame, "candidate", [tuple(place) for place in candidates]),
         pictures.areas(frame, "view", [view for site in sites if (view := view_of(site)) is not None]),
+        *weighed,
         base.over,
         *_devices(frame, sheet),
-        pictures.marks(frame, "place", places, [str(site["ordinal"]) for site in sites]),
+        pictures.marks(frame, "place", chosen, [str(site["ordinal"]) for site in sites]),
     ]
     return _drawn(frame, parts, gettext("Map of the sites that were found, by number"))
 

@@ -54,7 +54,7 @@ def test_GD_15__place_in_a_private_place__left_out_and_told():
     private = np.array([shapely.box(0, 900, 1000, 1100)], dtype=object)
     made = candidates(land(private=private), Sources(spacing_m=200), View(range_m=20, hfov_deg=360))
     assert (made.at[:, 0] > 1000).all()
-    assert made.left_out["private"] == 5
+    assert made.left_out["private"] == len(made.barred["private"]) == 5
     assert np.isnan(made.azimuth_deg).all()
 
 
@@ -63,6 +63,20 @@ def test_candidates__jurisdiction_and_standing_devices__neither_beyond_nor_too_n
     made = candidates(land(within=mine, standing=standing), Sources(spacing_m=200, apart_m=50), CAMERA)
     assert sorted(np.round(made.at[:, 0]).tolist()) == [100, 500, 700, 900]
     assert (made.left_out["outside"], made.left_out["near"]) == (5, 1)
+    assert made.barred["near"].round().tolist() == [[300, 1000]]
+    assert sorted(made.barred["outside"][:, 0].round()) == [1100, 1300, 1500, 1700, 1900]
+
+
+def test_candidates__behind_a_wall_all_round__blind_and_told():
+    heights = np.zeros((200, 200), np.float32)
+    heights[95:106, 25:36] = 60
+    heights[100, 30] = 0
+    made = candidates(
+        land(relief=Relief(heights, 0.0, 2000.0, 10.0), roads=ROAD, poles=np.array([[305.0, 995.0]])),
+        Sources(sources=("poles", "roads"), spacing_m=200),
+        CAMERA,
+    )
+    assert made.left_out["found"] == len(made.at) + sum(len(at) for at in made.barred.values())
 
 
 def test_candidates__two_places_nearer_than_the_least_spacing__a_pair():

@@ -112,6 +112,55 @@ def test_front__any_question__more_is_seen_only_for_more_burden(seed):
         assert one.seen_weight < other.seen_weight
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.integers(1, 3))
+def test_front__any_question__no_choice_of_all_beats_an_answer_in_both(seed, count):
+    # Equal weights make many choices that see as much: of those the least burden counts.
+    question = asked(seed, weight=np.ones(12), too_near=np.array([[0, 1], [2, 5]]))
+    every = [np.array(one, np.int64) for one in choices(question, range(count + 1), question.too_near)]
+    reached = {(question.seen_weight(one), float(question.burden[one].sum())) for one in every}
+    for answer in front(question, count):
+        assert answer.is_proven
+        better = [one for one in reached if one[0] >= answer.seen_weight and one[1] <= answer.burden]
+        assert better == [(answer.seen_weight, answer.burden)]
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-12, 1e12, 1e300])
+def test_models__weights_and_costs_in_any_unit__the_same_choice(unit):
+    question = asked(11)
+    scaled = asked(11, weight=question.weight * unit, cost=question.cost * unit)
+    most, least = most_seen(scaled, 2), least_cost(scaled, 0.8)
+    assert most.is_proven
+    assert least.is_proven
+    assert most.seen_weight / unit == pytest.approx(most_seen(question, 2).seen_weight)
+    assert least.cost / unit == pytest.approx(least_cost(question, 0.8).cost)
+    far_m = np.random.default_rng(4).random((7, 12)) * 1000
+    assert nearest(scaled, far_m, 2).chosen.tolist() == nearest(question, far_m, 2).chosen.tolist()
+
+
+def test_least_cost__one_site_a_million_times_as_dear__cheap_ones_are_still_told_apart():
+    sees = csr_array(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]))
+    cost = np.array([1.5, 1.0, 1.0, 1e8])
+    nothing = np.zeros(3, bool)
+    question = asked(0, n=4, m=3, sees=sees, weight=np.ones(3), seen_already=nothing, burden=np.zeros(4), cost=cost)
+    assert least_cost(question, 1.0).chosen.tolist() == [0, 3]
+
+
+def test_least_cost__all_of_it__the_lightest_piece_too():
+    sees = csr_array(np.eye(2))
+    weight, nothing = np.array([1e9, 1e-6]), np.zeros(2, bool)
+    question = asked(
+        0, n=2, m=2, sees=sees, weight=weight, seen_already=nothing, burden=np.zeros(2), cost=np.array([1.0, 5.0])
+    )
+    assert least_cost(question, 1.0).chosen.tolist() == [0, 1]
+
+
+def test_most_seen__a_bound_that_leaves_nothing__proven_to_be_nothing():
+    question = asked(5, burden=np.ones(7))
+    hasty = _no_worse_than_greedy(question, None, (OptimizeResult(mip_dual_bound=-0.0), 0.0), np.empty(0, np.int64), 0)
+    assert (hasty.seen_weight, hasty.gap) == (0.0, 0.0)
+
+
 def test_GD_17__shared_devices__used_first_and_not_counted():
     question = asked(3, must=np.array([2]))
     answer = most_seen(question, 1)
@@ -135,6 +184,7 @@ def test_marginal__two_that_see_the_same__neither_adds_anything():
         ({"sees": csr_array((7, 0)), "weight": np.empty(0), "seen_already": np.empty(0, bool)}, ["siting.no_demand"]),
         ({"burden": np.ones(3), "cost": np.full(7, np.nan)}, ["siting.sizes", "siting.not_a_number"]),
         ({"cost": np.full(7, -1.0)}, ["siting.not_a_number"]),
+        ({"weight": np.full(12, 1e308)}, ["siting.not_a_number"]),
     ],
 )
 def test_question__faulty__every_fault_is_told(change, rules):

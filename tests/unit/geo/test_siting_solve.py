@@ -13,7 +13,7 @@ from geo.coverage.plane import Plane
 from geo.siting.asked import SitingAsked, Sources, View
 from geo.siting.candidates import Land
 from geo.siting.patrols import PatrolInputs, Route, fly
-from geo.siting.solve import Inputs, Offered, solve
+from geo.siting.solve import Fit, Inputs, Offered, fit_of, solve
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 
@@ -114,6 +114,43 @@ def test_solve__nearest__the_mean_distance_is_told():
     found = solve(given(asked(model="nearest", count=2)))
     assert len(found.sites) == 2
     assert 0 < found.mean_m < 600
+
+
+def test_solve__nearest_over_an_area__so_many_pieces_as_were_weighed():
+    few = solve(given(asked(model="nearest", count=2)))
+    many = solve(given(asked(model="most_seen", count=2)))
+    assert many.pieces == len(AREA.weight)
+    # Pairs of a place and a piece are bounded: 18 places weigh up to 1,666 pieces.
+    assert few.pieces <= min(many.pieces, 30_000 // 18)
+
+
+def test_solve__least_effort__what_it_takes_is_told():
+    sources = Sources(spacing_m=200, apart_m=100, directions=4, effort={"roads": 2.5})
+    found = solve(given(asked(model="least_cost", share=0.2, candidates=sources)))
+    assert found.effort == pytest.approx(2.5 * len(found.sites))
+    assert solve(given()).effort is None
+
+
+def test_LF_9__entities__those_with_every_view_are_counted_and_named():
+    entities = demand.at_entities(["SE-1", "SE-2"], np.array([[600.0, 650.0], [200.0, 250.0]]), [2, 1], FIELD)
+    one, both = shapely.box(500, 500, 700, 700), shapely.box(0, 0, 1200, 1200)
+    # One of two views makes nobody fit.
+    assert fit_of(entities, shapes(one), shapes()) == Fit(2, 0, 0, ())
+    assert fit_of(entities, shapes(one), shapes(both)) == Fit(2, 0, 2, ("SE-1", "SE-2"))
+    assert fit_of(entities, shapes(both), shapes(both)) == Fit(2, 1, 2, ("SE-1",))
+    assert solve(given(asked(count=3), demand=entities)).fit == Fit(2, 0, 2, ("SE-1", "SE-2"))
+    assert solve(given()).fit is None
+
+
+def test_solve__places__every_one_that_was_weighed_and_why_others_were_not():
+    private = np.array([shapely.box(0, 900, 1200, 1100)], dtype=object)
+    found = solve(given(land=replace(LAND, private=private, within=shapely.box(0, 0, 900, 1200))))
+    assert {kind: len(at) for kind, at in found.places.items()} == {
+        "open": found.left_out["found"] - found.left_out["private"] - found.left_out["outside"],
+        "private": found.left_out["private"],
+        "outside": found.left_out["outside"],
+    }
+    assert found.left_out["found"] == sum(map(len, found.places.values()))
 
 
 def test_solve__entities_that_want_two_views__two_devices_look_at_each():

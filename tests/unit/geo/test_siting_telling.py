@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from geo.commands.words import DEVICE_TYPES
 from geo.siting.asked import SitingAsked, View
 from geo.siting.drafting import Argument, case_of
-from geo.siting.solve import Found, Point, Site
+from geo.siting.solve import Fit, Found, Point, Site
 from geo.siting.telling import Checked, Facts, Laws, told
 from schemas.refusals import refuse
 
@@ -59,6 +61,44 @@ def test_told__gap__printed_where_nothing_is_proven():
     assert "12.5%" in " ".join(document_of["sentences"]["en"])
     assert "12.5%" in " ".join(document_of["sentences"]["zh"])
     assert "proved" not in " ".join(document_of["sentences"]["en"])
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("most_seen", "sees at most 12.5% more"),
+        ("least_cost", "12.5% less effort"),
+        ("nearest", "12.5% nearer"),
+        ("front", "12.5% more for as many homes"),
+        ("patrol_hours", "worth at most 12.5% more"),
+    ],
+)
+def test_told__gap__in_what_the_model_is_about(model, words):
+    facts = Facts([], Laws(0.8), {})
+    open_end = told(SitingAsked(model=model), found(proven=False, gap=0.125), facts)
+    assert words in " ".join(open_end["sentences"]["en"])
+    assert "12.5%" in " ".join(open_end["sentences"]["zh"])
+
+
+def test_told__front_whose_burden_is_not_proven__said_so():
+    facts = Facts([], Laws(0.8), {})
+    whole = told(SitingAsked(model="front"), found(proven=False, is_least=False), facts)["sentences"]
+    assert "fewer homes in view" in " ".join(whole["en"])
+    assert "at most" not in " ".join(whole["en"])
+
+
+def test_LF_9__entities_that_become_fit__named_in_both_languages():
+    facts = Facts([], Laws(0.8), {})
+    whole = told(SitingAsked(demand="entities"), found(fit=Fit(12, 3, 4, ("SE-7",))), facts)
+    assert "Of 12 entities, 3 have every view" in " ".join(whole["sentences"]["en"])
+    assert "SE-7" in " ".join(whole["sentences"]["zh"])
+    assert whole["fit"] == {"entities": 12, "before": 3, "after": 4, "gained": ["SE-7"]}
+
+
+def test_GD_17__study_of_one_item__whose_views_count_is_told_by_the_item():
+    whole = document(replace(NEW, item="ECO-01"), item="ECO-01")
+    assert any("supervision item ECO-01" in said for said in whole["sentences"]["en"])
+    assert any("ECO-01" in said for said in whole["sites"][0]["sentences"]["zh"])
 
 
 def test_told__front_and_shared_devices__named():
