@@ -7,7 +7,7 @@ secret devices to people who are not cleared for them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -31,7 +31,17 @@ from schemas.roles import Role
 from schemas.store.copying import Record, copy_in
 from schemas.store.jobs import WAITING, WORKING
 from schemas.store.work import Work
-from schemas.tables import Authority, CoverageStudy, Device, DeviceSite, StudyDevice, StudyShape, SupervisionItem
+from schemas.tables import (
+    Authority,
+    CoverageStudy,
+    Device,
+    DeviceSite,
+    PlannedSite,
+    SitingPlan,
+    StudyDevice,
+    StudyShape,
+    SupervisionItem,
+)
 from schemas.words import Coded
 
 STUDIERS = (Role.PLANNER, Role.OFFICER)
@@ -43,9 +53,10 @@ _KM2 = 1e6
 
 @dataclass(frozen=True, kw_only=True)
 class NewDevice:
-    """A device that a study adds; or, with the public id of a registered one, where that is moved or taken to.
+    """A device that a study adds; or, with the public id of one that stands or is planned, where that is moved to.
 
-    `gone` takes a registered one away: then its view is not looked at.
+    `device` names a registered device, or a site of a plan of the authority. `gone` takes it away: then its view is
+    not looked at.
     """
 
     view: View
@@ -269,7 +280,8 @@ def _put(session: Session, study: CoverageStudy, devices: Sequence[NewDevice], a
         {
             "study_id": study.id,
             "ordinal": number,
-            "device_id": known[one.device] if one.device is not None else None,
+            "device_id": known.devices.get(one.device or ""),
+            "planned_site_id": known.sites.get(one.device or ""),
             "gone": one.gone,
             "label": one.label,
             "device_type": one.device_type,
@@ -304,21 +316,29 @@ def _faulty(devices: Sequence[NewDevice]) -> Iterable[Refusal]:
             )
 
 
-def _misnamed(devices: Sequence[NewDevice], known: dict[str, uuid.UUID]) -> Iterable[Refusal]:
-    """Registered devices that are named twice, or that the study may not know of."""
+@dataclass(frozen=True)
+class _Named:
+    """Ids of the devices and of the sites of plans that a study may change, by their public ids."""
+
+    devices: Mapping[str, uuid.UUID]
+    sites: Mapping[str, uuid.UUID]
+
+
+def _misnamed(devices: Sequence[NewDevice], known: _Named) -> Iterable[Refusal]:
+    """Devices and sites that are named twice, or that the study may not know of."""
     named = [one.device for one in devices if one.device is not None]
     for name in sorted({name for name in named if named.count(name) > 1} if len(named) != len(set(named)) else ()):
         yield refuse("coverage.same_device", "coverage.same_device", measured=name[:40])
-    for name in sorted(set(named) - known.keys()):
+    for name in sorted(set(named) - known.devices.keys() - known.sites.keys()):
         yield refuse("coverage.device_unknown", "coverage.device_unknown", measured=name[:40])
     if any(one.gone and one.device is None for one in devices):
         yield refuse("coverage.device_unknown", "coverage.device_unknown", measured="—")
 
 
-def _known(session: Session, study: CoverageStudy, names: Collection[str], asked: Asked) -> dict[str, uuid.UUID]:
-    """Ids of registered devices by their public ids: the authority's own, and those that are shown to all."""
+def _known(session: Session, study: CoverageStudy, names: Collection[str], asked: Asked) -> _Named:
+    """The devices of the authority and those that are shown to all, and the sites of its own plans."""
     if not names:
-        return {}
+        return _Named({}, {})
     shown = Device.state.in_(("published", "active", "maintenance", "blocked")) & Device.secret.is_(False)
     mine = Device.authority_id == study.authority_id
     if not asked.secret:
@@ -328,7 +348,12 @@ def _known(session: Session, study: CoverageStudy, names: Collection[str], asked
         .join(DeviceSite, DeviceSite.id == Device.site_id)
         .where(Device.public_id.in_(set(names)), mine | shown)
     )
-    return {row.public_id: row.id for row in rows}
+    planned = session.execute(
+        select(PlannedSite.public_id, PlannedSite.id)
+        .join(SitingPlan, SitingPlan.id == PlannedSite.plan_id)
+        .where(PlannedSite.public_id.in_(set(names)), SitingPlan.authority_id == study.authority_id)
+    )
+    return _Named({row.public_id: row.id for row in rows}, {row.public_id: row.id for row in planned})
 
 
 def _secrets_left(session: Session, study: CoverageStudy) -> list[Refusal]:

@@ -105,7 +105,7 @@ def _places(devices: Sequence[Device]) -> list[BaseGeometry]:
 
 
 def _label(row: StudyDevice) -> str:
-    return row.label or (row.device.name if row.device else str(row.ordinal))
+    return row.label or (row.device.name if row.device else row.changes or str(row.ordinal))
 
 
 def _frame(columns: Mapping[str, object], geometry: Sequence[BaseGeometry] | np.ndarray) -> gpd.GeoDataFrame:

@@ -109,12 +109,17 @@ _SITES = """
 
 
 _CHANGES = """
-    SELECT c.ordinal, c.device_id, c.gone, c.label, c.device_type, c.sector_azimuth_deg, c.hfov_deg, c.range_m,
-           c.mast_m, c.target_m, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, d.public_id, d.name, d.secret,
+    SELECT c.ordinal, c.device_id, c.planned_site_id, c.gone, c.label, c.device_type, c.sector_azimuth_deg, c.hfov_deg,
+           c.range_m, c.mast_m, c.target_m, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, d.secret,
+           coalesce(d.public_id, l.public_id) AS public_id, coalesce(d.name, l.place_text) AS name,
            i.code AS item, a.code AS authority
     FROM core.study_device c LEFT JOIN core.device d ON d.id = c.device_id
-    LEFT JOIN core.supervision_item i ON i.id = d.item_id LEFT JOIN core.authority a ON a.id = d.authority_id
-    WHERE c.study_id = :study ORDER BY c.ordinal
+    LEFT JOIN core.planned_site l ON l.id = c.planned_site_id LEFT JOIN core.siting_plan p ON p.id = l.plan_id
+    LEFT JOIN core.supervision_item i ON i.id = coalesce(d.item_id, p.item_id)
+    LEFT JOIN core.authority a ON a.id = coalesce(d.authority_id, p.authority_id)
+    WHERE c.study_id = :study
+      AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = c.planned_site_id)
+    ORDER BY c.ordinal
 """
 
 
@@ -132,7 +137,9 @@ def views_of(session: Session, study: CoverageStudy, asked: Asked, *, zone: str 
     others += [] if asked.own_only else list(_scenes(session, study, asked))
     own = [_own(row, asked) for row in rows if not row["gone"]]
     seeing = [seer for seer in others if asked.hour is None or seer.hours is None or asked.hour in seer.hours]
-    return Views((*kept, *seeing, *own), (*registered.values(), *seeing))
+    moved = {row["public_id"] for row in rows if row["planned_site_id"]}
+    left = [seer for seer in seeing if seer.public_id not in moved]
+    return Views((*kept, *left, *own), (*registered.values(), *seeing))
 
 
 def _registered(session: Session, study: CoverageStudy, asked: Asked) -> dict[uuid.UUID, Seer]:

@@ -14,7 +14,7 @@ from schemas.tables.base import Base, Identified, Recorded, Shape, geometry, mer
 from schemas.tables.devices import Device
 from schemas.tables.people import Person
 from schemas.tables.places import Authority
-from schemas.tables.siting import SitingPlan
+from schemas.tables.siting import PlannedSite, SitingPlan
 
 
 class CoverageStudy(Identified, Recorded, Base):
@@ -45,15 +45,19 @@ class CoverageStudy(Identified, Recorded, Base):
 
 
 class StudyDevice(Base):
-    """A device that a study adds, or a registered one that it moves, turns, raises or takes away (`gone`)."""
+    """A device that a study adds, or one that it moves, turns, raises or takes away (`gone`).
+
+    That one is registered, or the site of a plan, which is changed for this study alone.
+    """
 
     __tablename__ = "study_device"
-    __table_args__ = (UniqueConstraint("study_id", "device_id"),)
+    __table_args__ = (UniqueConstraint("study_id", "device_id"), UniqueConstraint("study_id", "planned_site_id"))
     study_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("core.coverage_study.id", ondelete="CASCADE"), primary_key=True
     )
     ordinal: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     device_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.device.id"))
+    planned_site_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.planned_site.id"))
     gone: Mapped[bool] = mapped_column(default=False)
     label: Mapped[str] = mapped_column(default="")
     device_type: Mapped[str] = mapped_column(default="video")
@@ -65,6 +69,13 @@ class StudyDevice(Base):
     target_m: Mapped[float]
 
     device: Mapped[Device | None] = relationship()
+    planned_site: Mapped[PlannedSite | None] = relationship()
+
+    @property
+    def changes(self) -> str | None:
+        """The public id of what it moves or takes away; None for what the study adds."""
+        changed = self.device or self.planned_site
+        return changed.public_id if changed is not None else None
 
 
 class StudyShape(Base):

@@ -6,11 +6,17 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import select
 
+from geo.commands import studies
+from geo.coverage.asked import Asked
+from schemas.tables import Authority
 from tests.browser.axe import faults
-from tests.browser.conftest import DESK_PX, PHONE_PX, press
-from tests.web.studying import MORE, answered
-from web import siting_jobs
+from tests.browser.conftest import DESK_PX, MAP_TIMEOUT_MS, PHONE_PX, press, shoot, wait_for_map
+from tests.browser.test_planning import check_list, path_of
+from tests.web.studying import GROUND, MORE, answered, sited
+from tests.web.studying import site as found_site
+from web import planning_jobs, siting_jobs
 
 FINDINGS = 0
 
@@ -46,6 +52,116 @@ def test_siting__asked_answered_explained_and_drafted(site, study, sign_in):
     press(page.get_by_role("button", name="Draft the plan"))
     expect(page.locator("h1")).to_contain_text("say why its devices are needed")
     expect(page.locator("[id='reason.necessity']")).not_to_have_value("")
+
+
+def ask_for_sites(page, study, **typed):
+    """Asks on a grid for what sees all round, and is where the answer will be."""
+    page.goto(f"/planner/coverage/{study}/siting")
+    page.get_by_label("Anywhere, on a grid").check()
+    page.get_by_label("Along roads").uncheck()
+    for name, value in ({"count": "2", "spacing_m": "400", "range_m": "300", "hfov_deg": "360"} | typed).items():
+        page.fill(f"#{name}", value)
+    press(page.get_by_role("button", name="Find the sites"))
+
+
+def draft_of(page, title):
+    """One click more: the sites that were found are a plan."""
+    page.fill("#title_en", title)
+    page.fill("#purpose_en", "Outfall")
+    page.fill("#purpose_zh", "排污口")
+    page.select_option("#item", "ECO-01")
+    press(page.get_by_role("button", name="Draft the plan"))
+    expect(page.locator("h1")).to_contain_text("say why its devices are needed")
+    return path_of(page)
+
+
+def test_GD_09__found_sites__through_the_review_desks_to_the_approval_of_the_province(site, study, sign_in):
+    planner = sign_in("N1")
+    ask_for_sites(planner, study)
+    assert siting_jobs.do_next(site.services) is not None
+    expect(planner.locator("ol.sites > li")).to_have_count(2)
+    path = draft_of(planner, "Found by the solver")
+    press(planner.get_by_role("button", name="This is the case"))
+    press(planner.get_by_role("button", name="Hand it over"))
+    expect(planner.locator("h1")).to_contain_text("with its two reviewers")
+    review = path.replace("/planner", "/reviews")
+    for code, kind in (("L1", "Legal review"), ("T1", "Technical review")):
+        reviewer = sign_in(code)
+        reviewer.goto(review)
+        press(reviewer.get_by_role("link", name=kind).first)
+        for _ in range(2):
+            check_list(reviewer)
+    head = sign_in("H1")
+    head.goto(review)
+    press(head.get_by_role("button", name="Submit it to the approver"))
+    approver = sign_in("P1")
+    approver.goto("/reviews")
+    press(approver.locator(".waits a", has_text="Found by the solver"))
+    approver.fill("#approval_no", "GD-2025-77")
+    press(approver.get_by_role("button", name="Approve it"))
+    expect(approver.locator("main")).to_contain_text("GD-2025-77")
+    planner.goto(path)
+    expect(planner.get_by_role("link", name="Register a device here")).to_have_count(2)
+
+
+@pytest.mark.parametrize(
+    ("lang", "size", "scheme"),
+    [("en", DESK_PX, "light"), ("zh", DESK_PX, "dark"), ("en", PHONE_PX, "dark"), ("zh", PHONE_PX, "light")],
+)
+def test_siting__places_on_the_map__quiet_and_large_enough_to_be_told_apart(site, study, sign_in, lang, size, scheme):
+    grid = [[113.256 + 0.0025 * column, 23.121 + 0.0025 * row] for column in range(10) for row in range(8)]
+    kinds = {"open": grid[:50], "private": grid[50:60], "outside": grid[60:68], "near": grid[68:74], "blind": grid[74:]}
+    counts = {"found": 80, "private": 10, "outside": 8, "near": 6, "blind": 6}
+    name = sited(site.services, study, found_site(1), places=kinds, left_out=counts)
+    page = sign_in("N1", lang=lang, size=size, scheme=scheme)
+    page.goto(f"/planner/siting/{name}")
+    for look in ("candidate", "barred_private", "barred_near", "barred_blind"):
+        box = page.locator(f"svg.picture .m-{look} path").first.bounding_box()
+        # Told apart by their shape, and smaller than what was chosen.
+        assert 2.5 <= box["width"] <= 9, (look, box)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert faults(page) == []
+    shoot(page, f"siting-places-{lang}-{size[0]}-{scheme}", whole=True)
+
+
+def test_what_if__site_of_a_plan__moved_by_hand_and_kept_for_the_study_alone(site, sign_in):
+    page = sign_in("N1")
+    page.on("dialog", lambda dialog: dialog.accept())
+    on = answered(site.services, title="For a plan (fictional)")
+    ask_for_sites(page, on, count="1")
+    assert siting_jobs.do_next(site.services) is not None
+    expect(page.locator("ol.sites > li")).to_have_count(1)
+    draft_of(page, "Movable (fictional)")
+    study = make_study(site.services)
+    assert planning_jobs.do_next(site.services)
+    page.goto(f"/planner/coverage/{study}")
+    wait_for_map(page)
+    page.wait_for_selector("#map[data-devices]", timeout=MAP_TIMEOUT_MS)
+    page.locator("#find-device").focus()
+    page.keyboard.type("PS-")
+    page.keyboard.press("Enter")
+    expect(page.locator("#device-name")).to_contain_text("PS-")
+    page.fill("#wi-range", "200")
+    expect(page.locator("#wi-lead")).to_contain_text("less would be seen")
+    press(page.get_by_role("button", name="Keep these changes"))
+    assert planning_jobs.do_next(site.services)
+    expect(page.locator("h1")).to_contain_text("of this ground is seen")
+    page.wait_for_selector("#map[data-devices]", timeout=MAP_TIMEOUT_MS)
+    page.locator("#find-device").focus()
+    page.keyboard.type("PS-")
+    page.keyboard.press("Enter")
+    expect(page.locator("#wi-range")).to_have_value("200")
+
+
+def make_study(services):
+    """A study that waits, of what stands and what is planned; its public id."""
+    with services.work(services.actor("N1")) as work:
+        authority = work.session.scalars(select(Authority).where(Authority.code == "A1")).one()
+        asked = Asked(statuses=("active", "published", "planned"))
+        new = studies.NewStudy(title="With plans (fictional)", authority=authority, ground=GROUND, asked=asked)
+        made = studies.draft_study(work, new)
+        work.commit()
+        return made.public_id
 
 
 def test_report__kept_as_a_file__opens_with_the_network_cut(study, sign_in, browser, tmp_path):

@@ -28,7 +28,7 @@ from geo.coverage.study import Asking
 from geo.coverage.views import CAMERA, SATELLITE, Seer, sharp_m
 from geo.coverage.what_if import Standing
 from schemas.refusals import Kind, RuleViolation
-from schemas.tables import CoverageStudy, DeviceSite
+from schemas.tables import CoverageStudy, DeviceSite, PlannedSite
 from schemas.tables import Device as Registered
 from web.identity.request_identity import services
 from web.planner import coverage_scope
@@ -201,7 +201,8 @@ def _made(db: Session, study: CoverageStudy) -> StandingStudy:
     seers = [seer for seer in asking.views.now if seer.kind != SATELLITE]
     known = [seer.public_id for seer in seers if seer.kind in DEVICE_TYPES and seer.public_id]
     ids = select(Registered.public_id).join(DeviceSite, DeviceSite.id == Registered.site_id)
-    registered = frozenset(db.scalars(ids.where(Registered.public_id.in_(known))))
+    planned = select(PlannedSite.public_id).where(PlannedSite.public_id.in_(known))
+    registered = frozenset(db.scalars(ids.where(Registered.public_id.in_(known)).union(planned)))
     views = what_is_seen(seers, asking.ground.plane, asking.around, lambda _share: None).views
     return _warmed(StandingStudy(keyed(study, seers, registered), views, asking))
 

@@ -150,10 +150,9 @@ def _devices(study: CoverageStudy, wishes: Sequence[Wish], standing: StandingStu
 
 
 def _key_of(row: Any) -> str:  # noqa: ANN401 - a StudyDevice
-    return row.device.public_id if row.device is not None else f"{OWN}{row.ordinal}"
+    return row.changes or f"{OWN}{row.ordinal}"
 
 
 def _as_kept(row: Any) -> NewDevice:  # noqa: ANN401 - a StudyDevice
     view = Device(shapes.lon_lat(row.geom), row.range_m, row.sector_azimuth_deg, row.hfov_deg, row.mast_m, row.target_m)
-    device = row.device.public_id if row.device is not None else None
-    return NewDevice(view=view, label=row.label, device_type=row.device_type, device=device, gone=row.gone)
+    return NewDevice(view=view, label=row.label, device_type=row.device_type, device=row.changes, gone=row.gone)

@@ -28,9 +28,9 @@ class Wish:
 
 
 def keyed(study: CoverageStudy, seers: Sequence[Seer], registered: frozenset[str]) -> dict[str, Seer]:
-    """Seers by the names under which a page asks for them: the public id of a registered device, `own-N` for what the
-    study adds, and another word for what a study cannot change: routes, scenes, sites of plans."""
-    added = iter([row.ordinal for row in study.devices if row.device_id is None and not row.gone])
+    """Seers by the names under which a page asks for them: the public id of a registered device or of a site of a plan,
+    `own-N` for what the study adds, and another word for what a study cannot change: routes and scenes."""
+    added = iter([row.ordinal for row in study.devices if row.changes is None])
     found: dict[str, Seer] = {}
     for number, seer in enumerate(seers):
         if seer.own and seer.public_id is None:
@@ -62,7 +62,7 @@ def wish_of(told: Mapping[str, Any], standing: Mapping[str, Seer]) -> Wish:
             measured=str(kind)[:40],
             required=", ".join(DEVICE_TYPES),
         )
-    label = seer.label if seer else str(told.get("label", ""))[:200]
+    label = (seer.label if seer else str(told.get("label", "")))[:200]
     if told.get("gone") is True:
         return Wish(key, None, label, kind)
     target_m = seer.device.target_m if seer else Device.target_m

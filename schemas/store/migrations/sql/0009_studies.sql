@@ -44,12 +44,13 @@ CREATE INDEX ix_coverage_study_authority_id ON core.coverage_study (authority_id
 CREATE INDEX gist_coverage_study_ground ON core.coverage_study USING gist (ground);
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE ON core.coverage_study FOR EACH ROW EXECUTE FUNCTION core.stamp();
 
--- Devices that a study adds (without `device_id`), registered ones that it moves, turns or raises, and such as it takes
--- away (`gone`).
+-- Devices that a study adds (without `device_id` and `planned_site_id`), registered ones and sites of plans that it
+-- moves, turns or raises, and such as it takes away (`gone`).
 CREATE TABLE core.study_device (
     study_id uuid NOT NULL,
     ordinal integer NOT NULL,
     device_id uuid,
+    planned_site_id uuid,
     gone boolean NOT NULL DEFAULT false,
     label text NOT NULL DEFAULT '',
     device_type text NOT NULL DEFAULT 'video',
@@ -63,9 +64,13 @@ CREATE TABLE core.study_device (
     CONSTRAINT fk_study_device_study_id_coverage_study FOREIGN KEY (study_id)
         REFERENCES core.coverage_study (id) ON DELETE CASCADE,
     CONSTRAINT fk_study_device_device_id_device FOREIGN KEY (device_id) REFERENCES core.device (id),
+    CONSTRAINT fk_study_device_planned_site_id_planned_site FOREIGN KEY (planned_site_id)
+        REFERENCES core.planned_site (id),
     CONSTRAINT uq_study_device_study_id_device_id UNIQUE (study_id, device_id),
+    CONSTRAINT uq_study_device_study_id_planned_site_id UNIQUE (study_id, planned_site_id),
+    CONSTRAINT ck_study_device_one CHECK (device_id IS NULL OR planned_site_id IS NULL),
     CONSTRAINT ck_study_device_ordinal CHECK (ordinal > 0),
-    CONSTRAINT ck_study_device_gone CHECK (NOT gone OR device_id IS NOT NULL),
+    CONSTRAINT ck_study_device_gone CHECK (NOT gone OR device_id IS NOT NULL OR planned_site_id IS NOT NULL),
     CONSTRAINT ck_study_device_label CHECK (length(label) <= 200),
     CONSTRAINT ck_study_device_numbers CHECK (
         range_m > 0 AND range_m < 'Infinity' AND mast_m >= 0 AND mast_m < 'Infinity'
