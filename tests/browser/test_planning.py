@@ -76,7 +76,22 @@ def path_of(page):
 
 
 def test_plan__from_the_map_to_its_approval(at_desk):
-    planner = at_desk("N1", "/planner/plans/new")
+    path = draft_on_the_map(at_desk("N1", "/planner/plans/new"))
+    review_the_law(at_desk("L1", "/reviews"))
+    # No form needs a script: from here on everybody works without one.
+    return_to_the_planner(at_desk("T1", path.replace("/planner", "/reviews"), scripts=False))
+    planner = at_desk("N1", "/planner", scripts=False)
+    draft_anew_without_the_weir(planner)
+    head = at_desk("H1", path.replace("/planner", "/reviews"), scripts=False)
+    # Others see it when it is recorded, and not before.
+    press(head.get_by_role("button", name="Submit it to the approver"))
+    approve(at_desk("P1", "/reviews", scripts=False))
+    planner.goto(path)
+    expect(planner.get_by_role("link", name="Register a device here")).to_have_count(1)
+
+
+def draft_on_the_map(planner):
+    """Two sites clicked, a reload in between, the case, and both reviewers; the path of the plan."""
     drawable(planner)
     planner.fill("#title_en", "Outfalls (fictional)")
     planner.fill("#title_zh", "排口（虚构）")
@@ -100,8 +115,11 @@ def test_plan__from_the_map_to_its_approval(at_desk):
     expect(planner.locator("h1")).to_contain_text("choose the two reviewers")
     press(planner.get_by_role("button", name="Hand it over"))
     expect(planner.locator("h1")).to_contain_text("with its two reviewers")
+    return path
 
-    legal = at_desk("L1", "/reviews")
+
+def review_the_law(legal):
+    """Both sites pass, found by the keyboard."""
     expect(legal.locator(".waiting-for-you")).to_contain_text("1 review to make")
     assert faults(legal) == []
     legal.locator(".waits a").focus()
@@ -116,8 +134,9 @@ def test_plan__from_the_map_to_its_approval(at_desk):
     check_list(legal)
     expect(legal.locator("h1")).to_have_text("Outfalls (fictional)")
 
-    # No form needs a script: from here on everybody works without one.
-    technical = at_desk("T1", path.replace("/planner", "/reviews"), scripts=False)
+
+def return_to_the_planner(technical):
+    """One site passes, the other does not: the plan goes back, with words."""
     press(technical.get_by_role("link", name="Technical review").first)
     check_list(technical)
     check_list(technical, fails="It is reliable")
@@ -126,7 +145,9 @@ def test_plan__from_the_map_to_its_approval(at_desk):
     press(technical.get_by_role("button", name="Return it", exact=True))
     expect(technical.locator("blockquote.verdict")).to_have_text("Take the weir out.")
 
-    planner = at_desk("N1", "/planner", scripts=False)
+
+def draft_anew_without_the_weir(planner):
+    """The planner reads why it came back, takes that site out, and hands the second version over."""
     expect(planner.locator(".waiting-for-you")).to_contain_text("1 draft that came back")
     press(planner.get_by_role("link", name="Outfalls (fictional)"))
     expect(planner.locator("blockquote.verdict")).to_have_text("Take the weir out.")
@@ -138,16 +159,12 @@ def test_plan__from_the_map_to_its_approval(at_desk):
         press(planner.get_by_role("button", name=step))
     expect(planner.locator(".panel", has_text="Drafted by")).to_contain_text("version 2")
 
-    head = at_desk("H1", path.replace("/planner", "/reviews"), scripts=False)
-    # Others see it when it is recorded, and not before.
-    press(head.get_by_role("button", name="Submit it to the approver"))
-    approver = at_desk("P1", "/reviews", scripts=False)
+
+def approve(approver):
     press(approver.locator(".waits a"))
     approver.fill("#approval_no", "GD-2025-42")
     press(approver.get_by_role("button", name="Approve it"))
     expect(approver.locator("main")).to_contain_text("GD-2025-42")
-    planner.goto(path)
-    expect(planner.get_by_role("link", name="Register a device here")).to_have_count(1)
 
 
 def test_plan__by_keyboard_and_without_a_script__refused_and_drafted(at_desk):
