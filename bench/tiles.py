@@ -51,7 +51,8 @@ TILES_OF_A_ZOOM, FAR_TILES = 40, 8
 PARTS = {"public_map": 12, "bench": 4}
 # How often a tile is asked for in a part, so that a part takes long enough for a clock. Neither keeps any cold.
 TIMES = {"public_map": 1, "bench": 4}
-WARM_TIMES, WARM_PARTS = 2, 6
+# So many answers that a turn of each takes some tenths of a second: in less a machine is never even.
+WARM_TIMES, WARM_PARTS = 16, 6
 WORKERS, THREADS = 2, 8
 SHOWN = ("devices", "privacy_zones")
 COLUMNS = {"devices": "public_id,kind,state,authority_id", "privacy_zones": "public_id,kind,state,title_en,title_zh"}

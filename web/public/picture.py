@@ -290,7 +290,9 @@ def _ring(group: Group, at: str, shrunk: float) -> str:
     whole = sum(twelfths.values()) or 1
     # As the style has it: larger by the power of ten.
     power = math.log10(group.n)
-    size, letters = _between(power, (0.72, 0.82, 1, 1.25, 1.5)), 11 + 0.75 * min(power, 2) + 1.25 * max(0, power - 2)
+    size = _between(power, (0.72, 0.82, 1, 1.25, 1.5))
+    # In whole pixels: a browser shapes each size of letters anew, and that was most of the time of the first frame.
+    letters = round(11 + 0.75 * min(power, 2) + 1.25 * max(0, power - 2))
     arcs, begun = [], 0
     for look, part in twelfths.items():
         if part:
@@ -304,7 +306,7 @@ def _ring(group: Group, at: str, shrunk: float) -> str:
     scaled = f" scale({shrunk:.3g})" if shrunk != 1 else ""
     return (
         f'<g data-n="{group.n}" transform="translate({at}){scaled}"><circle class="disc" r="{18.5 * size:.1f}"/>'
-        f'{"".join(arcs)}<text y="{0.36 * letters:.1f}" font-size="{letters:.1f}">{_short(group.n)}</text></g>'
+        f'{"".join(arcs)}<text y="{0.36 * letters:.1f}" font-size="{letters}">{_short(group.n)}</text></g>'
     )
 
 
