@@ -222,7 +222,7 @@ def _stretches(  # noqa: PLR0913
     for j in range(m + 1):
         xb, yb, end = x1, y1, after
         if j < m:
-            xb, yb = x0 + walk.at[j] * (x1 - x0), y0 + walk.at[j] * (y1 - y0)
+            xb, yb = _met(one, e, walk.other[j], walk.at[j])
             # A number for the point where two edges cross, the same from both; corners keep theirs below it.
             end = edges + min(e, walk.other[j]) * edges + max(e, walk.other[j])
         views = count & (GROUND - 1)
@@ -244,6 +244,22 @@ def _stretches(  # noqa: PLR0913
             count += walk.step[j]
         xa, ya, begin = xb, yb, end
     return count, fill
+
+
+@inlined
+def _met(one: Outlines, e: int, other: int, at: float) -> tuple[float, float]:
+    """Where two edges cross, in the very same bits from both: what lies between them then encloses nothing.
+
+    `at` is the place along e. Edges that all but coincide cross nowhere in particular; were it elsewhere from
+    each, areas would be wrong by that much times the way to the origin.
+    """
+    k, share = e, at
+    if other < e:
+        k = other
+        s, t = sides(one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], one.x[k], one.y[k], one.x[k + 1], one.y[k + 1])
+        share = s / (s - t)
+    x0, y0, x1, y1 = one.x[k] * UNIT_M, one.y[k] * UNIT_M, one.x[k + 1] * UNIT_M, one.y[k + 1] * UNIT_M
+    return x0 + share * (x1 - x0), y0 + share * (y1 - y0)
 
 
 @inlined

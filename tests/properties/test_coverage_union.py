@@ -161,6 +161,27 @@ def test_union__views_over_one_terrain_model__areas_and_shapes_of_geos(seed):
         assert shape.symmetric_difference(other).area < 1e-9 * other.area
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_union__twins_a_nanometre_apart__areas_of_geos(seed):
+    numbers = np.random.default_rng(seed)
+    places, wide = numbers.integers(0, 6, (6, 2)) * 100.0, numbers.choice([50.0, 100.0], 6)
+    circles = shapely.buffer(shapely.points(places), wide, quad_segs=8)
+    # One device in two lists: its coordinates were rounded at another figure.
+    views = np.array(
+        [
+            shapely.Polygon(xy[:-1] + numbers.normal(0, 1e-9, (len(xy) - 1, 2)))
+            for xy in map(shapely.get_coordinates, circles[numbers.integers(0, 6, 20)])
+        ]
+    )
+    ground = shapely.box(-50, -60, 560, 530)
+    expected = [part.intersection(ground).area for part in by_halves(views, 3)]
+    assert Union(views, ground, levels=3).areas_m2 == pytest.approx(expected, rel=2e-9)
+    far = shapely.transform(np.append(views, ground), lambda xy: xy + np.array([200_000, 0]))
+    other = shapely.box(-200_600, 0, -200_000, 500)
+    spread = Union(np.append(far[:-1], other), shapely.MultiPolygon([far[-1], other]), levels=3).areas_m2
+    assert spread - [other.area, 0, 0] == pytest.approx(expected, rel=2e-8)
+
+
 @given(footprints())
 def test_by_halves__any_footprints__what_one_after_another_gives(shapes):
     halves = by_halves(shapes, 3)
