@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.footprints import Device, Relief, footprints
+from geo.coverage.pieces import seen_of
 from geo.coverage.plane import Plane
 from geo.coverage.relief import beyond, relief_around
-from geo.coverage.union import Union
+from geo.coverage.union import collected
 from schemas.refusals import Kind, RuleViolation, invalid, refuse
 
 # Edges of the plane are straight there; in longitude and latitude only short ones are.
@@ -67,18 +68,16 @@ def coverage_of(
         raise invalid("coverage.no_ground", "coverage.no_ground")
     views = footprints(devices, plane, _relief(terrain, plane, asked[0], devices) if terrain and devices else None)
     blind = shapely.is_empty(views)
-    union = Union(views[~blind], demand, levels=_LEVELS) if not blind.all() else None
-    areas = union.areas_m2 if union else np.zeros(_LEVELS)
-    parts = shapely.get_parts(union.gap() if union else demand)
+    areas, (parts, once, twice, _) = seen_of(views[~blind], demand, _LEVELS)
     order = np.argsort(-shapely.area(parts), kind="stable")
-    shapes = np.array([union.seen(1), union.seen(2)] if union else [shapely.MultiPolygon()] * 2, dtype=object)
-    seen, twice, *gaps = plane.to_wgs84(shapely.segmentize(np.concatenate([shapes, parts[order]]), _EDGE_M))
+    shapes = np.array([collected(once), collected(twice)], dtype=object)
+    seen, several, *gaps = plane.to_wgs84(shapely.segmentize(np.concatenate([shapes, parts[order]]), _EDGE_M))
     return Coverage(
         ground_m2=float(demand.area),
         private_m2=float(asked[0].area - demand.area),
         seen_m2=tuple(float(area) for area in areas),
         seen=seen,
-        twice=twice,
+        twice=several,
         gaps=tuple(gaps),
         gaps_m2=tuple(float(area) for area in shapely.area(parts)[order]),
         hidden=tuple(int(number) + 1 for number in np.flatnonzero(blind)),

@@ -33,6 +33,7 @@ _MEETING_M = 1e-3
 _SAME_M = 1e-6
 # By how much the ground may differ from what is seen of it and what is not, together.
 _UNSURE_M2, _UNSURE = 0.01, 1e-7
+_NOTHING = shapely.Polygon()
 
 
 class Tile(NamedTuple):
@@ -98,9 +99,9 @@ def cut(views: Shapes, ground: BaseGeometry, levels: int, progress: Progress) ->
     tiles = tiles_of(views, ground)
     shapes, times, seen_m2 = [], [], np.zeros(levels)
     for number, tile in enumerate(tiles, 1):
-        areas, found = _seen(views[tile.near], tile.ground, levels)
+        areas, found = seen_of(views[tile.near], tile.ground, levels)
         seen_m2 += areas
-        for level, some in found:
+        for level, some in enumerate(found):
             shapes.append(some)
             times.append(np.full(len(some), level, np.int64))
         progress(number / len(tiles))
@@ -110,34 +111,46 @@ def cut(views: Shapes, ground: BaseGeometry, levels: int, progress: Progress) ->
     return Pieces(together[kept], counted[kept], seen_m2, float(ground.area), tuple(tiles))
 
 
-def _seen(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, list[tuple[int, Shapes]]]:
+def seen_of(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, list[Shapes]]:
+    """Square metres of the ground that the views, none of them empty, see at least 1, 2, ... times, and the polygons.
+
+    The first of the polygons are those of the gap, then those of each level.
+    """
     if not len(views):
-        return np.zeros(levels), [(0, _polygons(ground))]
+        return np.zeros(levels), [_polygons(ground), *[_polygons(_NOTHING)] * levels]
     union = Union(views, ground, levels=levels)
     areas = union.areas_m2
-    found = [(0, _polygons(union.gap()))]
-    found += [(level, _polygons(union.seen(level))) for level in range(1, levels + 1) if areas[level - 1] > 0]
-    if abs(shapely.area(found[0][1]).sum() + areas[0] - ground.area) > _UNSURE_M2 + _UNSURE * ground.area:
-        return _by_geos(views, ground, levels)
-    return areas, found
+    found = [_polygons(union.gap())]
+    found += [_polygons(union.seen(level) if areas[level - 1] > 0 else _NOTHING) for level in range(1, levels + 1)]
+    return (areas, found) if _makes_up(ground, areas, found) else _by_geos(views, ground, levels)
 
 
-def _by_geos(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, list[tuple[int, Shapes]]]:
+def areas_seen(views: Shapes, ground: BaseGeometry, levels: int = 1) -> Floats:
+    """Square metres of the ground that the views, none of them empty, see at least 1, 2, ... times."""
+    if not len(views):
+        return np.zeros(levels)
+    union = Union(views, ground, levels=levels)
+    areas = union.areas_m2
+    return areas if _makes_up(ground, areas, [_polygons(union.gap())]) else _by_geos(views, ground, levels)[0]
+
+
+def _makes_up(ground: BaseGeometry, areas: Floats, found: Sequence[Shapes]) -> bool:
+    """Whether what is seen and the gap, `found` first, make up the ground, and each level is as large as is told."""
+    drawn = np.array([shapely.area(some).sum() for some in found])
+    told = np.concatenate([[ground.area - areas[0]], areas[: len(found) - 1]])
+    return bool((np.abs(drawn - told) <= _UNSURE_M2 + _UNSURE * ground.area).all())
+
+
+def _by_geos(views: Shapes, ground: BaseGeometry, levels: int) -> tuple[Floats, list[Shapes]]:
     """The same, slowly: what is seen and what is not must make up the ground, or the fast way is not believed."""
     seen = [part.intersection(ground) for part in by_halves(views, levels)]
-    found = [(0, _polygons(ground.difference(seen[0])))]
-    found += [(level, _polygons(part)) for level, part in enumerate(seen, 1)]
+    found = [_polygons(part) for part in (ground.difference(seen[0]), *seen)]
     return np.array([part.area for part in seen]), found
 
 
 def _polygons(shape: BaseGeometry) -> Shapes:
     parts = shapely.get_parts(shapely.get_parts(shape))
     return np.asarray(parts[shapely.get_type_id(parts) == 3])
-
-
-def areas_seen(views: Shapes, ground: BaseGeometry, levels: int = 1) -> Floats:
-    """Square metres of the ground that the views, none of them empty, see at least 1, 2, ... times."""
-    return Union(views, ground, levels=levels).areas_m2 if len(views) else np.zeros(levels)
 
 
 def joined(pieces: Shapes, tiles: Sequence[Tile]) -> Ints:

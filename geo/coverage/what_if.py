@@ -14,7 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.cells import cells_of, frame_of
 from geo.coverage.outlines import Floats, check, outlines
-from geo.coverage.union import Union, box_around, collected, polygons_of
+from geo.coverage.pieces import areas_seen
+from geo.coverage.union import box_around, collected, polygons_of
 from geo.coverage.within import held_by, seen_within
 
 Shapes = NDArray[np.object_]
@@ -117,4 +118,4 @@ class Standing:
         footprints = np.concatenate([others, more])
         if not len(footprints) or ground.is_empty:
             return np.zeros(self._levels)
-        return Union(footprints, ground, levels=self._levels, threads=1).areas_m2
+        return areas_seen(footprints, ground, self._levels)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.coverage import pieces
+from geo.coverage.halves import by_halves
 from geo.coverage.union import Union
 
 GROUND = shapely.Point(0, 0).buffer(2_000).difference(shapely.box(-100, -900, 300, 500))
@@ -38,3 +39,34 @@ def test_pieces__any_tiles__areas_shapes_and_gaps_of_one_union(seed, count, most
     joined = pieces.joined(found.of(0), found.tiles)
     sizes = np.bincount(joined, shapely.area(found.of(0)))
     assert np.sort(sizes[sizes > 1e-2]) == pytest.approx(np.sort(shapely.area(gaps)), rel=1e-6, abs=1e-2)
+
+
+class _Mistaken(Union):
+    """A union that tells less than is seen, or draws less of the gap."""
+
+    @property
+    def areas_m2(self):
+        return super().areas_m2 * 0.5
+
+
+class _HalfDrawn(Union):
+    def gap(self):
+        return shapely.MultiPolygon()
+
+
+class _OnceForTwice(Union):
+    def seen(self, times=1):
+        return super().seen(1 if times == 2 else times)
+
+
+@pytest.mark.parametrize("wrong", [_Mistaken, _HalfDrawn, _OnceForTwice])
+def test_pieces__fast_way_that_does_not_make_up_the_ground__not_believed(monkeypatch, wrong):
+    some = views(3, 12)
+    expected = [part.intersection(GROUND).area for part in by_halves(some, 3)]
+    monkeypatch.setattr(pieces, "Union", wrong)
+    found = pieces.cut(some, GROUND, 3, lambda _: None)
+    assert found.seen_m2 == pytest.approx(expected)
+    assert [shapely.area(found.of(level)).sum() for level in (1, 2, 3)] == pytest.approx(expected, abs=1e-3)
+    assert shapely.area(found.of(0)).sum() == pytest.approx(GROUND.area - expected[0], abs=1e-3)
+    if wrong is not _OnceForTwice:  # it draws nothing
+        assert pieces.areas_seen(some, GROUND, 3) == pytest.approx(expected)
