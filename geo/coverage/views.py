@@ -192,10 +192,16 @@ def _seer(row: Mapping[Any, Any], status: str, asked: Asked) -> Seer:
 
 
 def view_of(row: Mapping[Any, Any], asked: Asked) -> tuple[Device, bool]:
-    """The view of a device by its row, and whether part of it is assumed: a camera without a direction turns."""
+    """The view of a device by its row, and whether part of it is assumed.
+
+    A camera without a direction turns; one with a direction has a width, told or usual.
+    """
     kind, width, reach = row["device_type"], row["hfov_deg"], row["range_m"]
     azimuth = row["sector_azimuth_deg"]
-    assumed = reach is None or (kind == CAMERA and azimuth is None and width is None)
+    vague = kind == CAMERA and (width is None or (azimuth is None and width < _FULL_TURN_DEG))
+    assumed = reach is None or vague
+    if kind == CAMERA and azimuth is not None and width is None:
+        width = ASSUMED_VIEW_DEG
     reach = reach if reach is not None else ASSUMED_RANGE_M.get(kind, 100.0)
     narrow = azimuth is not None and width is not None and width < _FULL_TURN_DEG
     if kind == CAMERA:

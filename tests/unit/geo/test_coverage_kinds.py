@@ -245,3 +245,19 @@ def test_view__camera_that_tells_nothing__turns_and_is_told_as_assumed():
     device, assumed = view_of(row(sector_azimuth_deg=None, hfov_deg=None, range_m=None), Asked())
     assert (device.azimuth_deg, device.hfov_deg, assumed) == (None, None, True)
     assert view_of(row(), Asked())[1] is False
+
+
+@pytest.mark.parametrize(
+    ("azimuth_deg", "hfov_deg", "view", "is_assumed"),
+    [
+        (10.0, None, (10.0, 60.0), True),  # it looks one way, however wide
+        (None, 60.0, (None, None), True),  # it turns
+        (None, 360.0, (None, None), False),
+        (10.0, 360.0, (None, None), False),
+    ],
+)
+def test_view__camera_that_tells_half_of_it__is_no_wider_than_it_says_and_told_as_assumed(
+    azimuth_deg, hfov_deg, view, is_assumed
+):
+    device, assumed = view_of(row(sector_azimuth_deg=azimuth_deg, hfov_deg=hfov_deg), Asked())
+    assert ((device.azimuth_deg, device.hfov_deg), assumed) == (view, is_assumed)
