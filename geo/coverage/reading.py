@@ -69,13 +69,21 @@ def read_named(path: Path, options: Options, *, range_m: float | None = None) ->
     return read_drafts(path, _DEVICES, options, "coverage.devices", device)
 
 
-def read_area(path: Path, options: Options) -> BaseGeometry:
-    """All polygons of a file as one area of EPSG:4326; raises RuleViolation with what is wrong with any of them."""
+def read_area(path: Path, options: Options, *, otherwise: str | None = None) -> BaseGeometry:
+    """All polygons of a file as one area of EPSG:4326; raises RuleViolation with what is wrong with any of them.
+
+    `otherwise` is the coordinate system of a file that declares none, where `options` name none either.
+    """
 
     def part(row: Drafted) -> BaseGeometry | None:
         return None if row.cells.refusals else row.geom
 
-    read = read_drafts(path, _AREAS, options, "coverage.areas", part)
+    try:
+        read = read_drafts(path, _AREAS, options, "coverage.areas", part)
+    except RuleViolation as error:
+        if not otherwise or all(refusal.text != "layer.crs_missing" for refusal in error.refusals):
+            raise
+        read = read_drafts(path, _AREAS, replace(options, crs=otherwise), "coverage.areas", part)
     faults = [refusal for row in read.rows for refusal in row.refusals]
     if faults:
         raise RuleViolation(Kind.INVALID, faults)

@@ -71,6 +71,38 @@ def test_row__view_that_cannot_be__told_with_its_row_and_nothing_computed(find, 
     assert field[:3] in answer.output
 
 
+@pytest.mark.parametrize("more", [(), ("--partly",)])
+def test_file__no_row_that_can_be_read__refused_with_each_row_and_its_fix(find, more):
+    answer = find(HEAD + "A,113.265,23.128,90,60,0\nB,113.266,23.128,90,400,100\n", *more)
+    assert answer.exit_code == 1, answer.output
+    assert "row 1" in answer.output
+    assert "row 2" in answer.output
+    assert "2 of 2 rows cannot be read; nothing was computed" in answer.output
+    assert "devices see" not in answer.output
+
+
+def test_file__refused_rows__told_to_programs_too(find):
+    rows = HEAD + "A,113.265,23.128,90,60,0\nB,113.266,23.128,90,60,100\n"
+    refused = find(rows, "--json")
+    assert refused.exit_code == 1
+    told = json.loads(refused.stdout)
+    assert (told["ok"], told["refused"], told["refused_rows"][0]["row"]) == (False, 1, 1)
+    partly = json.loads(find(rows, "--json", "--partly").stdout)
+    assert (partly["devices"], partly["refused"], partly["refused_rows"][0]["row"]) == (1, 1, 1)
+
+
+def test_ground__declares_a_system_of_its_own__that_of_the_list_is_not_taken_for_it(find, tmp_path):
+    rows = HEAD + "A,113.265,23.128,90,60,100\n"
+    plain = json.loads(find(rows, "--json").stdout)
+    frame = geopandas.GeoDataFrame(geometry=[shapely.Polygon(SQUARE)], crs=4326)
+    frame.to_crs(4547).to_file(tmp_path / "ground.gpkg", driver="GPKG", engine="pyogrio")
+    moved = find(rows, "--json", "--ground", str(tmp_path / "ground.gpkg"))
+    assert moved.exit_code == 0, moved.exception
+    assert json.loads(moved.stdout)["ground_m2"] == pytest.approx(plain["ground_m2"], rel=1e-5)
+    named = find(rows, "--json", "--ground", str(tmp_path / "ground.gpkg"), "--ground-crs", "EPSG:4326")
+    assert named.exception.refusals
+
+
 def test_file__numbers_that_are_none_in_a_geopackage__told_or_read_as_blank(find, tmp_path):
     rows = {"azimuth": [math.nan], "hfov": [60.0], "range": [100.0]}
     frame = geopandas.GeoDataFrame(rows, geometry=[shapely.Point(113.265, 23.128)], crs=4326)
@@ -99,14 +131,26 @@ def test_ground__all_of_it_private__refused_as_no_demand(find):
     assert answer.exception.refusals[0].rule == "coverage.no_ground"
 
 
-@pytest.mark.parametrize(("lon", "rule"), [(113.19, "coverage.off_relief"), (113.265, "coverage.no_height")])
-def test_terrain__camera_outside_of_the_model_or_in_its_hole__told_with_its_number(find, services, lon, rule):
+def test_terrain__camera_in_a_hole_below_a_bad_row__told_with_the_number_of_its_row(find, services):
+    model(services)
+    rows = HEAD + "A,113.265,23.128,90,60,0\nB,113.265,23.128,90,60,100\n"
+    answer = find(rows, "--over-terrain", "--partly")
+    assert [(one.rule, one.params["number"]) for one in answer.exception.refusals] == [("coverage.no_height", 2)]
+
+
+def model(services):
+    """An elevation model with a hole in its middle."""
     heights = np.full((40, 40), 12.0, np.float32)
     heights[10:30, 10:30] = -9999
     place = Affine(0.002, 0, 113.225, 0, -0.002, 23.168)
     profile = {"driver": "GTiff", "width": 40, "height": 40, "count": 1, "dtype": "float32", "nodata": -9999}
     with rasterio.open(services.data_dir / TERRAIN_FILE, "w", crs="EPSG:4326", transform=place, **profile) as target:
         target.write(heights, 1)
+
+
+@pytest.mark.parametrize(("lon", "rule"), [(113.19, "coverage.off_relief"), (113.265, "coverage.no_height")])
+def test_terrain__camera_outside_of_the_model_or_in_its_hole__told_with_its_number(find, services, lon, rule):
+    model(services)
     answer = find(HEAD + f"A,{lon},23.128,90,60,100\n", "--over-terrain")
     assert [(one.rule, one.params["number"]) for one in answer.exception.refusals] == [(rule, 1)]
 

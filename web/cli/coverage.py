@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,15 @@ from sqlalchemy import text
 
 from flights.ground import TERRAIN_FILE
 from geo.coverage.answers import Coverage, coverage_of
-from geo.coverage.reading import read_area, read_devices
-from geo.intake.report import Options
-from schemas.refusals import not_found
+from geo.coverage.reading import Named
+from geo.intake.drafts import Read
+from schemas.refusals import RuleViolation, not_found
 from web import terrain
 from web.cli import coverage_studies
-from web.cli.common import REFUSED, as_json, echo_json, lang, pass_services
+from web.cli.common import as_json, echo_json, lang, pass_services
+from web.cli.coverage_files import cameras_of, ground_of, in_rows, of_files, rows_refused
 from web.cli.coverage_report import coordinated, report
-from web.cli.layer import tell_left_aside, tell_rows
 from web.cli.registry import FILE
-from web.cli.siting_files import of_sites
 from web.wiring import Services
 
 _KM2 = 1e6
@@ -37,7 +35,6 @@ _SAYS = {
         "hidden": "The ground hides all that these devices could see: rows {rows}.",
         "gaps": "The largest gaps:",
         "gap": "  {area:.3f} km² around {lon:.5f}, {lat:.5f}",
-        "refused": "{refused} of {total} rows cannot be read; nothing was computed. Mend them, or give --partly.",
         "wrote": "Wrote {path}: layers {layers}.",
     },
     "zh": {
@@ -48,7 +45,6 @@ _SAYS = {
         "hidden": "以下各行设备的视野被地形完全遮挡：{rows}。",
         "gaps": "最大的空白区：",
         "gap": "  {area:.3f} 平方公里，中心约 {lon:.5f}, {lat:.5f}",
-        "refused": "{total} 行中有 {refused} 行无法读取，未进行计算。请更正，或使用 --partly。",
         "wrote": "已写入 {path}：图层 {layers}。",
     },
 }
@@ -65,36 +61,27 @@ def coverage() -> None:
 
 @coverage.command("find")
 @click.argument("file", type=FILE)
-@click.option("--ground", "ground_file", type=FILE, required=True, help="The boundary: polygons in a file.")
-@click.option("--range-m", type=click.FloatRange(min=0.1), help="How far devices see whose row does not say it.")
 @click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, by the elevation model.")
-@click.option("--partly", is_flag=True, help="Compute with the good rows where others cannot be read.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the shapes to this GeoPackage.")
-@of_sites
+@of_files
 @as_json
 @pass_services
-def find(services: Services, file: Path, ground_file: Path, **given: Any) -> None:  # noqa: ANN401
+def find(services: Services, file: Path, **given: Any) -> None:  # noqa: ANN401
     """Says how the devices in FILE see a ground: CSV with longitude and latitude, GeoJSON, GeoPackage or shapefile.
 
     Columns: sector_azimuth_deg, hfov_deg, range_m; a device without a direction sees all round. Nothing is
     registered. The privacy zones of this installation are never counted as ground to be seen.
     """
-    said = {name: given[name] for name in ("crs", "encoding", "source_layer")}
-    read = read_devices(file, Options(layer="devices", **said), range_m=given["range_m"])
-    if not given["as_json"]:
-        tell_left_aside(read.left_aside, lang())
-        tell_rows(read.rows, lang())
-    if read.refused and not given["partly"]:
-        click.echo(_SAYS[lang()]["refused"].format(refused=read.refused, total=len(read.rows)), err=True)
-        sys.exit(REFUSED)
-    ground = read_area(ground_file, Options(layer="ground", crs=given["crs"]))
-    devices = list(read.drafts.values())
-    found = coverage_of(
-        devices, ground, _zones(services, ground), _terrain(services) if given["over_terrain"] else None
-    )
+    read, ground = cameras_of(file, given), ground_of(given)
+    devices = [one.view for one in read.drafts.values()]
+    model = _terrain(services) if given["over_terrain"] else None
+    try:
+        found = coverage_of(devices, ground, _zones(services, ground), model)
+    except RuleViolation as error:
+        raise in_rows(error, read) from error
     if given["out"]:
         _write(found, given["out"])
-    _tell(found, len(devices), given)
+    _tell(found, read, given)
 
 
 def _terrain(services: Services) -> Path:
@@ -121,22 +108,25 @@ def _write(found: Coverage, path: Path) -> None:
         layer.to_file(path, layer=name, driver="GPKG", engine="pyogrio")
 
 
-def _tell(found: Coverage, devices: int, given: Mapping[str, Any]) -> None:
+def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
+    rows = list(read.drafts)
+    hidden = [rows[number - 1] for number in found.hidden]
     places = [gap.representative_point() for gap in found.gaps[:_TOLD]]
     if given["as_json"]:
         gaps = [{"area_m2": area, "at": [place.x, place.y]} for area, place in zip(found.gaps_m2, places, strict=False)]
-        names = ("ground_m2", "private_m2", "seen_m2", "gap_m2", "share", "hidden")
-        echo_json({"devices": devices} | {name: getattr(found, name) for name in names} | {"gaps": gaps})
+        names = ("ground_m2", "private_m2", "seen_m2", "gap_m2", "share")
+        told = {"devices": len(rows)} | {name: getattr(found, name) for name in names}
+        echo_json(told | {"hidden": hidden, "gaps": gaps} | rows_refused(read))
         return
     says = _SAYS[lang()]
     km2 = {"ground": found.ground_m2 / _KM2, "gap": found.gap_m2 / _KM2, "private": found.private_m2 / _KM2}
     km2 |= {name: area / _KM2 for name, area in zip(("seen", "twice", "thrice"), found.seen_m2, strict=True)}
-    click.echo(says["seen"].format(devices=devices, share=found.share, **km2))
+    click.echo(says["seen"].format(devices=len(rows), share=found.share, **km2))
     click.echo(says["twice"].format(**km2))
     if found.private_m2 > 0:
         click.echo(says["private"].format(**km2))
-    if found.hidden:
-        click.echo(says["hidden"].format(rows=", ".join(map(str, found.hidden))))
+    if hidden:
+        click.echo(says["hidden"].format(rows=", ".join(map(str, hidden))))
     if places:
         click.echo(says["gaps"])
     for area, place in zip(found.gaps_m2, places, strict=False):

@@ -16,8 +16,7 @@ from geo.commands import studies
 from geo.coverage.asked import DEMANDS, KINDS, STATUSES, Asked
 from geo.coverage.exports import FORMS, export_of, write
 from geo.coverage.footprints import DENSITIES_PX_PER_M
-from geo.coverage.reading import Named, read_area, read_named
-from geo.intake.report import Options
+from geo.coverage.reading import Named
 from schemas.actors import Actor, ActorKind
 from schemas.refusals import conflict, not_found
 from schemas.store.jobs import DONE, FAILED, WAITING, WORKING
@@ -25,10 +24,9 @@ from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy
 from web import planning_jobs
 from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, lang, pass_services
-from web.cli.layer import tell_left_aside, tell_rows
+from web.cli.coverage_files import cameras_of, ground_of, of_files
 from web.cli.progress import progress_bar
 from web.cli.registry import FILE
-from web.cli.siting_files import of_sites
 from web.permissions import Permission
 from web.planner import scope
 from web.wiring import Services
@@ -38,7 +36,6 @@ _SAYS = {
         "new": "{study}: {title} ({devices} devices of its own). Answer it: skywarden coverage run {study}",
         "row": "{study}  {stage:8} {share:>4.0%}  {authority:8} {title}",
         "none": "There are no studies.",
-        "refused": "{refused} of {total} rows cannot be read; nothing was kept. Mend them, or give --partly.",
         "waits": "{study} has no answer yet ({stage}, {share:.0%}).",
         "failed": "{study} has no answer, for this reason:",
         "fix": "  {message} {fix}",
@@ -49,7 +46,6 @@ _SAYS = {
         "new": "{study}：{title}（自带 {devices} 台设备）。计算：skywarden coverage run {study}",
         "row": "{study}  {stage:8} {share:>4.0%}  {authority:8} {title}",
         "none": "尚无研究。",
-        "refused": "{total} 行中有 {refused} 行无法读取，未保存。请更正，或使用 --partly。",
         "waits": "{study} 尚无结果（{stage}，{share:.0%}）。",
         "failed": "{study} 无法给出结果，原因：",
         "fix": "  {message}{fix}",
@@ -85,21 +81,17 @@ def _asks(command: Any) -> Any:  # noqa: ANN401
 
 @click.command("new")
 @click.argument("title")
-@click.option("--ground", "ground_file", type=FILE, required=True, help="The boundary: polygons in a file.")
 @click.option("--cameras", type=FILE, help="Devices that the study adds, as `coverage find` reads them.")
-@click.option("--range-m", type=click.FloatRange(min=0.1), help="How far devices see whose row does not say it.")
-@click.option("--partly", is_flag=True, help="Take the good rows where others cannot be read.")
 @click.option("--authority", default="", help="Code of the authority; the first of yours without it.")
 @_asks
-@of_sites
+@of_files
 @as_person
 @as_json
 @pass_services
-def new(services: Services, title: str, ground_file: Path, cameras: Path | None, **given: Any) -> None:  # noqa: ANN401
+def new(services: Services, title: str, cameras: Path | None, **given: Any) -> None:  # noqa: ANN401
     """Keeps a question of coverage under TITLE; `skywarden coverage run` or the worker answers it."""
-    asked = _asked(given)
-    ground = read_area(ground_file, Options(layer="ground", crs=given["crs"]))
-    devices = _devices(cameras, given) if cameras else []
+    asked, ground = _asked(given), ground_of(given)
+    devices = [_new(one) for one in cameras_of(cameras, given).drafts.values()] if cameras else []
     with services.work(actor_for(services, given["person"])) as work:
         owner = scope.authority_of(
             scope.authorities(work.session, work.actor, Permission.DRAFT_PLACES), given["authority"]
@@ -120,18 +112,6 @@ def _asked(given: Mapping[str, Any]) -> Asked:
     told = {name: given[name] for name in (*names, "image_width_px", "days", "secret")}
     told |= {name: list(given[name]) for name in ("statuses", "device_types", "demand") if given[name]}
     return Asked.of_json(told)
-
-
-def _devices(path: Path, given: Mapping[str, Any]) -> list[studies.NewDevice]:
-    said = {name: given[name] for name in ("crs", "encoding", "source_layer")}
-    read = read_named(path, Options(layer="devices", **said), range_m=given["range_m"])
-    if not given["as_json"]:
-        tell_left_aside(read.left_aside, lang())
-        tell_rows(read.rows, lang())
-    if read.refused and not given["partly"]:
-        click.echo(_SAYS[lang()]["refused"].format(refused=read.refused, total=len(read.rows)), err=True)
-        sys.exit(REFUSED)
-    return [_new(one) for one in read.drafts.values()]
 
 
 def _new(one: Named) -> studies.NewDevice:
