@@ -82,7 +82,7 @@ def draft_study(work: Work, new: NewStudy) -> CoverageStudy:
     _require(work.actor, new.authority.id)
     _refuse_secret(work.actor, new.asked)
     ground, faults = _sound(new.ground)
-    faults = [*_title(new.title), *faults, *_item(work.session, new.asked)]
+    faults = [*_title(new.title), *faults, *_item(work.session, new.asked), *_flat(new.asked)]
     if faults:
         raise RuleViolation(Kind.INVALID, faults)
     study = CoverageStudy(
@@ -117,7 +117,7 @@ def change_study(
         faults += _title(title)
     if asked is not None:
         _refuse_secret(work.actor, asked)
-        faults += _item(work.session, asked)
+        faults += [*_item(work.session, asked), *_flat(asked)]
         faults += [] if asked.secret else _secrets_left(work.session, study)
     if ground is not None:
         sound, unsound = _sound(ground)
@@ -249,6 +249,13 @@ def _item(session: Session, asked: Asked) -> list[Refusal]:
     if asked.item is None or session.scalar(select(SupervisionItem.id).where(SupervisionItem.code == asked.item)):
         return []
     return [refuse("coverage.item_unknown", "coverage.item_unknown", measured=asked.item[:40])]
+
+
+def _flat(asked: Asked) -> list[Refusal]:
+    """Buildings hide something where hills may; a height that would count for nothing is no question."""
+    if asked.buildings_m is None or asked.over_terrain:
+        return []
+    return [refuse("coverage.buildings_flat", "coverage.buildings_flat")]
 
 
 def _sound(ground: BaseGeometry) -> tuple[BaseGeometry, list[Refusal]]:

@@ -19,9 +19,9 @@ MOST_LEVELS = 3
 # A satellite sees everything now and then: it is told of where it is asked for, and hides no gap otherwise.
 _UNLESS_ASKED = ("satellite_ref",)
 _HOURS = 24
-_MOST_DAYS = 3_660
-_WIDEST_IMAGE_PX = 100_000
-_HIGHEST_BUILDING_M = 1_000.0
+MOST_DAYS = 3_660
+WIDEST_IMAGE_PX = 100_000
+HIGHEST_BUILDING_M = 1_000.0
 # What brings money is no reason to watch a place (GD-13.1), under whatever name it is handed in.
 _MONEY = re.compile(
     r"revenue|penalt|(^|_)(fine|fee|yuan|cny|cost)s?($|_)|income|profit|money|罚|创收|收入|金额", re.IGNORECASE
@@ -103,9 +103,9 @@ class Asked:
         bounds: dict[str, tuple[float | None, float, float]] = {
             "hour": (self.hour, 0, _HOURS - 1),
             "levels": (self.levels, 1, MOST_LEVELS),
-            "days": (self.days, 1, _MOST_DAYS),
-            "image_width_px": (self.image_width_px, 1, _WIDEST_IMAGE_PX),
-            "buildings_m": (self.buildings_m, 0, _HIGHEST_BUILDING_M),
+            "days": (self.days, 1, MOST_DAYS),
+            "image_width_px": (self.image_width_px, 1, WIDEST_IMAGE_PX),
+            "buildings_m": (self.buildings_m, 0, HIGHEST_BUILDING_M),
         }
         # NaN lies between no bounds.
         return [

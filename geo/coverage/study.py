@@ -91,6 +91,7 @@ def answer(asking: Asking, progress: Progress = lambda _: None) -> Result:
         "devices": len(crowd.counted(asking.views.now)),
         "hidden": crowd.labels({HIDDEN}),
         "left_out": crowd.left_out(),
+        "no_buildings": bool(asked.buildings_m) and asking.around.buildings_m is None,
         "assumed": sum(everybody[i].is_assumed for i in crowd.now),
         "seen_m2": _padded(pieces.seen_m2),
         "gap_m2": max(pieces.ground_m2 - float(pieces.seen_m2[0]), 0.0),

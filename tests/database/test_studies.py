@@ -112,6 +112,16 @@ def test_draft__ground_that_is_no_area__refused(drafted, ground):
     assert rules(caught) == {"coverage.ground_unusable"}
 
 
+def test_draft__buildings_where_nothing_hides_anything__refused_and_not_left_out_in_silence(drafted, step):
+    with pytest.raises(RuleViolation) as caught:
+        drafted(buildings_m=12.0)
+    assert [one.text for one in caught.value.refusals] == ["coverage.buildings_flat"]
+    name = drafted(buildings_m=12.0, over_terrain=True)
+    with pytest.raises(RuleViolation) as caught:
+        step("N1", name, studies.change_study, asked=Asked(buildings_m=12.0))
+    assert [one.text for one in caught.value.refusals] == ["coverage.buildings_flat"]
+
+
 def test_draft__all_faults_of_all_devices__told_at_once(drafted):
     faulty = [
         NewDevice(view=View(AT, 0.0)),

@@ -13,6 +13,7 @@ import rasterio
 import shapely
 from click.testing import CliRunner
 
+from flights.ground import TERRAIN_FILE
 from geo import measure
 from tests.world import Z1
 from web.cli.common import State
@@ -89,6 +90,26 @@ def test_new__row_without_a_range__refused_unless_partly(run, kept, tmp_path):
     assert refused.exit_code == 1
     assert "1 of 3 rows cannot be read" in refused.output
     assert "2 devices of its own" in run(*words, "--crs", "EPSG:4326", "--partly").output
+
+
+def test_new__no_row_that_can_be_read__refused_with_partly_too(run, tmp_path):
+    (tmp_path / "c.csv").write_text(CAMERAS.splitlines()[0] + "\nC,113.270,23.130,,,,,\n", encoding="utf-8")
+    words = ["new", "T", "--ground", tmp_path / "ground.geojson", "--cameras", tmp_path / "c.csv", "--as", "N1"]
+    refused = run(*words, "--crs", "EPSG:4326", "--partly")
+    assert refused.exit_code == 1
+    assert "row 1" in refused.output
+    assert "1 of 1 rows cannot be read" in refused.output
+
+
+def test_run__buildings_where_the_map_has_none__told(run, kept, services):
+    heights = np.full((60, 60), 12.0, np.float32)
+    place = rasterio.Affine(0.002, 0, 113.21, 0, -0.002, 23.19)
+    profile = {"driver": "GTiff", "width": 60, "height": 60, "count": 1, "dtype": "float32", "nodata": -9999}
+    with rasterio.open(services.data_dir / TERRAIN_FILE, "w", crs="EPSG:4326", transform=place, **profile) as target:
+        target.write(heights, 1)
+    answer = run("run", kept("--own-only", "--over-terrain", "--buildings-m", "12"), "--as", "N1")
+    assert "No building of this ground is on the base map" in answer.output
+    (services.data_dir / TERRAIN_FILE).unlink()
 
 
 def test_run__over_terrain_without_a_model__told_and_exit_status_1(run, kept):

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flights.ground import TERRAIN_FILE
 from schemas.tables import CoverageStudy, StudyDevice
 from tests.web import mvt
 from tests.web.conftest import HTML, SAME_ORIGIN
@@ -102,6 +103,65 @@ def test_new__a_bad_row__is_told_with_its_fix_and_nothing_is_drafted(services, s
     assert "Bad row" not in get(planner, "/planner/coverage").text
     name = made(ask(planner, csv=CSV + "Mill,113.27,23.13,400,60,600\n", title="Partly", partly="1"))
     assert len(kept(services, name)[2]) == 2
+
+
+def test_new__a_list_without_a_good_row__is_refused_however_it_was_ticked(signed_in):
+    planner = signed_in("N1")
+    bad = CSV.splitlines()[0] + "\nMill,113.27,23.13,400,60,600\n"
+    answer = ask(planner, csv=bad, title="No good row", partly="1")
+    assert answer.status_code == 422
+    assert "1 of 1 rows" in answer.text
+    assert "sector_azimuth_deg" in answer.text
+    assert "No good row" not in get(planner, "/planner/coverage").text
+
+
+FINER = {
+    "density": "identify",
+    "image_width_px": "3840",
+    "buildings_m": "12.5",
+    "over_terrain": "1",
+    "days": "7",
+    "kind.video": "1",
+    "kind.patrol_route": "1",
+}
+
+
+def test_new__finer_points__are_asked_and_told_again(services, signed_in):
+    planner = signed_in("N1")
+    page = get(planner, "/planner/coverage/new").text
+    assert "250 pixels per metre" in page
+    assert '<details class="more"><summary>' in page  # five minutes from nothing need none of it
+    name = made(ask(planner, **FINER))
+    question = kept(services, name)[1]
+    assert question["device_types"] == ["video", "patrol_route"]
+    asked = {part: question[part] for part in ("density", "image_width_px", "buildings_m", "over_terrain", "days")}
+    assert asked == {
+        "density": "identify",
+        "image_width_px": 3840,
+        "buildings_m": 12.5,
+        "over_terrain": True,
+        "days": 7,
+    }
+    study = get(planner, f"/planner/coverage/{name}").text
+    for told_again in ("250 pixels per metre", "3,840 pixels wide", "12.5 m", "the last 7 days", "Patrol route"):
+        assert told_again in study
+
+
+def test_new__finer_points_that_cannot_be__are_told_at_their_fields(services, signed_in):
+    (services.data_dir / TERRAIN_FILE).touch()  # where there is a model, buildings may be asked for
+    planner = signed_in("N1")
+    for changes, said in (
+        ({"density": "everything"}, "density-fault"),
+        ({"image_width_px": "0"}, "image_width_px-fault"),
+        ({"days": "NaN"}, "days-fault"),
+        ({"days": "99999"}, "days-fault"),
+        ({"buildings_m": "-3"}, "buildings_m-fault"),
+        ({"over_terrain": None}, "buildings_m-fault"),
+    ):
+        answer = ask(planner, **FINER | changes)
+        assert answer.status_code == 422, changes
+        assert said in answer.text, (said, told(answer))
+        assert '<details class="more" open>' in answer.text
 
 
 def test_new__what_lacks__is_told_at_its_field(signed_in):

@@ -215,6 +215,7 @@ def _question(db: Session, found: CoverageStudy) -> list[tuple[str, str]]:
         lines.append((gettext("Hour"), said_of.hour(asked.hour)))
     if asked.device_types:
         lines.append((gettext("Kinds"), ", ".join(said_of.kind(code) for code in asked.device_types)))
+    lines += said_of.finer_points(found.question)
     own = len(found.devices)
     if own:
         lines.append((gettext("Own devices"), ngettext("%(num)d added or changed", "%(num)d added or changed", own)))

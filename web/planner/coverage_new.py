@@ -16,7 +16,8 @@ from shapely.geometry.base import BaseGeometry
 from flights.ground import TERRAIN_FILE
 from geo.commands import studies
 from geo.commands.studies import NewDevice, NewStudy
-from geo.coverage.asked import Asked
+from geo.coverage.asked import HIGHEST_BUILDING_M, KINDS, MOST_DAYS, WIDEST_IMAGE_PX, Asked
+from geo.coverage.footprints import DENSITIES_PX_PER_M as DENSITIES
 from geo.coverage.reading import Named, read_area, read_named
 from geo.intake import Options
 from geo.intake.drafts import Read
@@ -116,7 +117,7 @@ def _devices(form: Form, taken: Taken) -> Sequence[NewDevice]:
     except RuleViolation as error:
         form.faults.found += faults_of(error, "file").found
         return ()
-    if taken.devices.refused and form.raw("partly") != "1":
+    if taken.devices.refused and (form.raw("partly") != "1" or not taken.devices.drafts):
         refused, rows = taken.devices.refused, len(taken.devices.rows)
         form.faults.add(refuse("form.field", "coverage.rows_refused", refused=refused, rows=rows), "file")
     # What the form says of heights is for lists that say nothing of them.
@@ -144,19 +145,34 @@ def _upload(name: str) -> Iterator[Path]:
 def _asked(form: Form) -> Asked | None:
     """The question; what is wrong with it stands in the form."""
     hour = form.choice("hour", _HOURS) if form.raw("hour") else ""
+    density = form.choice("density", DENSITIES) if form.raw("density") else ""
+    over_terrain = form.raw("over_terrain") == "1"
+    buildings_m = form.number("buildings_m", 0, HIGHEST_BUILDING_M, required=False)
+    if buildings_m is not None and not over_terrain:
+        form.faults.add(refuse("form.field", "coverage.buildings_flat"), "buildings_m")
     try:
         return Asked(
             statuses=_ticked(form, "status", said_of.STATUSES),
             shared=form.raw("shared") == "1",
             item=form.raw("item") or None,
+            device_types=_ticked(form, "kind", KINDS),
             hour=int(hour) if hour else None,
-            over_terrain=form.raw("over_terrain") == "1",
+            over_terrain=over_terrain,
+            buildings_m=buildings_m,
             demand=_ticked(form, "demand", said_of.DEMANDS),
             own_only=form.raw("own_only") == "1",
+            density=density or None,
+            image_width_px=_whole(form, "image_width_px", WIDEST_IMAGE_PX, Asked.image_width_px),
+            days=_whole(form, "days", MOST_DAYS, Asked.days),
         )
     except RuleViolation as error:
         form.faults.take(error, "status.active")
         return None
+
+
+def _whole(form: Form, name: str, most: int, otherwise: int) -> int:
+    value = form.number(name, 1, most, required=False)
+    return otherwise if value is None else int(value)
 
 
 def _ticked(form: Form, prefix: str, codes: object) -> tuple[str, ...]:
@@ -177,6 +193,9 @@ def _page(form: Form, taken: Taken | None = None, faults: Faults | None = None, 
         authorities=own,
         items=items,
         hours=[(code, said_of.hour(int(code))) for code in _HOURS],
+        densities={code: said_of.density(code) for code in DENSITIES},
+        kinds={code: said_of.kind(code) for code in KINDS},
+        usual=Asked,
         has_terrain=(services().data_dir / TERRAIN_FILE).is_file(),
         most=limit("coverage.devices"),
         config=surroundings.base_map() | {"draw": "area", "places": Faults().places()} | bounds,

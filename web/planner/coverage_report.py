@@ -202,8 +202,7 @@ def asked_in_words(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
         (gettext("Hills hide what lies behind them"), _yes_no(asked.get("over_terrain"))),
         (gettext("What counts"), comma.join(said(words.DEMANDS_SHORT, code) for code in asked.get("demand", ()))),
     ]
-    if asked.get("density"):
-        parts.append((gettext("Detail that is asked of images (EN 62676-4)"), str(asked["density"])))
+    parts += words.finer_points(asked)
     if asked.get("secret"):
         parts.append((gettext("Secret devices count"), gettext("yes")))
     return parts

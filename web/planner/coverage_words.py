@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from geo.coverage.asked import Asked
+from geo.coverage.footprints import DENSITIES_PX_PER_M
 from web.i18n import current_language, gettext
 from web.planner.words import said
 from web.words import DEVICE_TYPES, N_
@@ -34,6 +37,14 @@ UNITS: Mapping[str, str] = {
     "findings": N_("decided findings"),
     "people": N_("people"),
 }
+# What a camera must show of a target (EN 62676-4), in the words of geo.coverage.footprints.
+DENSITIES: Mapping[str, str] = {
+    "monitor": N_("Watch a crowd"),
+    "detect": N_("Tell that somebody is there"),
+    "observe": N_("Tell what somebody wears and does"),
+    "recognise": N_("Know somebody again"),
+    "identify": N_("Tell beyond doubt who it is"),
+}
 STAGES: Mapping[str, str] = {
     "waiting": N_("Waits for the worker"),
     "working": N_("Being computed"),
@@ -57,6 +68,29 @@ _SMALL_M2 = 100_000.0
 def kind(code: str) -> str:
     """What sees, in words."""
     return said(_KINDS, code)
+
+
+def density(code: str) -> str:
+    """What cameras must show of a target, and how many pixels that takes."""
+    return gettext(
+        "%(purpose)s: %(number)s pixels per metre",
+        purpose=said(DENSITIES, code),
+        number=f"{DENSITIES_PX_PER_M[code]:g}",
+    )
+
+
+def finer_points(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was asked beyond what every question says: how sharp, among which buildings, how far back."""
+    told = []
+    if asked.get("density"):
+        wide = gettext("in images %(width)s pixels wide", width=f"{asked['image_width_px']:,}")
+        told.append((gettext("What cameras must show"), f"{density(asked['density'])} · {wide}"))
+    if asked.get("over_terrain") and asked.get("buildings_m"):
+        told.append((gettext("Height of buildings"), gettext("%(m)s m", m=f"{asked['buildings_m']:g}")))
+    if asked.get("days") not in (None, Asked.days):
+        days = gettext("the last %(days)s days", days=asked["days"])
+        told.append((gettext("Patrols and satellite scenes of"), days))
+    return told
 
 
 def share(part: float) -> str:

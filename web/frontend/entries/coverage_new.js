@@ -12,7 +12,10 @@ document.getElementById("ground_file").addEventListener("change", (event) => {
 document.body.addEventListener("htmx:afterSwap", () => {
   for (const each of form.querySelectorAll("[aria-invalid]")) each.removeAttribute("aria-invalid");
   for (const link of document.querySelectorAll("#told .blanks a")) {
-    document.getElementById(link.hash.slice(1))?.setAttribute("aria-invalid", "true");
+    const field = document.getElementById(link.hash.slice(1));
+    field?.setAttribute("aria-invalid", "true");
+    // What is wrong is not to be looked for in a closed drawer.
+    field?.closest("details")?.setAttribute("open", "");
   }
   document.getElementById("summary")?.focus();
 });
