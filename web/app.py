@@ -61,6 +61,7 @@ from web.public.search import section as search
 from web.public.tiles import section as tiles
 from web.public.views import section as public
 from web.registry.announcing import section as registry_announcing
+from web.registry.contact import section as registry_contact
 from web.registry.device import section as registry_device
 from web.registry.duties import section as registry_duties
 from web.registry.listing import section as registry
@@ -89,7 +90,7 @@ SECTIONS = (
     *(pilot, flights_live, flight_packages, flight_papers, survey),
     *(desk, desk_tiles, desk_editing, desk_exports, desk_private, desk_sheet),
     *(models, models_labelling, models_asking),
-    *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses),
+    *(registry, registry_device, registry_announcing, registry_duties, registry_rules, registry_uses, registry_contact),
     *(zones, zone_ending, zone_register),
     *(planner, planner_plans, planner_devices, planner_places, planner_uses),
     *(planner_coverage, planner_coverage_new, planner_coverage_map, planner_coverage_what_if, planner_coverage_exports),

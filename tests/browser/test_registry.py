@@ -246,6 +246,7 @@ PAGES = {
     "registry-due": ("O1", "/registry/due?days=365"),
     "registry-report": ("H1", "/registry/report?year=2025"),
     "registry-rules": ("H1", "/registry/rules"),
+    "registry-contact": ("O1", "/registry/contact"),
     "zones": ("H1", "/zones"),
     "zone-requests": (None, "/zone-requests"),
 }
@@ -267,7 +268,7 @@ def test_pages__fit_are_shot_and_open_to_all(sign_in, open_page, size, lang):
 
 def test_pages__in_the_dark__have_contrast(sign_in):
     page = sign_in("H1", scheme="dark")
-    for path in ("/registry", "/registry/publication/PA-PA1", "/registry/rules", "/zones"):
+    for path in ("/registry", "/registry/publication/PA-PA1", "/registry/rules", "/registry/contact", "/zones"):
         page.goto(path)
         assert faults(page) == [], path
 

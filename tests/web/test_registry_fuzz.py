@@ -11,10 +11,24 @@ from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.test_fuzz import numbers, stated, values
 
 CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-LISTS = ("/registry", "/registry/due", "/registry/report", "/registry/rules", "/zones", "/zone-requests")
+LISTS = (
+    "/registry",
+    "/registry/due",
+    "/registry/report",
+    "/registry/rules",
+    "/registry/contact",
+    "/zones",
+    "/zone-requests",
+)
 FILES = ("/registry/devices.csv", "/registry/due.csv", "/registry/report.csv", "/registry/report.json")
 ASKED = ("authority", "state", "kind", "q", "due", "after", "of", "what", "days", "year", "source", "month", "before")
-PLACES = ("/registry/device/DV-DR1", "/registry/publication/PA-PA1", "/registry/report", "/registry/rules")
+PLACES = (
+    "/registry/device/DV-DR1",
+    "/registry/publication/PA-PA1",
+    "/registry/report",
+    "/registry/rules",
+    "/registry/contact",
+)
 STEPS = (
     *(
         "activate",
@@ -45,6 +59,9 @@ TYPED = (
     "lat",
     "receipt",
     "dispatch",
+    "contact_person",
+    "contact_address",
+    "contact_channel",
 )
 CHOSEN = {
     "kind": ("verification", "tamper", "suspended", "retired"),

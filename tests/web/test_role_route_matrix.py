@@ -118,6 +118,8 @@ MATRIX |= {
     ("/registry/report.<any(csv, json):form>", "GET"): LOOKING,
     ("/registry/rules", "GET"): LOOKING,
     ("/registry/uses", "GET"): LOOKING,
+    ("/registry/contact", "GET"): LOOKING,
+    ("/registry/contact", "POST"): {Role.OFFICER, Role.UNIT_HEAD},
     ("/zones", "GET"): LOOKING - {Role.DATA_ADMIN},
     ("/zones/zone/<public_id>", "GET"): {Role.UNIT_HEAD},
     ("/zones/zone/<public_id>", "POST"): {Role.UNIT_HEAD},

@@ -11,6 +11,7 @@ from flask import json
 from sqlalchemy import Connection, RowMapping, text
 
 from geo import hours
+from geo.wording import placed
 from schemas.refusals import LANGUAGES, not_found
 from web import words
 from web.i18n import local_date
@@ -47,8 +48,8 @@ class Record:
     path: str
     authority: Words | None = None
     authority_id: str | None = None
-    contact: str = ""
-    place_text: str | None = None
+    contact: Words | None = None
+    place: Words | None = None
     purpose: Words | None = None
     item: Words | None = None
     basis: Words | None = None
@@ -283,6 +284,15 @@ def literal(words: str) -> str:
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def _contact(row: RowMapping) -> Words:
+    told = [placed(row[column]) for column in ("contact_person", "contact_address") if row[column]]
+    # A number is the same in every language, and of several none is left out.
+    return {
+        lang: " · ".join([*(part[lang] for part in told), *filter(None, [row["contact_channel"]])])
+        for lang in LANGUAGES
+    }
+
+
 def _record(layer: Layer, row: RowMapping) -> Record:
     return Record(
         layer=layer.name,
@@ -296,8 +306,8 @@ def _record(layer: Layer, row: RowMapping) -> Record:
         path=f"{layer.path}/{row['public_id']}",
         authority=_pair(row, "authority"),
         authority_id=row["authority_id"],
-        contact=" · ".join(filter(None, (row["contact_person"], row["contact_address"], row["contact_channel"]))),
-        place_text=row["place_text"],
+        contact=_contact(row),
+        place=placed(row["place_text"]) if row["place_text"] else None,
         purpose=_pair(row, "purpose"),
         item=_pair(row, "item_name"),
         basis=_basis(row),

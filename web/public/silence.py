@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection, text
 
+from geo.wording import placed
 from web.i18n import day, gettext, in_words
 from web.public.records import Words
 
@@ -17,7 +18,8 @@ class Publisher:
 
     public_id: str
     name: Words
-    address: str
+    person: Words
+    address: Words
     contact: str
     subjects: int
     last: date | None
@@ -27,14 +29,15 @@ def publishers(public: Connection) -> list[Publisher]:
     """All authorities, those that have published first."""
     rows = public.execute(
         text(
-            "SELECT a.public_id, a.name_en, a.name_zh, a.contact_address, a.contact_channel, v.subjects, v.last_on "
+            "SELECT a.public_id, a.name_en, a.name_zh, coalesce(a.contact_person, ''), a.contact_address, "
+            "a.contact_channel, v.subjects, v.last_on "
             "FROM public_map.authorities a JOIN public_map.authority_areas v ON v.public_id = a.public_id "
             "ORDER BY NOT v.published, a.name_en, a.public_id"
         )
     )
     return [
-        Publisher(public_id, {"en": en, "zh": zh}, address, contact, int(n), last)
-        for public_id, en, zh, address, contact, n, last in rows
+        Publisher(public_id, {"en": en, "zh": zh}, placed(person), placed(address), contact, int(n), last)
+        for public_id, en, zh, person, address, contact, n, last in rows
     ]
 
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from flask import request
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
@@ -55,3 +56,18 @@ def offices(db: Session, ids: Collection[uuid.UUID]) -> list[Office]:
     """These authorities, by their codes."""
     rows = db.scalars(select(Authority).where(Authority.id.in_(ids)).order_by(Authority.code))
     return [Office(row.id, row.code, {"en": row.name_en, "zh": row.name_zh}) for row in rows]
+
+
+def asked_office(within: Collection[Office], actor: Actor) -> Office:
+    """The authority that the address names, else the first of the actor's own.
+
+    Raises RuleViolation 404 for one that is not `within`.
+    """
+    code = request.args.get("authority", "")
+    if code:
+        found = next((one for one in within if one.code == code), None)
+        if found is None:
+            raise not_found("record.unknown", "registry.unknown", measured=code[:40])
+        return found
+    mine = own(actor, Permission.READ_REGISTRY)
+    return next(one for one in within if one.id in mine)

@@ -11,7 +11,7 @@ from flask import Response, make_response, redirect, render_template, request
 from sqlalchemy import select
 
 from geo import commands
-from schemas.refusals import RuleViolation, not_found
+from schemas.refusals import RuleViolation
 from schemas.rules import RulePack
 from schemas.rules.overlays import Overlay
 from schemas.rules.values import Days
@@ -22,7 +22,7 @@ from web.errors import wants_page
 from web.i18n import current_language, gettext, in_words, ngettext
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
-from web.registry.reach import Office, below, offices, own
+from web.registry.reach import Office, asked_office, below, offices, own
 from web.registry.rules_of import base_of
 from web.registry.steps import one_of, text_of, typed
 from web.words import N_
@@ -107,7 +107,7 @@ def rules() -> Response:
     try:
         overlay, turn = text_of("overlay"), one_of("turn", ("on", "off"))
         with services().work(current_actor()) as work:
-            office = _asked(work, _within(work))
+            office = asked_office(_within(work), current_actor())
             authority = work.session.get_one(Authority, office.id)
             commands.switch_overlay(work, authority, overlay, on=turn == "on", reason=text_of("reason", 500))
             work.commit()
@@ -123,21 +123,10 @@ def _within(work: Work) -> list[Office]:
     return offices(work.session, below(work.session, own(actor, Permission.READ_REGISTRY)))
 
 
-def _asked(work: Work, within: list[Office]) -> Office:
-    code = request.args.get("authority", "")
-    if code:
-        found = next((one for one in within if one.code == code), None)
-        if found is None:
-            raise not_found("record.unknown", "registry.unknown", measured=code[:40])
-        return found
-    mine = own(current_actor(), Permission.READ_REGISTRY)
-    return next(one for one in within if one.id in mine)
-
-
 def _page(refused: RuleViolation | None = None) -> Response:
     with services().work(current_actor()) as work:
         within = _within(work)
-        office = _asked(work, within)
+        office = asked_office(within, current_actor())
         authority = work.session.get_one(Authority, office.id)
         base = base_of(work, authority)
         shown = [_shown(work, authority, base, overlay) for overlay in work.rulebook.overlays]
