@@ -195,6 +195,29 @@ def test_P4__application__cannot_give_itself_a_number(plain, call):
 # -- two sessions in any order ---------------------------------------------------------------------
 
 
+def test_sequence__one_device_after_a_great_import__is_not_looked_for_among_all(plain, root):
+    """What the statistics say after an import, all changes of one number, makes no publication read them all."""
+    plain.publish(plain.device("published"))
+    some = (
+        "(SELECT t FROM core.{table} t WHERE t.subject_id IS NOT NULL LIMIT 1) AS one (row), generate_series(1, 5000) n"
+    )
+    other = "jsonb_populate_record(one.row, jsonb_build_object({told}, 'subject_id', md5(n::text)))"
+    root.execute("SET session_replication_role = replica")
+    for table, told in (("public_change", "'id', -n"), ("public_span", "'valid_to', NULL")):
+        every = f"INSERT INTO core.{table} SELECT made.* FROM {some}, {other} AS made"
+        root.execute(every.format(table=table, told=told))
+    root.execute("ANALYZE core.public_change, core.public_span")
+    read = (
+        "SELECT relname, seq_tup_read FROM pg_stat_xact_user_tables WHERE relname IN ('public_change', 'public_span')"
+    )
+    for _ in range(7):  # more often than a connection plans anew before it keeps a plan
+        device = plain.device("published")
+        with plain.connection.transaction():
+            plain.publish(device)
+            plain.run("SET CONSTRAINTS core.take_turn IMMEDIATE")
+            assert max(rows for _, rows in plain.connection.execute(read)) < 1000
+
+
 class TwoSessions(RuleBasedStateMachine):
     """Two sessions write in turn, each in transactions of its own; a third reads as the public does."""
 

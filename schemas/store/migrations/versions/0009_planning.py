@@ -10,7 +10,7 @@ revision = "0009"
 down_revision = "0008"
 
 SQL = Path(__file__).parent.parent / "sql"
-PARTS = ("studies", "sight", "open")
+PARTS = ("studies", "sight", "open", "turns")
 
 
 def upgrade() -> None:
