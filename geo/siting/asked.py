@@ -25,7 +25,7 @@ _BOUNDED = (MOST_SEEN, LEAST_COST)
 SOURCES = (ROADS, POLES, HIGH_GROUND, GRID)
 _MOST_DIRECTIONS = 36
 # Beyond these, sums of efforts would no longer tell one cheap site more or less.
-_LEAST_EFFORT, _MOST_EFFORT = 0.01, 1e6
+_LEAST_EFFORT, _MOST_EFFORT = 0.01, 1_000_000
 _FULL_TURN_DEG = 360.0
 # Each number with its bounds; NaN lies between none.
 _BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -145,7 +145,7 @@ class SitingAsked:
         for source, value in self.candidates.effort.items():
             if not _LEAST_EFFORT <= value <= _MOST_EFFORT:
                 what = f"effort {source}"
-                between = f"{_LEAST_EFFORT:g}–{_MOST_EFFORT:g}"
+                between = f"{_LEAST_EFFORT}–{_MOST_EFFORT:,}"
                 yield refuse("siting.number", "siting.number", what=what, measured=str(value), required=between)
 
 

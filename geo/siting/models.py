@@ -6,6 +6,7 @@ Each is solved to the proven best within the time that is given, or told with it
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -73,7 +74,15 @@ def least_cost(question: Question, share: float = 1.0, *, limit_s: float = 30.0,
         *_bounded(question, groups, most_burden),
     ]
     costs = np.concatenate([question.cost * _new(question), np.zeros(groups)])
-    return _answer(question, _solved(question, costs, rules, grouped.views, limit_s), limit_s)
+    solved = _solved(question, costs, rules, grouped.views, limit_s)
+    if _is_infeasible(solved[0]):
+        # With one device at a place, most of what can be seen from there is out of reach: it is told how much is not.
+        most = most_seen(question, question.free_places, limit_s=limit_s, most_burden=most_burden)
+        reached = math.floor(1000 * most.seen_weight / float(grouped.weight @ reachable)) / 10
+        raise conflict(
+            "siting.infeasible", "siting.out_of_reach", measured=f"{100 * share:g} %", required=f"{reached:g} %"
+        )
+    return _answer(question, solved, limit_s)
 
 
 def nearest(question: Question, far_m: Floats, count: int, *, limit_s: float = 30.0) -> Choice:
@@ -129,6 +138,8 @@ def _covering(
         yield LinearConstraint(hstack([grouped.sees.T, csr_array((groups, groups))]), every, np.inf)
         return
     yield LinearConstraint(hstack([-grouped.sees.T, eye_array(groups)]), -np.inf, 0)
+    if not groups:
+        return
     # A little below the whole: sums of many weights end in rounding.
     share = np.concatenate([np.zeros(question.candidates), grouped.weight / least])
     yield LinearConstraint(share[None, :], 1 - 1e-12, np.inf)

@@ -509,6 +509,13 @@ def test_siting_ask__without_the_worker__sites_told_and_a_plan_drafted(cli, stud
     assert json.loads(plan.output)["id"] in listed.output
 
 
+def test_siting_ask__question_without_an_answer__told_and_ended_as_a_refusal(cli, study, monkeypatch):
+    monkeypatch.setattr(siting_jobs.do_next, "__kwdefaults__", {"run_id": None, "solver": here})
+    told = cli("ask", study(), "--count", 900, "--now", "--as", "N1", "--json")
+    assert (told.exit_code, json.loads(told.output)["stage"]) == (1, "failed")
+    assert cli("result", json.loads(told.output)["run"], "--as", "N1").exit_code == 1
+
+
 def test_GD_13_1__siting_ask__file_that_speaks_of_revenue__refused_and_no_option_for_it(cli, study, tmp_path):
     (tmp_path / "asked.json").write_text(json.dumps({"model": "most_seen", "revenue": 1}))
     refused = cli("ask", study(), "--file", tmp_path / "asked.json", "--as", "N1")

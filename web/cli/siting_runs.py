@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from geo.commands.studies import opened
 from geo.coverage.demand import KINDS
 from geo.siting.asked import MODELS, SOURCES, SitingAsked
 from schemas.refusals import invalid
+from schemas.store.jobs import FAILED
 from schemas.tables import SitingRun, SupervisionItem
 from web import siting_jobs
-from web.cli.common import actor_for, as_json, as_person, echo_json, lang, pass_services
+from web.cli.common import REFUSED, actor_for, as_json, as_person, echo_json, lang, pass_services
 from web.cli.registry import FILE, by_code
 from web.permissions import Permission
 from web.planner.scope import authorities
@@ -192,11 +194,18 @@ def _row(run: SitingRun) -> dict[str, Any]:
 
 
 def _tell(run: SitingRun, *, as_json: bool) -> None:
+    """Says what a run found; one that has no answer ends the program as a refusal does."""
     if as_json:
         echo_json(_row(run) | {"question": run.question, "result": run.result})
-        return
+    else:
+        _tell_in_words(run)
+    if run.stage == FAILED:
+        sys.exit(REFUSED)
+
+
+def _tell_in_words(run: SitingRun) -> None:
     says = _SAYS[lang()]
-    if run.stage == "failed":
+    if run.stage == FAILED:
         click.echo(says["failed"].format(run=run.public_id))
         for refusal in (run.result or {})[lang()]:
             click.echo(f"  ✗ {refusal['rule']}  {refusal['message']}\n      → {refusal['fix']}")

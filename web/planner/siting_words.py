@@ -109,7 +109,7 @@ def question_in_words(question: Mapping[str, Any]) -> list[tuple[str, str]]:
     comma = "、" if current_language() == "zh" else ", "
     view, places = asked.view, asked.candidates
     parts = [
-        (gettext("After"), model(asked.model)),
+        (gettext("What is sought"), model(asked.model)),
         (gettext("What counts"), said(coverage_words.DEMANDS, asked.demand)),
     ]
     if asked.model == PATROL_HOURS:

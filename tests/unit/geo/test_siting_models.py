@@ -217,6 +217,17 @@ def test_siting__conditions_that_exclude_one_another__said_so():
     with pytest.raises(RuleViolation) as refused:
         least_cost(question, 1.0)
     assert refused.value.refusals[0].rule == "siting.infeasible"
+    # What can be asked for is told, and can be had.
+    (told,) = refused.value.refusals
+    assert (told.measured, told.required) == ("100 %", "50 %")
+    assert least_cost(question, 0.5).seen_weight == 1
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_least_cost__nothing_can_be_seen__no_site_is_chosen(share):
+    blind = asked(1, sees=csr_array((7, 12)))
+    assert len(least_cost(blind, share).chosen) == 0
+    assert len(most_seen(blind, 2).chosen) == 0
 
 
 def test_GD_13_1__revenue__has_no_place_in_a_question():
