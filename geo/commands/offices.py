@@ -51,5 +51,7 @@ def _fits(said: str) -> bool:
 
 
 def _refused(column: str, length: int) -> Refusal:
-    text = "authority.contact_long" if length else "authority.contact_missing"
-    return refuse("GD-41.1", text, name=Coded("field", [column]), measured=length, required=LONGEST)
+    name = Coded("field", [column])
+    if not length:
+        return refuse("GD-41.1", "authority.contact_missing", name=name, most=LONGEST)
+    return refuse("GD-41.1", "authority.contact_long", name=name, measured=length, required=LONGEST)
