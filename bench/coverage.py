@@ -15,7 +15,8 @@ what is seen twice must be what GEOS finds in a window.
   areas cross the wire.
 
 What ours compiles is compiled before the clock starts, as it is in a server; all else, from polygons to polygons,
-is on it. Nobody asks whether the polygons are valid: neither peer does, and ours is told that it made them itself. The last rows move one camera among 10,000, each time another, and compare with computing all areas anew.
+is on it. Nobody asks whether the polygons are valid: neither peer does, and ours is told that it made them itself.
+The last rows move one camera among 10,000, each time another, and compare with computing all areas anew.
 """
 
 from __future__ import annotations
