@@ -199,6 +199,13 @@ def test_run__nothing_proven_and_no_gap_known__still_shown(planner, services, st
     assert "Not proven within the time." in get(planner, f"/planner/siting/{name}").text
 
 
+def test_run__few_sites_on_a_wide_ground__the_headline_tells_what_is_gained(planner, services, study):
+    name = sited(services, study, site(1), seen_before=1e6, seen_after=1e6 + 11_781)
+    heading = re.search("<h1>([^<]+)</h1>", get(planner, f"/planner/siting/{name}").text)[1]
+    assert heading.startswith(("0.01 km²", "11,781 m²")), heading
+    assert "instead of" not in heading
+
+
 def test_ask__least_effort__a_number_for_each_kind_of_place(planner, services, study):
     where = f"/planner/coverage/{study}/siting"
     run = asked(services, made(post(planner, where, typed(model="least_cost", effort_roads="2.5", effort_grid="1"))))

@@ -295,6 +295,10 @@ def _headline(row: Row, result: Mapping[str, Any]) -> str:
     total = result.get("total") or 0.0
     shares = [words.share(result[name] / total if total else 0.0) for name in ("seen_before", "seen_after")]
     told = {"before": shares[0], "after": shares[1], "kind": siting_words.demand(row.demand)}
+    if shares[0] == shares[1]:
+        # Over a wide ground a few sites are less than a hundredth of it.
+        gained = words.amount(result["seen_after"] - result["seen_before"], result["unit"])
+        return gettext("%(more)s more of the demand is seen: %(after)s in all (%(kind)s)", more=gained, **told)
     if row.model == PATROL_HOURS:
         return gettext("With these patrols, %(after)s of the demand is seen instead of %(before)s (%(kind)s)", **told)
     return ngettext(
