@@ -4,8 +4,10 @@ Cold: ours, drawn from the public views by a server that keeps no tile, against 
 asked twice: for the same public views, which hide what is not public and know what day it is; and for tables copied
 from them beforehand with the columns of a tile, in web Mercator, indexed and analysed, which is what tipg does best.
 That is no longer the same work, for a copy shows tomorrow what was public today, so it is printed and no target is set.
-Nor is one from afar, where ours are groups and tipg's are all features. Warm: a server that keeps its tiles against a bare Flask application that hands out the same bytes, and the same
-where the reader holds the tile already.
+Nor is one from afar, where ours are groups and tipg's are all features.
+
+Warm: a server that keeps its tiles against a bare Flask application that hands out the same bytes, and the same where
+the reader holds the tile already.
 
 Both servers run two processes and are asked for the same tiles over the same connections, by a client that does no
 more than read them.
