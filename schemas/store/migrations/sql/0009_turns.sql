@@ -3,3 +3,6 @@
 -- These statements are planned for the number in question, which takes a millisecond or two.
 ALTER FUNCTION core.take_turn() SET plan_cache_mode = force_custom_plan;
 ALTER FUNCTION core.keep_spans(bigint) SET plan_cache_mode = force_custom_plan;
+
+-- The page of a device tells its past, and is asked for by the device's number.
+CREATE INDEX ix_public_span_public_id ON core.public_span (public_id);
