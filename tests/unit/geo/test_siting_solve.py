@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -202,6 +203,23 @@ def test_patrol__more_hours__both_before_one_is_flown_again():
     assert longer.proven
     assert sum(site.hours for site in longer.sites) <= 7
     assert {site.device: site.flights for site in longer.sites} == {"R-W": 3, "R-E": 2}
+
+
+@pytest.mark.parametrize("hours", [2, 3, 5])
+def test_patrol__routes_that_overlap__no_other_flights_are_worth_more(hours):
+    areas = [shapely.box(0, 0, 700, 1200), shapely.box(500, 0, 1200, 800), shapely.box(100, 300, 900, 500)]
+    lasts = [1.0, 1.5, 0.5]
+    looks = np.array([AREA.times(shapes(area)) for area in areas])
+
+    def worth(flights):
+        times = np.array(flights) @ looks
+        return sum(float(AREA.weight @ ((times >= turn) / turn)) for turn in range(1, 8))
+
+    fits = [each for each in product(range(11), repeat=3) if np.dot(each, lasts) <= hours]
+    found = flown([route(f"R-{number}", area, lasts[number]) for number, area in enumerate(areas)], hours)
+    flights = {site.device: site.flights for site in found.sites}
+    assert found.proven
+    assert worth([flights.get(f"R-{number}", 0) for number in range(3)]) == pytest.approx(max(map(worth, fits)))
 
 
 @pytest.mark.parametrize(
