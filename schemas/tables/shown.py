@@ -103,7 +103,10 @@ class PublicSpan(Base):
     """A status and place of a subject from `valid_from` until before `valid_to`; local dates of the place."""
 
     __tablename__ = "public_span"
-    __table_args__ = (Index("ix_public_span_valid_from", "valid_from"),)
+    __table_args__ = (
+        Index("ix_public_span_valid_from", "valid_from"),
+        Index("ix_public_span_public_id", "public_id"),
+    )
     kind: Mapped[str] = mapped_column(primary_key=True)
     subject_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     valid_from: Mapped[date] = mapped_column(primary_key=True)
