@@ -29,6 +29,11 @@ KINDS: dict[str, tuple[int, str, str, str, bool]] = {
     "noise": (7, "ECO-05", "Measuring noise near homes", "监测居民区附近噪声", True),
     "radar": (3, "ECO-03", "Watching dust plumes over the plain", "监控平原扬尘", False),
 }
+# What the sheets of the two models of cameras say: how far they see, and how wide. Where each looks nobody publishes.
+SHEETS: tuple[dict[str, Any], ...] = (
+    {"model": "Model S (fictional)", "range_m": 150.0, "hfov_deg": 70.0},
+    {"model": "Model P (fictional)", "range_m": 600.0, "hfov_deg": 58.0},
+)
 # What becomes of the n-th device: most are in use, every other state occurs.
 FATES = ("active",) * 7 + ("notice", "active", "maintenance", "active", "discontinued", "active", "blocked")
 
@@ -98,7 +103,13 @@ def _device(code: str, kind: str, place: tuple[Point, str], state: str, publishe
         "state": "published" if state == "notice" else state,
         "published_on": published.isoformat(),
         "activated_on": None if state == "notice" else (published + timedelta(days=LEAD_DAYS)).isoformat(),
+        **(_sheet(code) if kind == "video" else {}),
     }
+
+
+def _sheet(code: str) -> dict[str, Any]:
+    """Every third camera is one that turns and sees far; which ones takes nothing from the chance of the district."""
+    return SHEETS[int(code.removeprefix("DV")) % 3 == 0]
 
 
 def drones() -> list[dict[str, Any]]:

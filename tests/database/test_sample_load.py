@@ -112,6 +112,24 @@ def test_public_map__says_that_every_row_is_sample(public):
     assert public.execute("SELECT key, value FROM public_map.installation").fetchall() == [("sample_data", "1")]
 
 
+def test_5_3__grid_of_the_sample__shows_ground_and_of_no_cell_a_device_alone(session):
+    stated = (t.Device.device_type == "video") & (t.Device.category == "fixed")
+    cameras = session.scalars(select(t.Device).where(stated, t.Device.model.is_not(None))).all()
+    assert all(one.range_m and one.hfov_deg and one.sector_azimuth_deg is None for one in cameras if one.active_sha256)
+    cells = session.execute(text("SELECT at_least, count(*) FROM core.coverage_now GROUP BY 1")).all()
+    assert sum(n for _, n in cells) > 10
+    reached = text(
+        "SELECT count(*) FROM core.device d JOIN core.device_site s ON s.id = d.site_id"
+        " WHERE d.state = 'active' AND d.range_m > 0 AND ST_Intersects(ST_MakeEnvelope(c.x * 500, c.y * 500,"
+        " (c.x + 1) * 500, (c.y + 1) * 500, 3857), ST_Buffer(s.geom_3857, ceil(d.range_m / 500) * 500"
+        " / cos(radians(ST_Y(s.geom))), 64))"
+    )
+    fewest = session.scalar(
+        text(f"SELECT min(n) FROM core.coverage_now c CROSS JOIN LATERAL ({reached.text}) AS r (n)")
+    )
+    assert fewest >= 3
+
+
 def test_public_role__cannot_read_the_exact_shape_of_a_sensitive_zone(public):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         public.execute("SELECT exact_geom FROM core.privacy_zone")
