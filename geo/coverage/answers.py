@@ -18,8 +18,6 @@ from geo.coverage.relief import beyond, relief_around
 from geo.coverage.union import collected
 from schemas.refusals import Kind, RuleViolation, invalid, refuse
 
-# Edges of the plane are straight there; in longitude and latitude only short ones are.
-_EDGE_M = 2_000.0
 _LEVELS = 3
 Shapes = NDArray[np.object_]
 
@@ -71,7 +69,7 @@ def coverage_of(
     areas, (parts, once, twice, _) = seen_of(views[~blind], demand, _LEVELS)
     order = np.argsort(-shapely.area(parts), kind="stable")
     shapes = np.array([collected(once), collected(twice)], dtype=object)
-    seen, several, *gaps = plane.to_wgs84(shapely.segmentize(np.concatenate([shapes, parts[order]]), _EDGE_M))
+    seen, several, *gaps = plane.areas_to_wgs84(np.concatenate([shapes, parts[order]]))
     return Coverage(
         ground_m2=float(demand.area),
         private_m2=float(asked[0].area - demand.area),

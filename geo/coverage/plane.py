@@ -16,6 +16,11 @@ from geo.types import LonLat
 Shapes = NDArray[np.object_]
 Floats = NDArray[np.float64]
 
+# Edges of the plane are straight there; in longitude and latitude only short ones are.
+_EDGE_M = 2_000.0
+# Over a hundred metres that is less than a tenth of a millimetre.
+_SHORT_M, _GRID_M = 100.0, 1e-3
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -57,3 +62,17 @@ class Plane:
         return shapely.transform(
             shapes, lambda xy: np.column_stack(back(xy[:, 0], xy[:, 1], direction="INVERSE", errcheck=True))
         )
+
+    def areas_to_wgs84(self, areas: Shapes) -> Shapes:
+        """Valid polygons and multipolygons of the plane as valid ones of EPSG:4326, their edges where they were.
+
+        A corner beside an edge may come to lie beyond it, as straight edges of the plane are not quite straight in
+        degrees. Such an area is drawn again with its corners on whole millimetres and shorter edges: what lies nearer
+        than that then touches, and a polygon may become a multipolygon by it.
+        """
+        drawn = self.to_wgs84(shapely.segmentize(areas, _EDGE_M))
+        broken = ~shapely.is_valid(drawn)
+        if broken.any():
+            snapped = shapely.set_precision(shapely.set_precision(areas[broken], _GRID_M), 0, mode="pointwise")
+            drawn[broken] = self.to_wgs84(shapely.segmentize(snapped, _SHORT_M))
+        return drawn

@@ -30,8 +30,6 @@ ENGINE = "skywarden coverage 1"
 _GAPS_TOLD = 50
 _HOURS = 24
 _LABELS_TOLD = 1_000
-# Edges of the plane are straight there; in longitude and latitude only short ones are.
-_EDGE_M = 2_000.0
 
 
 @dataclass(frozen=True)
@@ -353,9 +351,13 @@ def _entities(asking: Asking, crowd: _Crowd) -> list[dict[str, Any]]:
 
 def _shapes(pieces: Pieces, gaps: _Gaps, asking: Asking) -> Iterable[Shape]:
     plane = asking.ground.plane
-    drawn = plane.to_wgs84(shapely.segmentize(pieces.shapes, _EDGE_M))
+    drawn = plane.areas_to_wgs84(pieces.shapes)
     areas = shapely.area(pieces.shapes)
     weights = np.array(areas, np.float64)
     weights[pieces.times == 0] = gaps.weights
-    for geom, times, area, weight in zip(drawn, pieces.times.tolist(), areas.tolist(), weights.tolist(), strict=True):
+    parts, of = shapely.get_parts(drawn, return_index=True)
+    # A piece that was mended may be of several parts: each has its share.
+    share = shapely.area(parts) / shapely.area(drawn)[of]
+    columns = (pieces.times[of].tolist(), (areas[of] * share).tolist(), (weights[of] * share).tolist())
+    for geom, times, area, weight in zip(parts, *columns, strict=True):
         yield Shape("seen" if times else "gap", times, area, weight, geom)

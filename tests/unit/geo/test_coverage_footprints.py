@@ -86,3 +86,19 @@ def test_footprint__outside_the_model_or_in_its_hole__told_of_each_device():
     with pytest.raises(RuleViolation) as refused:
         footprints(devices, PLANE, relief(heights))
     assert [refusal.rule for refusal in refused.value.refusals] == ["coverage.off_relief", "coverage.no_height"]
+
+
+def test_plane__corner_a_hair_beside_an_edge__area_is_valid_in_degrees_too():
+    plane = Plane(LonLat(113.3, 23.1))
+    west = np.random.default_rng(1).uniform(-5e4, 5e4, 400)
+    # Dents that all but touch the edge beyond them, on either side.
+    dented = [
+        shapely.Polygon([(x, 0), (x + 100, 7 * n), (x + 100, 90 * n), (x + 37.7, (2.639 + 1e-9) * n), (x, 90 * n)])
+        for x in west
+        for n in (1, -1)
+    ]
+    areas = np.array([one for one in dented if one.is_valid], dtype=object)
+    assert not shapely.is_valid(plane.to_wgs84(areas)).all()
+    drawn = plane.areas_to_wgs84(areas)
+    assert shapely.is_valid(drawn).all()
+    assert shapely.area(drawn) == pytest.approx(shapely.area(plane.to_wgs84(areas)), rel=1e-4)
