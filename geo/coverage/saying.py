@@ -21,7 +21,13 @@ def _says() -> Mapping[str, Mapping[str, str]]:
 def sentences(told: Mapping[str, Any]) -> dict[str, list[str]]:
     """The answer in words, the main thing first."""
     says, said = _says(), list(_said(told))
-    return {lang: [says[name][lang].format(**values) for name, values in said] for lang in LANGUAGES}
+    return {lang: [_told(says, name, lang, values) for name, values in said] for lang in LANGUAGES}
+
+
+def _told(says: Mapping[str, Mapping[str, str]], name: str, lang: str, values: Mapping[str, Any]) -> str:
+    """A sentence; of a single one it speaks in the singular, where there is such a sentence."""
+    single = 1 in (values.get("count"), values.get("devices")) and lang in says.get(f"{name}_one", {})
+    return says[f"{name}_one" if single else name][lang].format(**values)
 
 
 def _said(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -174,7 +174,7 @@ class Cells:
             return None
         number = float(text) if _NUMBER.fullmatch(text) else math.nan
         if not math.isfinite(number):
-            self._wrong(field, text, "1.5")
+            self.refusals.append(refuse("layer.field", "layer.number", field=field, measured=text[:60]))
             return None
         if not least <= number <= most:
             required = f"{least:g} – {most:g}"

@@ -81,6 +81,28 @@ def test_file__no_row_that_can_be_read__refused_with_each_row_and_its_fix(find, 
     assert "devices see" not in answer.output
 
 
+def test_file__numbers_with_their_units__told_to_be_written_plain_and_not_as_another_number(find):
+    answer = find(HEAD + "A,113.265,23.128,90°,60,200m\n")
+    assert answer.output.count("is no number") == 2
+    assert "Write it as 1.5" not in answer.output
+
+
+@pytest.mark.parametrize(("out", "said"), [("found.csv", "ends in .gpkg"), ("no/found.gpkg", "No such file")])
+def test_out__of_another_kind_or_no_folder__refused_before_anything_is_computed(find, tmp_path, out, said):
+    answer = find(HEAD + "A,113.265,23.128,90,60,100\n", "--out", str(tmp_path / out))
+    refused = answer.exception
+    told = refused.refusals[0].fix() if isinstance(refused, RuleViolation) else str(refused)
+    assert said in told
+    assert not (tmp_path / out).exists()
+
+
+def test_out__file_that_was_there__replaced_whole(find, tmp_path):
+    (tmp_path / "found.gpkg").write_text("of yesterday")
+    assert find(HEAD + "A,113.265,23.128,90,60,100\n", "--out", str(tmp_path / "found.gpkg")).exit_code == 0
+    assert len(geopandas.read_file(tmp_path / "found.gpkg", layer="gaps")) == 1
+    assert not [name for name in tmp_path.iterdir() if "part" in name.name]
+
+
 def test_file__refused_rows__told_to_programs_too(find):
     rows = HEAD + "A,113.265,23.128,90,60,0\nB,113.266,23.128,90,60,100\n"
     refused = find(rows, "--json")

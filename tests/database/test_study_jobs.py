@@ -76,7 +76,7 @@ def test_study__one_camera__its_area_gap_and_shapes(services, answered):
     assert measure.area_m2(seen) == pytest.approx(told["seen_m2"][0], rel=1e-5)
     assert seen.intersection(gap).area == pytest.approx(0, abs=1e-12)
     assert not seen.union(gap).intersects(Z1.buffer(-1e-7))
-    assert told["sentences"]["en"][0].startswith("1 devices and routes see 0.04")
+    assert told["sentences"]["en"][0].startswith("1 device or route sees 0.04")
     assert "1 台设备" in told["sentences"]["zh"][0]
 
 

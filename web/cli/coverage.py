@@ -21,7 +21,7 @@ from web import terrain
 from web.cli import coverage_studies
 from web.cli.common import as_json, echo_json, lang, pass_services
 from web.cli.coverage_files import cameras_of, ground_of, in_rows, of_files, rows_refused
-from web.cli.coverage_report import coordinated, report
+from web.cli.coverage_report import coordinated, refuse_other, report
 from web.cli.registry import FILE
 from web.wiring import Services
 
@@ -30,6 +30,7 @@ _TOLD = 5
 _SAYS = {
     "en": {
         "seen": "{devices} devices see {seen:.3f} of {ground:.3f} km² ({share:.1%}); {gap:.3f} km² is seen by none.",
+        "seen_one": "1 device sees {seen:.3f} of {ground:.3f} km² ({share:.1%}); {gap:.3f} km² is seen by none.",
         "twice": "{twice:.3f} km² is seen by two or more, {thrice:.3f} km² by three or more.",
         "private": "Privacy zones take {private:.3f} km² of the ground away: nobody asks for a view of those.",
         "hidden": "The ground hides all that these devices could see: rows {rows}.",
@@ -72,6 +73,8 @@ def find(services: Services, file: Path, **given: Any) -> None:  # noqa: ANN401
     Columns: sector_azimuth_deg, hfov_deg, range_m; a device without a direction sees all round. Nothing is
     registered. The privacy zones of this installation are never counted as ground to be seen.
     """
+    if given["out"]:
+        refuse_other(given["out"], (".gpkg",))
     read, ground = cameras_of(file, given), ground_of(given)
     devices = [one.view for one in read.drafts.values()]
     model = _terrain(services) if given["over_terrain"] else None
@@ -98,14 +101,19 @@ def _zones(services: Services, ground: BaseGeometry) -> BaseGeometry:
 
 
 def _write(found: Coverage, path: Path) -> None:
-    """One layer for each answer."""
-    path.unlink(missing_ok=True)
+    """One layer for each answer; the file is written whole or not at all."""
     gaps = geopandas.GeoDataFrame({"area_m2": found.gaps_m2}, geometry=list(found.gaps), crs=4326)
     seen = geopandas.GeoDataFrame(
         {"times": [1, 2], "area_m2": found.seen_m2[:2]}, geometry=[found.seen, found.twice], crs=4326
     )
-    for name, layer in (("gaps", gaps), ("seen", seen)):
-        layer.to_file(path, layer=name, driver="GPKG", engine="pyogrio")
+    partial = path.with_name(f".{path.name}.part.gpkg")
+    partial.unlink(missing_ok=True)
+    try:
+        for name, layer in (("gaps", gaps), ("seen", seen)):
+            layer.to_file(partial, layer=name, driver="GPKG", engine="pyogrio")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
@@ -121,7 +129,8 @@ def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
     says = _SAYS[lang()]
     km2 = {"ground": found.ground_m2 / _KM2, "gap": found.gap_m2 / _KM2, "private": found.private_m2 / _KM2}
     km2 |= {name: area / _KM2 for name, area in zip(("seen", "twice", "thrice"), found.seen_m2, strict=True)}
-    click.echo(says["seen"].format(devices=len(rows), share=found.share, **km2))
+    seen = says.get("seen_one", says["seen"]) if len(rows) == 1 else says["seen"]
+    click.echo(seen.format(devices=len(rows), share=found.share, **km2))
     click.echo(says["twice"].format(**km2))
     if found.private_m2 > 0:
         click.echo(says["private"].format(**km2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import click
@@ -24,11 +26,11 @@ def report(services: Services, study: str, out: Path, person: str | None) -> Non
     from web.app import create_app
     from web.planner import coverage_report, printed, study_sheet
 
-    _refuse_other(out, (".html", ".pdf"))
+    refuse_other(out, (".html", ".pdf"))
     actor = actor_for(services, person)
     with create_app(services).test_request_context(f"/?lang={lang()}"), services.session() as db:
         document = coverage_report.report(db, study_sheet.opened_by(db, actor, study))
-        _write(out, printed.pdf_of(document) if out.suffix == ".pdf" else document.encode())
+        _write(out, printed.pdf_of(document) if out.suffix.lower() == ".pdf" else document.encode())
     click.echo(_SAYS[lang()].format(path=out))
 
 
@@ -44,21 +46,24 @@ def coordinated(services: Services, government: str, year: str, table: str, out:
     from web.app import create_app
     from web.planner import coordinating, printed
 
-    _refuse_other(out, (".html", ".pdf", ".csv"))
+    refuse_other(out, (".html", ".pdf", ".csv"))
     actor = actor_for(services, person)
     with create_app(services).test_request_context(f"/?lang={lang()}"), services.session() as db:
         made = coordinating.made(db, coordinating.heads_of(db, actor), government, year)
-        if out.suffix == ".csv":
+        if out.suffix.lower() == ".csv":
             _write(out, ("\ufeff" + coordinating.as_csv(made, table)).encode())
         else:
             document = coordinating.as_document(db, made)
-            _write(out, printed.pdf_of(document) if out.suffix == ".pdf" else document.encode())
+            _write(out, printed.pdf_of(document) if out.suffix.lower() == ".pdf" else document.encode())
     click.echo(_SAYS[lang()].format(path=out))
 
 
-def _refuse_other(out: Path, known: tuple[str, ...]) -> None:
-    if out.suffix not in known:
+def refuse_other(out: Path, known: tuple[str, ...]) -> None:
+    """Raises RuleViolation for a file that would be of no known kind, and FileNotFoundError for one of no folder."""
+    if out.suffix.lower() not in known:
         raise invalid("report.out", measured=out.name[:80], required=", ".join(known))
+    if not out.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(out.parent))
 
 
 def _write(out: Path, content: bytes) -> None:

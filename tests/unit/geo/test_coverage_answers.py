@@ -11,6 +11,7 @@ from geo import measure
 from geo.coverage.answers import coverage_of
 from geo.coverage.footprints import Device
 from geo.coverage.reading import read_area, read_devices
+from geo.coverage.saying import sentences
 from geo.intake.report import Options
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
@@ -86,3 +87,31 @@ def test_read__boundary__one_area_and_a_bow_tie_is_refused(tmp_path):
     path.write_text(written % bow_tie, encoding="utf-8")
     with pytest.raises(RuleViolation):
         read_area(path, Options(layer="ground"))
+
+
+def test_sentences__of_a_single_one__speak_of_one_in_both_languages():
+    told = {
+        "ground_m2": 2e6,
+        "gap_m2": 1e6,
+        "private_m2": 0.0,
+        "seen_m2": [1e6, 0.0, 0.0],
+        "share": 0.5,
+        "devices": 1,
+        "before": None,
+        "gaps": [{"ordinal": 1, "area_m2": 1e6, "at": [113.2, 23.1]}],
+        "gap_count": 1,
+        "burden": [],
+        "entities": [{}],
+        "by_kind": [],
+        "assumed": 1,
+        "no_buildings": True,
+        "left_out": [{"reason": reason} for reason in ("hidden", "no_height", "no_water", "unusable")],
+    }
+    said = sentences(told)
+    assert said["en"][0].startswith("1 device or route sees 1.000 of 2.000 km²")
+    assert said["en"][1].startswith("It is one gap")
+    assert not [one for one in said["en"] if one.startswith("1 ") and (" see " in one or " stand " in one)]
+    assert len(said["zh"]) == len(said["en"]) == 9
+    assert "仅有一处空白" in said["zh"][1]
+    many = sentences(told | {"devices": 2, "assumed": 3})
+    assert many["en"][0].startswith("2 devices and routes see")
