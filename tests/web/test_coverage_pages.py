@@ -129,7 +129,7 @@ FINER = {
 def test_new__finer_points__are_asked_and_told_again(services, signed_in):
     planner = signed_in("N1")
     page = get(planner, "/planner/coverage/new").text
-    assert "250 pixels per metre" in page
+    assert "250 px/m" in page
     assert '<details class="more"><summary>' in page  # five minutes from nothing need none of it
     name = made(ask(planner, **FINER))
     question = kept(services, name)[1]
@@ -143,7 +143,7 @@ def test_new__finer_points__are_asked_and_told_again(services, signed_in):
         "days": 7,
     }
     study = get(planner, f"/planner/coverage/{name}").text
-    for told_again in ("250 pixels per metre", "3,840 pixels wide", "12.5 m", "the last 7 days", "Patrol route"):
+    for told_again in ("250 px/m", "3,840 pixels wide", "12.5 m", "the last 7 days", "Patrol route"):
         assert told_again in study
 
 

@@ -40,10 +40,10 @@ UNITS: Mapping[str, str] = {
 # What a camera must show of a target (EN 62676-4), in the words of geo.coverage.footprints.
 DENSITIES: Mapping[str, str] = {
     "monitor": N_("Watch a crowd"),
-    "detect": N_("Tell that somebody is there"),
-    "observe": N_("Tell what somebody wears and does"),
-    "recognise": N_("Know somebody again"),
-    "identify": N_("Tell beyond doubt who it is"),
+    "detect": N_("Detect somebody"),
+    "observe": N_("Observe somebody"),
+    "recognise": N_("Recognise somebody"),
+    "identify": N_("Identify somebody"),
 }
 STAGES: Mapping[str, str] = {
     "waiting": N_("Waits for the worker"),
@@ -73,7 +73,7 @@ def kind(code: str) -> str:
 def density(code: str) -> str:
     """What cameras must show of a target, and how many pixels that takes."""
     return gettext(
-        "%(purpose)s: %(number)s pixels per metre",
+        "%(purpose)s: %(number)s px/m",
         purpose=said(DENSITIES, code),
         number=f"{DENSITIES_PX_PER_M[code]:g}",
     )
@@ -87,10 +87,8 @@ def finer_points(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
         told.append((gettext("What cameras must show"), f"{density(asked['density'])} · {wide}"))
     if asked.get("over_terrain") and asked.get("buildings_m"):
         told.append((gettext("Height of buildings"), gettext("%(m)s m", m=f"{asked['buildings_m']:g}")))
-    if asked.get("days") not in (None, Asked.days):
-        days = gettext("the last %(days)s days", days=asked["days"])
-        told.append((gettext("Patrols and satellite scenes of"), days))
-    return told
+    days = gettext("the last %(days)s days", days=asked.get("days", Asked.days))
+    return [*told, (gettext("Patrols and satellite scenes of"), days)]
 
 
 def share(part: float) -> str:
