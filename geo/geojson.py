@@ -304,10 +304,13 @@ def _refuse_run(run: list[list[float]], path: str, *, closed: bool) -> None:
 
 def _refuse_shape(geom: BaseGeometry, path: str, min_area_m2: float) -> None:
     if geom.geom_type.endswith("Polygon"):
-        # The hull comes first: a ring that folds back on itself is a sliver, a bow-tie is not.
-        refuse_sliver(geom.convex_hull, path, min_area_m2)
+        parts = getattr(geom, "geoms", (geom,))
+        # The hulls come first: a ring that folds back on itself is a sliver, a bow-tie is not. One around all parts
+        # would go round the globe where they lie on both sides of the 180th meridian.
+        for part in parts:
+            refuse_sliver(part.convex_hull, path, min_area_m2)
         refuse_invalid(geom, path)
-        for part in getattr(geom, "geoms", (geom,)):
+        for part in parts:
             refuse_sliver(part, path, min_area_m2)
     refuse_invalid(geom, path)
 

@@ -145,6 +145,15 @@ def test_row_8__bow_tie__the_place_of_the_crossing_is_given():
     assert "outlines cross" in refusal.message("en")
 
 
+def test_row_19__split_at_the_180th_meridian_as_the_fix_says__is_taken():
+    halves = [
+        [[[west, 10.0], [east, 10.0], [east, 20.0], [west, 20.0], [west, 10.0]]]
+        for west, east in ((170.0, 180.0), (-180.0, -170.0))
+    ]
+    made = parse_geometry({"type": "MultiPolygon", "coordinates": halves}, allow=ALL)
+    assert [part.bounds[::2] for part in made.geoms] == [(170.0, 180.0), (-180.0, -170.0)]
+
+
 OVERLAPS = [[113.05, 23.05], [113.2, 23.05], [113.2, 23.2], [113.05, 23.2], [113.05, 23.05]]
 INSIDE = [[113.02, 23.02], [113.08, 23.02], [113.08, 23.08], [113.02, 23.08], [113.02, 23.02]]
 DEEPER = [[113.04, 23.04], [113.06, 23.04], [113.06, 23.06], [113.04, 23.06], [113.04, 23.04]]
