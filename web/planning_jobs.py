@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 from flights.ground import TERRAIN_FILE
 from geo.coverage.jobs import STUDIES, House, carry_out
+from geo.coverage.relief import SURFACE_FILE
 from schemas.store.jobs import Progress
 from web.wiring import Services
 
@@ -26,5 +28,11 @@ def do_next(
 
 def house(services: Services) -> House:
     """What studies of this installation are answered with."""
-    terrain = services.data_dir / TERRAIN_FILE
-    return House(services.session, services.housekeeping, terrain if terrain.is_file() else None, str(services.zone))
+    terrain, surface = model_file(services, TERRAIN_FILE), model_file(services, SURFACE_FILE)
+    return House(services.session, services.housekeeping, terrain, str(services.zone), surface)
+
+
+def model_file(services: Services, name: str) -> Path | None:
+    """A model of heights of this installation, where it has one."""
+    file = services.data_dir / name
+    return file if file.is_file() else None

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 
 from flights.ground import TERRAIN_FILE
+from geo.coverage.relief import SURFACE_FILE
 from geo.siting.child import solve_apart
 from geo.siting.jobs import RUNS, House, Solver, carry_out
 from schemas.store.jobs import Progress
+from web.planning_jobs import model_file
 from web.wiring import Services
 
 
@@ -27,12 +29,12 @@ def do_next(
 
 
 def _house(services: Services, solver: Solver) -> House:
-    terrain = services.data_dir / TERRAIN_FILE
     return House(
         reading=services.session,
         housekeeping=services.housekeeping,
         rulebook=services.rulebook,
         now=services.clock.now,
-        terrain=terrain if terrain.is_file() else None,
+        terrain=model_file(services, TERRAIN_FILE),
         solver=solver,
+        surface=model_file(services, SURFACE_FILE),
     )

@@ -59,27 +59,31 @@ class Imported:
     before: str | None
 
 
-def model_of(services: Services) -> Model | None:
-    """The elevation model of this installation, or None. Raises RuleViolation for a file that is none."""
-    path = services.data_dir / TERRAIN_FILE
+def model_of(services: Services, name: str = TERRAIN_FILE) -> Model | None:
+    """The elevation model of this installation, with SURFACE_FILE that of what stands on the ground, or None.
+
+    Raises RuleViolation for a file that is none.
+    """
+    path = services.data_dir / name
     return _described(path) if path.is_file() else None
 
 
-def import_model(services: Services, file: Path, *, actor: Actor = HOST) -> Imported:
-    """Makes `file` the elevation model from now on. Raises RuleViolation with the reasons.
+def import_model(services: Services, file: Path, *, actor: Actor = HOST, name: str = TERRAIN_FILE) -> Imported:
+    """Makes `file` the elevation model from now on, or with SURFACE_FILE the surface model upon it.
 
-    Flights in the air go on with the file that they opened.
+    Flights in the air go on with the file that they opened. Raises RuleViolation with the reasons.
     """
     with quarantine(Shelf(services.data_dir).quarantine) as room:
         guest, copy, heights = receive_elevation(room, file)
         model = _described(copy)
         with _arriving(copy, services.data_dir) as arriving:
-            current = services.data_dir / TERRAIN_FILE
+            current = services.data_dir / name
             before = _kept(current) if current.is_file() else None
             # The record comes first: a database that is away must not leave a model that nobody accounts for.
             with services.work(actor) as work:
                 facts = asdict(model) | {"source_sha256": guest.sha256, "vertical_datum": heights.datum}
-                work.record("terrain.import", "terrain", new_id(), facts)
+                kind = current.stem
+                work.record(f"{kind}.import", kind, new_id(), facts)
                 work.commit()
             arriving.rename(current)
             flush_directory(services.data_dir)

@@ -11,12 +11,14 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from geo.coverage.footprints import Device, Relief, footprints
+from geo.coverage.footprints import Device, faults_of, footprints
 from geo.coverage.pieces import seen_of
 from geo.coverage.plane import Plane
-from geo.coverage.relief import beyond, relief_around
+from geo.coverage.relief import beyond
+from geo.coverage.seen import NO_HEIGHT, Surroundings, what_is_seen
 from geo.coverage.union import collected
-from schemas.refusals import Kind, RuleViolation, invalid, refuse
+from geo.coverage.views import CAMERA, Seer
+from schemas.refusals import Kind, Refusal, RuleViolation, invalid, refuse
 
 _LEVELS = 3
 Shapes = NDArray[np.object_]
@@ -51,20 +53,25 @@ class Coverage:
 
 
 def coverage_of(
-    devices: Sequence[Device], ground: BaseGeometry, zones: BaseGeometry | None = None, terrain: Path | None = None
+    devices: Sequence[Device],
+    ground: BaseGeometry,
+    zones: BaseGeometry | None = None,
+    terrain: Path | None = None,
+    surface: Path | None = None,
 ) -> Coverage:
     """How `devices` see `ground` (EPSG:4326) outside of the privacy zones.
 
-    `terrain` is a trusted elevation model that hides what lies behind hills; `hidden` are the numbers, from 1, of
-    devices whose view it takes altogether. Raises RuleViolation for devices that cannot be (see `footprints`), for
-    a model too large to look at, and for ground of which the zones leave nothing (`coverage.no_ground`).
+    `terrain` is a trusted elevation model that hides what lies behind hills, and `surface` one of buildings and trees
+    upon it; `hidden` are the numbers, from 1, of devices whose view they take altogether. Raises RuleViolation for
+    devices that cannot be (see `footprints`) or stand where the model knows no ground, and for ground of which the
+    zones leave nothing (`coverage.no_ground`).
     """
     plane = Plane.around(ground)
     asked = plane.to_metres(np.array([ground, zones or shapely.Polygon()], dtype=object))
     demand = asked[0].difference(asked[1])
     if not demand.area > 0:
         raise invalid("coverage.no_ground", "coverage.no_ground")
-    views = footprints(devices, plane, _relief(terrain, plane, asked[0], devices) if terrain and devices else None)
+    views = _over_ground(devices, plane, terrain, surface) if terrain and devices else footprints(devices, plane)
     blind = shapely.is_empty(views)
     areas, (parts, once, twice, _) = seen_of(views[~blind], demand, _LEVELS)
     order = np.argsort(-shapely.area(parts), kind="stable")
@@ -82,14 +89,19 @@ def coverage_of(
     )
 
 
-def _relief(terrain: Path, plane: Plane, ground: BaseGeometry, devices: Sequence[Device]) -> Relief:
-    """The model around the ground and all devices, with what they can see beyond."""
+def _over_ground(devices: Sequence[Device], plane: Plane, terrain: Path, surface: Path | None) -> Shapes:
+    """What each device sees over the models, as in a study; each must stand where the ground is known."""
     off = beyond(terrain, *(np.array([device.at[axis] for device in devices], np.float64) for axis in (0, 1)))
-    if off.any():
-        outside = np.flatnonzero(off).tolist()
-        raise RuleViolation(
-            Kind.INVALID, [refuse("coverage.off_relief", "coverage.off_relief", number=n + 1) for n in outside]
-        )
-    places = np.array([shapely.Point(device.at) for device in devices], dtype=object)
-    around = shapely.union_all([ground, *plane.to_metres(places)])
-    return relief_around(terrain, plane, shapely.envelope(around), max(device.range_m for device in devices))
+    faults = [*faults_of(devices), *(_misplaced("coverage.off_relief", at) for at in np.flatnonzero(off).tolist())]
+    if faults:
+        raise RuleViolation(Kind.INVALID, faults)
+    seers = [Seer(device=one, label="", public_id=None, kind=CAMERA, status="active") for one in devices]
+    seen = what_is_seen(seers, plane, Surroundings(terrain=terrain, surface=surface), lambda _: None)
+    unknown = sorted(at for at, reason in seen.left_out.items() if reason == NO_HEIGHT)
+    if unknown:
+        raise RuleViolation(Kind.INVALID, [_misplaced("coverage.no_height", at) for at in unknown])
+    return seen.views
+
+
+def _misplaced(code: str, at: int) -> Refusal:
+    return refuse(code, code, number=at + 1)

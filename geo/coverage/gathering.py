@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,22 @@ _HOMES = """
 """
 
 
-def asking_of(session: Session, study: CoverageStudy, *, zone: str, terrain: Path | None, kept: KeptViews) -> Asking:
-    """Everything that the answer to a study is made from; `terrain` is the elevation model, None where there is none.
+@dataclass(frozen=True)
+class Held:
+    """What an installation holds of heights: its models, None where there is none, and the views that were kept."""
+
+    terrain: Path | None
+    surface: Path | None
+    kept: KeptViews
+
+
+def asking_of(session: Session, study: CoverageStudy, *, zone: str, held: Held) -> Asking:
+    """Everything that the answer to a study is made from, `held` is what the installation knows of heights.
 
     Raises RuleViolation where the question cannot be asked here: of hills without a model, of ground that zones cover.
     """
     asked = Asked.of_json(study.question)
-    if asked.over_terrain and terrain is None:
+    if asked.over_terrain and held.terrain is None:
         raise not_found("coverage.no_terrain", "coverage.no_terrain")
     # Edges of longitude and latitude are not straight on the plane; short ones are.
     geom = shapely.segmentize(to_shape(study.ground), _EDGE_DEG)
@@ -84,7 +94,7 @@ def asking_of(session: Session, study: CoverageStudy, *, zone: str, terrain: Pat
         entities=entities,
         entity_names=_names(session, entities.names),
         homes=homes_of(session, ground),
-        around=surroundings(session, [*views.now, *views.before], ground, asked, (terrain, kept)),
+        around=surroundings(session, [*views.now, *views.before], ground, asked, held),
     )
 
 
@@ -120,11 +130,10 @@ def _beside(row: Any) -> str:  # noqa: ANN401 - a row of _HOMES
     return f"{row.name} · {place}" if place else str(row.name)
 
 
-def surroundings(
-    session: Session, seers: Sequence[Seer], ground: Ground, asked: Asked, held: tuple[Path | None, KeptViews]
-) -> Surroundings:
+def surroundings(session: Session, seers: Sequence[Seer], ground: Ground, asked: Asked, held: Held) -> Surroundings:
     """What stands around devices, as far as the question looks at it."""
-    terrain, kept = held if asked.over_terrain else (None, held[1])
+    terrain = held.terrain if asked.over_terrain else None
+    surface = held.surface if terrain is not None else None
     reach_m = max((seer.device.range_m for seer in seers), default=0.0)
     wet = any(seer.kind == WATER for seer in seers)
     buildings = np.empty(0, dtype=object)
@@ -133,10 +142,12 @@ def surroundings(
     return Surroundings(
         terrain=terrain,
         terrain_sha256=_sha256(terrain) if terrain is not None else "",
+        surface=surface,
+        surface_sha256=_sha256(surface) if surface is not None else "",
         buildings=buildings,
         buildings_m=asked.buildings_m if len(buildings) else None,
         waters=_waters(session, ground.plane, _box(ground.geom, 2 * reach_m + NEAR_M)) if wet else Waters(),
-        kept=kept,
+        kept=held.kept,
     )
 
 

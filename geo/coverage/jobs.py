@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from geo.coverage.gathering import KeptViews, asking_of
+from geo.coverage.gathering import Held, KeptViews, asking_of
 from geo.coverage.study import Result, Shape, answer
 from schemas.store.copying import Record, copy_in
 from schemas.store.jobs import Jobs, Progress, Sessions
@@ -23,12 +23,13 @@ STUDIES = Jobs(CoverageStudy, SILENT_S)
 
 @dataclass(frozen=True)
 class House:
-    """What a study is answered with: reading and committing sessions, the elevation model, and the local time."""
+    """What a study is answered with: reading and committing sessions, models of height, and the local time."""
 
     reading: Sessions
     housekeeping: Sessions
     terrain: Path | None = None
     zone: str = "UTC"
+    surface: Path | None = None
 
 
 def carry_out(house: House, study_id: uuid.UUID, progress: Progress) -> None:
@@ -38,7 +39,8 @@ def carry_out(house: House, study_id: uuid.UUID, progress: Progress) -> None:
         study = session.get(CoverageStudy, study_id)
         if study is None:
             return
-        asking = asking_of(session, study, zone=house.zone, terrain=house.terrain, kept=kept)
+        held = Held(house.terrain, house.surface, kept)
+        asking = asking_of(session, study, zone=house.zone, held=held)
     result = answer(asking, progress)
     with house.housekeeping() as session:
         study = STUDIES.end(session, study_id)

@@ -7,6 +7,7 @@ so that no answer depends on the pieces in which work is done.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from schemas.refusals import too_large
 
 Floats = NDArray[np.float64]
 
+# Where the surface model of an installation lies in its data directory, beside its elevation model.
+SURFACE_FILE = "surface.tif"
 # Every so many cells a place is worked out in full; between them, within millimetres, it is a share of the way.
 _STEP = 16
 
@@ -49,6 +52,16 @@ def relief_around(
         # Rows count downwards from the equator of the plane: that of cell centres at (-row - 0.5) * side_m.
         heights = _heights(model, plane, side_m, (left, right, -high, -low))
     return Relief(heights, left * side_m, high * side_m, side_m)
+
+
+def under_surface(relief: Relief, surface: Path, plane: Plane, ground: BaseGeometry, beyond_m: float) -> Relief:
+    """The heights of `relief_around` the same ground, and of what stands on it, as a surface model tells them.
+
+    A surface below the ground is not believed, and where it tells nothing the ground stands for itself. Of what the
+    elevation model does not know nothing is known.
+    """
+    top = relief_around(surface, plane, ground, beyond_m, side_m=relief.side_m).heights
+    return replace(relief, heights=np.where(np.isnan(relief.heights), relief.heights, np.fmax(relief.heights, top)))
 
 
 @lru_cache(maxsize=16)

@@ -64,6 +64,8 @@ def _further(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "satellite", {"area": row["seen_m2"] / _KM2, "days": row["revisit_days"]}
     if told["assumed"]:
         yield "assumed", {"count": told["assumed"]}
+    if told["surface"]:
+        yield "surface", {}
     if told["no_buildings"]:
         yield "no_buildings", {}
     for reason in ("hidden", "no_height", "no_water", "unusable"):

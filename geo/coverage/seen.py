@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from geo import measure
 from geo.coverage.footprints import Device, Relief, faults_of, footprints
 from geo.coverage.plane import Floats, Plane, Shapes
-from geo.coverage.relief import cell_m, relief_around
+from geo.coverage.relief import cell_m, relief_around, under_surface
 from geo.coverage.rivers import BELOW_M, Waters
 from geo.coverage.views import ROUTE, WATER, Seer
 from geo.footprint import Camera, swept_footprint
@@ -71,13 +71,15 @@ class InMemory(dict[bytes, BaseGeometry]):
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around devices: the elevation model with its hash, buildings (EPSG:4326), and waters of the plane.
+    """What stands around devices: elevation and surface model with their hashes, buildings, and waters of the plane.
 
-    `buildings_m` is how far buildings stand above the model, None where they are not looked at.
+    `buildings` (EPSG:4326) stand `buildings_m` above the elevation model; None where they are not looked at.
     """
 
     terrain: Path | None = None
     terrain_sha256: str = ""
+    surface: Path | None = None
+    surface_sha256: str = ""
     buildings: Shapes = field(default_factory=lambda: np.empty(0, dtype=object))
     buildings_m: float | None = None
     waters: Waters = field(default_factory=Waters)
@@ -206,7 +208,8 @@ def _see_over_ground(  # noqa: PLR0913
         side_m = cell_m(model, plane)
     by_side: dict[float, list[int]] = defaultdict(list)
     for number in some:
-        finer = around.buildings_m and seers[number].device.range_m <= _MOST_FINE_CELLS * _BUILDING_CELL_M
+        near = seers[number].device.range_m <= _MOST_FINE_CELLS * _BUILDING_CELL_M
+        finer = near and (around.buildings_m or around.surface)
         by_side[min(side_m, _BUILDING_CELL_M) if finer else side_m].append(number)
     done = 0
     for side, those in by_side.items():
@@ -253,7 +256,9 @@ def _see_in_cells(  # noqa: PLR0913
             views[chosen[place]] = known[by_place[place]]
         if new:
             bare = relief_around(terrain, plane, box, reach_m + side_m, side_m=side_m)
-            relief = _with_buildings(bare, within, around.buildings_m)
+            relief = with_buildings(bare, within, around.buildings_m)
+            if around.surface is not None:
+                relief = under_surface(relief, around.surface, plane, box, reach_m + side_m)
             for portion in _portions(new):
                 _look(seers, chosen[portion], (x[portion], y[portion]), plane, relief, views, left_out)
                 looked = [place for place in portion.tolist() if int(chosen[place]) not in left_out]
@@ -269,7 +274,8 @@ def _portions(new: Sequence[int]) -> Iterable[Ints]:
         yield np.array(new[first : first + 200], np.int64)
 
 
-def _with_buildings(relief: Relief, buildings: Shapes, high_m: float | None) -> Relief:
+def with_buildings(relief: Relief, buildings: Shapes, high_m: float | None) -> Relief:
+    """The ground with its buildings (of the plane), `high_m` above it."""
     if not high_m or not len(buildings):
         return relief
     place = Affine(relief.side_m, 0, relief.west, 0, -relief.side_m, relief.north)
@@ -301,7 +307,8 @@ def _keys(
     devices: Sequence[Device], built: Sequence[bytes], plane: Plane, around: Surroundings, side_m: float
 ) -> list[bytes]:
     """A hash of everything that the view of each device depends on."""
-    common = (_EDITION, around.terrain_sha256, around.buildings_m, side_m, *plane.centre)
+    models = (around.terrain_sha256, around.surface_sha256)
+    common = (_EDITION, *models, around.buildings_m, side_m, *plane.centre)
     told = [
         repr((*common, *one.at, one.range_m, one.azimuth_deg, one.hfov_deg, one.mast_m, one.target_m, near))
         for one, near in zip(devices, built, strict=True)

@@ -89,6 +89,7 @@ def answer(asking: Asking, progress: Progress = lambda _: None) -> Result:
         "devices": len(crowd.counted(asking.views.now)),
         "hidden": crowd.labels({HIDDEN}),
         "left_out": crowd.left_out(),
+        "surface": asking.around.surface is not None,
         "no_buildings": bool(asked.buildings_m) and asking.around.buildings_m is None,
         "assumed": sum(everybody[i].is_assumed for i in crowd.now),
         "seen_m2": _padded(pieces.seen_m2),

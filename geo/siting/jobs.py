@@ -12,7 +12,7 @@ from typing import Any
 from geoalchemy2.shape import to_shape
 from sqlalchemy.orm import Session
 
-from geo.coverage.gathering import KeptViews
+from geo.coverage.gathering import Held, KeptViews
 from geo.coverage.jobs import SILENT_S
 from geo.siting.asked import SitingAsked
 from geo.siting.child import solve_apart
@@ -32,7 +32,7 @@ Solver = Callable[[Inputs | PatrolInputs, Progress], Found]
 
 @dataclass(frozen=True)
 class House:
-    """What a run is carried out with: reading and committing sessions, the law, the time, and the elevation model."""
+    """What a run is carried out with: reading and committing sessions, the law, the time, and models of height."""
 
     reading: Sessions
     housekeeping: Sessions
@@ -40,6 +40,7 @@ class House:
     now: Callable[[], datetime]
     terrain: Path | None
     solver: Solver = solve_apart
+    surface: Path | None = None
 
 
 def carry_out(house: House, run_id: uuid.UUID, progress: Progress = lambda _: None) -> None:
@@ -69,4 +70,4 @@ def _asking(session: Session, run: SitingRun, house: House) -> Asking:
     now, authority = house.now(), run.study.authority
     pack = house.rulebook.at_place(to_shape(authority.jurisdiction), now)
     pack = house.rulebook.with_overlays(pack, switched_on(session, authority.id), pack.local_date(now))
-    return Asking(pack, now, house.terrain, KeptViews(house.housekeeping))
+    return Asking(pack, now, Held(house.terrain, house.surface, KeptViews(house.housekeeping)))

@@ -9,15 +9,12 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 import shapely
 from geoalchemy2.shape import to_shape
-from rasterio.features import rasterize
-from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -27,10 +24,10 @@ from geo.checks_siting import share_seen
 from geo.coverage.asked import Asked
 from geo.coverage.demand import Demand, needed
 from geo.coverage.footprints import Relief
-from geo.coverage.gathering import KeptViews, homes_of, surroundings
+from geo.coverage.gathering import Held, homes_of, surroundings
 from geo.coverage.plane import Floats, Shapes
-from geo.coverage.relief import cell_m, relief_around
-from geo.coverage.seen import Surroundings, what_is_seen
+from geo.coverage.relief import cell_m, relief_around, under_surface
+from geo.coverage.seen import Surroundings, what_is_seen, with_buildings
 from geo.coverage.views import CAMERA, ROUTE, Seer, views_of
 from geo.coverage.wanted import Ground, demands_on, zones_on
 from geo.private_places import Place, private_place_refusals
@@ -78,12 +75,11 @@ _FLOWN = text(
 
 @dataclass(frozen=True)
 class Asking:
-    """What a run is read with: the rules of the place, the time, the elevation model, and views that were kept."""
+    """What a run is read with: the rules of the place, the time, and what is held of heights and views."""
 
     pack: RulePack
     now: datetime
-    terrain: Path | None
-    kept: KeptViews
+    held: Held
 
 
 @dataclass(frozen=True)
@@ -113,14 +109,14 @@ def read_question(
     """Everything that the answer of a run depends on; raises RuleViolation where there is nothing to be seen."""
     asked, study = SitingAsked.of_json(run.question), run.study
     coverage = Asked.of_json(study.question)
-    if coverage.over_terrain and asking.terrain is None:
+    if coverage.over_terrain and asking.held.terrain is None:
         raise not_found("coverage.no_terrain", "coverage.no_terrain")
     geom = to_shape(study.ground)
     ground = Ground.of(geom, zones_on(session, geom))
     (demand,) = demands_on(session, ground, (asked.demand,), study.authority_id, _side_m(asked, ground))
     needed(demand)
     seers = _seers(session, study, asked, coverage, asking)
-    around = surroundings(session, seers, ground, coverage, (asking.terrain, asking.kept))
+    around = surroundings(session, seers, ground, coverage, asking.held)
     sees = what_is_seen(seers, ground.plane, around, progress).views
     own = _own(session, study, seers)
     known = _Known(session, study, asked, asking, ground, demand, around, seers, sees, own)
@@ -215,19 +211,19 @@ def _land(known: _Known) -> Land:
 
 def _relief(known: _Known) -> Relief | None:
     """The ground with its buildings, where the study looks over it, or high places are asked for."""
-    around, ground, terrain = known.around, known.ground, known.asking.terrain
+    around, ground, terrain = known.around, known.ground, known.asking.held.terrain
     hilly = around.terrain is not None or HIGH_GROUND in known.asked.candidates.sources
     if terrain is None or not hilly:
         return None
     reach_m = known.asked.view.range_m
-    if not around.buildings_m:
+    if not (around.buildings_m or around.surface):
         return relief_around(terrain, ground.plane, ground.open, reach_m)
     with rasterio.open(terrain, driver="GTiff") as model:
         side_m = min(cell_m(model, ground.plane), _BUILDING_CELL_M)
     relief = relief_around(terrain, ground.plane, ground.open, reach_m, side_m=side_m)
-    place = Affine(side_m, 0, relief.west, 0, -side_m, relief.north)
-    built = rasterize(list(ground.plane.to_metres(around.buildings)), relief.heights.shape, transform=place) > 0
-    return replace(relief, heights=relief.heights + np.where(built, np.float32(around.buildings_m), np.float32(0)))
+    if around.buildings_m:
+        relief = with_buildings(relief, ground.plane.to_metres(around.buildings), around.buildings_m)
+    return under_surface(relief, around.surface, ground.plane, ground.open, reach_m) if around.surface else relief
 
 
 def _private(session: Session, ground: Ground, asking: Asking, reach_m: float) -> Shapes:

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flights.ground import TERRAIN_FILE
+from geo.coverage.relief import SURFACE_FILE
 from schemas.store.engine import Database
 from tests.conftest import TestServer, opened
 from tests.database.digging import Dug, add_item, ingest_pair
@@ -55,6 +56,26 @@ def ground(services):
     }
     with rasterio.open(services.data_dir / TERRAIN_FILE, "w", **profile) as target:
         target.write(np.full((28, 32), 12.0, dtype=np.float32), 1)
+
+
+@pytest.fixture
+def wall(services):
+    """`wall()` is a surface model that knows nothing but a wall of 30 m, some 100 m east of 113.261, 23.127."""
+
+    def build():
+        profile = {
+            "driver": "GTiff",
+            "width": 4,
+            "height": 200,
+            "count": 1,
+            "dtype": "float32",
+            "crs": "EPSG:4326",
+            "transform": Affine(0.00005, 0, 113.262, 0, -0.00005, 23.132),
+        }
+        with rasterio.open(services.data_dir / SURFACE_FILE, "w", **profile) as target:
+            target.write(np.full((200, 4), 42.0, dtype=np.float32), 1)
+
+    return build
 
 
 @pytest.fixture(scope="session")

@@ -68,3 +68,12 @@ def test_find__over_terrain__no_more_is_seen_than_without(run):
     assert over.exit_code == 0, over.output
     plain, over = json.loads(run("--json").output), json.loads(over.output)
     assert 0 < over["seen_m2"][0] <= plain["seen_m2"][0] * (1 + 1e-9)
+
+
+@pytest.mark.usefixtures("ground")
+def test_find__surface_model__hides_more_than_hills_do(run, wall):
+    camera = "name,longitude,latitude,sector_azimuth_deg,hfov_deg,range_m\nA,113.261,23.127,90,40,250\n"
+    bare = json.loads(run("--json", "--over-terrain", cameras=camera).output)
+    wall()
+    walled = json.loads(run("--json", "--over-terrain", cameras=camera).output)
+    assert 0 < walled["seen_m2"][0] < 0.6 * bare["seen_m2"][0]

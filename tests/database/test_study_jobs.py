@@ -140,6 +140,20 @@ def test_study__camera_outside_the_model__sees_nothing_and_is_told_of(answered):
     assert any("no height" in said for said in told["sentences"]["en"])
 
 
+@pytest.mark.usefixtures("ground")
+def test_study__surface_model__what_stands_on_the_ground_hides_and_is_told(services, answered, wall):
+    camera = NewDevice(view=View(LonLat(113.261, 23.127), 250.0, 90.0, 40.0))
+    bare = answered(camera, own_only=True, over_terrain=True).result
+    assert not any("surface model" in said for said in bare["sentences"]["en"])
+    wall()
+    walled = answered(camera, own_only=True, over_terrain=True).result
+    assert walled["seen_m2"][0] < 0.6 * bare["seen_m2"][0]
+    assert any("by the surface model" in said for said in walled["sentences"]["en"])
+    flat = answered(camera, own_only=True).result
+    assert not flat["surface"]
+    assert flat["seen_m2"][0] >= bare["seen_m2"][0]
+
+
 def test_LX_12__entity_with_fewer_views_than_required__is_named(services, answered, past_the_judge):
     with past_the_judge() as session:
         world = World(session)

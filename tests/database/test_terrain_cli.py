@@ -157,10 +157,27 @@ def test_import__database_away__model_stays_as_it_was(run, services, dem, monkey
     assert list(services.data_dir.glob("terrain*")) == []
 
 
+def test_import__surface__stands_beside_the_model_and_no_flight_goes_by_it(run, services, dem, route):
+    run(terrain, "import", dem())
+    ground = body(run(terrain, "show", "--json"))["model"]
+    checked = run(plan, "check", route, "--at", AT, "--json")
+    told = run(terrain, "import", dem(60.0, "trees.tif"), "--surface").stdout
+    assert "trees.tif is the surface model from now on" in told
+    both = body(run(terrain, "show", "--json"))
+    assert both["model"] == ground
+    assert both["surface"]["sha256"] not in (None, ground["sha256"])
+    assert "Surface model" in run(terrain, "show").stdout
+    assert run(plan, "check", route, "--at", AT, "--json").stdout == checked.stdout
+    assert len(imports(services)) == 1
+    with services.session() as session:
+        surfaces = session.scalar(text("SELECT count(*) FROM ledger.event WHERE action = 'surface.import'"))
+    assert surfaces == 1
+
+
 def test_text__in_both_languages(run, dem):
     assert "skywarden terrain import FILE" in run(terrain, "show").stdout
     assert "skywarden terrain import FILE" in run(terrain, "show", lang="zh").stdout
-    assert body(run(terrain, "show", "--json")) == {"ok": True, "model": None}
+    assert body(run(terrain, "show", "--json")) == {"ok": True, "model": None, "surface": None}
     told = run(terrain, "import", dem()).stdout
     assert "taken as above mean sea level" in told
     assert "longitude 113.20000 to 113.36000" in told

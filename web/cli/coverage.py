@@ -15,6 +15,7 @@ from sqlalchemy import text
 from flights.ground import TERRAIN_FILE
 from geo.coverage.answers import Coverage, coverage_of
 from geo.coverage.reading import Named
+from geo.coverage.relief import SURFACE_FILE
 from geo.intake.drafts import Read
 from schemas.refusals import RuleViolation, not_found
 from web import terrain
@@ -23,6 +24,7 @@ from web.cli.common import as_json, echo_json, lang, pass_services
 from web.cli.coverage_files import cameras_of, ground_of, in_rows, of_files, rows_refused
 from web.cli.coverage_report import coordinated, refuse_other, report
 from web.cli.registry import FILE
+from web.planning_jobs import model_file
 from web.wiring import Services
 
 _KM2 = 1e6
@@ -62,7 +64,7 @@ def coverage() -> None:
 
 @coverage.command("find")
 @click.argument("file", type=FILE)
-@click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, by the elevation model.")
+@click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, and what stands on them.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the shapes to this GeoPackage.")
 @of_files
 @as_json
@@ -77,9 +79,9 @@ def find(services: Services, file: Path, **given: Any) -> None:  # noqa: ANN401
         refuse_other(given["out"], (".gpkg",))
     read, ground = cameras_of(file, given), ground_of(given)
     devices = [one.view for one in read.drafts.values()]
-    model = _terrain(services) if given["over_terrain"] else None
+    models = (_terrain(services), model_file(services, SURFACE_FILE)) if given["over_terrain"] else ()
     try:
-        found = coverage_of(devices, ground, _zones(services, ground), model)
+        found = coverage_of(devices, ground, _zones(services, ground), *models)
     except RuleViolation as error:
         raise in_rows(error, read) from error
     if given["out"]:

@@ -68,7 +68,7 @@ def _asks(command: Any) -> Any:  # noqa: ANN401
         click.option("--demand", type=click.Choice(DEMANDS), multiple=True, help="What needs watching; area without."),
         click.option("--levels", type=int, default=3, help="How many views are told apart."),
         click.option("--buildings-m", type=float, help="Let buildings of the base map stand so high."),
-        click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, by the elevation model."),
+        click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, and what stands on them."),
         click.option("--hour", type=int, help="A local hour, 0 to 23; any without it."),
         click.option("--type", "device_types", type=click.Choice(KINDS), multiple=True, help="Only such devices."),
         click.option("--item", help="Only devices of the supervision item with this code."),

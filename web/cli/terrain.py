@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from flights.ground import TERRAIN_FILE
+from geo.coverage.relief import SURFACE_FILE
 from sensing.elevation import UNKNOWN
 from web import terrain as models
 from web.cli.common import as_json, echo_json, lang, pass_services
@@ -16,6 +18,8 @@ from web.wiring import Services
 WORDS = {
     "en": {
         "taken": "{name} is the elevation model from now on.",
+        "surface_taken": "{name} is the surface model from now on: what stands there hides what is behind it.",
+        "surface": "Surface model, of what stands on the ground:",
         "heights": "heights from {low:g} m to {high:g} m",
         "datum": "measured from {datum}",
         "no_datum": "the file names no vertical datum: its heights are taken as above mean sea level",
@@ -28,6 +32,8 @@ WORDS = {
     },
     "zh": {
         "taken": "{name} 已成为本平台的高程模型。",
+        "surface_taken": "{name} 已成为本平台的地表模型：覆盖分析将考虑建筑和树木的遮挡。",
+        "surface": "地表模型（含建筑和树木）：",
         "heights": "高程 {low:g} 米至 {high:g} 米",
         "datum": "高程基准：{datum}",
         "no_datum": "文件未注明高程基准：其数值按海拔高处理",
@@ -48,14 +54,16 @@ def terrain() -> None:
 
 @terrain.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--surface", is_flag=True, help="FILE tells how high buildings and trees reach; no flight goes by it.")
 @as_json
 @pass_services
-def import_(services: Services, file: Path, as_json: bool) -> None:
+def import_(services: Services, file: Path, surface: bool, as_json: bool) -> None:
     """Makes FILE the elevation model: a GeoTIFF of one band in metres above mean sea level, in any known CRS.
 
-    It is opened in quarantine and rewritten; the model before it is kept. Flights in the air are not touched.
+    It is opened in quarantine and rewritten; the model before it is kept. Flights in the air are not touched. With
+    --surface it is laid upon the elevation model where coverage asks what hides what.
     """
-    imported = models.import_model(services, file)
+    imported = models.import_model(services, file, name=SURFACE_FILE if surface else TERRAIN_FILE)
     heights = imported.heights
     if as_json:
         told = asdict(imported.model) | {
@@ -68,7 +76,7 @@ def import_(services: Services, file: Path, as_json: bool) -> None:
         echo_json({"ok": True} | told)
         return
     words = WORDS[lang()]
-    click.echo(words["taken"].format(name=file.name))
+    click.echo(words["surface_taken" if surface else "taken"].format(name=file.name))
     _tell(imported.model, words)
     click.echo("  " + words["heights"].format(low=round(heights.lowest_m, 1), high=round(heights.highest_m, 1)))
     click.echo("  " + words["no_datum" if heights.datum == UNKNOWN else "datum"].format(datum=heights.datum))
@@ -81,15 +89,20 @@ def import_(services: Services, file: Path, as_json: bool) -> None:
 @pass_services
 def show(services: Services, as_json: bool) -> None:
     """Tells which elevation model there is: its hash, where it lies, how fine it is and what it leaves out."""
-    model = models.model_of(services)
+    model, surface = models.model_of(services), models.model_of(services, SURFACE_FILE)
     words = WORDS[lang()]
     if as_json:
-        echo_json({"ok": True, "model": asdict(model) if model else None})
-    elif model:
+        told = {"model": asdict(model) if model else None, "surface": asdict(surface) if surface else None}
+        echo_json({"ok": True} | told)
+        return
+    if model:
         _tell(model, words)
     else:
         click.echo(words["none"])
         click.echo(f"  → {words['bring']}")
+    if surface:
+        click.echo(words["surface"])
+        _tell(surface, words)
 
 
 def _tell(model: models.Model, words: dict[str, str]) -> None:

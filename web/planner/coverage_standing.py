@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from geo.commands.words import DEVICE_TYPES
 from geo.coverage.demand import AREA, POPULATION
 from geo.coverage.footprints import Device, faults_of
-from geo.coverage.gathering import KeptViews, asking_of
+from geo.coverage.gathering import Held, KeptViews, asking_of
 from geo.coverage.seen import what_is_seen
 from geo.coverage.study import Asking
 from geo.coverage.views import CAMERA, SATELLITE, Seer, sharp_m
@@ -197,7 +197,8 @@ def standing_of(db: Session, study: CoverageStudy) -> StandingStudy:
 
 def _made(db: Session, study: CoverageStudy) -> StandingStudy:
     here = house(services())
-    asking = asking_of(db, study, zone=here.zone, terrain=here.terrain, kept=KeptViews(here.housekeeping))
+    held = Held(here.terrain, here.surface, KeptViews(here.housekeeping))
+    asking = asking_of(db, study, zone=here.zone, held=held)
     seers = [seer for seer in asking.views.now if seer.kind != SATELLITE]
     known = [seer.public_id for seer in seers if seer.kind in DEVICE_TYPES and seer.public_id]
     ids = select(Registered.public_id).join(DeviceSite, DeviceSite.id == Registered.site_id)

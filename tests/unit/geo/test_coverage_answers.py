@@ -105,6 +105,7 @@ def test_sentences__of_a_single_one__speak_of_one_in_both_languages():
         "by_kind": [],
         "assumed": 1,
         "no_buildings": True,
+        "surface": False,
         "left_out": [{"reason": reason} for reason in ("hidden", "no_height", "no_water", "unusable")],
     }
     said = sentences(told)

@@ -15,7 +15,7 @@ from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device
 from geo.coverage.pieces import cut
 from geo.coverage.plane import Plane
-from geo.coverage.relief import relief_around
+from geo.coverage.relief import relief_around, under_surface
 from geo.coverage.rivers import Waters
 from geo.coverage.seen import NO_HEIGHT, NO_WATER, UNUSABLE, InMemory, Surroundings, what_is_seen
 from geo.coverage.views import Seer, view_of
@@ -167,6 +167,37 @@ def test_seen__building_between__hides_what_is_behind_it(tmp_path):
     assert hidden.intersection(behind).area == pytest.approx(0, abs=1.0)
 
 
+def test_seen__surface_between__hides_what_is_behind_it(tmp_path):
+    around = raster(tmp_path, np.zeros((200, 200), np.float32))
+    trees = np.full((200, 200), -9999, np.float32)
+    trees[90:110, 108:111] = 20.0
+    camera = seer("video", 300.0, azimuth_deg=90.0, hfov_deg=20.0)
+    model = raster(tmp_path, trees, name="surface.tif").terrain
+    wooded = replace(around, surface=model, surface_sha256="1")
+    # What is kept of one surface is not told of another: both ask the same store.
+    open_view, hidden = seen(camera, around=around).views[0], seen(camera, around=wooded).views[0]
+    behind = shapely.box(140, -30, 300, 30)
+    assert open_view.intersection(behind).area > 1_000
+    assert hidden.intersection(behind).area == pytest.approx(0, abs=1.0)
+
+
+def test_surface__is_believed_above_the_ground_alone_and_knows_nothing_that_the_ground_does_not(tmp_path):
+    heights = np.random.default_rng(5).normal(100, 20, (200, 200)).astype(np.float32)
+    heights[50:60, 70:90] = -9999
+    ground = shapely.box(-700, -700, 700, 700)
+    bare = relief_around(raster(tmp_path, heights).terrain, PLANE, ground, 20.0)
+
+    def under(name, cells):
+        model = raster(tmp_path, cells.astype(np.float32), name=name).terrain
+        return under_surface(bare, model, PLANE, ground, 20.0).heights
+
+    assert np.array_equal(under("low.tif", np.full((200, 200), -50.0)), bare.heights, equal_nan=True)
+    assert np.array_equal(under("none.tif", np.full((200, 200), -9999.0)), bare.heights, equal_nan=True)
+    high = under("high.tif", np.full((200, 200), 500.0))
+    assert np.array_equal(np.isnan(high), np.isnan(bare.heights))
+    assert np.nanmin(high) == np.nanmax(high) == 500.0
+
+
 def test_seen__asked_again__nothing_is_looked_at_twice_and_one_that_moved_alone(tmp_path):
     class Counting(InMemory):
         kept = 0
@@ -198,12 +229,12 @@ def test_seen__rough_ground__outlines_touch_neither_themselves_nor_each_other(tm
     assert shapely.area(found.of(0)).sum() == pytest.approx(ground.difference(together).area, rel=1e-7)
 
 
-def raster(tmp_path, heights, cell_deg=0.0001):
+def raster(tmp_path, heights, cell_deg=0.0001, name="model.tif"):
     """A model of cells of about 10 m, its middle at AT."""
     rows, columns = heights.shape
     place = Affine(cell_deg, 0, AT.lon - columns / 2 * cell_deg, 0, -cell_deg, AT.lat + rows / 2 * cell_deg)
     profile = {"driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
-    path = tmp_path / "model.tif"
+    path = tmp_path / name
     with rasterio.open(path, "w", transform=place, nodata=-9999, **profile) as target:
         target.write(heights, 1)
     return Surroundings(terrain=path, terrain_sha256="0")
