@@ -55,9 +55,9 @@ def main() -> int:
         for result in rows(options.rounds):
             results.append(result)
             print(json.dumps(result.as_dict()) if options.json else _line(result), flush=True)
-        # Whoever stops a long run keeps what was measured; only a whole one forgets the rows of before.
-        if options.rounds >= FEWEST_ROUNDS:
-            write_report(results, is_whole=options.name is None and number == len(wanted))
+        # Whoever stops a group keeps what was measured; a whole run makes the page anew, at its end.
+        if options.rounds >= FEWEST_ROUNDS and (options.name or number == len(wanted)):
+            write_report(results, is_whole=options.name is None)
     if any(r.met == "not measured" for r in results):
         return 2
     return 0 if all(r.met is True for r in results) else 1

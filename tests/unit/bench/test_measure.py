@@ -163,7 +163,7 @@ def test_command__json__one_line_for_each_row(monkeypatch, capsys):
     ("arguments", "written"),
     [
         ((), [True]),
-        (("flights",), [False]),
+        (("flights",), [False] * 4),
         (("ledger",), [False]),
         (("--rounds", "3"), []),
         (("flights", "--rounds", "3"), []),
