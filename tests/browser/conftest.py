@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from schemas.clock import FixedClock
 from schemas.tables import Person
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
+from tests.mailbox import Mailbox, mail_server
 from tests.serving import served
 from tests.web.conftest import PASSWORD, password_hash
 from tests.web.findings import make_findings
@@ -88,13 +89,42 @@ def site(server, world_template, tmp_path_factory, request) -> Iterator[Site]:
         # A module that decides more than the usual few says so, and one that needs none saves the time.
         count = getattr(request.module, "FINDINGS", 3)
         findings = make_findings(services, tmp_path_factory.mktemp("scenes"), count=count) if count else []
-        admin = services.database.admin_engine()
-        with admin.begin() as connection:
-            connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
-        admin.dispose()
+        with_passwords(services)
         with served(services) as port:
             yield Site(f"http://127.0.0.1:{port}", services, findings)
     server.drop(name)
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[Mailbox]:
+    with mail_server() as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def mailing_site(server, world_template, tmp_path_factory, mailbox) -> Iterator[Site]:
+    """The live server of an installation that sends mail, without findings."""
+    name = server.clone(world_template)
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+        mail_from="watch@example.org",
+        public_url="https://watch.example.org",
+    )
+    services = Services(settings, server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY))
+    with closing(services):
+        with_passwords(services)
+        with served(services) as port:
+            yield Site(f"http://127.0.0.1:{port}", services, [])
+    server.drop(name)
+
+
+def with_passwords(services: Services) -> None:
+    """Everybody can sign in."""
+    admin = services.database.admin_engine()
+    with admin.begin() as connection:
+        connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
+    admin.dispose()
 
 
 @pytest.fixture(scope="session")

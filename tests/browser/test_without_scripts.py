@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import text
 
-from schemas.clock import FixedClock
-from tests.browser.conftest import DESK_PX, PHONE_PX, Site, press, shoot
-from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
-from tests.mailbox import mail_server
-from tests.serving import served
-from tests.web.conftest import password_hash
-from web.settings import Settings
+from tests.browser.conftest import DESK_PX, PHONE_PX, press, shoot
 from web.smtp import send_due
-from web.wiring import Services
 
 SIZES = {"desk": DESK_PX, "phone": PHONE_PX}
 # Each size and each language once, as in the other tests of looks.
@@ -29,30 +21,8 @@ PROMISES = "text=/is being drawn|正在绘制|click anywhere|点击地图/"
 
 
 @pytest.fixture(scope="module")
-def mailbox():
-    with mail_server() as box:
-        yield box
-
-
-@pytest.fixture(scope="module")
-def site(server, world_template, tmp_path_factory, mailbox):
-    """The live server of an installation that sends mail."""
-    name = server.clone(world_template)
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
-        mail_from="watch@example.org",
-        public_url="https://watch.example.org",
-    )
-    services = Services(settings, server.database(name), FixedClock(TEN_ON_THE_FIRST_FLYING_DAY))
-    with closing(services):
-        admin = services.database.admin_engine()
-        with admin.begin() as connection:
-            connection.execute(text("UPDATE core.person SET password_hash = :hash"), {"hash": password_hash()})
-        admin.dispose()
-        with served(services) as port:
-            yield Site(f"http://127.0.0.1:{port}", services, [])
-    server.drop(name)
+def site(mailing_site):
+    return mailing_site
 
 
 @pytest.fixture(params=LOOKS, ids="-".join)
