@@ -3,8 +3,8 @@
 Cold: ours, drawn from the public views by a server that keeps no tile, against tipg on the same database, which is
 asked twice: for the same public views, which hide what is not public and know what day it is; and for tables copied
 from them beforehand with the columns of a tile, in web Mercator, indexed and analysed, which is what tipg does best.
-That is no longer the same work, for a copy shows tomorrow what was public today, so it is printed and no target is set.
-Nor is one from afar, where ours are groups and tipg's are all features.
+That is no longer the same work, for a copy shows tomorrow what was public today. From afar, where ours are groups and
+tipg's are all features, both are printed and no target is set.
 
 Warm: a server that keeps its tiles against a bare Flask application that hands out the same bytes, and the same where
 the reader holds the tile already.
@@ -42,7 +42,7 @@ from web.public.tile_sql import EXTENT, SINGLE_FROM
 CONNECTIONS = 16
 NAME = f"public tiles z 12-14, cold, {CONNECTIONS} connections"
 PEERS = {"public_map": "tipg 1.6.1 on the public views", "bench": "tipg 1.6.1 on tables copied from them"}
-TARGETS = {"public_map": 2.5, "bench": 0.0}
+TARGET = 2.5
 BARE = "a bare Flask with the same bytes"
 WARM_TARGET = 0.6
 DEVICES, ZONES = readers.DEVICES, 5_000
@@ -85,7 +85,7 @@ def _against_tipg(database: Database, directory: Path, rounds: int) -> list[Resu
             cold = [_cold(ours, theirs, schema, min(rounds, FEWEST_ROUNDS + 2)) for schema in PEERS]
             return [*cold, *(row for zoom in FAR_ZOOMS for row in _far(ours, theirs, zoom))]
     except (PeerMissing, load.ServerFailed) as missing:
-        return [not_measured(NAME, PEERS[schema], TARGETS[schema], str(missing)) for schema in PEERS]
+        return [not_measured(NAME, peer_name, TARGET, str(missing)) for peer_name in PEERS.values()]
 
 
 def _cold(our_port: int, their_port: int, schema: str, rounds: int) -> Result:
@@ -102,7 +102,7 @@ def _cold(our_port: int, their_port: int, schema: str, rounds: int) -> Result:
         lambda: load.fetch(our_port, next(ours), CONNECTIONS),
         lambda: load.fetch(their_port, next(theirs), CONNECTIONS),
         same=lambda one, other: _counts(one) == _counts(other),
-        target=TARGETS[schema],
+        target=TARGET,
         rounds=rounds,
         pieces=pieces,
     )
