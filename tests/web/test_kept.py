@@ -2,6 +2,9 @@
 
 import threading
 import time
+from dataclasses import replace
+
+import pytest
 
 from web.public.kept import Keeper
 
@@ -99,3 +102,65 @@ def test_kept__larger_than_all_room__is_handed_out_once():
     assert keeper.current("a", "r1", lambda _: "x" * 100, 0.0) == "x" * 100
     assert keeper.current("b", "r1", lambda _: "y", 0.0) == "y"
     assert keeper.current("a", "r1", lambda _: "z", 60.0) == "z"
+
+
+def test_kept__about_to_be_too_old__is_renewed_behind_the_reader():
+    keeper, later = Keeper(10), []
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 50.0)
+    for _ in range(3):
+        assert keeper.current("a", "r2", lambda _: "new", 60.0, later.append) == "old"
+    # One of them has it done.
+    (work,) = later
+    work()
+    assert keeper.current("a", "r2", lambda _: "newer", 0.0) == "new"
+
+
+def test_kept__young_or_right_or_asked_for_without_another_thread__is_not_renewed_behind():
+    keeper, later = Keeper(10), []
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    assert keeper.current("a", "r2", lambda _: "new", 60.0, later.append) == "old"
+    _age(keeper, "a", 50.0)
+    assert keeper.current("a", "r1", lambda _: "new", 60.0, later.append) == "old"
+    assert keeper.current("a", "r2", lambda _: "new", 60.0) == "old"
+    assert later == []
+
+
+def test_kept__too_old__is_made_by_the_reader():
+    keeper, later = Keeper(10), []
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 61.0)
+    assert keeper.current("a", "r2", lambda _: "new", 60.0, later.append) == "new"
+    assert later == []
+
+
+def test_kept__that_cannot_be_made_behind__is_made_by_the_next_reader_and_told_there():
+    keeper, later = Keeper(10), []
+
+    def broken(_last):
+        raise OSError
+
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 50.0)
+    keeper.current("a", "r2", broken, 60.0, later.append)
+    with pytest.raises(OSError):
+        later.pop()()
+    _age(keeper, "a", 11.0)
+    with pytest.raises(OSError):
+        keeper.current("a", "r2", broken, 60.0, later.append)
+    assert keeper.current("a", "r2", lambda last: last + " renewed", 60.0) == "old renewed"
+
+
+def test_kept__when_the_process_ends_and_takes_no_more_work__the_last_is_handed_out():
+    def over(_work):
+        raise RuntimeError
+
+    keeper = Keeper(10)
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 50.0)
+    for _ in range(2):
+        assert keeper.current("a", "r2", lambda _: "new", 60.0, over) == "old"
+
+
+def _age(keeper, key, by_s):
+    keeper._entries[key] = replace(keeper._entries[key], made_s=keeper._entries[key].made_s - by_s)

@@ -1,7 +1,8 @@
 """What is made from the database once and handed out many times, until something that the public sees has changed.
 
 Each process keeps its own. One thread makes a value while the others that ask for it get the last one, so a
-publication under two hundred readers costs one statement and not two hundred.
+publication under two hundred readers costs one statement and not two hundred. What is about to grow too old is made
+anew behind the readers: none of those who come all the time waits for it.
 """
 
 from __future__ import annotations
@@ -9,20 +10,26 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
+from flask import Flask, current_app
 from sqlalchemy import Connection
 
 from web.identity.request_identity import services
 from web.public.database import public_connection, revision
 
 T = TypeVar("T")
+Later = Callable[[Callable[[], object]], object]
 
 # A process asks the database no more often than this whether anything changed.
 ASK_EVERY_S = 1.0
 PAGES_KEPT = 256
+# From this part of the age that it may have, a value is made anew behind those who ask for it.
+RENEWED_FROM = 0.75
 
 
 @dataclass(frozen=True)
@@ -46,18 +53,21 @@ class Keeper:
         self._taken = 0
         self._lock = Lock()
 
-    def current(self, key: Hashable, now: str | None, renew: Callable[[Any], T], max_stale_s: float) -> T:
+    def current(
+        self, key: Hashable, now: str | None, renew: Callable[[Any], T], max_stale_s: float, later: Later | None = None
+    ) -> T:
         """The value of that key: kept where it is right at revision `now` or younger than `max_stale_s`, else renewed.
 
         Without a revision its age alone counts. `renew` gets the last value, or None where there is none, and may give
-        it back.
+        it back. `later` calls something soon in another thread: with it a value is renewed before it is too old.
         """
         entry = self._find(key)
         if entry and _serves(entry, now, max_stale_s):
+            if later and not _serves(entry, now, RENEWED_FROM * max_stale_s):
+                self._renew_later(key, now, renew, later)
             found: T = entry.value
             return found
-        with self._lock:
-            making = self._making.setdefault(key, Lock())
+        making = self._making_of(key)
         if not making.acquire(blocking=entry is None):
             assert entry is not None
             last: T = entry.value
@@ -71,9 +81,37 @@ class Keeper:
             self._put(key, Entry(value, now, time.monotonic(), self._weigh(value)))
             return value
         finally:
-            making.release()
-            with self._lock:
-                self._making.pop(key, None)
+            self._made(key, making)
+
+    def _renew_later(self, key: Hashable, now: str | None, renew: Callable[[Any], Any], later: Later) -> None:
+        """Has the value made anew, unless somebody is about it."""
+        making = self._making_of(key)
+        if not making.acquire(blocking=False):
+            return
+
+        def make() -> None:
+            # What fails here is asked for again by the reader who finds it too old, and told there.
+            try:
+                entry = self._find(key)
+                value = renew(entry.value if entry else None)
+                self._put(key, Entry(value, now, time.monotonic(), self._weigh(value)))
+            finally:
+                self._made(key, making)
+
+        try:
+            later(make)
+        except RuntimeError:
+            # The process is ending and takes no more work.
+            self._made(key, making)
+
+    def _making_of(self, key: Hashable) -> Lock:
+        with self._lock:
+            return self._making.setdefault(key, Lock())
+
+    def _made(self, key: Hashable, making: Lock) -> None:
+        making.release()
+        with self._lock:
+            self._making.pop(key, None)
 
     def _find(self, key: Hashable) -> Entry | None:
         with self._lock:
@@ -106,7 +144,7 @@ def kept(key: Hashable, make: Callable[[Connection], T], *, max_stale_s: float =
         with public_connection() as public:
             return make(public)
 
-    return _pages.current((database_name(), key), revision_now(), renew, min(max_stale_s, map_lag_s()))
+    return _pages.current((database_name(), key), revision_now(), renew, min(max_stale_s, map_lag_s()), later())
 
 
 def revision_now() -> str:
@@ -116,7 +154,28 @@ def revision_now() -> str:
         with public_connection() as public:
             return revision(public)
 
-    return _revisions.current(database_name(), None, renew, min(ASK_EVERY_S, map_lag_s()))
+    return _revisions.current(database_name(), None, renew, min(ASK_EVERY_S, map_lag_s()), later())
+
+
+def later() -> Later:
+    """Calls something for this application in the one thread of this process that works behind its readers."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def call(work: Callable[[], object]) -> None:
+        _behind().submit(_called, app, work)
+
+    return call
+
+
+def _called(app: Flask, work: Callable[[], object]) -> None:
+    with app.app_context():
+        work()
+
+
+@cache
+def _behind() -> ThreadPoolExecutor:
+    # Begun by the first who needs it, so after the fork.
+    return ThreadPoolExecutor(1, "kept")
 
 
 def database_name() -> str:

@@ -22,7 +22,7 @@ from schemas.refusals import invalid, not_found
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
-from web.public.kept import Keeper, database_name, kept, map_lag_s, revision_now
+from web.public.kept import Keeper, database_name, kept, later, map_lag_s, revision_now
 from web.public.sequence import is_settled
 from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, TileLayer
 
@@ -161,6 +161,7 @@ def _current(asked: Asked) -> Tile:
         None if asked.layer.by_content else revision_now(),
         lambda last: _drawn(asked, last),
         0.0 if is_near else map_lag_s(),
+        later(),
     )
 
 
