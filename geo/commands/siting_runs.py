@@ -1,4 +1,4 @@
-"""Commands on questions of siting: asked on a study, thrown away, and turned into a draft siting plan.
+"""Commands on questions of siting: asked on a study, stopped, asked again, thrown away, and made a draft siting plan.
 
 Whoever calls opens the study through `geo.commands.studies.opened`: those of other authorities are not there (404).
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shapely.geometry import Point
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from geo.commands.siting import Case, NewPlan, NewSite, draft_plan
@@ -21,12 +21,15 @@ from geo.siting.drafting import Argument, case_of
 from geo.siting.reading import turned
 from schemas.actors import Actor
 from schemas.ids import new_id, public_id
-from schemas.refusals import conflict, forbidden, invalid, not_found
-from schemas.store.jobs import WORKING
+from schemas.refusals import LANGUAGES, conflict, forbidden, invalid, not_found, refuse
+from schemas.store.jobs import FAILED, OPEN, WAITING, WORKING
 from schemas.store.work import Work
 from schemas.tables import CoverageStudy, SitingPlan, SitingRun, SupervisionItem
 from schemas.words import Coded
 
+STOPPED = "siting.run_stopped"
+# Where the document of a run says which answer of its front became the plan.
+DRAFTED_POINT = "drafted_point"
 # Somebody who knows the place writes another name over this one.
 _NEAREST_ROAD = text(
     "SELECT name_en, name_zh FROM core.base_feature WHERE kind IN ('road', 'place') AND name_en IS NOT NULL"
@@ -63,6 +66,33 @@ def remove_run(work: Work, run: SitingRun) -> None:
     work.session.expunge(run)
 
 
+def stop_run(work: Work, run: SitingRun) -> None:
+    """Ends a question before it has an answer; whoever works on it leaves it soon. Raises (409) where it is over."""
+    _require(work.actor, run.study.authority_id)
+    work.session.refresh(run, with_for_update=True)
+    if run.stage not in OPEN:
+        raise conflict("siting.run_over", "siting.run_over", measured=run.public_id)
+    why = refuse(STOPPED, STOPPED, measured=run.public_id)
+    run.stage, run.ended_at = FAILED, work.session.scalar(select(func.clock_timestamp()))
+    run.result = {lang: [why.render(lang)] for lang in LANGUAGES}
+    _recorded(work, run, "stop")
+
+
+def ask_again(work: Work, run: SitingRun) -> None:
+    """A question that has no answer, or was stopped, waits for the worker anew. Raises (409) for any other."""
+    _require(work.actor, run.study.authority_id)
+    work.session.refresh(run, with_for_update=True)
+    if run.stage != FAILED:
+        raise conflict("siting.run_not_failed", "siting.run_not_failed", measured=run.public_id)
+    run.stage, run.share, run.beat_at, run.ended_at, run.result = WAITING, 0.0, None, None, None
+    _recorded(work, run, "ask_again")
+
+
+def was_stopped(run: SitingRun) -> bool:
+    """Whether somebody ended a question before it had an answer."""
+    return run.stage == FAILED and any(told["rule"] == STOPPED for told in (run.result or {})["en"])
+
+
 def opened_run(session: Session, actor: Actor, name: str, authority_ids: Collection[uuid.UUID]) -> SitingRun:
     """The run with a public id, on a study that may be opened; raises RuleViolation 404 for any other."""
     run = session.scalars(select(SitingRun).where(SitingRun.public_id == name)).one_or_none()
@@ -81,13 +111,17 @@ def runs_of(session: Session, study: CoverageStudy) -> Sequence[SitingRun]:
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What a plan drafted from a run is called, for which item, and for what purpose its devices shall stand."""
+    """What a plan drafted from a run is called, for which item, and for what purpose its devices shall stand.
+
+    `point` is the answer of the front that it takes, from 1; None takes the run's own answer.
+    """
 
     title_en: str
     title_zh: str
     purpose_en: str
     purpose_zh: str
     item: SupervisionItem | None
+    point: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +135,12 @@ class Drafted:
 def draft_from(work: Work, run: SitingRun, new: Draft) -> Drafted:
     """Drafts a siting plan with the new sites of a run, and prepares its case; nothing is justified by that.
 
-    Raises RuleViolation where the run is not done, found no new site, was drafted from before, and whatever the rules
-    for a draft refuse.
+    Raises RuleViolation where the run is not done, found no new site, has no such point, was drafted from before, and
+    whatever the rules for a draft refuse.
     """
     _require(work.actor, run.study.authority_id)
     work.session.refresh(run, with_for_update=True)
-    result = _answer(work.session, run)
+    result = _answer(work.session, run, new.point)
     sites = [site for site in result["sites"] if site["kind"] == "new"]
     if not sites:
         raise conflict("siting.run_no_sites", "siting.run_no_sites", measured=run.public_id)
@@ -120,21 +154,23 @@ def draft_from(work: Work, run: SitingRun, new: Draft) -> Drafted:
     )
     plan = draft_plan(work, planned)
     run.plan_id = plan.id
-    case = prepared(work, run, plan)
+    if new.point is not None:
+        run.result = {**(run.result or {}), DRAFTED_POINT: new.point}
+    case = _prepared(work, run, plan, result)
     # The form of the draft shows what was prepared; only a person justifies it.
     plan.justification, plan.need = dict(case.justification), dict(case.need)
     return Drafted(plan, case)
 
 
-def prepared(work: Work, run: SitingRun, plan: SitingPlan) -> Case:
-    """The case for a plan that was drafted from a run: by the names of the rule pack, in Chinese and in English.
+def _prepared(work: Work, run: SitingRun, plan: SitingPlan, result: Mapping[str, Any]) -> Case:
+    """The case for a plan that was drafted from an answer: by the names of the rule pack, in Chinese and in English.
 
     The answer on duplicates is never prepared: where devices see most of a site already, a person has to give it.
     """
     pack = work.pack_for(plan)
     basis = plan.item_id and work.session.get_one(SupervisionItem, plan.item_id)
     argument = Argument(
-        result=run.result or {},
+        result=result,
         question=run.question,
         run=run.public_id,
         study={"title": run.study.title, "result": run.study.result or {}},
@@ -153,7 +189,14 @@ def run_of_plan(session: Session, plan: SitingPlan) -> SitingRun | None:
     return session.scalars(select(SitingRun).where(SitingRun.plan_id == plan.id)).first()
 
 
-def _answer(session: Session, run: SitingRun) -> Mapping[str, Any]:
+def answer_at(result: Mapping[str, Any], point: int) -> Mapping[str, Any] | None:
+    """The document of one answer of a front, from 1; None where there is none, or only its places were kept."""
+    front = result.get("front") or ()
+    answer = front[point - 1].get("answer") if 1 <= point <= len(front) else None
+    return None if answer is None else {**result, **answer}
+
+
+def _answer(session: Session, run: SitingRun, point: int | None) -> Mapping[str, Any]:
     if run.plan_id is not None:
         plan = session.get_one(SitingPlan, run.plan_id)
         raise conflict("siting.run_drafted", "siting.run_drafted", measured=run.public_id, plan=plan.public_id)
@@ -161,7 +204,12 @@ def _answer(session: Session, run: SitingRun) -> Mapping[str, Any]:
         raise conflict("siting.run_unready", "siting.run_unready", measured=run.public_id)
     if run.question["model"] == PATROL_HOURS:
         raise invalid("siting.run_no_sites", "siting.run_no_sites", measured=run.public_id)
-    return run.result
+    if point is None:
+        return run.result
+    answer = answer_at(run.result, point)
+    if answer is None:
+        raise invalid("siting.run_no_point", "siting.run_no_point", measured=run.public_id, point=point)
+    return answer
 
 
 def _site(session: Session, site: Mapping[str, Any], device_type: str, new: Draft) -> NewSite:

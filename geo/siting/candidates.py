@@ -6,7 +6,7 @@ one (GD-15).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -260,9 +260,3 @@ def _too_near(at: Floats, apart_m: float) -> Ints:
     one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=apart_m)
     once = one < other
     return np.column_stack([one[once], other[once]]).astype(np.int64)
-
-
-def as_lon_lat(plane: Plane, at: Sequence[float] | Floats) -> tuple[float, float]:
-    """A place of the plane in degrees of EPSG:4326."""
-    point = plane.to_wgs84(np.array([shapely.Point(at)], dtype=object))[0]
-    return point.x, point.y

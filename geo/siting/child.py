@@ -10,8 +10,10 @@ import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from geo.siting.found import Found
+from geo.siting.inputs import Inputs
 from geo.siting.patrols import PatrolInputs, fly
-from geo.siting.solve import Found, Inputs, solve
+from geo.siting.solve import solve
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 
 Progress = Callable[[float], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ from geo.coverage.gathering import Held, KeptViews
 from geo.coverage.jobs import SILENT_S
 from geo.siting.asked import SitingAsked
 from geo.siting.child import solve_apart
+from geo.siting.found import Found, Site
+from geo.siting.inputs import Inputs
 from geo.siting.patrols import PatrolInputs
 from geo.siting.reading import Asking, authority_names, check_site, read_question
-from geo.siting.solve import Found, Inputs
-from geo.siting.telling import Facts, Laws, told
+from geo.siting.telling import Checked, Facts, Laws, told
 from schemas.rules import Rulebook
 from schemas.store.jobs import Jobs, Progress, Sessions
 from schemas.store.overlays import switched_on
@@ -60,9 +61,19 @@ def carry_out(house: House, run_id: uuid.UUID, progress: Progress = lambda _: No
 
 
 def _told(session: Session, asked: SitingAsked, found: Found, asking: Asking) -> dict[str, Any]:
-    checked = [check_site(session, site, asked.view.device_type, asking) for site in found.sites]
-    names = authority_names(session, sorted({site.authority for site in found.sites if site.authority}))
-    return told(asked, found, Facts(checked, Laws(asking.pack["duplicate.coverage_ratio"]), names))
+    known: dict[Site, Checked] = {}
+
+    def check(site: Site) -> Checked:
+        # Answers of a front share most of their sites; what each adds says nothing about the registry.
+        alone = replace(site, adds=0.0)
+        if alone not in known:
+            known[alone] = check_site(session, site, asked.view.device_type, asking)
+        return known[alone]
+
+    answers = [found.sites, *(point.sites for point in found.front)]
+    checked, *front = [[check(site) for site in sites] for sites in answers]
+    names = authority_names(session, sorted({site.authority for sites in answers for site in sites if site.authority}))
+    return told(asked, found, Facts(checked, Laws(asking.pack["duplicate.coverage_ratio"]), names, front))
 
 
 def _asking(session: Session, run: SitingRun, house: House) -> Asking:

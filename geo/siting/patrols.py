@@ -17,7 +17,8 @@ from scipy.sparse import csr_array, eye_array, hstack
 
 from geo.coverage.demand import Demand, Ints
 from geo.coverage.plane import Floats, Shapes
-from geo.siting.solve import Found, Site, exact_adds, fit_of, seen
+from geo.siting.found import Found, Site
+from geo.siting.measured import exact_adds, fit_of, seen
 from schemas.refusals import conflict, invalid
 
 # Looks at one place that count.
@@ -43,7 +44,7 @@ class Route:
 class PatrolInputs:
     """The demand, the routes that may be flown, how many hours there are, and what fixed devices see.
 
-    `item` is as in geo.siting.solve.Inputs.
+    `item` is as in geo.siting.inputs.Inputs.
     """
 
     demand: Demand

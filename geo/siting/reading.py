@@ -33,8 +33,9 @@ from geo.coverage.wanted import Ground, demands_on, zones_on
 from geo.private_places import Place, private_place_refusals
 from geo.siting.asked import HIGH_GROUND, PATROL_HOURS, SitingAsked, kinds_counted
 from geo.siting.candidates import Land
+from geo.siting.found import Site
+from geo.siting.inputs import Inputs, Offered
 from geo.siting.patrols import PatrolInputs, Route
-from geo.siting.solve import Inputs, Offered, Site
 from geo.siting.telling import Checked
 from geo.types import LonLat
 from schemas.refusals import not_found

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from geo.coverage.demand import POPULATION, UNITS
 from geo.siting.asked import PATROL_HOURS, SitingAsked
-from geo.siting.solve import Fit, Found, Site
+from geo.siting.found import Fit, Found, Point, Site
 from schemas.refusals import LANGUAGES, Refusal
 
 _KM2 = 1e6
@@ -43,12 +43,14 @@ class Laws:
 class Facts:
     """What an answer is told with beside what was found: what was checked of each site, the law, and who is who.
 
-    `authorities` are names by language and by the code of the authority.
+    `authorities` are names by language and by the code of the authority; `front` is `checked` for each answer of the
+    front.
     """
 
     checked: Sequence[Checked]
     laws: Laws
     authorities: Mapping[str, Mapping[str, str]]
+    front: Sequence[Sequence[Checked]] = ()
 
 
 def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
@@ -70,17 +72,41 @@ def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
         "pieces": found.pieces,
         "effort": found.effort,
         "is_least": found.is_least,
-        "fit": None if found.fit is None else asdict(found.fit) | {"gained": list(found.fit.gained)},
+        "fit": _fit_document(found.fit),
         "places": {kind: [list(at) for at in places] for kind, places in found.places.items()},
-        "sites": [
-            _site(number, site, one, unit, facts)
-            for number, (site, one) in enumerate(zip(found.sites, facts.checked, strict=True), 1)
-        ],
+        "sites": _sites(found.sites, facts.checked, unit, facts),
         "front": [
-            {"seen": one.seen, "burden": one.burden, "sites": [list(at) for at in one.sites]} for one in found.front
+            _point(asked, found, point, _sites(point.sites, checked, unit, facts))
+            for point, checked in zip(found.front, facts.front, strict=True)
         ],
         "sentences": _both(lambda say: _whole(say, asked, found, unit)),
     }
+
+
+def _sites(sites: Sequence[Site], checked: Sequence[Checked], unit: str, facts: Facts) -> list[dict[str, Any]]:
+    return [
+        _site(number, site, one, unit, facts) for number, (site, one) in enumerate(zip(sites, checked, strict=True), 1)
+    ]
+
+
+def _point(asked: SitingAsked, found: Found, point: Point, sites: list[dict[str, Any]]) -> dict[str, Any]:
+    """One answer of the front; laid over the document of the whole, `answer` is the document of that answer alone."""
+    alone = replace(found, sites=point.sites, seen_after=found.seen_before + point.seen, fit=point.fit, front=())
+    return {
+        "seen": point.seen,
+        "burden": point.burden,
+        "sites": [site["at"] for site in sites if site["kind"] == "new"],
+        "answer": {
+            "sites": sites,
+            "seen_after": alone.seen_after,
+            "fit": _fit_document(alone.fit),
+            "sentences": _both(lambda say: _whole(say, asked, alone, UNITS[asked.demand])),
+        },
+    }
+
+
+def _fit_document(fit: Fit | None) -> dict[str, Any] | None:
+    return None if fit is None else asdict(fit) | {"gained": list(fit.gained)}
 
 
 def amount(value: float, unit: str, lang: str) -> str:

@@ -38,6 +38,10 @@ class Interrupted(Exception):
     """The worker was told to stop; what it did not finish waits for the next one."""
 
 
+class _Left(Exception):
+    """Nobody waits for the job any more: it was stopped, or removed with what it is about."""
+
+
 # The tables of jobs. Each says by `share` how much of a job is done, in [0, 1], by `beat_at` when whoever works on it
 # last said so, and by `result` what came out, or by language what refused it.
 Row = TypeVar("Row", CoverageStudy, SitingRun, LearningJob)
@@ -63,9 +67,10 @@ class Jobs(Generic[Row]):
     ) -> uuid.UUID | None:
         """Do the oldest job that is free, with `job_id` that one or none; the id of what was done.
 
-        `carry_out` ends the job by `end`; what refuses it, or breaks, ends it too, and is kept in words. `go_on` hears
-        every share, and raises Interrupted to stop. That, a pressed key and a database that is away give the job back
-        to whoever comes next, and are raised.
+        `carry_out` ends the job by `end`; what refuses it, or breaks, ends it too, and is kept in words. A job that is
+        stopped or removed meanwhile is left as it is, soon after `carry_out` tells its next share. `go_on` hears every
+        share, and raises Interrupted to stop. That, a pressed key and a database that is away give the job back to
+        whoever comes next, and are raised.
         """
         taken = self.take_next(sessions, job_id)
         if taken is None:
@@ -91,13 +96,16 @@ class Jobs(Generic[Row]):
             nonlocal told_at
             go_on(share)
             if time.monotonic() >= told_at + _TELL_EVERY_S:
-                self.tell(sessions, job_id, share)
+                if not self.tell(sessions, job_id, share):
+                    raise _Left
                 told_at = time.monotonic()
 
         try:
             carry_out(job_id, progress)
         except RuleViolation as refused:
             self.fail(sessions, job_id, refused.refusals)
+        except _Left:
+            log.info(f"{self.table.__tablename__}_left", job=str(job_id))
 
     def take_next(self, sessions: Sessions, job_id: uuid.UUID | None = None) -> uuid.UUID | None:
         """Take on the oldest job that waits, or that whoever worked on it left; with `job_id` that one or none."""
@@ -114,12 +122,13 @@ class Jobs(Generic[Row]):
             job.stage, job.share, job.beat_at = WORKING, 0.0, _now(session)
             return job.id
 
-    def tell(self, sessions: Sessions, job_id: uuid.UUID, share: float) -> None:
-        """Write down how far a job is."""
+    def tell(self, sessions: Sessions, job_id: uuid.UUID, share: float) -> bool:
+        """Write down how far a job is; False where nobody waits for it any more."""
         with sessions() as session:
             job = self._held(session, job_id)
             if job is not None:
                 job.share, job.beat_at = min(max(share, 0.0), 1.0), _now(session)
+            return job is not None
 
     def give_back(self, sessions: Sessions, job_id: uuid.UUID) -> None:
         """Leave a job to whoever comes next."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 from shapely.geometry import MultiPolygon, box
-from sqlalchemy import func, text, update
+from sqlalchemy import delete, func, text, update
 from sqlalchemy.exc import OperationalError
 
 from geo.coverage.jobs import STUDIES
@@ -224,6 +224,31 @@ def test_job__stopped_half_way__given_back_for_the_next_worker(queue, services, 
     assert (left.stage, left.share, left.beat_at) == (WAITING, 0.0, None)
     assert queue.do_next(services.housekeeping, finish, hear) == job_id
     assert row(job_id).stage == DONE
+
+
+@pytest.mark.parametrize("ended", ["stopped", "removed"])
+def test_job__nobody_waits_for_it_any_more__its_worker_leaves_it_and_goes_on(
+    queue, services, ask, row, finish, past_the_judge, monkeypatch, ended
+):
+    monkeypatch.setattr(jobs, "_TELL_EVERY_S", 0.0)
+    later, left, went_on = ask(), ask(ago_s=60), []
+
+    def carry_out(job_id, progress):
+        if ended == "stopped":
+            queue.fail(services.housekeeping, job_id, conflict("model.under_way", measured="LJ-1").refusals)
+        else:
+            with past_the_judge() as session:
+                session.execute(delete(queue.table).where(queue.table.id == job_id))
+        progress(0.5)
+        went_on.append(job_id)
+
+    with structlog.testing.capture_logs() as logged:
+        assert queue.do_next(services.housekeeping, carry_out, hear) == left
+    assert went_on == []
+    assert [said["event"] for said in logged] == [f"{queue.table.__tablename__}_left"]
+    if ended == "stopped":
+        assert (row(left).stage, row(left).result["en"][0]["rule"]) == (FAILED, "model.under_way")
+    assert queue.do_next(services.housekeeping, finish, hear) == later
 
 
 def test_job__worker_killed__stays_its_own_until_it_was_silent_and_is_done_by_another(

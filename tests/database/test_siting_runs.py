@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import time
 
 import numpy as np
 import psycopg
@@ -15,8 +17,18 @@ from sqlalchemy.orm import Session
 
 from geo import commands
 from geo.commands import studies
-from geo.commands.siting_runs import Draft, ask_run, draft_from, opened_run, remove_run, run_of_plan
+from geo.commands.siting_runs import (
+    Draft,
+    ask_again,
+    ask_run,
+    draft_from,
+    opened_run,
+    remove_run,
+    run_of_plan,
+    stop_run,
+)
 from geo.coverage.asked import Asked
+from geo.siting import child
 from geo.siting.asked import SitingAsked
 from geo.siting.patrols import PatrolInputs, fly
 from geo.siting.solve import solve
@@ -307,6 +319,65 @@ def test_run__worker_that_died__taken_up_again_after_its_silence(services, ask, 
     assert answer(name).stage == "done"
 
 
+def turned(work, name, step, code="N1"):
+    with work(code) as doing:
+        step(doing, run_of(doing.session, name))
+        doing.commit()
+
+
+def test_run__stopped_while_the_solver_works__its_process_ends_within_two_seconds_and_it_can_be_asked_again(
+    services, work, ask, answer, monkeypatch
+):
+    name, went, stopped_at = ask(count=1, limit_s=60), [], []
+    monkeypatch.setattr(child, "_answer", never_ends)
+
+    def go_on(share):
+        # The solver is at work by then: what is read before it is the first fifth.
+        if share > 0.2 and not stopped_at:
+            went.extend(multiprocessing.active_children())
+            turned(work, name, stop_run)
+            stopped_at.append(time.monotonic())
+
+    run = answer(name, go_on=go_on, solver=child.solve_apart)
+    assert time.monotonic() - stopped_at[0] < 2
+    assert [process.is_alive() for process in went] == [False]
+    assert failed(run) == {"siting.run_stopped"}
+    assert run.result["zh"][0]["message"] != run.result["en"][0]["message"]
+    turned(work, name, ask_again)
+    assert answer(name).stage == "done"
+
+
+def never_ends(theirs):
+    """In the place of a solver, in its process."""
+    theirs.recv()
+    time.sleep(600)
+
+
+def test_run__stopped_while_it_waits__is_not_taken_on(work, ask, answer):
+    name = ask(count=1)
+    turned(work, name, stop_run)
+    assert failed(answer(name)) == {"siting.run_stopped"}
+
+
+def test_run__over__neither_stopped_nor_asked_again(work, ask, answer):
+    name = ask(count=1)
+    with pytest.raises(RuleViolation) as refused:
+        turned(work, name, ask_again)
+    assert rules(refused) == {"siting.run_not_failed"}
+    assert answer(name).stage == "done"
+    for step, rule in ((stop_run, "siting.run_over"), (ask_again, "siting.run_not_failed")):
+        with pytest.raises(RuleViolation) as refused:
+            turned(work, name, step)
+        assert rules(refused) == {rule}
+
+
+@pytest.mark.parametrize("step", [stop_run, ask_again])
+def test_run__somebody_without_the_role__neither_stops_it_nor_asks_it_again(work, ask, step):
+    with pytest.raises(RuleViolation) as refused:
+        turned(work, ask(), step, code="H1")
+    assert refused.value.status == 403
+
+
 # -- who may -------------------------------------------------------------------------------------------------
 
 
@@ -341,12 +412,12 @@ def test_remove__a_run__gone(services, work, ask):
 def drafted(work):
     """The public id of the plan that was drafted from a run."""
 
-    def make(name, code="N1"):
+    def make(name, code="N1", point=None):
         with work(code) as doing:
             item = doing.session.scalars(select(SupervisionItem)).one()
             words = {"title_en": "Plan (fictional)", "title_zh": "方案（虚构）"}
             purpose = {"purpose_en": "Outfall", "purpose_zh": "排污口"}
-            made = draft_from(doing, run_of(doing.session, name), Draft(**words, **purpose, item=item))
+            made = draft_from(doing, run_of(doing.session, name), Draft(**words, **purpose, item=item, point=point))
             doing.commit()
             return made.plan.public_id
 
@@ -363,6 +434,44 @@ def prepared_case(work, plan, **more):
     with work("N1") as doing:
         found = doing.get(SitingPlan, plan)
         return commands.Case(justification=found.justification, need=found.need, **more)
+
+
+def test_front__any_answer_of_it__becomes_the_plan_with_a_case_of_its_own(services, ask, answer, drafted):
+    name = ask(model="front", count=12)
+    result = answer(name).result
+    least, most = result["front"][0], result["front"][-1]
+    assert least["burden"] < most["burden"]
+    assert [site["at"] for site in most["answer"]["sites"]] == [site["at"] for site in result["sites"]]
+    assert most["answer"]["seen_after"] == pytest.approx(result["seen_after"])
+    new = [site for site in least["answer"]["sites"] if site["kind"] == "new"]
+    assert [site["at"] for site in new] == least["sites"]
+    assert sum(site["burden"]["homes_m2"] for site in new) == pytest.approx(least["burden"], abs=1)
+    plan = drafted(name, point=1)
+    with services.session() as session:
+        made = session.scalars(select(SitingPlan).where(SitingPlan.public_id == plan)).one()
+        assert [site.sector_azimuth_deg for site in made.sites] == [site["sector_azimuth_deg"] for site in new]
+        assert least["answer"]["sentences"]["en"][1] in made.justification["technical_rationale"]
+        assert least["answer"]["sentences"]["en"][1] not in result["sentences"]["en"]
+        assert run_of(session, name).result["drafted_point"] == 1
+
+
+@pytest.mark.parametrize("point", [0, -1, 99])
+def test_front__an_answer_that_is_none__refused(ask, answer, drafted, point):
+    name = ask(model="front", count=2)
+    answer(name)
+    with pytest.raises(RuleViolation) as refused:
+        drafted(name, point=point)
+    assert rules(refused) == {"siting.run_no_point"}
+
+
+def test_front__answer_of_which_only_the_places_were_kept__refused(ask, answer, drafted, past_the_judge):
+    name = ask(model="front", count=2)
+    answer(name)
+    with past_the_judge() as session:
+        run_of(session, name).result = json.loads(json.dumps(run_of(session, name).result).replace('"answer"', '"x"'))
+    with pytest.raises(RuleViolation) as refused:
+        drafted(name, point=1)
+    assert rules(refused) == {"siting.run_no_point"}
 
 
 def test_GD_09__run_to_approval__drafted_justified_reviewed_submitted_granted(services, work, ask, answer, drafted):
@@ -507,6 +616,59 @@ def test_siting_ask__without_the_worker__sites_told_and_a_plan_drafted(cli, stud
     assert json.loads(plan.output)["prepared"][0] == "legal_basis"
     listed = cli("runs", name, "--as", "N1")
     assert json.loads(plan.output)["id"] in listed.output
+
+
+def test_siting_ask__every_part_of_a_question_has_its_option(cli, services, study):
+    options = {"--model": "least_cost", "--directions": 3, "--device-type": "radar", "--mast-m": 12.5}
+    given = [word for option in options.items() for word in option]
+    efforts = ("--effort", "roads=2.5", "--effort", "poles=0.5")
+    asked = cli("ask", study(), *given, *efforts, "--as", "N1", "--json")
+    assert asked.exit_code == 0, asked.output
+    with services.session() as session:
+        question = run_of(session, json.loads(asked.output)["id"]).question
+    assert question["candidates"]["directions"] == 3
+    assert question["candidates"]["effort"] == {"roads": 2.5, "poles": 0.5}
+    assert (question["view"]["device_type"], question["view"]["mast_m"]) == ("radar", 12.5)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("--effort", "roads=much", "siting.unreadable"),
+        ("--effort", "roads=nan", "siting.number"),
+        ("--effort", "moon=1", "siting.word"),
+        ("--mast-m", "nan", "siting.number"),
+        ("--directions", "0", "siting.number"),
+    ],
+)
+def test_siting_ask__option_with_a_value_that_cannot_be__refused(cli, study, option, value, rule):
+    refused = cli("ask", study(), option, value, "--as", "N1")
+    assert [refusal.rule for refusal in refused.exception.refusals] == [rule]
+
+
+def test_siting_stop__then_again__a_run_that_waits_is_ended_and_waits_anew(cli, services, ask):
+    name = ask()
+    stopped = cli("stop", name, "--as", "N1")
+    assert f"{name} is stopped" in stopped.output
+    told = cli("result", name, "--as", "N1")
+    assert (told.exit_code, "was stopped before it had an answer" in told.output) == (1, True)
+    assert "重新等待计算" in cli("again", name, "--as", "N1", lang="zh").output
+    with services.session() as session:
+        assert run_of(session, name).stage == "waiting"
+
+
+def test_siting_plan_from__an_answer_of_the_front__told_and_drafted(cli, ask, answer):
+    name = ask(model="front", count=12)
+    front = answer(name).result["front"]
+    whole = cli("result", name, "--as", "N1").output
+    assert f"plan-from {name} --point N" in whole
+    assert f"  {len(front)}. " in whole
+    (site,) = [site for site in front[0]["answer"]["sites"] if site["kind"] == "new"][:1]
+    assert f"{site['at'][0]:.5f}, {site['at'][1]:.5f}" in cli("result", name, "--point", 1, "--as", "N1").output
+    refused = cli("result", name, "--point", 0, "--as", "N1")
+    assert [refusal.rule for refusal in refused.exception.refusals] == ["siting.run_no_point"]
+    plan = json.loads(cli("plan-from", name, *ITEM, *PURPOSE, "--point", 1, "--as", "N1", "--json").output)
+    assert plan["sites"] == len(front[0]["sites"])
 
 
 def test_siting_ask__question_without_an_answer__told_and_ended_as_a_refusal(cli, study, monkeypatch):

@@ -22,14 +22,14 @@ from web.cli.model import model
 from web.cli.patrol_files import import_areas, import_points
 from web.cli.plan import plan
 from web.cli.scene import scene
-from web.cli.siting_runs import ask, plan_from, result, runs
+from web.cli.siting_runs import again, ask, plan_from, result, runs, stop
 from web.cli.things import things
 from web.cli.zone import zone
 
 HAN = re.compile("[\u4e00-\u9fff]")
 OF_THE_FIELD = (
     *(plan, zone, approval, sheet, finding, scene, model, things, health, reference, view),
-    *(coverage, ask, runs, result, plan_from),
+    *(coverage, ask, runs, result, stop, again, plan_from),
     *(share, import_layer, import_areas, import_points),
     *(authority, complaint, checkpoint, evidence),
 )

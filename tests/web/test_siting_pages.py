@@ -17,6 +17,13 @@ FRONT = [
     {"seen": 100_000.0, "burden": 0.0, "sites": [[113.258, 23.123]]},
     {"seen": 250_000.0, "burden": 4_000.0, "sites": [[113.258, 23.123], [113.262, 23.137]]},
 ]
+ANSWERS = [
+    {**point, "answer": {"sites": found, "seen_after": 1e6 + point["seen"], "fit": None, "sentences": said}}
+    for point, found, said in (
+        (FRONT[0], [site(1, kind="new")], {"en": ["The least answer."], "zh": ["最少的结果。"]}),
+        (FRONT[1], [site(1), site(2, at=[113.262, 23.137])], {"en": ["The most."], "zh": ["最多。"]}),
+    )
+]
 NAMES = {"title_en": "Bends (fictional)", "title_zh": "河湾（虚构）", "purpose_en": "Outfalls", "purpose_zh": "排污口"}
 
 
@@ -240,11 +247,69 @@ def test_run__of_others_or_of_nobody__is_not_there(acting_as, services, study, p
     assert name not in get(acting_as(person), "/planner/siting").text
 
 
-@pytest.mark.parametrize("step", ["plan", "remove"])
+@pytest.mark.parametrize("step", ["plan", "remove", "stop", "again"])
 def test_run__of_others__nothing_is_done_with_it(acting_as, services, study, step):
     name = sited(services, study, site(1))
     assert post(acting_as("O4"), f"/planner/siting/{name}/{step}", NAMES | {"item": "ECO-01"}).status_code == 404
     assert asked(services, name).plan_id is None
+
+
+def test_run__stopped__says_so_and_can_be_computed_again(planner, services, study):
+    name = sited(services, study, stage="waiting")
+    assert f'action="/planner/siting/{name}/stop"' in get(planner, f"/planner/siting/{name}").text
+    assert post(planner, f"/planner/siting/{name}/stop").status_code == 303
+    text = get(planner, f"/planner/siting/{name}").text
+    assert "<h1>This question was stopped</h1>" in text
+    assert f'action="/planner/siting/{name}/again"' in text
+    assert "/stop" not in text
+    assert "Stopped early" in get(planner, "/planner/siting").text
+    answer = get(planner, f"/planner/siting/{name}/progress")
+    assert answer.headers["HX-Refresh"] == "true"
+    assert post(planner, f"/planner/siting/{name}/stop").status_code == 409
+    assert post(planner, f"/planner/siting/{name}/again").status_code == 303
+    assert asked(services, name).stage == "waiting"
+
+
+def test_run__over_when_stop_is_pressed__says_so_beside_its_answer(planner, services, study):
+    name = sited(services, study, site(1))
+    answer = post(planner, f"/planner/siting/{name}/stop")
+    assert answer.status_code == 409
+    assert "nothing is left to stop" in answer.text
+    assert "Site 1 sees a bend." in answer.text
+
+
+def test_front__answer_that_is_chosen__shown_whole_and_drafted(planner, services, study):
+    name = sited(services, study, site(1), site(2, at=[113.262, 23.137]), front=ANSWERS, model="front")
+    whole = get(planner, f"/planner/siting/{name}").text
+    assert "The plan takes the answer that sees the most." in whole
+    least = get(planner, f"/planner/siting/{name}", point="1").text
+    assert "The least answer." in least
+    assert least.count('<li class="panel') == 1
+    assert "With 1 site" in re.search("<h1>([^<]+)</h1>", least)[1]
+    assert 'name="point" value="1"' in least
+    wrong = post(planner, f"/planner/siting/{name}/plan", {"point": "1"})
+    assert 'name="point" value="1"' in wrong.text
+    plan = made(post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01", "point": "1"}))
+    assert len(set(re.findall(r"PS-[A-Z0-9]+", get(planner, f"/planner/plans/{plan}").text))) == 1
+    after = get(planner, f"/planner/siting/{name}").text
+    assert "The least answer." in after
+    assert "A plan was drafted from these sites." in after
+    assert "A plan was drafted from another answer" in get(planner, f"/planner/siting/{name}", point="2").text
+
+
+@pytest.mark.parametrize("point", ["0", "-1", "x", "9", "1e9", "NaN"])
+def test_front__a_point_that_is_none__drafts_nothing(planner, services, study, point):
+    name = sited(services, study, site(1), front=ANSWERS, model="front")
+    answer = post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01", "point": point})
+    assert answer.status_code in (409, 422)
+    assert asked(services, name).plan_id is None
+
+
+def test_front__of_which_only_places_were_kept__cannot_be_drafted_and_says_so(planner, services, study):
+    name = sited(services, study, site(1), front=FRONT, model="front")
+    text = get(planner, f"/planner/siting/{name}", point="2").text
+    assert "only the places were kept" in text
+    assert f'action="/planner/siting/{name}/plan"' not in text
 
 
 # -- to a plan -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from schemas.words import Coded
 from web.cli.common import actor_for, as_json, as_person, echo_json, pass_services
 from web.cli.registry import FILE, Pair, answers, by_code, kept, review_options, step, tell
 from web.cli.siting_files import of_sites, plan_of_file
-from web.cli.siting_runs import ask, plan_from, result, runs
+from web.cli.siting_runs import again, ask, plan_from, result, runs, stop
 from web.wiring import Services
 
 
@@ -254,5 +254,5 @@ def show(services: Services, name: str) -> None:
         )
 
 
-for command in (ask, runs, result, plan_from):
+for command in (ask, runs, result, stop, again, plan_from):
     siting.add_command(command)

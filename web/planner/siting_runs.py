@@ -6,7 +6,7 @@ No field asks for money, and a form that brings one is refused by name (GD-13.1)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,7 @@ _EFFORT = tuple(f"effort_{source}" for source in SOURCES)
 _FIELDS = ("model", "demand", "device_type", "sources", *_PLAIN, *_CANDIDATES, *_VIEW, *_WHOLE, *_EFFORT)
 _FIELD_OF = {"view.device_type": "device_type", "candidates.from": "sources"}
 _BEYOND_ANY = 1e12
+_MOST_POINTS = 999
 
 
 # -- asking ----------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ def _row(run: SitingRun, plan: str | None = None) -> Row:
         model=question.get("model", ""),
         count=question.get("count", 0),
         demand=question.get("demand", "area"),
-        stage=run.stage,
+        stage=siting_words.STOPPED if runs.was_stopped(run) else run.stage,
         share=run.share,
         who={"en": run.person.name_en, "zh": run.person.name_zh},
         recorded_at=run.recorded_at,
@@ -226,21 +227,24 @@ def _run_page(public_id: str, form: Form | None = None, faults: Faults | None = 
     with services().session() as db:
         found = opened_run(db, actor, public_id)
         plan = db.get(SitingPlan, found.plan_id) if found.plan_id else None
-        result = found.result or {}
-        drawn = _drawn(db, found, result) if found.stage == DONE else {}
-        items = scope.items(db)
         row = _row(found, plan.public_id if plan else None)
+        answer = _answer(found.result or {}) if found.stage == DONE else _Answer(found.result or {})
+        drawn = _drawn(db, found, answer) if found.stage == DONE else {}
+        items = scope.items(db)
         study, question = found.study, found.question
         ratio = _ratio(study)
-    sites: Sequence[Mapping[str, Any]] = result.get("sites", ()) if row.stage == DONE else ()
+    sites = answer.sites if row.stage == DONE and not answer.is_places_only else ()
     return show(
         "planner/siting_run.html",
         status,
         run=row,
         study=study,
-        result=result,
+        result=answer.result,
+        front=answer.front,
+        point=answer.point,
+        places_only=answer.is_places_only,
         question=siting_words.question_in_words(question),
-        headline=_headline(row, result),
+        headline=_headline(row, answer.result),
         sites=sites,
         to_answer=[site for site in sites if (site.get("duplicates_share") or 0) >= ratio],
         ratio=ratio,
@@ -248,33 +252,56 @@ def _run_page(public_id: str, form: Form | None = None, faults: Faults | None = 
         items=items,
         typed=form.given if form else _titles(study),
         faults=faults or Faults(),
-        **({"front": None, "picture": None, "point": None, "weighed": (), "drawn_places": 0} | drawn),
+        **({"picture": None, "weighed": (), "drawn_places": 0} | drawn),
         **_words(),
     )
 
 
-def _drawn(db: Session, found: SitingRun, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The map of the sites, or of the point of the front that the address names; and the front itself."""
+@dataclass(frozen=True)
+class _Answer:
+    """What of a run is shown: its own answer, or the `point` of its front that the reader chose or that was drafted.
+
+    Runs of earlier versions kept only the places of a point.
+    """
+
+    result: Mapping[str, Any]
+    front: Front | None = None
+    point: int | None = None
+    is_places_only: bool = False
+
+    @property
+    def sites(self) -> Sequence[Mapping[str, Any]]:
+        """The sites of it, as the documents of runs tell them."""
+        found: Sequence[Mapping[str, Any]] = self.result.get("sites", ())
+        return found
+
+
+def _answer(result: Mapping[str, Any]) -> _Answer:
     front = front_of(result.get("front", ()), result.get("unit", "m2"))
-    point = _point(front)
+    point = _point(front) or result.get(runs.DRAFTED_POINT)
+    if front is None or point is None:
+        return _Answer(result, front)
+    if (answer := runs.answer_at(result, point)) is not None:
+        return _Answer(answer, front, point)
+    places = [{"at": at, "ordinal": number} for number, at in enumerate(result["front"][point - 1]["sites"], 1)]
+    return _Answer({**result, "sites": places}, front, point, is_places_only=True)
+
+
+def _drawn(db: Session, found: SitingRun, answer: _Answer) -> dict[str, Any]:
+    """The map of the sites that are shown, and what was weighed beside them."""
     frame = frame_of(found.study)
     sheet, base = sheet_of(db, found.study, frame), base_map(db, frame)
-    shown = result.get("sites", ())
-    if point is not None:
-        shown = [{"at": at, "ordinal": number} for number, at in enumerate(result["front"][point - 1]["sites"], 1)]
-    places = {siting_words.PLACES[kind][0]: at for kind, at in result.get("places", {}).items()}
+    places = {siting_words.PLACES[kind][0]: at for kind, at in answer.result.get("places", {}).items()}
     return {
-        "front": front,
-        "point": point,
-        "picture": sites_map(sheet, base, shown, places),
-        "weighed": siting_words.weighed(result),
+        "picture": sites_map(sheet, base, answer.sites, places),
+        "weighed": siting_words.weighed(answer.result),
         "drawn_places": sum(map(len, places.values())),
     }
 
 
 def _point(front: Front | None) -> int | None:
-    """Which point of the front the address asks for, from 1; None for one that is not there."""
-    said = request.args.get("point", "")
+    """Which point of the front the address or the form asks for, from 1; None for one that is not there."""
+    said = request.values.get("point", "")
     if front is None or not (said.isascii() and said.isdigit() and len(said) < 4):
         return None
     return int(said) if 1 <= int(said) <= len(front.points) else None
@@ -290,6 +317,8 @@ def _ratio(study: CoverageStudy) -> float:
 def _headline(row: Row, result: Mapping[str, Any]) -> str:
     if row.stage in _OPEN:
         return gettext("The best sites are being looked for")
+    if row.stage == siting_words.STOPPED:
+        return gettext("This question was stopped")
     if row.stage != DONE:
         return gettext("This question has no answer")
     total = result.get("total") or 0.0
@@ -304,7 +333,7 @@ def _headline(row: Row, result: Mapping[str, Any]) -> str:
     return ngettext(
         "With %(num)d site, %(after)s of the demand is seen instead of %(before)s (%(kind)s)",
         "With %(num)d sites, %(after)s of the demand is seen instead of %(before)s (%(kind)s)",
-        row.sites,
+        len(result.get("sites", ())),
         **told,
     )
 
@@ -327,14 +356,39 @@ def plan(public_id: str) -> Response:
         texts = {name: form.text(name) for name in ("title_en", "title_zh", "purpose_en", "purpose_zh")}
         codes = [one.code for one in scope.items(work.session)]
         item = scope.item_of(work.session, form.choice("item", codes))
+        point = form.number("point", 1, _MOST_POINTS, required=False)
         form.faults.refuse()
-        return runs.draft_from(work, found, runs.Draft(**texts, item=item)).plan.public_id
+        new = runs.Draft(**texts, item=item, point=None if point is None else int(point))
+        return runs.draft_from(work, found, new).plan.public_id
 
     try:
         name = answers.do(step)
     except RuleViolation as error:
         return _run_page(public_id, form, answers.refused(error, form.faults), error.status)
     return answers.go(f"/planner/plans/{name}", f"siting-plan-{public_id}")
+
+
+# -- stopped, asked again, thrown away ----------------------------------------------------------------------------
+
+
+@section.page("/planner/siting/<public_id>/stop", POST=_DRAFT)
+def stop(public_id: str) -> Response:
+    """A question ends before it has an answer; the solver leaves it within a second or two."""
+    return _ended(public_id, runs.stop_run)
+
+
+@section.page("/planner/siting/<public_id>/again", POST=_DRAFT)
+def again(public_id: str) -> Response:
+    """A question that was stopped, or has no answer, waits for the worker once more."""
+    return _ended(public_id, runs.ask_again)
+
+
+def _ended(public_id: str, step: Callable[[Work, SitingRun], None]) -> Response:
+    try:
+        answers.do(lambda work: step(work, opened_run(work.session, work.actor, public_id)))
+    except RuleViolation as error:
+        return _run_page(public_id, None, answers.refused(error), error.status)
+    return answers.go(f"/planner/siting/{public_id}", f"siting-turned-{public_id}")
 
 
 @section.page("/planner/siting/<public_id>/remove", POST=_DRAFT)

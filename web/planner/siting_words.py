@@ -50,14 +50,20 @@ PLACES: Mapping[str, tuple[str, str]] = {
 }
 
 
+# A question that somebody ended has no answer either, but nothing is wrong with it.
+STOPPED = "stopped"
+_STAGES: Mapping[str, str] = {**coverage_words.STAGES, STOPPED: N_("Stopped early")}
+_STAGE_LOOKS: Mapping[str, str] = {**coverage_words.STAGE_LOOKS, STOPPED: "off"}
+
+
 def vocabulary() -> dict[str, Any]:
     """What the pages of siting say things with."""
     return {
         "models": {code: (gettext(title), gettext(hint)) for code, (title, hint) in MODELS.items()},
         "model_words": model,
         "sources": {code: gettext(text) for code, text in SOURCES.items()},
-        "stages": coverage_words.STAGES,
-        "stage_looks": coverage_words.STAGE_LOOKS,
+        "stages": _STAGES,
+        "stage_looks": _STAGE_LOOKS,
         "demand_words": demand,
     }
 

@@ -13,8 +13,11 @@ from geo.coverage import demand
 from geo.coverage.plane import Plane
 from geo.siting.asked import SitingAsked, Sources, View
 from geo.siting.candidates import Land
+from geo.siting.found import Fit
+from geo.siting.inputs import Inputs, Offered
+from geo.siting.measured import fit_of
 from geo.siting.patrols import PatrolInputs, Route, fly
-from geo.siting.solve import Fit, Inputs, Offered, fit_of, solve
+from geo.siting.solve import solve
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
 

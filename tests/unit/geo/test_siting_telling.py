@@ -9,7 +9,7 @@ import pytest
 from geo.commands.words import DEVICE_TYPES
 from geo.siting.asked import SitingAsked, View
 from geo.siting.drafting import Argument, case_of
-from geo.siting.solve import Fit, Found, Point, Site
+from geo.siting.found import Fit, Found, Point, Site
 from geo.siting.telling import Checked, Facts, Laws, told
 from schemas.refusals import refuse
 
@@ -26,7 +26,9 @@ def found(*sites, **change):
 
 
 def document(*sites, checked=None, **change):
-    facts = Facts(checked or [Checked()] * len(sites), Laws(0.8), {"A2": {"en": "Other bureau", "zh": "另一局"}})
+    front = [[Checked()] * len(point.sites) for point in change.get("front", ())]
+    names = {"A2": {"en": "Other bureau", "zh": "另一局"}}
+    facts = Facts(checked or [Checked()] * len(sites), Laws(0.8), names, front)
     return told(SitingAsked(), found(*sites, **change), facts)
 
 
@@ -102,7 +104,7 @@ def test_GD_17__study_of_one_item__whose_views_count_is_told_by_the_item():
 
 
 def test_told__front_and_shared_devices__named():
-    points = (Point(10.0, 0.0, ()), Point(20.0, 500.0, ((113.2, 23.1),)))
+    points = (Point(10.0, 0.0, ()), Point(20.0, 500.0, (SHARED, NEW)))
     whole = document(SHARED, NEW, front=points)
     english = " ".join(whole["sentences"]["en"])
     assert "Theirs (DV-1)" in english
