@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import Affine
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from geo.coverage.sight_lines import Lookout, visible
+from geo.coverage.sight_lines import Lookout, height_at, is_clear, visible, visible_of
 
 SIDE_M = 30.0
 
@@ -97,3 +97,83 @@ def test_visible__rugged_ground__what_every_crossing_of_every_line_says(seed):
     # Whole rows or columns are looked at, whichever the line crosses more of: that misses next to nothing.
     assert not (theirs & ~ours).any()
     assert (ours & ~theirs).mean() < 0.005
+
+
+def walked(heights, lookout, wanted):
+    """The reference algorithm as it is: the line to each wanted cell within range is walked."""
+    seen = np.zeros(heights.shape, bool)
+    eye = height_at(heights, lookout.row, lookout.column) + lookout.mast_m
+    for r, c in np.argwhere(wanted):
+        if np.hypot(r - lookout.row, c - lookout.column) <= lookout.range_m / SIDE_M and not np.isnan(eye):
+            seen[r, c] = is_clear(heights, SIDE_M, lookout.row, lookout.column, eye, r, c, lookout.target_m)
+    return seen
+
+
+def rolling(numbers, shape):
+    return gaussian_filter(numbers.normal(size=shape), 3) * 200
+
+
+def noise(numbers, shape):
+    return numbers.normal(0, 4, size=shape)
+
+
+def terraces(numbers, shape):
+    """Ground of whole metres: many a line has one slope from end to end."""
+    return np.round(gaussian_filter(numbers.normal(size=shape), 4) * 30)
+
+
+def slope(numbers, shape):
+    return np.add(*np.indices(shape)) * 0.5
+
+
+def level(numbers, shape):
+    return np.zeros(shape)
+
+
+def pitted(numbers, shape):
+    heights = rolling(numbers, shape)
+    heights[numbers.random(shape) < 0.02] = np.nan
+    return heights
+
+
+def coast(numbers, shape):
+    heights = rolling(numbers, shape)
+    return np.where(gaussian_filter(numbers.normal(size=shape), 8) > 0.02, np.nan, heights)
+
+
+GROUNDS = (rolling, noise, terraces, slope, level, pitted, coast)
+PLACES = {
+    "between cells": (31.4, 22.7),
+    "on a cell": (31.0, 22.0),
+    "between rows": (31.5, 22.0),
+    "a hair beside a cell": (31.0000000001, 21.9999999999),
+    "a little beside a cell": (31.0000005, 21.9999995),
+    "on a diagonal of cells": (30.3, 25.3),
+    "in the corner": (0.0, 0.0),
+    "on the rim": (64.0, 20.2),
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("ground", GROUNDS, ids=lambda one: one.__name__)
+def test_visible__any_ground_and_place__each_cell_as_the_walk_of_its_line_says(ground, place):
+    numbers = np.random.default_rng(int(place[1] * 10))
+    heights = ground(numbers, (65, 58)).astype(np.float32)
+    heights[max(int(place[0]), 0) : int(place[0]) + 2, int(place[1]) : int(place[1]) + 2] = 1.0
+    for mast_m, target_m, range_m in ((6.0, 1.5, 9_000.0), (0.0, 0.0, 9_000.0), (40.0, 0.0, 700.0)):
+        lookout = Lookout(*place, mast_m, target_m, range_m)
+        wanted = np.ones(heights.shape, bool)
+        assert (visible(heights, SIDE_M, lookout) == walked(heights, lookout, wanted)).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_visible_of__part_of_a_large_model__as_the_walk_of_each_line_says(seed):
+    numbers = np.random.default_rng(seed)
+    ground = (rolling, noise, coast)[seed % 3]
+    heights = ground(numbers, (240, 200)).astype(np.float32)
+    heights[118:122, 98:102] = 0.0
+    rows, columns = np.indices(heights.shape)
+    bearing = (np.arctan2(columns - 99.6, 119.7 - rows) - seed) % (2 * np.pi)
+    wanted = bearing < np.pi / (1 + seed)
+    lookout = Lookout(119.7, 99.6, 10.0, 1.5, 3_000.0)
+    assert (visible_of(heights, SIDE_M, lookout, wanted) == walked(heights, lookout, wanted)).all()
