@@ -28,6 +28,16 @@ class Shown(Base):
         Index("ix_shown_public_id", "public_id"),
         Index("ix_shown_authority_id_published_on", "authority_id", "published_on"),
         Index("ix_shown_good_until", "good_until", postgresql_where=text("good_until IS NOT NULL")),
+        Index(
+            "ix_shown_device_order",
+            text("(status = ANY (ARRAY['retired'::text, 'discontinued'::text]))"),
+            text(r"regexp_replace(title_en, '\d+$'::text, ''::text)"),
+            text(r"""length("substring"(title_en, '\d+$'::text))"""),
+            "title_en",
+            "public_id",
+            postgresql_where=text("kind = 'device'"),
+        ),
+        Index("ix_shown_beginning", "earliest_on", "public_id", postgresql_where=text("status = 'in_notice_period'")),
     )
     n: Mapped[int] = mapped_column(BigInteger, Identity())
     kind: Mapped[str] = mapped_column(primary_key=True)  # the table of the subject

@@ -223,3 +223,14 @@ def test_language__not_chosen__is_the_browsers(reader, accept, lang):
 def test_layers__share_words__and_name_no_other(reader):
     for layer in LAYERS.values():
         assert set(layer.columns) <= set(WORDS)
+
+
+def test_list__names_that_end_with_numbers__in_the_order_of_the_numbers_and_what_is_over_last(client, admin):
+    devices = [row[0] for row in admin.execute("SELECT public_id FROM public_map.device_points ORDER BY 1")]
+    named = dict(zip(devices, ["Gate 10", "Gate 9", "Gate"] + [f"Yard {n}" for n in range(97, 120)], strict=False))
+    for public_id, name in named.items():
+        admin.execute("UPDATE core.device SET name = %s WHERE public_id = %s", (name, public_id))
+    over = {row[0] for row in admin.execute("SELECT public_id FROM public_map.device_points WHERE state = 'retired'")}
+    listed = re.findall(r'href="/device/([^"?]+)"', page(client, "/list"))
+    wanted = sorted(devices, key=lambda one: (one in over, named[one].split()[0], int((named[one] + " 0").split()[1])))
+    assert list(dict.fromkeys(listed)) == wanted

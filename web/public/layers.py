@@ -37,6 +37,23 @@ class Layer:
             return self.select
         return "(SELECT p.*, p.title AS title_en, p.title AS title_zh FROM public_map.device_points AS p) AS r"
 
+    @property
+    def by_name(self) -> tuple[str, str]:
+        """Where the layer is listed from, and in which order: what is over last, the others by their names.
+
+        Of devices that order is kept by the database, and a page is the front of it.
+        """
+        if self.name != "devices":
+            return self.select, BY_NAME
+        source = "SELECT p.*, p.title AS title_en, p.title AS title_zh FROM public_map.device_names AS p"
+        return f"({source}) AS r", "is_over, stem, digits, title_en, public_id"
+
+
+# DV2 comes before DV10: the number that a name ends with counts as a number.
+BY_NAME = (
+    "(state IN ('retired', 'discontinued')), "
+    r"regexp_replace(title_en, '\d+$', ''), length(substring(title_en FROM '\d+$')), title_en, public_id"
+)
 
 # The shared words and their types; what a layer does not know is null. A layer may say an instant for a date.
 WORDS: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from geo.wording import placed
 from schemas.refusals import LANGUAGES, not_found
 from web import words
 from web.i18n import local_date
-from web.public.layers import LAYERS, WORDS, Layer
+from web.public.layers import BY_NAME, LAYERS, WORDS, Layer
 
 PAGE_SIZE = 25
 SEARCHED = (
@@ -93,10 +93,6 @@ class Share:
     until: date
 
 
-# DV2 comes before DV10: the number that a name ends with counts as a number.
-_BY_NAME = r"regexp_replace(title_en, '\d+$', ''), length(substring(title_en FROM '\d+$')), title_en"
-
-
 @dataclass(frozen=True)
 class Query:
     """What a list asks for; every value was checked against what the layer offers. `on` is a day of the past."""
@@ -130,14 +126,12 @@ def one(public: Connection, layer: Layer, public_id: str) -> Record:
 def page(public: Connection, query: Query) -> tuple[int, list[Record]]:
     """How many records match, and those of the page asked for, in the order of their names."""
     where, values = _conditions(query)
-    source = query.layer.select if query.words else query.layer.countable
-    total = public.execute(text(f"SELECT count(*) FROM {source} WHERE {where}"), values).scalar_one()
+    counted = query.layer.select if query.words else query.layer.countable
+    total = public.execute(text(f"SELECT count(*) FROM {counted} WHERE {where}"), values).scalar_one()
     # Which ones first, with no other column worked out: of a hundred thousand devices a page shows 25.
+    source, order = (query.layer.select, BY_NAME) if query.words else query.layer.by_name
     ids = public.execute(
-        text(
-            f"SELECT public_id FROM {source} WHERE {where} "
-            f"ORDER BY (state IN ('retired', 'discontinued')), {_BY_NAME}, public_id LIMIT :size OFFSET :skip"
-        ),
+        text(f"SELECT public_id FROM {source} WHERE {where} ORDER BY {order} LIMIT :size OFFSET :skip"),
         {**values, "size": query.size, "skip": (query.page - 1) * query.size},
     ).scalars()
     return total, some(public, query.layer, list(ids))
@@ -189,18 +183,16 @@ def within(public: Connection, layer: Layer, lon: float, lat: float, radius_m: f
 
 def starting(public: Connection, most: int) -> list[Record]:
     """What is announced and not yet in use, the earliest first."""
-    found = []
-    for layer in LAYERS.values():
-        if "earliest" in layer.columns:
-            ids = public.execute(
-                text(
-                    f"SELECT public_id FROM {layer.select} WHERE state = 'in_notice_period' "
-                    "ORDER BY earliest NULLS LAST, public_id LIMIT :most"
-                ),
-                {"most": most},
-            ).scalars()
-            found += some(public, layer, list(ids))
-    return sorted(found, key=lambda record: (record.earliest or date.max, record.public_id))[:most]
+    rows = public.execute(
+        text("SELECT layer, public_id FROM public_map.beginning ORDER BY earliest, public_id LIMIT :most"),
+        {"most": most},
+    ).all()
+    found = [
+        record
+        for name, layer in LAYERS.items()
+        for record in some(public, layer, [public_id for of, public_id in rows if of == name])
+    ]
+    return sorted(found, key=lambda record: (record.earliest or date.max, record.public_id))
 
 
 def shares(public: Connection, public_id: str) -> list[Share]:

@@ -47,8 +47,6 @@ section = Section("public", __name__, Audience.PUBLIC)
 # So many records beside the map, and so many of those that begin soon.
 SHOWN = 12
 STARTING = 3
-# So long the first picture may be that of before the last change.
-PICTURED_S = 60.0
 
 
 @section.page("/", GET=Permission.BROWSE)
@@ -93,8 +91,7 @@ def _first_picture(overview: Overview) -> Markup:
         return Markup()
     own_base = current_app.extensions["basemap"] is None
     draw = partial(picture_of, bounds=overview.bounds, own_base=own_base)
-    # Behind it comes the map, which is as new as can be.
-    return kept(("picture", *overview.bounds, own_base, today()), draw, max_stale_s=PICTURED_S)
+    return kept(("picture", *overview.bounds, own_base, today()), draw)
 
 
 def listed_first(view: View, size: int) -> list[Record]:
