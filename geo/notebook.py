@@ -10,58 +10,21 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from geo.notebook_page import ASSETS, Key, MapLayer, Said, Style, Words, body, drawn, head
 from schemas.refusals import invalid
+
+__all__ = ["Key", "MapLayer", "Style", "coverage_map", "export_map", "from_rows", "gap_frame"]
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from geo.coverage.frames import SeenGround
 
-Words = Mapping[str, str]
-# The script and the style of Leaflet, made with the rest of the browser side (web/frontend/build.mjs).
-ASSETS = Path(__file__).resolve().parent.parent / "web" / "static" / "dist" / "report"
-# The file itself forbids its browser to ask anybody for anything.
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 _FROM_ELSEWHERE = re.compile(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(\s*["']?(?:https?:)?//|@import""", re.I)
-_STYLE = """
-html, body { height: 100%; margin: 0; }
-body { font: 15px/1.45 system-ui, "PingFang SC", "Noto Sans SC", "Microsoft YaHei", sans-serif; }
-body { display: flex; flex-direction: column; color: #16212a; background: #f4f5f3; }
-.report { padding: 10px 16px; background: #fff; border-bottom: 1px solid #d5dade; }
-.report h1 { font-size: 19px; margin: 0; } .report p { margin: 2px 0 0; color: #4c5a66; font-size: 13px; }
-.folium-map { flex: 1; min-height: 0; background: #eef0ec; }
-.leaflet-popup-content table { border-collapse: collapse; }
-.leaflet-popup-content th { text-align: left; padding-right: 8px; font-weight: 600; }
-"""
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a layer is drawn: colours as `#rrggbb`, widths and radii in screen pixels; a ground is told of nothing."""
-
-    colour: str = "#0b5f94"
-    fill: str | None = None
-    fill_opacity: float = 0.25
-    width_px: float = 2.0
-    dash: str | None = None
-    radius_px: float = 6.0
-    is_ground: bool = False
-
-
-@dataclass(frozen=True)
-class MapLayer:
-    """One layer: its name in both languages, its features (any CRS that is told), and how it is drawn.
-
-    Every column but the geometry is told when a feature is clicked, under the column's name.
-    """
-
-    name: Words
-    features: gpd.GeoDataFrame
-    style: Style = field(default_factory=Style)
 
 
 def export_map(
@@ -75,8 +38,7 @@ def export_map(
     shown = [layer for layer in layers if len(layer.features)]
     if not any(not layer.style.is_ground for layer in shown):
         raise invalid("map.empty", "map.empty", measured=", ".join(layer.name["en"] for layer in layers) or "—")
-    made = _composed(shown, lang)
-    document = _closed(made, title[lang], note, lang, assets)
+    document = _closed(_composed(shown, lang), shown, Said(title[lang], note, lang), assets)
     if found := _FROM_ELSEWHERE.search(_without_scripts(document)):
         raise RuntimeError(f"the map would fetch something from elsewhere: {document[found.start() :][:80]}")
     partial = out.with_name(f"{out.name}.part")
@@ -108,17 +70,17 @@ def coverage_map(
     from geo.coverage.frames import NAMES
 
     looks = {
-        "ground": Style("#1a1d20", fill_opacity=0.0, dash="6 3", width_px=1.5),
-        "seen": Style("#0072b2", fill_opacity=0.25, width_px=0.5),
-        "gaps": Style("#d55e00", fill_opacity=0.3, width_px=1.5),
-        "devices": Style("#0b5f94", fill="#0b5f94", fill_opacity=0.9, radius_px=5),
+        "ground": Style("var(--ink)", fill_opacity=0.0, dash="6 3", width_px=1.5),
+        "seen": Style("var(--patrol)", fill_opacity=0.25, width_px=0.5),
+        "gaps": Style("var(--state-stop)", fill_opacity=0.3, width_px=1.5),
+        "devices": Style("var(--accent)", fill_opacity=0.9, radius_px=5),
     }
     frames = {"ground": seen.ground, "seen": seen.seen, "gaps": gap_frame(seen), "devices": seen.devices}
     layers = [MapLayer(NAMES[name], frame, looks[name]) for name, frame in frames.items() if len(frame)]
     if not layers:
         raise invalid("map.empty", "map.empty", measured="ground")
     made = _composed(layers, lang)
-    _close(made, (title or NAMES["map"])[lang], note, lang, assets)
+    _close(made, layers, Said((title or NAMES["map"])[lang], note, lang), assets)
     return made
 
 
@@ -135,43 +97,40 @@ def from_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> gpd.
 
 def _composed(layers: Sequence[MapLayer], lang: str) -> Any:  # noqa: ANN401
     """The map of leafmap with every layer on it."""
-    import folium
     import leafmap.foliumap as leafmap
 
     controls = ("draw", "measure", "search", "fullscreen", "latlon", "scale")
-    made = leafmap.Map(tiles=None, layers_control=False, **{f"{name}_control": False for name in controls})
-    for layer in layers:
-        _add(made, layer, lang)
+    # Bounds fill the map as far as they can: whole zooms would leave up to half of it empty.
+    made = leafmap.Map(tiles=None, layers_control=False, zoom_snap=0, **{f"{name}_control": False for name in controls})
+    for number, layer in enumerate(layers):
+        if layer.style.halo:
+            _add(made, replace(layer, style=layer.style.under), number, lang)
+        _add(made, layer, number, lang)
     # leafmap looks at the whole world unless it is told otherwise.
     made.fit_bounds(_bounds(layers), padding=(24, 24))
-    folium.LayerControl(collapsed=False).add_to(made)
     return made
 
 
-def _add(made: Any, layer: MapLayer, lang: str) -> None:  # noqa: ANN401
+def _add(made: Any, layer: MapLayer, number: int, lang: str) -> None:  # noqa: ANN401
     import folium
 
     style = layer.style
-    drawn = {
-        "color": style.colour,
-        "weight": style.width_px,
-        "fillColor": style.fill or style.colour,
-        "fillOpacity": style.fill_opacity,
-        "dashArray": style.dash,
-        "interactive": not style.is_ground,
-    }
     features = _escaped(_in_degrees(layer))
-    marker = folium.CircleMarker(radius=style.radius_px, fill=True)
-    told = [name for name in features.columns if name != features.geometry.name]
+    told = [name for name in features.columns if name != features.geometry.name and not name.startswith("_")]
+    # The first column names a feature: to whoever points at it, and to whoever cannot see it.
+    features["_name"] = [html.unescape(name) for name in features[told[0]]] if told else ""
+    symbols = folium.Marker(icon=folium.DivIcon(icon_size=(26, 26))) if layer.symbols else None
+    named = folium.utilities.JsCode("(feature, layer) => { layer.options.title = feature.properties._name; }")
     made.add_geojson(
         features,
         layer_name=html.escape(layer.name[lang]),
         info_mode="on_click" if told and not style.is_ground else None,
+        fields=told,
         zoom_to_layer=False,
-        style_function=lambda _feature: drawn,
+        style_function=lambda feature: drawn(layer, number, feature["properties"]),
         highlight_function=lambda _feature: {"weight": style.width_px + 2},
-        marker=marker,
-        control=not style.is_ground,
+        marker=symbols or folium.CircleMarker(radius=style.radius_px, fill=True),
+        on_each_feature=named if symbols else None,
     )
 
 
@@ -202,29 +161,24 @@ def _bounds(layers: Sequence[MapLayer]) -> list[list[float]]:
     return [[float(south), float(west)], [float(north), float(east)]]
 
 
-def _closed(made: Any, title: str, note: str, lang: str, assets: Path) -> str:  # noqa: ANN401
+def _closed(made: Any, layers: Sequence[MapLayer], said: Said, assets: Path) -> str:  # noqa: ANN401
     """The document of a map that needs nothing else."""
-    _close(made, title, note, lang, assets)
+    _close(made, layers, said, assets)
     document: str = made.get_root().render()
-    return document.replace("<html>", f'<html lang="{"zh-CN" if lang == "zh" else "en"}">', 1)
+    # Whoever needs it larger may make it larger.
+    document = re.sub(r",\s*maximum-scale=1.0, user-scalable=no", "", document)
+    return document.replace("<html>", f'<html lang="{"zh-CN" if said.lang == "zh" else "en"}">', 1)
 
 
-def _close(made: Any, title: str, note: str, lang: str, assets: Path) -> None:  # noqa: ANN401
-    """Puts Leaflet inside of a map and leaves out what our layers do not use: jQuery, Bootstrap, fonts."""
+def _close(made: Any, layers: Sequence[MapLayer], said: Said, assets: Path) -> None:  # noqa: ANN401
+    """Puts Leaflet and a legend inside of a map and leaves out what our layers do not use: jQuery, Bootstrap, fonts."""
     from folium import Element
 
     # Of the class the lists are shared with every other map of the process.
     made.default_js, made.default_css = [], []
     root = made.get_root()
-    script, style = ((assets / name).read_text(encoding="utf-8") for name in ("leaflet.js", "leaflet.css"))
-    script = script.replace("</script", "<\\/script").partition("\n//# sourceMappingURL=")[0]
-    head = (
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{html.escape(title)}</title>'
-        f"<style>{style}{_STYLE}</style><script>{script}</script>"
-    )
-    root.header.add_child(Element(_verbatim(head)), name="a_closed_map", index=0)
-    said = f"<h1>{html.escape(title)}</h1>" + (f"<p>{html.escape(note)}</p>" if note else "")
-    root.html.add_child(Element(_verbatim(f'<header class="report">{said}</header>')), name="a_title", index=0)
+    root.header.add_child(Element(_verbatim(head(said, layers, assets))), name="a_closed_map", index=0)
+    root.html.add_child(Element(_verbatim(body(said, layers))), name="a_title", index=0)
 
 
 def _verbatim(text: str) -> str:

@@ -66,7 +66,7 @@ MODEL_STATES: Mapping[str, str] = {
     "refused": N_("Refused"),
     "withdrawn": N_("Taken out of use"),
 }
-# How a state looks: the class of its mark (components.css), the same on page and map.
+# How a state looks: the class of its mark (symbols.css), the same on page and map.
 LOOKS: Mapping[str, str] = {
     "active": "on",
     "effective": "on",

@@ -6,11 +6,14 @@ from importlib.util import find_spec
 
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import expect
 
 from schemas.refusals import RuleViolation
-from tests.browser.conftest import LIMIT_S
+from tests.browser.axe import faults
+from tests.browser.conftest import DESK_PX, LIMIT_S, PHONE_PX
 from web.cli.common import State
 from web.cli.main import skywarden
+from web.public.symbols import OUTLINES
 
 # Looked for and not imported: it takes long, and only the worker that runs these tests needs it.
 pytestmark = [
@@ -20,6 +23,8 @@ pytestmark = [
 AREA = {"type": "Polygon", "coordinates": [[[113.26, 23.12], [113.27, 23.12], [113.27, 23.13], [113.26, 23.12]]]}
 # What the world of the fixtures shows: an area, a zone, a route, a point, two devices.
 FEATURES = 6
+INK = "(one) => getComputedStyle(one).fill"
+DRAWN = ".folium-map .leaflet-interactive"
 
 
 @pytest.fixture
@@ -55,8 +60,8 @@ def test_file__opened_offline__draws_every_feature_and_asks_nobody(export, brows
     page.on("dialog", lambda dialog: wrong.append("a script of a name ran"))
     page.goto(out.as_uri())
     page.wait_for_selector("path.leaflet-interactive")
-    assert page.locator("path.leaflet-interactive").count() == FEATURES + 2
-    page.locator("path.leaflet-interactive").nth(FEATURES - 2).click()
+    assert page.locator(DRAWN).count() == FEATURES + 2
+    page.locator(".of-mark").last.click()
     popup = page.locator(".leaflet-popup-content")
     popup.wait_for()
     assert "DV-D" in popup.inner_text()
@@ -65,6 +70,95 @@ def test_file__opened_offline__draws_every_feature_and_asks_nobody(export, brows
     assert [url for url in asked if url != out.as_uri() and not url.startswith("data:")] == []
     assert wrong == []
     context.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Opens a file in a browser with the network cut."""
+    contexts = []
+
+    def run(out, *, size=DESK_PX, scheme="light"):
+        contexts.append(
+            browser.new_context(
+                offline=True,
+                viewport={"width": size[0], "height": size[1]},
+                color_scheme=scheme,
+                reduced_motion="reduce",
+            )
+        )
+        page = contexts[-1].new_page()
+        page.goto(out.as_uri())
+        page.wait_for_selector(DRAWN)
+        return page
+
+    yield run
+    for context in contexts:
+        context.close()
+
+
+def test_file__devices__drawn_by_kind_and_state_which_the_legend_tells(export, opened, admin):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET device_type = 'noise', state = 'maintenance' WHERE public_id = 'DV-DV1'")
+    page = opened(export()[1])
+    shapes = page.locator(".leaflet-marker-icon path.shape").evaluate_all(
+        "all => all.map((one) => one.getAttribute('d'))"
+    )
+    assert OUTLINES["noise"] in shapes
+    assert OUTLINES["deployment_point"] in shapes
+    assert len(set(shapes)) == len(shapes) == 3
+    paused = page.locator(".leaflet-marker-icon .sym-pause")
+    assert paused.count() == 1
+    assert paused.locator(".shape").evaluate(INK) != page.locator(".leaflet-marker-icon .sym-on .shape").first.evaluate(
+        INK
+    )
+    told = page.get_by_role("complementary", name="What the map shows")
+    for words in ("Noise meter", "Privacy zones", "Patrol routes", "Paused for maintenance", "In use"):
+        expect(told).to_contain_text(words)
+
+
+def test_file__box_of_the_legend_cleared__hides_what_it_explains(export, opened, admin):
+    admin.execute("SET session_replication_role = replica")
+    admin.execute("UPDATE core.device SET device_type = 'noise' WHERE public_id = 'DV-DV1'")
+    page = opened(export()[1])
+
+    def shown():
+        return page.locator(DRAWN).evaluate_all(
+            "all => all.filter((one) => getComputedStyle(one).display !== 'none').length"
+        )
+
+    assert shown() == FEATURES
+    page.get_by_label("Noise meter").uncheck()
+    assert shown() == FEATURES - 1
+    page.get_by_label("Patrol areas").uncheck()
+    assert shown() == FEATURES - 2
+    page.get_by_label("Noise meter").check()
+    assert shown() == FEATURES - 1
+
+
+def test_file__route__shows_its_direction_and_zone_is_hatched(export, opened):
+    page = opened(export()[1])
+    assert page.locator(".line-mark path").count() >= 2
+    hatched = page.locator("path[fill='url(#hatch-zone)'].leaflet-interactive")
+    assert hatched.count() == 1
+    assert page.locator("#hatch-zone").count() == 1
+
+
+@pytest.mark.parametrize(("size", "lang", "scheme"), [(DESK_PX, "en", "dark"), (PHONE_PX, "zh", "light")])
+def test_file__on_desk_and_phone__fills_the_map_and_stays_inside(export, opened, size, lang, scheme):
+    page = opened(export(lang=lang)[1], size=size, scheme=scheme)
+    left, top, right, bottom = page.evaluate(f"""() => {{
+        const all = [...document.querySelectorAll("{DRAWN}")].map((one) => one.getBoundingClientRect());
+        const map = document.querySelector(".folium-map").getBoundingClientRect();
+        const least = (side) => Math.min(...all.map((one) => one[side]));
+        const most = (side) => Math.max(...all.map((one) => one[side]));
+        const [west, north] = [least("left") - map.left, least("top") - map.top];
+        return [west, north, map.right - most("right"), map.bottom - most("bottom")];
+    }}""")
+    assert min(left, top, right, bottom) >= 0
+    # What lies at the edge is drawn half outside of its place; that place is 24 px from the edge of the map.
+    assert min(left + right, top + bottom) <= 50
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert faults(page) == []
 
 
 def test_file__holds_what_is_public_and_no_more(export, admin):

@@ -39,13 +39,20 @@ await writeFile(path.join(fresh, "needs.json"), JSON.stringify(needs(metafile)))
 const worker = createRequire(import.meta.url).resolve("maplibre-gl/dist/maplibre-gl-worker.mjs");
 await cp(worker, path.join(fresh, "maplibre-gl-worker.js"));
 
-// Leaflet for maps that are one file (geo/notebook.py): its script as it is, its style with the pictures inside.
+// Leaflet for maps that are one file (geo/notebook.py), its script as it is, its style with the pictures inside; and what
+// such a map has beside it.
 const leaflet = path.dirname(createRequire(import.meta.url).resolve("leaflet/dist/leaflet.js"));
 const report = path.join(fresh, "report");
 await build({
-  entryPoints: [path.join(leaflet, "leaflet.css")],
+  entryPoints: [
+    { in: path.join(leaflet, "leaflet.css"), out: "leaflet" },
+    { in: path.join(here, "report", "report.css"), out: "report" },
+    { in: path.join(here, "report", "report.js"), out: "report" },
+  ],
   outdir: report,
   bundle: true,
+  format: "iife",
+  target: "es2022",
   minify: true,
   loader: { ".png": "dataurl" },
   logLevel: "warning",
