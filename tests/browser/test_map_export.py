@@ -175,6 +175,8 @@ def test_file__of_some_layers_in_chinese__says_so(export):
     assert "1 个图层共 1 个要素" in said
     text = out.read_text()
     assert 'lang="zh-CN"' in text
+    assert json.dumps("名称") in text
+    assert json.dumps("用户名") not in text
     assert "DV-DV1" not in text
 
 

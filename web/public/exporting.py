@@ -58,7 +58,7 @@ _SILENT = N_(
 )
 # What a point is whose kind has no outline of its own.
 _KINDS = {"devices": "video", "deployment_points": "deployment_point"}
-_COLUMNS = (N_("Name"), N_("Number"), N_("State"), N_("Authority"), N_("Since"))
+_COLUMNS = (N_("Name"), N_("Number"), N_("Kind"), N_("State"), N_("Authority"), N_("Since"))
 # What lies under the rest first.
 ORDER = ("patrol_areas", "privacy_zones", "patrol_routes", "deployment_points", "devices")
 _TODAY = (
@@ -174,21 +174,23 @@ def _features(public: Connection, name: str, on: date | None, lang: str) -> Any:
     statement = _TODAY.format(source=LAYERS[name].select) if on is None else _THEN
     values = {} if on is None else {"layer": name, "on": on}
     rows = [_row(dict(row), name, lang) for row in public.execute(text(statement), values).mappings()]
-    columns = [*(_column(key, lang) for key in _COLUMNS), "_kind", "_look", "_state"]
+    told = [_column(key, lang) for key in _COLUMNS if key != "Kind" or name == "devices"]
+    columns = [*told, "_kind", "_look", "_state"]
     return from_rows(rows, columns)
 
 
 def _row(row: Mapping[str, Any], layer: str, lang: str) -> dict[str, Any]:
     state = words.in_both(words.STATES, row["state"])[lang]
     since = row["since"]
+    kind = row["kind"] if row["kind"] in OUTLINES else _KINDS.get(layer, "")
     told = {
         "Name": row[f"title_{lang}"] or row["title_en"],
         "Number": row["public_id"],
+        "Kind": words.in_both(words.DEVICE_TYPES, kind)[lang] if layer == "devices" else "",
         "State": state,
         "Authority": row[f"authority_{lang}"] or row["authority_en"],
         "Since": since.date() if hasattr(since, "date") else since,
     }
-    kind = row["kind"] if row["kind"] in OUTLINES else _KINDS.get(layer, "")
     drawn = {"_kind": kind, "_look": words.look(row["state"]), "_state": row["state"], "shape": row["shape"]}
     return {_column(key, lang): value for key, value in told.items()} | drawn
 
