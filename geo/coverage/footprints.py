@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo import measure
 from geo.coverage.plane import Plane
-from geo.coverage.sight_lines import Lookout, visible_of
+from geo.coverage.sight_lines import Lookout, Seen, visible_of
 from geo.types import LonLat
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 
@@ -123,13 +124,34 @@ def _in_sight(view: BaseGeometry, device: Device, x: float, y: float, relief: Re
     place = Affine(relief.side_m, 0, west, 0, -relief.side_m, north)
     wanted = rasterize([view], window.shape, transform=place, all_touched=True) > 0
     seen = visible_of(np.ascontiguousarray(window), relief.side_m, lookout, wanted)
-    cells = [shapely.geometry.shape(cell) for cell, _ in outlines_of(seen.astype(np.uint8), mask=seen, transform=place)]
-    if not cells:
-        return shapely.Polygon()
+    return _within(view, _outlined(seen, place, relief.side_m))
+
+
+def _outlined(seen: Seen, place: Affine, side_m: float) -> Shapes:
+    """Polygons around seen cells, each as far as one goes from cell to cell over their sides."""
+    found = [cell["coordinates"] for cell, _ in outlines_of(seen.astype(np.uint8), mask=seen, transform=place)]
+    if not found:
+        return np.empty(0, dtype=object)
+    rings = [ring for polygon in found for ring in polygon]
+    corners = np.array(list(chain.from_iterable(rings)), np.float64)
+    offsets = tuple(np.cumsum([0, *map(len, parts)]) for parts in (rings, found))
+    cells = shapely.from_ragged_array(shapely.GeometryType.POLYGON, corners, offsets)
     # The steps of cells are no border of what is seen: a straight line as near to them is as true, and much shorter.
-    straight = shapely.coverage_simplify(np.array(cells, dtype=object), _STEP * relief.side_m)
+    straight = shapely.coverage_simplify(cells, _STEP * side_m)
     # Cells that meet in a corner make outlines that touch themselves; a hair's breadth less, and they do not.
-    return shapely.union_all(straight).buffer(-_HAIR_M, join_style="mitre").intersection(view)
+    return shapely.buffer(straight, -_HAIR_M, join_style="mitre")
+
+
+def _within(view: BaseGeometry, outlined: Shapes) -> BaseGeometry:
+    """The part of a view that lies in polygons of which no two meet."""
+    shapely.prepare(view)
+    over = ~shapely.contains_properly(view, outlined)
+    outlined[over] = shapely.intersection(outlined[over], view)
+    parts = shapely.get_parts(outlined)
+    parts = parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
+    if not len(parts):
+        return shapely.Polygon()
+    return cast(BaseGeometry, parts[0] if len(parts) == 1 else shapely.multipolygons(parts))
 
 
 def faults_of(devices: Sequence[Device]) -> list[Refusal]:
