@@ -146,9 +146,14 @@ def evidence_of(session: Session, device: Device, pack: RulePack, now: datetime)
 def words_of(evidence: Evidence, pack: RulePack) -> tuple[Word, ...]:
     """What the record says, in sentences, with the outcome that each speaks for."""
     return tuple(
-        Word(outcome, {lang: _texts()[key][lang].format(**values) for lang in LANGUAGES})
+        Word(outcome, {lang: _sentence(_texts()[key], lang, values) for lang in LANGUAGES})
         for key, outcome, values in _said(evidence, pack)
     )
+
+
+def _sentence(text: Mapping[str, str], lang: str, values: Mapping[str, Any]) -> str:
+    is_one = lang == "en" and "count" in text and values[text["count"]] == 1
+    return text["one" if is_one else lang].format(**values)
 
 
 _Said = tuple[str, str | None, Mapping[str, Any]]
@@ -196,12 +201,12 @@ def _faults(evidence: Evidence, told: Mapping[str, Any]) -> Iterator[_Said]:
         )
     if evidence.stops or evidence.days_stopped > 0:
         mostly = evidence.days > 0 and evidence.days_stopped > _MOSTLY * evidence.days
-        yield "stopped", CANCEL if mostly else None, told
+        yield "stopped" if evidence.stops else "stood_still", CANCEL if mostly else None, told
     if evidence.bad_pictures:
         yield "bad_pictures", None, told
     if evidence.repairs:
         yield "repairs", None, told
-    if not evidence.incidents and not evidence.stops and not evidence.bad_pictures:
+    if not evidence.incidents and not evidence.days_stopped > 0 and not evidence.stops and not evidence.bad_pictures:
         yield "no_faults", None, told
     if evidence.sign_seen_on is None or evidence.sign_seen_on < evidence.since:
         seen = "sign_old" if evidence.sign_seen_on else "sign_never"

@@ -92,6 +92,7 @@ def answer(asking: Asking, progress: Progress = lambda _: None) -> Result:
         "surface": asking.around.surface is not None,
         "no_buildings": bool(asked.buildings_m) and asking.around.buildings_m is None,
         "assumed": sum(everybody[i].is_assumed for i in crowd.now),
+        "twins": _twins(crowd),
         "seen_m2": _padded(pieces.seen_m2),
         "gap_m2": max(pieces.ground_m2 - float(pieces.seen_m2[0]), 0.0),
         "share": float(pieces.seen_m2[0]) / pieces.ground_m2,
@@ -107,6 +108,13 @@ def answer(asking: Asking, progress: Progress = lambda _: None) -> Result:
     told["engine"], told["seconds"] = ENGINE, round(time.monotonic() - began, 3)
     told["sentences"] = sentences(told)
     return Result(told, tuple(_shapes(pieces, gaps, asking)))
+
+
+def _twins(crowd: _Crowd) -> int:
+    """How many that count stand where another of their kind does, and look as it does: often one row, told twice."""
+    fixed = [crowd.seers[number] for number in crowd.now.tolist() if crowd.seers[number].shape is None]
+    alike = {(seer.kind, seer.device, seer.path, seer.hours) for seer in fixed}
+    return len(fixed) - len(alike)
 
 
 def _part(progress: Progress, first: float, last: float) -> Progress:

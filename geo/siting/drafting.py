@@ -16,7 +16,6 @@ from typing import Any
 from geo.commands.siting import Case
 from geo.siting.telling import amount
 
-_KM2 = 1e6
 _TOLD = 30
 # Chinese first: it is the language in which such plans are reviewed.
 _LANGUAGES = ("zh", "en")
@@ -126,8 +125,8 @@ def _coverage_gap(argument: Argument, lang: str) -> str:
         return _say(
             "gap_of_study",
             lang,
-            gap=study["gap_m2"] / _KM2,
-            ground=study["ground_m2"] / _KM2,
+            gap=amount(study["gap_m2"], "m2", lang),
+            ground=amount(study["ground_m2"], "m2", lang),
             share=1 - study["share"],
         )
     missing = amount(result["total"] - result["seen_before"], result["unit"], lang)

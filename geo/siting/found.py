@@ -34,12 +34,18 @@ class Site:
 
 @dataclass(frozen=True)
 class Point:
-    """One answer of the front: how much more is `seen` for how many square metres of homes, and its sites."""
+    """One answer of the front: how much more is `seen` for how many square metres of homes, and its sites.
+
+    `gap`, `proven` and `is_least` are as in Found.
+    """
 
     seen: float
     burden: float
     sites: tuple[Site, ...]
     fit: Fit | None = None
+    gap: float = 0.0
+    proven: bool = True
+    is_least: bool = True
 
 
 @dataclass(frozen=True)

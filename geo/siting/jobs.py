@@ -19,7 +19,7 @@ from geo.siting.child import solve_apart
 from geo.siting.found import Found, Site
 from geo.siting.inputs import Inputs
 from geo.siting.patrols import PatrolInputs
-from geo.siting.reading import Asking, authority_names, check_site, read_question
+from geo.siting.reading import Asking, authority_names, check_site, item_names, read_question
 from geo.siting.telling import Checked, Facts, Laws, told
 from schemas.rules import Rulebook
 from schemas.store.jobs import Jobs, Progress, Sessions
@@ -73,7 +73,8 @@ def _told(session: Session, asked: SitingAsked, found: Found, asking: Asking) ->
     answers = [found.sites, *(point.sites for point in found.front)]
     checked, *front = [[check(site) for site in sites] for sites in answers]
     names = authority_names(session, sorted({site.authority for sites in answers for site in sites if site.authority}))
-    return told(asked, found, Facts(checked, Laws(asking.pack["duplicate.coverage_ratio"]), names, front))
+    item = item_names(session, found.item) if found.item else {}
+    return told(asked, found, Facts(checked, Laws(asking.pack["duplicate.coverage_ratio"]), names, front, item))
 
 
 def _asking(session: Session, run: SitingRun, house: House) -> Asking:

@@ -320,3 +320,9 @@ def authority_names(session: Session, codes: Sequence[str]) -> dict[str, dict[st
         text("SELECT code, name_en, name_zh FROM core.authority WHERE code = ANY(:codes)"), {"codes": list(codes)}
     )
     return {code: {"en": en, "zh": zh} for code, en, zh in rows}
+
+
+def item_names(session: Session, code: str) -> dict[str, str]:
+    """The names of a supervision item in both languages, by its code; none where the catalogue does not hold it."""
+    item = session.scalars(select(SupervisionItem).where(SupervisionItem.code == code)).one_or_none()
+    return {} if item is None else {"en": item.name_en, "zh": item.name_zh}

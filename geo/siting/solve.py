@@ -83,7 +83,8 @@ def _front(weighed: _Weighed, further: Sequence[Choice], before: float) -> tuple
         if not points or sees > points[-1].seen:
             given, chosen = weighed.given, choice.chosen
             fit = fit_of(given.demand, given.standing, weighed.views[chosen])
-            points.append(Point(sees, choice.burden, weighed.sites(chosen), fit))
+            sites, proof = weighed.sites(chosen), (choice.gap, choice.is_proven, choice.is_least)
+            points.append(Point(sees, choice.burden, sites, fit, *proof))
     return tuple(points)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -44,13 +44,14 @@ class Facts:
     """What an answer is told with beside what was found: what was checked of each site, the law, and who is who.
 
     `authorities` are names by language and by the code of the authority; `front` is `checked` for each answer of the
-    front.
+    front; `item` the names by language of the supervision item that the study is about.
     """
 
     checked: Sequence[Checked]
     laws: Laws
     authorities: Mapping[str, Mapping[str, str]]
     front: Sequence[Sequence[Checked]] = ()
+    item: Mapping[str, str] = field(default_factory=dict)
 
 
 def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
         "model": asked.model,
         "demand": asked.demand,
         "proven": found.proven,
-        "gap": found.gap if math.isfinite(found.gap) else None,
+        "gap": _finite(found.gap),
         "seconds": round(found.seconds, 3),
         "unit": unit,
         "total": found.total,
@@ -76,10 +77,9 @@ def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
         "places": {kind: [list(at) for at in places] for kind, places in found.places.items()},
         "sites": _sites(found.sites, facts.checked, unit, facts),
         "front": [
-            _point(asked, found, point, _sites(point.sites, checked, unit, facts))
-            for point, checked in zip(found.front, facts.front, strict=True)
+            _point(asked, found, point, checked, facts) for point, checked in zip(found.front, facts.front, strict=True)
         ],
-        "sentences": _both(lambda say: _whole(say, asked, found, unit)),
+        "sentences": _both(lambda say: _whole(say, asked, found, facts)),
     }
 
 
@@ -89,20 +89,36 @@ def _sites(sites: Sequence[Site], checked: Sequence[Checked], unit: str, facts: 
     ]
 
 
-def _point(asked: SitingAsked, found: Found, point: Point, sites: list[dict[str, Any]]) -> dict[str, Any]:
+def _point(asked: SitingAsked, found: Found, point: Point, checked: Sequence[Checked], facts: Facts) -> dict[str, Any]:
     """One answer of the front; laid over the document of the whole, `answer` is the document of that answer alone."""
-    alone = replace(found, sites=point.sites, seen_after=found.seen_before + point.seen, fit=point.fit, front=())
+    sites = _sites(point.sites, checked, UNITS[asked.demand], facts)
+    alone = replace(
+        found,
+        sites=point.sites,
+        seen_after=found.seen_before + point.seen,
+        fit=point.fit,
+        gap=point.gap,
+        proven=point.proven,
+        is_least=point.is_least,
+        front=(),
+    )
     return {
         "seen": point.seen,
         "burden": point.burden,
         "sites": [site["at"] for site in sites if site["kind"] == "new"],
         "answer": {
             "sites": sites,
+            "proven": alone.proven,
+            "gap": _finite(alone.gap),
             "seen_after": alone.seen_after,
             "fit": _fit_document(alone.fit),
-            "sentences": _both(lambda say: _whole(say, asked, alone, UNITS[asked.demand])),
+            "sentences": _both(lambda say: _whole(say, asked, alone, facts)),
         },
     }
+
+
+def _finite(gap: float) -> float | None:
+    return gap if math.isfinite(gap) else None
 
 
 def _fit_document(fit: Fit | None) -> dict[str, Any] | None:
@@ -146,8 +162,9 @@ def _both(make: Any) -> dict[str, Any]:  # noqa: ANN401 - a function of _Say
     return {lang: make(_Say(lang)) for lang in LANGUAGES}
 
 
-def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
+def _whole(say: _Say, asked: SitingAsked, found: Found, facts: Facts) -> list[str]:
     """What the whole answer says."""
+    unit = UNITS[asked.demand]
     new = [site for site in found.sites if site.kind == "new"]
     shared = [site for site in found.sites if site.kind == "shared"]
     kind, total = say(f"demand.{asked.demand}"), found.total or 1.0
@@ -171,7 +188,8 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, unit: str) -> list[str]:
     if shared:
         lines.append(say("whole.shared", devices=say.list([f"{one.label} ({one.device})" for one in shared])))
     kinds = "patrol" if asked.model == PATROL_HOURS else asked.view.device_type
-    lines.append(say(f"counted.{kinds}") if found.item is None else say("counted.item", item=found.item))
+    counted = say("counted.item", item=_item(say, found.item, facts)) if found.item else say(f"counted.{kinds}")
+    lines.append(counted)
     if len(found.front) == 1:
         (only,) = found.front
         words = {"most": say.amount(only.seen, unit), "many": say.amount(only.burden, "homes_m2")}
@@ -252,13 +270,19 @@ def _why(say: _Say, site: Site, checked: Checked, unit: str, facts: Facts) -> li
         if checked.duplicates_share >= facts.laws.duplicate_ratio:
             lines.append(say("site.answer", ratio=facts.laws.duplicate_ratio))
     else:
-        lines.append(say("site.alone") if site.item is None else say("site.alone_for_item", item=site.item))
+        alone = say("site.alone_for_item", item=_item(say, site.item, facts)) if site.item else say("site.alone")
+        lines.append(alone)
     if site.homes_m2 > 0:
         homes = say.amount(site.homes_m2, "homes_m2")
         lines.append(say("site.homes", homes=homes, places=say.list(site.homes)))
     else:
         lines.append(say("site.no_homes"))
     return lines
+
+
+def _item(say: _Say, code: str, facts: Facts) -> str:
+    """An item by its name, and the code by which the catalogue lists it."""
+    return say("word.item", name=facts.item[say.lang], code=code) if facts.item else code
 
 
 def _rules(site: Site, checked: Checked, laws: Laws) -> list[dict[str, Any]]:

@@ -41,6 +41,14 @@ def look(services, days=0):
         return found, {word.said["en"]: word.speaks_for for word in words_of(found, pack)}
 
 
+def look_at(services, now):
+    with services.work() as reading:
+        device = reading.get(Device, DV1)
+        pack = reading.pack_for(device)
+        found = evidence_of(reading.session, device, pack, now)
+        return found, {word.said["en"]: word.speaks_for for word in words_of(found, pack)}
+
+
 def speaks(words, start):
     return next(outcome for said, outcome in words.items() if start in said)
 
@@ -109,7 +117,7 @@ def test_GD_10_1__false_alarms_alone__speak_for_cancelling(services, active, pas
         device = session.scalars(select(Device).where(Device.public_id == DV1)).one()
         measured(World(session), device, services.clock.now() + timedelta(days=2), "false_alarm")
     _, words = look(services, days=30)
-    assert speaks(words, "All 1 leads") == "cancel_site"
+    assert speaks(words, "The 1 lead that came of it was a false alarm") == "cancel_site"
 
 
 def test_GD_10_2__justified_complaint_and_moved_camera__speak_for_adjusting(services, work, active):
@@ -124,7 +132,7 @@ def test_GD_10_2__justified_complaint_and_moved_camera__speak_for_adjusting(serv
     done(work, "O1", DV1, commands.report_incident, kind="moved", text="Turned by the wind.")
     found, words = look(services, days=10)
     assert (found.complaints, found.justified, dict(found.incidents)) == (1, 1, {"moved": 1})
-    assert speaks(words, "complaints were received") == "adjust_signage"
+    assert speaks(words, "1 complaint was received about it (1 justified)") == "adjust_signage"
     assert speaks(words, "Incidents: moved 1") == "adjust_signage"
 
 
@@ -148,14 +156,10 @@ def test_GD_10_1__stopped_most_of_the_time__speaks_for_cancelling(services, work
         World(session).add(
             t.Evaluation, public_id="EV-1", device_id=device.id, outcome="keep", text="Needed.", evaluated_on=day
         )
-    with services.work() as reading:
-        device = reading.get(Device, DV1)
-        pack = reading.pack_for(device)
-        found = evidence_of(reading.session, device, pack, now + timedelta(days=10))
-        words = {word.said["en"]: word.speaks_for for word in words_of(found, pack)}
+    found, words = look_at(services, now + timedelta(days=10))
     assert found.stops == 1
     assert found.days_stopped == pytest.approx(10, abs=0.1)
-    assert speaks(words, "It was stopped 1 times") == "cancel_site"
+    assert speaks(words, "It was stopped once") == "cancel_site"
 
 
 def test_GD_10_1__evaluated__counted_anew_from_that_day(services, work, active):
@@ -186,3 +190,22 @@ def test_device_evidence__somebody_of_another_authority__is_told_of_no_such_devi
     state._services = services
     refused = CliRunner().invoke(device_group, ["evidence", DV1, "--as", "O4"], obj=state)
     assert refused.exception.status == 404
+
+
+def test_GD_10_1__stopped_since_before_the_last_evaluation__told_as_standing_still_and_not_as_no_fault(
+    services, work, active, past_the_judge
+):
+    with work("SYSTEM") as doing:
+        doing.record("device.block", "device", doing.get(Device, DV1).id, {})
+        doing.commit()
+    now = datetime.now(UTC)
+    with past_the_judge() as session:
+        device = session.scalars(select(Device).where(Device.public_id == DV1)).one()
+        day = (now + timedelta(days=3)).date()
+        World(session).add(
+            t.Evaluation, public_id="EV-1", device_id=device.id, outcome="keep", text="Needed.", evaluated_on=day
+        )
+    found, words = look_at(services, now + timedelta(days=10))
+    assert found.stops == 0
+    assert speaks(words, f"It stood stopped for {found.days_stopped:.1f} days") == "cancel_site"
+    assert not any("It was stopped" in said or "No incident, stop" in said for said in words)

@@ -66,7 +66,7 @@ def test_study__from_a_file_of_cameras__answered_listed_shown_and_removed(run, k
     name = kept("--own-only")
     assert "no answer yet (waiting" in run("show", name, "--as", "N1").output
     said = run("run", name, "--as", "N1").output
-    assert said.startswith("2 devices and routes see 0.291 of 5.660 km²")
+    assert said.startswith("2 devices and routes see 0.291 km² of 5.660 km²")
     told = json.loads(run("show", name, "--as", "N1", "--json").output)["result"]
     assert {row["kind"]: row["devices"] for row in told["by_kind"]} == {"video": 1, "noise": 1}
     assert name in run("list", "--as", "N1").output

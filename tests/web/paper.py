@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import zlib
 
-_OBJECT = re.compile(rb"(\d+) 0 obj\s*(<<.*?>>)\s*(?:stream\r?\n(.*?)\r?\nendstream)?", re.S)
+# The content ends where the one newline before its end begins: a carriage return there is part of the content.
+_OBJECT = re.compile(rb"(\d+) 0 obj\s*(<<.*?>>)\s*(?:stream\r?\n(.*?)\nendstream)?", re.S)
 _SHOWN = re.compile(rb"/(\S+) [\d.]+ Tf|((?:<[0-9a-f]+>[-\d.\s]*)+)\]? ?T[jJ]")
 
 

@@ -18,6 +18,7 @@ from tests.web.paper import text_of
 from tests.world import World, device, site_at
 from web.cli.common import State
 from web.cli.coverage import coverage
+from web.planner import coordinating
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,26 @@ def test_report__of_the_own_authority__is_of_its_ground_alone_and_nobody_elses(a
     assert [row["authority"] for row in rows] == ["A1"]
     assert get(acting_as("N1"), "/planner/coordinated?government=A2").status_code == 404
     assert get(acting_as("S1"), "/planner/coordinated?government=A2").status_code == 200
+
+
+def test_report__devices_close_together_on_wide_ground__a_map_of_that_part_too(acting_as, monkeypatch):
+    def page():
+        return get(acting_as("S1"), "/planner/coordinated/report.html").text
+
+    close = page()
+    assert close.count('<svg class="picture"') == 2
+    assert "The part of it in which the devices stand." in close
+    monkeypatch.setattr(coordinating, "_SMALL_PART", 0.0)
+    spread = page()
+    assert spread.count('<svg class="picture"') == 1
+    assert "The part of it" not in spread
+
+
+def test_report__nothing_to_ask_others_for__says_nothing_of_asking(acting_as):
+    assert "ask for its use before buying one" in get(acting_as("S1"), "/planner/coordinated").text
+    alone = get(acting_as("N1"), "/planner/coordinated?government=A1").text
+    assert "are duplicates" in alone
+    assert "ask for its use before buying one" not in alone
 
 
 def test_GD_17__twins_of_two_authorities__each_told_whom_to_ask(acting_as):

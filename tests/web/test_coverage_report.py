@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -13,7 +15,9 @@ from sensing.sensors.health import read_snapshot
 from tests.web.conftest import HTML
 from tests.web.paper import text_of
 from tests.web.studying import answered, site, sited
+from web.planner import printed
 from web.planner.printed import pdf_of
+from web.settings import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +42,7 @@ def test_report__of_a_done_study__tells_every_answer_and_both_maps(reading_as, s
         "The largest gaps",
         "What needs watching",
         "By item of supervision",
+        " (ECO-01)</th>",
         "By status",
         "By kind of device",
         "By the time of day",
@@ -94,10 +99,26 @@ def test_report__as_pdf__holds_its_text_and_its_fonts(reading_as, study):
 
 
 def test_pdf__of_a_document_that_asks_for_something__refused():
-    from weasyprint.urls import FatalURLFetchingError
-
-    with pytest.raises(FatalURLFetchingError):
+    with pytest.raises(printed.NotSet, match="a report fetches nothing: file:///etc/hostname"):
         pdf_of("<style></style><img src='file:///etc/hostname'>")
+
+
+def test_pdf__others_wait_already__refused_before_long(monkeypatch):
+    monkeypatch.setattr(printed, "_PATIENCE_S", 0.01)
+    with printed._ONE_AT_A_TIME, pytest.raises(RuleViolation) as refused:
+        pdf_of("<style></style><p>One page.</p>")
+    assert refused.value.status == 503
+    assert pdf_of("<style></style><p>One page.</p>").startswith(b"%PDF-")
+
+
+def test_pdf__is_set_in_another_process__this_one_never_loads_the_setter():
+    code = (
+        "import sys; from web.planner.printed import pdf_of;"
+        " assert pdf_of('<style></style><p>One page.</p>').startswith(b'%PDF-');"
+        " assert 'weasyprint' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_pdf__once_made__half_a_picture_is_refused_as_before():

@@ -16,6 +16,7 @@ from flights.ground import TERRAIN_FILE
 from geo.coverage.answers import Coverage, coverage_of
 from geo.coverage.reading import Named
 from geo.coverage.relief import SURFACE_FILE
+from geo.coverage.saying import area_in_words
 from geo.intake.drafts import Read
 from schemas.refusals import RuleViolation, not_found
 from web import terrain
@@ -27,27 +28,28 @@ from web.cli.registry import FILE
 from web.planning_jobs import model_file
 from web.wiring import Services
 
-_KM2 = 1e6
 _TOLD = 5
 _SAYS = {
     "en": {
-        "seen": "{devices} devices see {seen:.3f} of {ground:.3f} km² ({share:.1%}); {gap:.3f} km² is seen by none.",
-        "seen_one": "1 device sees {seen:.3f} of {ground:.3f} km² ({share:.1%}); {gap:.3f} km² is seen by none.",
-        "twice": "{twice:.3f} km² is seen by two or more, {thrice:.3f} km² by three or more.",
-        "private": "Privacy zones take {private:.3f} km² of the ground away: nobody asks for a view of those.",
+        "seen": "{devices} devices see {seen} of {ground} ({share:.1%}); {gap} is seen by none.",
+        "seen_one": "1 device sees {seen} of {ground} ({share:.1%}); {gap} is seen by none.",
+        "twice": "{twice} is seen by two or more, {thrice} by three or more.",
+        "private": "Privacy zones take {private} of the ground away: nobody asks for a view of those.",
         "hidden": "The ground hides all that these devices could see: rows {rows}.",
+        "twins": "Rows that repeat another one, at the same place with the same view: {count};"
+        " each counts as a view of its own.",
         "gaps": "The largest gaps:",
-        "gap": "  {area:.3f} km² around {lon:.5f}, {lat:.5f}",
+        "gap": "  {area} around {lon:.5f}, {lat:.5f}",
         "wrote": "Wrote {path}: layers {layers}.",
     },
     "zh": {
-        "seen": "{ground:.3f} 平方公里中，{devices} 台设备覆盖 {seen:.3f} 平方公里（{share:.1%}），"
-        "{gap:.3f} 平方公里无设备覆盖。",
-        "twice": "{twice:.3f} 平方公里被两台及以上覆盖，{thrice:.3f} 平方公里被三台及以上覆盖。",
-        "private": "隐私排除区占 {private:.3f} 平方公里，不计入需覆盖的区域。",
+        "seen": "{ground}中，{devices} 台设备覆盖 {seen}（{share:.1%}），{gap}无设备覆盖。",
+        "twice": "{twice}被两台及以上覆盖，{thrice}被三台及以上覆盖。",
+        "private": "隐私排除区占 {private}，不计入需覆盖的区域。",
         "hidden": "以下各行设备的视野被地形完全遮挡：{rows}。",
+        "twins": "与另一行位置和视野完全相同的行：{count}；各按一次覆盖计算。",
         "gaps": "最大的空白区：",
-        "gap": "  {area:.3f} 平方公里，中心约 {lon:.5f}, {lat:.5f}",
+        "gap": "  {area}，中心约 {lon:.5f}, {lat:.5f}",
         "wrote": "已写入 {path}：图层 {layers}。",
     },
 }
@@ -121,27 +123,31 @@ def _write(found: Coverage, path: Path) -> None:
 def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
     rows = list(read.drafts)
     hidden = [rows[number - 1] for number in found.hidden]
+    twins = len(rows) - len({(one.device_type, one.view) for one in read.drafts.values()})
     places = [gap.representative_point() for gap in found.gaps[:_TOLD]]
     if given["as_json"]:
         gaps = [{"area_m2": area, "at": [place.x, place.y]} for area, place in zip(found.gaps_m2, places, strict=False)]
         names = ("ground_m2", "private_m2", "seen_m2", "gap_m2", "share")
-        told = {"devices": len(rows)} | {name: getattr(found, name) for name in names}
+        told = {"devices": len(rows), "repeated": twins} | {name: getattr(found, name) for name in names}
         echo_json(told | {"hidden": hidden, "gaps": gaps} | rows_refused(read))
         return
     says = _SAYS[lang()]
-    km2 = {"ground": found.ground_m2 / _KM2, "gap": found.gap_m2 / _KM2, "private": found.private_m2 / _KM2}
-    km2 |= {name: area / _KM2 for name, area in zip(("seen", "twice", "thrice"), found.seen_m2, strict=True)}
+    areas_m2 = {"ground": found.ground_m2, "gap": found.gap_m2, "private": found.private_m2}
+    areas_m2 |= dict(zip(("seen", "twice", "thrice"), found.seen_m2, strict=True))
+    areas = {name: area_in_words(area_m2, lang()) for name, area_m2 in areas_m2.items()}
     seen = says.get("seen_one", says["seen"]) if len(rows) == 1 else says["seen"]
-    click.echo(seen.format(devices=len(rows), share=found.share, **km2))
-    click.echo(says["twice"].format(**km2))
+    click.echo(seen.format(devices=len(rows), share=found.share, **areas))
+    click.echo(says["twice"].format(**areas))
     if found.private_m2 > 0:
-        click.echo(says["private"].format(**km2))
+        click.echo(says["private"].format(**areas))
+    if twins:
+        click.echo(says["twins"].format(count=twins))
     if hidden:
         click.echo(says["hidden"].format(rows=", ".join(map(str, hidden))))
     if places:
         click.echo(says["gaps"])
     for area, place in zip(found.gaps_m2, places, strict=False):
-        click.echo(says["gap"].format(area=area / _KM2, lon=place.x, lat=place.y))
+        click.echo(says["gap"].format(area=area_in_words(area, lang()), lon=place.x, lat=place.y))
     if given["out"]:
         click.echo(says["wrote"].format(path=given["out"], layers="gaps, seen"))
 

@@ -107,7 +107,7 @@ def _compared(names: Sequence[str]) -> Response:
             raise invalid("report.compare_number", measured=done, required=f"{LEAST}–{MOST}")
         frame = _frame(found)
         sheets = [sheet_of(db, one, frame) for one in found]
-        base = base_map(db, frame)
+        base, items = base_map(db, frame), scope.item_names(db)
         maps = [gap_map(sheet, base, frame, numbered=False) for sheet in sheets]
         changes = [_change_map(before, base, frame) for before in _pairs(sheets)]
     return show(
@@ -117,7 +117,7 @@ def _compared(names: Sequence[str]) -> Response:
         changes=changes,
         rows=_rows([sheet.result for sheet in sheets]),
         headline=_headline(sheets),
-        asked_apart=_asked_apart(sheets),
+        asked_apart=_asked_apart(sheets, items),
         grounds_differ=any(not sheet.ground.equals(sheets[0].ground) for sheet in sheets[1:]),
         hours=_hours([sheet.result for sheet in sheets]),
         first_again=[[sheet.public_id, *(s.public_id for s in sheets if s is not sheet)] for sheet in sheets],
@@ -231,9 +231,9 @@ def _row(
     return Row(title, tuple(cells))
 
 
-def _asked_apart(sheets: Sequence[StudySheet]) -> list[tuple[str, list[str]]]:
+def _asked_apart(sheets: Sequence[StudySheet], items: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     """What the studies asked differently, part by part."""
-    by_part = [dict(asked_in_words(sheet.asked)) for sheet in sheets]
+    by_part = [dict(asked_in_words(sheet.asked, items)) for sheet in sheets]
     parts = dict.fromkeys(name for found in by_part for name in found)
     rows = [(name, [found.get(name, "—") for found in by_part]) for name in parts]
     return [(name, values) for name, values in rows if len(set(values)) > 1]

@@ -40,6 +40,10 @@ section = Section("planner_coordinating", __name__, Audience.PLANNER)
 _READ = Permission.READ_COORDINATION
 _FIRST_YEAR = 2000
 _MOST_MARKS = 2_000
+# Where all devices stand in less than this part of the ground's width and height, a second map shows that part.
+_SMALL_PART = 0.4
+_LEAST_SIDE_DEG = 0.02
+_ROOM = 0.15
 _LONGEST_CODE = 40
 TABLES = ("authorities", "duplicates", "sites", "gaps")
 
@@ -72,8 +76,9 @@ def page() -> Response:
     with services().session() as db:
         heads = heads_of(db, current_actor())
         made = _asked_for(db, heads, page_only=True)
-        drawn = _picture(db, made)
-    return show("planner/coordinated.html", heads=heads, picture=drawn, years=_years(), **_context(made))
+        drawn = _pictures(db, made)
+    context = drawn | _context(made)
+    return show("planner/coordinated.html", heads=heads, years=_years(), **context)
 
 
 @section.page("/planner/coordinated/report.<any(html, pdf, csv):form>", GET=_READ)
@@ -143,7 +148,7 @@ def _years() -> list[int]:
 
 def as_document(db: Session, report: Report) -> str:
     """The report as a page that stands by itself; needs a request for its words."""
-    context = _context(report) | {"picture": _picture(db, report), "made_at": services().clock.now()}
+    context = _context(report) | _pictures(db, report) | {"made_at": services().clock.now()}
     return render_template("planner/coordinated_report.html", sample=sample_data(), **context)
 
 
@@ -179,21 +184,24 @@ def _sentences(report: Report, asking: int) -> list[str]:
             all=len([one for one in report.standing if one.status != "ended"]),
             ratio=words.share(report.ratio),
         ),
-        gettext(
-            "For %(n)s of them another authority has such a device: ask for its use before buying one (GD-17).",
-            n=asking,
-        ),
     ]
-    if not report.past:
-        closed = words.area(max(found.gap_m2 - found.planned_gap_m2, 0.0))
+    if asking:
         said.append(
             gettext(
-                "The planned sites close %(closed)s of gaps: %(before)s before, %(after)s after.",
-                closed=closed,
-                before=words.area(found.gap_m2),
-                after=words.area(found.planned_gap_m2),
+                "For %(n)s of them another authority has such a device: ask for its use before buying one (GD-17).",
+                n=asking,
             )
         )
+    if not report.past:
+        closed_m2 = found.gap_m2 - found.planned_gap_m2
+        if closed_m2 >= 1:
+            area = {"closed": closed_m2, "before": found.gap_m2, "after": found.planned_gap_m2}
+            told = {name: words.area(value) for name, value in area.items()}
+            said.append(
+                gettext("The planned sites close %(closed)s of gaps: %(before)s before, %(after)s after.", **told)
+            )
+        elif report.planned:
+            said.append(gettext("The planned sites close no gap."))
     else:
         said.append(gettext("Of a year that is over only what was in use is counted: plans of that day are not kept."))
     if found.assumed:
@@ -205,8 +213,24 @@ def _sentences(report: Report, asking: int) -> list[str]:
     return said
 
 
-def _picture(db: Session, report: Report) -> Markup:
-    frame = Frame.around(report.government.ground.bounds)
+def _pictures(db: Session, report: Report) -> dict[str, Any]:
+    """The map of the whole ground; and where devices stand close together on it, another one of that part."""
+    title = gettext("Map of what the authorities see together, with their devices")
+    whole = report.government.ground.bounds
+    drawn: dict[str, Any] = {"picture": _picture(db, report, whole, title), "close_up": None}
+    standing = [one for one in report.standing if one.status in pictures.STATUSES]
+    if standing:
+        part = shapely.MultiPoint([(one.device.at.lon, one.device.at.lat) for one in standing]).bounds
+        wide, high = part[2] - part[0], part[3] - part[1]
+        if max(wide / (whole[2] - whole[0]), high / (whole[3] - whole[1])) < _SMALL_PART:
+            side = max(wide, high, _LEAST_SIDE_DEG) * _ROOM
+            part = (part[0] - side, part[1] - side, part[2] + side, part[3] + side)
+            drawn["close_up"] = _picture(db, report, part, gettext("Map of the part in which the devices stand"))
+    return drawn
+
+
+def _picture(db: Session, report: Report, box: tuple[float, float, float, float], title: str) -> Markup:
+    frame = Frame.around(box)
     base = study_sheet.base_map(db, frame)
     by_status: dict[str, list[tuple[float, float]]] = {}
     for one in report.standing:
@@ -220,7 +244,6 @@ def _picture(db: Session, report: Report) -> Markup:
         base.over,
         *(marks if len(report.standing) <= _MOST_MARKS else []),
     ]
-    title = gettext("Map of what the authorities see together, with their devices")
     return pictures.drawing(frame, parts, title=title, north=gettext("N"), lang=current_language())
 
 

@@ -20,7 +20,7 @@ from geo.coverage.exports import FORMS
 from schemas.refusals import RuleViolation
 from schemas.store.work import Work
 from schemas.tables import Authority, CoverageStudy, Person
-from web.i18n import gettext, in_words, ngettext
+from web.i18n import gettext, ngettext
 from web.identity.request_identity import current_actor, services
 from web.permissions import Audience, Permission, Section
 from web.planner import answers, coverage_scope, scope, surroundings
@@ -142,7 +142,7 @@ def study_page(public_id: str, faults: Faults | None = None, status: int = 200) 
     with services().session() as db:
         found = coverage_scope.opened(db, current_actor(), public_id)
         file = _opened_file(db, found)
-        question, items = _question(db, found), _item_names(db)
+        question, items = _question(db, found), scope.item_names(db)
         outline = to_shape(
             db.scalar(
                 select(gis.ST_SimplifyPreserveTopology(CoverageStudy.ground, _BEND_DEG)).where(
@@ -210,7 +210,7 @@ def _question(db: Session, found: CoverageStudy) -> list[tuple[str, str]]:
     if asked.shared:
         lines.append((gettext("Of others"), gettext("shared devices and such as could be shared count")))
     if asked.item:
-        lines.append((gettext("Supervision item"), _item_names(db).get(asked.item, asked.item)))
+        lines.append((gettext("Supervision item"), scope.item_names(db).get(asked.item, asked.item)))
     if asked.hour is not None:
         lines.append((gettext("Hour"), said_of.hour(asked.hour)))
     if asked.device_types:
@@ -229,11 +229,6 @@ def _times(done: Mapping[str, Any]) -> list[tuple[str, float, str]]:
         (told, m2, f"seen-{number}") for number, (told, m2) in enumerate(zip(words, done["seen_m2"], strict=False), 1)
     ]
     return [*seen, (gettext("nobody sees it"), done["gap_m2"], "gap")]
-
-
-def _item_names(db: Session) -> dict[str, str]:
-    """The items of the catalogue by their codes, in the reader's language."""
-    return {one.code: in_words({"en": one.name_en, "zh": one.name_zh}) for one in scope.items(db)}
 
 
 Figures = list[tuple[str, int, float, float | None]]

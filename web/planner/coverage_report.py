@@ -18,7 +18,7 @@ from web.identity.request_identity import current_actor, services
 from web.page import sample_data
 from web.permissions import Audience, Permission, Section
 from web.planner import coverage_words as words
-from web.planner import pictures, printed, study_sheet
+from web.planner import pictures, printed, scope, study_sheet
 from web.planner.study_sheet import DONE, StudySheet, base_map, gap_map, opened_study, sheet_of, sites_map, times_map
 from web.planner.words import said
 from web.words import N_
@@ -70,7 +70,7 @@ def report(db: Session, study: CoverageStudy) -> str:
     """The report of a study in the language of the request; raises RuleViolation 409 where it has no answer."""
     if study.stage != DONE:
         raise conflict("report.not_done", "report.not_done", measured=study.public_id)
-    frame = study_sheet.frame_of(study)
+    frame, items = study_sheet.frame_of(study), scope.item_names(db)
     sheet, base = sheet_of(db, study, frame), base_map(db, frame)
     runs = db.scalars(
         select(SitingRun)
@@ -83,11 +83,11 @@ def report(db: Session, study: CoverageStudy) -> str:
         sheet=sheet,
         result=sheet.result,
         sentences=told(sheet.result),
-        rows=_rows(sheet.result),
+        rows=_rows(sheet.result, items),
         own=_own(study),
         blind=[(one["label"], _said_why(one["reason"])) for one in sheet.result.get("left_out") or ()],
         headline=words.headline(sheet.result["share"], sheet.result["gap_m2"]),
-        asked=asked_in_words(sheet.asked),
+        asked=asked_in_words(sheet.asked, items),
         gap_map=gap_map(sheet, base),
         times_map=times_map(sheet, base),
         runs=[(run, run_map(sheet, base, run)) for run in runs],
@@ -97,10 +97,13 @@ def report(db: Session, study: CoverageStudy) -> str:
     )
 
 
-def _rows(result: Mapping[str, Any]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
+def _rows(result: Mapping[str, Any], items: Mapping[str, str]) -> dict[str, list[tuple[str, Mapping[str, Any]]]]:
     """The rows of each break-down with what each is called."""
     return {
-        "by_item": [(row["item"] or gettext("No item"), row) for row in result.get("by_item", ())],
+        "by_item": [
+            (items.get(row["item"], row["item"]) if row["item"] else gettext("No item"), row)
+            for row in result.get("by_item", ())
+        ],
         "by_status": [(said(words.STATUSES, row["status"]), row) for row in result.get("by_status", ())],
         "by_kind": [(words.kind(row["kind"]), row) for row in result.get("by_kind", ())],
     }
@@ -187,15 +190,15 @@ def told(result: Mapping[str, Any]) -> Sequence[str]:
     return found
 
 
-def asked_in_words(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was asked, part by part, in the reader's language."""
+def asked_in_words(asked: Mapping[str, Any], items: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What was asked, part by part, in the reader's language; `items` are names of supervision items by code."""
     comma = "、" if current_language() == "zh" else ", "
     kinds = [words.kind(code) for code in asked.get("device_types") or ()]
     hour = asked.get("hour")
     parts = [
         (gettext("Devices that count"), comma.join(said(words.STATUSES, code) for code in asked.get("statuses", ()))),
         (gettext("Kinds"), comma.join(kinds) or gettext("All but satellites")),
-        (gettext("Supervision item"), asked.get("item") or gettext("Any")),
+        (gettext("Supervision item"), items.get(item, item) if (item := asked.get("item")) else gettext("Any")),
         (gettext("Devices of other authorities"), _yes_no(asked.get("shared"))),
         (gettext("The study's own devices alone"), _yes_no(asked.get("own_only"))),
         (gettext("Time of day"), gettext("Any") if hour is None else words.hour(hour)),

@@ -1,17 +1,22 @@
-"""Pages that stand by themselves: closed to everything outside, and the same on paper as PDF."""
+"""Touches the machine: pages that stand by themselves, closed to everything outside, and the same on paper as PDF."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import logging
+import subprocess
+import sys
 import threading
-from typing import NoReturn
 
 from flask import Response
 
-# Setting a report is seconds of computing: a process sets one after the other.
+from schemas.refusals import Kind, RuleViolation, refuse
+from web.settings import ROOT
+
+# Setting a report is seconds of computing: a process of the server has one set after the other, and nobody waits long.
 _ONE_AT_A_TIME = threading.Lock()
+_PATIENCE_S = 10.0
+_LONGEST_S = 120.0
 
 
 def as_page(document: str, name: str) -> Response:
@@ -41,27 +46,26 @@ def policy(document: str) -> str:
     )
 
 
+class NotSet(Exception):
+    """A document could not be set on paper; why stands in the message."""
+
+
 def pdf_of(document: str) -> bytes:
-    """A document as PDF, with its fonts inside; whatever it would fetch is refused.
+    """A document as PDF, with its fonts inside; whatever it would fetch is refused (web.planner.paper).
 
-    Raises FatalURLFetchingError where something in it would be asked of anybody else.
+    Raises NotSet where something in it would be asked of anybody else, or the setting ends without a PDF, and
+    RuleViolation (`report.busy`) where others wait for theirs already.
     """
-    # It is large, and few requests of a process print.
-    from PIL import ImageFile
-    from weasyprint import HTML
-    from weasyprint.urls import FatalURLFetchingError, URLFetcher
-
-    class Refusing(URLFetcher):  # type: ignore[misc]
-        def fetch(self, url: str, headers: object = None) -> NoReturn:
-            raise FatalURLFetchingError(f"a report fetches nothing: {url[:80]}")
-
-    # Imported, it lets this whole process take half a picture for a whole one; no snapshot of a camera is.
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    # It warns of what browsers know and paper does not; what matters raises.
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
-    with _ONE_AT_A_TIME:
-        made: bytes = HTML(string=document, url_fetcher=Refusing()).write_pdf()
-    return made
+    if not _ONE_AT_A_TIME.acquire(timeout=_PATIENCE_S):
+        raise RuleViolation(Kind.UNAVAILABLE, [refuse("report.busy", "report.busy")])
+    try:
+        command = [sys.executable, "-m", "web.planner.paper"]
+        done = subprocess.run(command, input=document.encode(), cwd=ROOT, capture_output=True, timeout=_LONGEST_S)
+    finally:
+        _ONE_AT_A_TIME.release()
+    if done.returncode:
+        raise NotSet(done.stderr.decode(errors="replace")[-2000:])
+    return done.stdout
 
 
 def _kept_private(response: Response, name: str, disposition: str) -> Response:

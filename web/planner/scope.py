@@ -15,6 +15,7 @@ from schemas.roles import Role
 from schemas.store.work import find
 from schemas.tables import Authority, DeploymentPoint, Device, PatrolArea, SitingPlan, SupervisionItem
 from schemas.words import Coded
+from web.i18n import in_words
 from web.permissions import ROLES, Permission
 
 T = TypeVar("T", bound=SitingPlan | Device | PatrolArea | DeploymentPoint)
@@ -64,6 +65,11 @@ def item_of(db: Session, code: str) -> SupervisionItem | None:
 def items(db: Session) -> list[SupervisionItem]:
     """Every item of the catalogue."""
     return list(db.scalars(select(SupervisionItem).order_by(SupervisionItem.code)))
+
+
+def item_names(db: Session) -> dict[str, str]:
+    """What the items of the catalogue are called, with their codes, by code, in the reader's language."""
+    return {one.code: f"{in_words({'en': one.name_en, 'zh': one.name_zh})} ({one.code})" for one in items(db)}
 
 
 def approved_plans(db: Session, authority_ids: Iterable[uuid.UUID]) -> list[SitingPlan]:

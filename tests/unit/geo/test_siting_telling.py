@@ -103,6 +103,23 @@ def test_GD_17__study_of_one_item__whose_views_count_is_told_by_the_item():
     assert any("ECO-01" in said for said in whole["sites"][0]["sentences"]["zh"])
 
 
+def test_told__study_of_an_item_that_is_in_the_catalogue__its_name_and_code():
+    item = {"en": "Outfalls (fictional)", "zh": "排污口（虚构）"}
+    facts = Facts([Checked()], Laws(0.8), {}, (), item)
+    whole = told(SitingAsked(), found(replace(NEW, item="ECO-01"), item="ECO-01"), facts)
+    assert any("supervision item Outfalls (fictional) (ECO-01)" in said for said in whole["sentences"]["en"])
+    assert any("排污口（虚构）（ECO-01）" in said for said in whole["sites"][0]["sentences"]["zh"])
+
+
+def test_told__answer_of_the_front__its_own_proof():
+    points = (Point(10.0, 0.0, (NEW,)), Point(20.0, 500.0, (NEW, SHARED), gap=0.25, proven=False))
+    whole = document(NEW, SHARED, front=points, proven=False, gap=0.25)
+    least, most = (point["answer"] for point in whole["front"])
+    assert (least["proven"], least["gap"], most["proven"], most["gap"]) == (True, 0.0, False, 0.25)
+    assert any("the solver proved it" in said for said in least["sentences"]["en"])
+    assert not any("proved" in said for said in most["sentences"]["en"])
+
+
 def test_told__front_and_shared_devices__named():
     points = (Point(10.0, 0.0, ()), Point(20.0, 500.0, (SHARED, NEW)))
     whole = document(SHARED, NEW, front=points)
