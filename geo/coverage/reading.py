@@ -46,13 +46,14 @@ def read_devices(path: Path, options: Options, *, range_m: float | None = None) 
 
 def read_named(path: Path, options: Options, *, range_m: float | None = None) -> Read[Named]:
     """The same with the names and types of the devices; one without a type is a camera."""
+    kinds = meanings(DEVICE_WORDS)
 
     def device(row: Drafted) -> Named | None:
         cells = row.cells
         azimuth, width = cells.number("sector_azimuth_deg", 0, 360), cells.number("hfov_deg", 0.1, 360)
         reach = cells.number("range_m", 0.1, _FURTHEST_VIEW_M)
         mast, target = cells.number("mast_m", 0, _HIGHEST_M), cells.number("target_m", 0, _HIGHEST_M)
-        name, kind = cells.text("name") or "", cells.word("device_type", meanings(DEVICE_WORDS), default="video")
+        name, kind = cells.text("name") or "", cells.word("device_type", kinds, default="video")
         if reach is None and range_m is None:
             cells.text("range_m", required=True)
         if azimuth is not None and width is None:
@@ -61,9 +62,9 @@ def read_named(path: Path, options: Options, *, range_m: float | None = None) ->
             cells.text("sector_azimuth_deg", required=True)
         if cells.refusals or not isinstance(row.geom, Point):
             return None
-        view = Device(LonLat(row.geom.x, row.geom.y), reach or range_m or 0.0, azimuth, width)
-        view = replace(view, mast_m=view.mast_m if mast is None else mast)
-        view = replace(view, target_m=view.target_m if target is None else target)
+        heights = {"mast_m": mast, "target_m": target}
+        told = {what: height for what, height in heights.items() if height is not None}
+        view = Device(LonLat(row.geom.x, row.geom.y), reach or range_m or 0.0, azimuth, width, **told)
         return Named(view, name, kind or "video")
 
     return read_drafts(path, _DEVICES, options, "coverage.devices", device)

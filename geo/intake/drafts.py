@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from shapely.geometry.base import BaseGeometry
-
 from geo.intake.batch import Drafted
-from geo.intake.columns import Cells, left_aside, match
-from geo.intake.coordinates import Placement, placement, refuse_offset
-from geo.intake.importer import read_table, refuse_shape
+from geo.intake.columns import left_aside, match
+from geo.intake.coordinates import placement, refuse_offset
+from geo.intake.importer import read_table
+from geo.intake.judging import placed_rows
 from geo.intake.layers import Layer
 from geo.intake.report import Options, RowOutcome
-from geo.intake.table import Row
 from schemas.limits import limit
-from schemas.refusals import Refusal, RuleViolation, invalid, too_large
+from schemas.refusals import Refusal, invalid, too_large
 
 T = TypeVar("T")
 Make = Callable[[Drafted], T | None]
@@ -64,25 +62,10 @@ def read_drafts(path: Path, layer: Layer, options: Options, most: str, make: Mak
     way = placement(table.crs, options.crs)
     columns = match(table.columns, layer.fields, table.kept)
     drafts, outcomes = {}, []
-    for row in table.rows:
-        cells = Cells(row.values, columns)
-        draft = make(Drafted(row.number, cells, _placed(row, way, cells, layer.allow)))
-        outcomes.append(RowOutcome(row.number, tuple(cells.refusals)))
+    for row in placed_rows(table.rows, layer.allow, columns, way):
+        draft = make(row)
+        outcomes.append(RowOutcome(row.number, tuple(row.cells.refusals)))
         if draft is not None:
             drafts[row.number] = draft
     told = (table.format, way.name, table.encoding, columns, left_aside(table, columns))
     return Read(drafts, tuple(outcomes), *told)
-
-
-def _placed(row: Row, way: Placement, cells: Cells, allow: frozenset[str]) -> BaseGeometry | None:
-    cells.refusals.extend(row.refusals)
-    if row.geom is None:
-        return None
-    try:
-        geom: BaseGeometry = way.place([row.geom])[0]
-        way.refuse_misplaced(row.geom, geom, f"#{row.number}")
-        refuse_shape(geom, allow, f"#{row.number}")
-    except RuleViolation as error:
-        cells.refusals.extend(error.refusals)
-        return None
-    return geom

@@ -25,7 +25,7 @@ def judged(table: Table, layer: Layer, columns: Mapping[str, str], intake: Intak
     """The rows of a table as drafts, some at a time; those that are taken hold the records to write."""
     for start in range(0, len(table.rows), SOME):
         rows = table.rows[start : start + SOME]
-        drafts = _drafts(rows, layer, columns, intake.way)
+        drafts = placed_rows(rows, layer.allow, columns, intake.way)
         sound = [draft for draft in drafts if draft.geom is not None]
         if layer.build_many is not None:
             layer.build_many(sound, intake)
@@ -59,14 +59,19 @@ def _note_strays(taken: Sequence[Drafted], intake: Intake) -> None:
     intake.stray.extend(draft.number for draft, is_ruled in zip(taken, ruled, strict=True) if not is_ruled)
 
 
-def _drafts(rows: Sequence[Row], layer: Layer, columns: Mapping[str, str], way: Placement) -> list[Drafted]:
-    """The rows with their shapes in EPSG:4326; one whose shape is refused has none, and its refusals say why."""
+def placed_rows(
+    rows: Sequence[Row], allow: frozenset[str], columns: Mapping[str, str], way: Placement
+) -> list[Drafted]:
+    """The rows with their shapes in EPSG:4326; one whose shape is refused has none, and its refusals say why.
+
+    `allow` are the types of shapes that are taken.
+    """
     written = np.array([row.geom for row in rows], dtype=object)
     placed = np.full(len(rows), None, dtype=object)
     given = np.flatnonzero(~shapely.is_missing(written))
     if given.size:
         placed[given] = way.place(list(written[given]))
-    plain = _plain_points(written, placed, way) if "Point" in layer.allow else np.zeros(len(rows), dtype=np.bool_)
+    plain = _plain_points(written, placed, way) if "Point" in allow else np.zeros(len(rows), dtype=np.bool_)
     drafts = []
     for index, row in enumerate(rows):
         cells = Cells(row.values, columns)
@@ -75,7 +80,7 @@ def _drafts(rows: Sequence[Row], layer: Layer, columns: Mapping[str, str], way: 
         if draft.geom is not None and row.geom is not None and not plain[index]:
             try:
                 way.refuse_misplaced(row.geom, draft.geom, f"#{row.number}")
-                refuse_shape(draft.geom, layer.allow, f"#{row.number}")
+                refuse_shape(draft.geom, allow, f"#{row.number}")
             except RuleViolation as error:
                 cells.refusals.extend(error.refusals)
                 draft.geom = None

@@ -33,6 +33,7 @@ _FURTHEST_VIEW_M = 1_000_000
 _VIEW = ("sector_azimuth_deg", "hfov_deg", "range_m")
 # A file of sites is read like a layer of points, and makes no rows of one.
 _POINTS = Layer(frozenset({"Point"}), _FIELDS)
+_TYPES = meanings(DEVICE_WORDS)
 
 
 def read_sites(path: Path, options: Options) -> Read[NewSite]:
@@ -62,7 +63,7 @@ def _site(row: Drafted) -> NewSite | None:
     cells, geom = row.cells, row.geom
     purpose_en, purpose_zh = cells.in_both("purpose")
     place_text = cells.text("place_text", required=True)
-    device_type = cells.word("device_type", meanings(DEVICE_WORDS))
+    device_type = cells.word("device_type", _TYPES)
     platform = cells.word("platform", {word: word for word in PLATFORMS}, default="fixed")
     place_type, indoor = cells.text("place_type") or "open_air", cells.flag("indoor")
     view = (
