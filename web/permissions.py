@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, Response, request
 
 from schemas.actors import Actor, ActorKind
 from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation, forbidden, refuse
 from schemas.roles import Role
 from web.identity.request_identity import current_actor
+from web.lasting import Lasting
 from web.rates import limited
 from web.things.credentials import current_token
 
@@ -212,6 +213,15 @@ class GuardedFlask(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none here is a coroutine, and to ask that of a dozen costs a tile a twentieth."""
         return func
+
+    def process_response(self, response: Response) -> Response:
+        """All that is done to answers; to one that lasts it is done once."""
+        if not isinstance(response, Lasting):
+            return super().process_response(response)
+        if not response.is_whole:
+            super().process_response(response)
+            response.complete(request.environ)
+        return response
 
     def add_url_rule(
         self,

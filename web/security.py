@@ -143,7 +143,7 @@ def check_origin() -> None:
 
 def check_length() -> None:
     """Refuses a body without a length: werkzeug takes what fits under the limit for all of it."""
-    if "Transfer-Encoding" in request.headers:
+    if "HTTP_TRANSFER_ENCODING" in request.environ:
         raise LengthRequired
 
 
@@ -151,7 +151,9 @@ def check_text() -> None:
     """Refuses a NUL in the address: it is no text, and PostgreSQL takes none."""
     if "\x00" in request.path:
         raise not_found("page.unknown", "web.page_unknown")
-    _refuse_nul(request.args)
+    # To take apart a question that is none costs a tile a thirtieth.
+    if request.query_string:
+        _refuse_nul(request.args)
 
 
 def check_form() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.classified import make_secret
 from tests.web.mvt import decode
-from web.public.tile_sql import STATEMENTS
+from web.public.tile_sql import STATEMENTS, TILE_LAYERS
 from web.server import THREADS
 from web.wiring import READING
 
@@ -137,6 +137,36 @@ def test_tile__of_a_zone_that_ends_while_nothing_is_recorded__is_drawn_anew(clie
     assert (after.status_code, after.data) == (200, b"")
 
 
+@pytest.mark.parametrize("asked", [{"Accept-Encoding": "gzip"}, {"If-None-Match": "*"}])
+def test_tile__given_again__is_what_it_was_the_first_time(client, admin, asked):
+    admin.execute("UPDATE core.public_batch SET at = '2026-01-01 12:00:00Z'")
+    address = tile_address(113.27, 23.13, 13)
+    plain, first, again = (get(client, "devices", address, **headers) for headers in ({}, asked, asked))
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    assert sorted(again.headers) == sorted(first.headers)
+    of_body = {"Content-Length", "Content-Encoding", "Content-Type", "Last-Modified"}
+    beside = [{pair for pair in answer.headers if pair[0] not in of_body} for answer in (again, plain)]
+    assert beside[0] == beside[1]
+
+
+def test_tile__given_again__its_head_has_no_body(reader):
+    z, x, y = tile_address(113.27, 23.13, 13)
+    path, packed = f"/tiles/devices/{z}/{x}/{y}.mvt", {"Accept-Encoding": "gzip"}
+    whole = [reader.get(path, headers=packed) for _ in range(2)][-1]
+    head = reader.head(path, headers=packed)
+    assert (head.data, sorted(head.headers)) == (b"", sorted(whole.headers))
+
+
+def test_tile__given_again__says_only_over_https_that_https_is_for_good(client, admin):
+    admin.execute("UPDATE core.public_batch SET at = '2026-01-01 12:00:00Z'")
+    z, x, y = tile_address(113.27, 23.13, 13)
+    told = [
+        client.get(f"/tiles/devices/{z}/{x}/{y}.mvt", headers={"Accept-Encoding": "gzip"}, base_url=base)
+        for base in ("https://localhost", "http://localhost", "https://localhost", "http://localhost")
+    ]
+    assert ["Strict-Transport-Security" in answer.headers for answer in told] == [True, False, True, False]
+
+
 def test_tile__headers__let_any_cache_share_it(reader):
     answer = get(reader, "devices", tile_address(113.27, 23.13, 12))
     assert answer.headers.getlist("Vary") == ["Accept-Encoding"]
@@ -189,6 +219,15 @@ def test_tile__query__uses_the_spatial_index(services, layer):
         public.execute(text("SET enable_seqscan = off"))
         plan = "\n".join(public.execute(text(f"EXPLAIN {STATEMENTS[layer]}"), values).scalars())
     assert "gist_" in plan, plan
+
+
+def test_tile__of_devices_without_titles__is_drawn_from_the_index_alone(services):
+    values = {"z": 14, "x": 13346, "y": 7094, "authority": None}
+    with services.public_engine.connect() as public:
+        public.execute(text("SET enable_seqscan = off"))
+        public.execute(text("SET enable_bitmapscan = off"))
+        plan = "\n".join(public.execute(text(f"EXPLAIN {TILE_LAYERS['devices'].drawing(14)}"), values).scalars())
+    assert "Index Only Scan using gist_shown_device_3857" in plan, plan
 
 
 def test_tile__of_a_change_elsewhere__stays_as_it_is(client, admin):

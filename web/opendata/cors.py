@@ -35,8 +35,9 @@ def is_public_read(path: str) -> bool:
 
 def preflight() -> Response | None:
     """The answer to a browser that asks whether a page of another site may read with headers of its own."""
-    wanted = request.headers.get("Access-Control-Request-Method")
-    if request.method != "OPTIONS" or wanted not in SAFE_METHODS or not is_public_read(request.path):
+    if request.method != "OPTIONS" or not is_public_read(request.path):
+        return None
+    if request.headers.get("Access-Control-Request-Method") not in SAFE_METHODS:
         return None
     response = Response(status=204)
     response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"

@@ -40,6 +40,8 @@ _CELL = (
 _THEME = "r.public_id, r.kind, r.state, r.authority_id AS authority"
 # Whoever draws a tile gets the same bytes as everybody else, whichever way the planner goes for it.
 _IN_ORDER = "ORDER BY r.public_id"
+# Else the planner asks for every shape twice: to draw it, and whether there is one.
+_ONCE = "OFFSET 0"
 _TITLES = "r.title_en, r.title_zh"
 _BOX = "Box2D(r.geom_3857)"
 _ACROSS = f"greatest(ST_XMax({_BOX}) - ST_XMin({_BOX}), ST_YMax({_BOX}) - ST_YMin({_BOX}))"
@@ -61,6 +63,12 @@ class TileLayer:
     # Whether it changes by itself, between the changes that have a number: such a tile is of the version of its bytes.
     by_content: bool = False
     reach_px: int = BUFFER_PX
+    # Where things have no title from afar: the statement with titles.
+    titled: str = ""
+
+    def drawing(self, z: int) -> str:
+        """The statement that draws a tile whole."""
+        return self.titled if self.titled and z >= TITLES_FROM else self.whole
 
     def version(self, z: int, *, of_day: bool) -> str:
         """The query for the version of a tile: from near the last change in the cells of zoom 12 that it touches.
@@ -70,8 +78,10 @@ class TileLayer:
         if z < SINGLE_FROM or of_day or not self.by_cell:
             return "SELECT r.revision FROM public_map.revision r"
         side, reach = f"power(2, :z - {SINGLE_FROM})", self.reach_px / TILE_PX
+        # Whole numbers, as the index has them.
         near = " AND ".join(
-            f"c.{way} >= floor((:{way} - {reach}) / {side}) AND c.{way} < (:{way} + {1 + reach}) / {side}"
+            f"c.{way} >= CAST(floor((:{way} - {reach}) / {side}) AS integer)"
+            f" AND c.{way} < CAST(ceil((:{way} + {1 + reach}) / {side}) AS integer)"
             for way in "xy"
         )
         last = f"SELECT max(c.seq) FROM public_map.cells c WHERE c.layer = '{self.name}' AND"
@@ -88,7 +98,7 @@ def _shapes(name: str, columns: str, titles: str, source: str, order: str = f"{_
         return (
             f"SELECT coalesce(ST_AsMVT(t, '{name}', {EXTENT}, 'shape'), '') FROM ("
             f"SELECT {named}, ST_AsMVTGeom({geometry}, cell.exact, {EXTENT}, {_BUFFER}, true) AS shape"
-            f" FROM {_CELL}, {source} AND {only} {last}) AS t WHERE t.shape IS NOT NULL"
+            f" FROM {_CELL}, {source} AND {only} {last} {_ONCE}) AS t WHERE t.shape IS NOT NULL"
         )
 
     simple = f"CASE WHEN :z < {SINGLE_FROM} THEN ST_Simplify(r.geom_3857, cell.pixel_m, true) ELSE r.geom_3857 END"
@@ -111,21 +121,23 @@ def _devices(source: str, n: str) -> TileLayer:
 
     `n` is the number of a feature, as an attribute of the statement and for ST_AsMVT.
     """
-    title = f"CASE WHEN :z >= {TITLES_FROM} THEN r.title_en END AS title_en,"
-    title += f" CASE WHEN :z >= {TITLES_FROM} THEN r.title_zh END AS title_zh"
     inside = f"FROM {_CELL}, {source} WHERE r.geom_3857 && cell.exact AND r.state <> 'retired'"
     spot = f"cell.pixel_m * {TILE_PX // int(MOST**0.5)} * power(2, :level - 1)"
     grid = f"floor(ST_X(r.geom_3857) / ({spot})), floor(ST_Y(r.geom_3857) / ({spot}))"
     shape = f"ST_AsMVTGeom(r.geom_3857, cell.exact, {EXTENT}, 0, true) AS shape"
     one = f"DISTINCT ON ({grid}) {_THEME}, {shape}, nullif(count(*) OVER (PARTITION BY {grid}) - 1, 0) AS more"
     in_order = "ORDER BY r.n" if n else _IN_ORDER
+    each = _THEME
     if n:
-        title, one = f"{title}, r.n", f"{one}, r.n"
+        each, one = f"{each}, r.n", f"{one}, r.n"
+    # What needs no title is read from the index alone.
+    titled = f"{each}, {_TITLES}"
     drawn = f"SELECT coalesce(ST_AsMVT(t, 'devices', {EXTENT}, 'shape'{n}), '') FROM ("
     return TileLayer(
         "devices",
-        whole=f"{drawn}SELECT {_THEME}, {title}, {shape} {inside} {in_order}) AS t WHERE t.shape IS NOT NULL",
-        thinned=f"{drawn}SELECT {one} {inside} ORDER BY {grid}, r.public_id) AS t WHERE t.shape IS NOT NULL",
+        whole=f"{drawn}SELECT {each}, {shape} {inside} {in_order} {_ONCE}) AS t WHERE t.shape IS NOT NULL",
+        titled=f"{drawn}SELECT {titled}, {shape} {inside} {in_order} {_ONCE}) AS t WHERE t.shape IS NOT NULL",
+        thinned=f"{drawn}SELECT {one} {inside} ORDER BY {grid}, r.public_id {_ONCE}) AS t WHERE t.shape IS NOT NULL",
         first=SINGLE_FROM,
         reach_px=0,
     )
@@ -163,7 +175,7 @@ def _clusters(source: str) -> TileLayer:
         f" FROM {_CELL}, grouped g JOIN told USING (i, j)"
         # A device on the very edge of a tile belongs to one cell, and that to one tile.
         f" WHERE floor(i / {per_side}) = :x AND floor(j / {per_side}) = :y"
-        " GROUP BY i, j, told.counts, cell.exact ORDER BY i, j) AS t WHERE t.shape IS NOT NULL"
+        f" GROUP BY i, j, told.counts, cell.exact ORDER BY i, j {_ONCE}) AS t WHERE t.shape IS NOT NULL"
     )
     return TileLayer("clusters", drawn, drawn, last=SINGLE_FROM - 1)
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import gzip
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import psycopg
-from flask import Response, request
+from flask import Response, current_app, request
 from sqlalchemy import Connection, Dialect, text
 from sqlalchemy.exc import OperationalError
+from werkzeug.http import parse_accept_header
 
 from schemas.refusals import invalid, not_found
+from web.lasting import Lasting
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
 from web.public.kept import Keeper, database_name, kept, later, map_lag_s, revision_now
 from web.public.sequence import is_settled
 from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, TileLayer
+from web.security import Edge
 
 section = Section("tiles", __name__, Audience.PUBLIC)
 
@@ -39,13 +42,24 @@ PACKED_AT = 4
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-class Tile(NamedTuple):
-    """A tile as it is sent, and the version that it was drawn from."""
+class Manner(NamedTuple):
+    """How a tile is asked for: all that its answer depends on, beside the tile."""
+
+    edge: Edge
+    is_secure: bool
+    held: bool
+    packed: bool
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile as it is sent, the version that it was drawn from, and the answers that were given with it."""
 
     version: str
     packed: bytes
     # Since when all that is public has been as it was when this was drawn; None where nothing tells that.
     at: datetime | None = None
+    answers: dict[Manner, Lasting] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,28 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
     found = _current(asked)
     tag = asked.tag + found.version
     settled = found.at if found.at and is_settled(found.at) else None
-    response = Response(status=304) if _is_held(tag, settled) else _body(found.packed)
+    held = _is_held(tag, settled)
+    packed = not held and _takes_packed(request.headers.get("Accept-Encoding", ""))
+    manner = Manner(current_app.extensions["edge"], request.is_secure, held, packed)
+    return found.answers.get(manner) or _answer(found, tag, settled, manner)
+
+
+def _answer(found: Tile, tag: str, settled: datetime | None, manner: Manner) -> Response:
+    """The answer made anew; it is kept where it will be the same in a second, and of the bodies the packed one."""
+    response: Response
+    if not (manner.held or manner.packed):
+        response = Response(gzip.decompress(found.packed), mimetype=MEDIA_TYPE)
+    else:
+
+        def keep(whole: Lasting) -> None:
+            if settled or not found.at:
+                found.answers[manner] = whole
+
+        if manner.held:
+            response = Lasting(status=304, keep=keep)
+        else:
+            response = Lasting(found.packed, mimetype=MEDIA_TYPE, keep=keep)
+            response.headers["Content-Encoding"] = "gzip"
     # Weak: packed and plain are two sequences of bytes of one tile.
     response.headers["ETag"] = f'W/"{tag}"'
     if settled:
@@ -91,17 +126,25 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
 
 def _is_held(tag: str, at: datetime | None) -> bool:
     """Whether the reader holds the tile; who names contents is not answered by a date (RFC 9110, 13.1.3)."""
-    if "If-None-Match" in request.headers:
-        return request.if_none_match.contains_weak(tag)
+    named = request.headers.get("If-None-Match")
+    if named is not None:
+        return named == f'W/"{tag}"' or request.if_none_match.contains_weak(tag)
     since = request.if_modified_since
     return at is not None and since is not None and at.replace(microsecond=0) <= since
+
+
+@lru_cache(256)
+def _takes_packed(accepted: str) -> bool:
+    return parse_accept_header(accepted).quality("gzip") > 0
 
 
 def _asked(name: str, z: str, x: str, y: str) -> Asked:
     if name not in TILE_LAYERS:
         raise not_found("layer.unknown", "web.layer_unknown", measured=name[:40], required=", ".join(TILE_LAYERS))
-    on, authority = _day(), request.args.get("authority") or None
     layer = TILE_LAYERS[name]
+    if not request.query_string:
+        return Asked(layer, *_address(layer, z, x, y))
+    on, authority = _day(), request.args.get("authority") or None
     if on:
         if name not in HISTORY_LAYERS:
             raise not_found(
@@ -144,12 +187,6 @@ def _authorities(public: Connection) -> frozenset[str]:
     return frozenset(public.execute(text("SELECT public_id FROM public_map.authorities")).scalars())
 
 
-def _body(packed: bytes) -> Response:
-    if request.accept_encodings.quality("gzip") > 0:
-        return Response(packed, mimetype=MEDIA_TYPE, headers={"Content-Encoding": "gzip"})
-    return Response(gzip.decompress(packed), mimetype=MEDIA_TYPE)
-
-
 TILES = Keeper(KEPT_BYTES, lambda tile: len(tile.packed) + 256)
 
 
@@ -171,7 +208,7 @@ def _drawn(asked: Asked, last: Tile | None) -> Tile:
     version = None if layer.by_content else layer.version(asked.z, of_day=asked.on is not None)
     with public_connection() as public:
         values = asked.values | {"known": last.version if last else ""}
-        now, drawn, at = _row(public, _statement(public.dialect, version, layer.whole), values)
+        now, drawn, at = _row(public, _statement(public.dialect, version, layer.drawing(asked.z)), values)
         if drawn is None:
             assert last is not None
             return last
