@@ -101,6 +101,23 @@ def test_filters__stand_in_the_address__and_survive_reload_and_back(atlas):
     expect(page.locator("#in-view [data-id=DV-DR1]")).to_have_count(1)
 
 
+@pytest.mark.parametrize("selected", ["by address", "by a click"])
+def test_card__of_a_device__lies_wholly_on_the_map(open_page, selected):
+    page = open_page("/privacy", size=(1440, 640))
+    where = page.request.get("/device/DV-DV1").text().split('data-place="[')[1].split("]")[0].replace(" ", "")
+    lon, lat = where.split(",")
+    to(page, "/?sel=device/DV-DV1" if selected == "by address" else f"/#map=16/{lat}/{lon}")
+    card = page.locator(".maplibregl-popup-content")
+    if selected == "by a click":
+        again(lambda: click_middle(page), lambda: expect(card).to_be_visible(timeout=1000))
+    expect(card).to_be_visible()
+    page.wait_for_function("""() => {
+        const box = (one) => document.querySelector(one).getBoundingClientRect();
+        const [card, all] = [box(".maplibregl-popup-content"), box("#map")];
+        return card.top >= all.top && card.bottom <= all.bottom && card.left >= all.left && card.right <= all.right;
+    }""")
+
+
 def test_grid__of_what_several_devices_reach__fetched_and_drawn_only_where_asked_for(atlas):
     page = to(atlas, "/#map=13/23.13/113.27")
     fetched = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")

@@ -70,6 +70,14 @@ def test_page__in_either_language__opens(reader, path, says, lang):
     assert says[lang] in words(answer)
 
 
+def test_subscribe__what_changed_lately__the_latest_day_first(reader):
+    page = reader.get("/subscribe?place=113.27,23.13&radius=5000", headers=HTML).text
+    lately = page.split('class="lately"')[1].split("</ul>")[0]
+    days = re.findall(r"\d{4}-\d{2}-\d{2}", lately)
+    assert len(set(days)) > 1
+    assert days == sorted(days, reverse=True)
+
+
 def test_GD_45_1__complaint__receipt_with_a_number_and_a_word(client, services):
     number, word = receipt(client, about="device/DV-DV1", contact="me@example.org")
     with services.session() as db:

@@ -62,6 +62,8 @@ def _page(public: Connection, given: MultiDict[str, str], faults: Faults, place:
     query: dict[str, str] = {}
     if place is not None:
         found = latest(public, Filter(shapely.to_geojson(place.shape)), before=None, most=_SHOWN)[:_SHOWN]
+        # Of one import all came at once: a reader looks for the latest day.
+        found.sort(key=lambda change: change.on_day, reverse=True)
         query = place.query
     config = desk_map(public) | {"themes": ["devices", "patrol_areas", "patrol_routes", "deployment_points"]}
     if place is not None:

@@ -58,6 +58,17 @@ export function makeCard(map, config, said) {
   // Room for the card below what is shown; on a phone the card is a sheet over the lower part.
   const room = () => ({ top: 60, left: 60, right: 60, bottom: Math.min(360, map.getContainer().clientHeight / 2) });
 
+  // A card that reaches beyond the map cannot be read to its end: the map moves until it is inside. On a phone the card
+  // is a sheet of its own.
+  function keepInside() {
+    if (!popup || narrow.matches) return;
+    const card = popup.getElement().getBoundingClientRect();
+    const all = map.getContainer().getBoundingClientRect();
+    const beyond = (low, high) => Math.min(0, card[low] - all[low] - 8) || Math.max(0, card[high] - all[high] + 8);
+    const by = [beyond("left", "right"), beyond("top", "bottom")];
+    if (by[0] || by[1]) map.panBy(by, { duration: 300 });
+  }
+
   async function show(path, place, { push = true } = {}) {
     const content = document.createElement("div");
     asked += 1;
@@ -70,8 +81,11 @@ export function makeCard(map, config, said) {
     mark(card.dataset.layer, card.dataset.id);
     if (push) state.write({ sel: `${config.paths[card.dataset.layer].slice(1)}/${card.dataset.id}` });
     const shape = card.dataset.shape && JSON.parse(card.dataset.shape);
-    if (!place && shape) map.fitBounds(boundsOf(shape), { padding: room(), maxZoom: 15.5, duration: 500 });
-    else if (narrow.matches) map.easeTo({ center: where, duration: 300 });
+    if (!place && shape) {
+      map.once("moveend", keepInside);
+      map.fitBounds(boundsOf(shape), { padding: room(), maxZoom: 15.5, duration: 500 });
+    } else if (narrow.matches) map.easeTo({ center: where, duration: 300 });
+    else keepInside();
   }
 
   const pathOf = (one) => `${config.paths[said.layerOf(one)]}/${encodeURIComponent(one.properties.public_id)}`;
