@@ -34,7 +34,7 @@ TARGET = 1 / 1.5
 DEVICES = 100_000
 LOOKS_S = 8.0
 PAUSE_S = 5.0
-# Some twelve hundred answers in a turn: of fewer, the few that happen to be slow would decide where their 95 of 100 lie.
+# Some twelve hundred answers in a turn: of fewer, the few that happen to be slow would decide the place of the 95th.
 TURN_S = 45.0
 TURNS = 7
 PAGES = ("/", "/device/{device}", "/list", "/tiles/devices/{near}.mvt", "/tiles/clusters/{far}.mvt")
