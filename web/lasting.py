@@ -22,7 +22,9 @@ class Lasting(Response):
         """Whether all that is done to answers was done to it."""
 
     def complete(self, environ: dict[str, Any]) -> None:
-        """Says that nothing more is done to it."""
+        """Says that nothing more is done to it; what sets a cookie is one reader's, and is not kept."""
+        if "Set-Cookie" in self.headers:
+            return
         self.headers = super().get_wsgi_headers(environ)
         self.is_whole = True
         self._keep(self)
