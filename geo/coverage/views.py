@@ -93,7 +93,8 @@ _DEVICES = """
     ORDER BY d.public_id
 """
 _FURTHEST = "SELECT max(range_m) FROM core.device WHERE range_m IS NOT NULL"
-# Sites that a plan asks for, until a device is registered there: then that one counts, as what it is.
+# Sites that a plan asks for, until a device is registered there: then that one counts, as what it is. An amended plan
+# carries its sites on as rows of their own: those count when the rows that they were carried from count no more.
 _SITES = """
     SELECT l.public_id, l.place_text AS name, l.device_type, l.platform, l.sector_azimuth_deg, l.hfov_deg, l.range_m,
            ST_X(l.geom) AS lon, ST_Y(l.geom) AS lat, i.code AS item, a.code AS authority
@@ -103,22 +104,42 @@ _SITES = """
       AND l.decision IS DISTINCT FROM 'rejected' AND p.state NOT IN ('rejected', 'revoked', 'amended')
       AND p.authority_id = :authority AND l.platform <> 'uav'
       AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = l.id)
+      AND NOT EXISTS (
+        WITH RECURSIVE earlier AS (
+            SELECT e.* FROM core.planned_site e WHERE e.id = l.carried_from_id
+            UNION ALL SELECT e.* FROM earlier y JOIN core.planned_site e ON e.id = y.carried_from_id)
+        SELECT FROM earlier e JOIN core.siting_plan q ON q.id = e.plan_id
+        WHERE (e.dropped_in IS NULL AND e.decision IS DISTINCT FROM 'rejected'
+               AND q.state NOT IN ('rejected', 'revoked', 'amended'))
+           OR EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = e.id))
       AND (CAST(:item AS text) IS NULL OR i.code = :item) AND l.device_type = ANY(:kinds)
     ORDER BY l.public_id
 """
 
 
+# `rows` are all rows of a site that is changed: what it was carried from, and what was carried from it.
 _CHANGES = """
+    WITH RECURSIVE up AS (
+        SELECT l.id AS site, l.id, l.carried_from_id
+        FROM core.study_device c JOIN core.planned_site l ON l.id = c.planned_site_id WHERE c.study_id = :study
+        UNION ALL
+        SELECT u.site, l.id, l.carried_from_id FROM up u JOIN core.planned_site l ON l.id = u.carried_from_id),
+    line AS (
+        SELECT u.site, u.id FROM up u WHERE u.carried_from_id IS NULL
+        UNION ALL SELECT n.site, l.id FROM line n JOIN core.planned_site l ON l.carried_from_id = n.id)
     SELECT c.ordinal, c.device_id, c.planned_site_id, c.gone, c.label, c.device_type, c.sector_azimuth_deg, c.hfov_deg,
            c.range_m, c.mast_m, c.target_m, ST_X(c.geom) AS lon, ST_Y(c.geom) AS lat, d.secret,
            coalesce(d.public_id, l.public_id) AS public_id, coalesce(d.name, l.place_text) AS name,
-           i.code AS item, a.code AS authority
+           i.code AS item, a.code AS authority,
+           ARRAY(SELECT r.public_id FROM line n JOIN core.planned_site r ON r.id = n.id
+                 WHERE n.site = c.planned_site_id) AS rows
     FROM core.study_device c LEFT JOIN core.device d ON d.id = c.device_id
     LEFT JOIN core.planned_site l ON l.id = c.planned_site_id LEFT JOIN core.siting_plan p ON p.id = l.plan_id
     LEFT JOIN core.supervision_item i ON i.id = coalesce(d.item_id, p.item_id)
     LEFT JOIN core.authority a ON a.id = coalesce(d.authority_id, p.authority_id)
     WHERE c.study_id = :study
-      AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = c.planned_site_id)
+      AND NOT EXISTS (SELECT FROM line n JOIN core.device_site s ON s.planned_site_id = n.id
+                      WHERE n.site = c.planned_site_id)
     ORDER BY c.ordinal
 """
 
@@ -137,7 +158,7 @@ def views_of(session: Session, study: CoverageStudy, asked: Asked, *, zone: str 
     others += [] if asked.own_only else list(_scenes(session, study, asked))
     own = [_own(row, asked) for row in rows if not row["gone"]]
     seeing = [seer for seer in others if asked.hour is None or seer.hours is None or asked.hour in seer.hours]
-    moved = {row["public_id"] for row in rows if row["planned_site_id"]}
+    moved = {name for row in rows for name in row["rows"]}
     left = [seer for seer in seeing if seer.public_id not in moved]
     return Views((*kept, *left, *own), (*registered.values(), *seeing))
 

@@ -7,11 +7,17 @@ from shapely.geometry import Point
 from sqlalchemy import select
 
 from geo import commands
+from geo.commands import studies
+from geo.coverage.asked import Asked
+from geo.coverage.footprints import Device as View
+from geo.coverage.views import views_of
+from geo.types import LonLat
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from schemas.tables import (
     Attachment,
     Authority,
+    CoverageStudy,
     Device,
     DeviceReview,
     DeviceSite,
@@ -22,6 +28,7 @@ from schemas.tables import (
     SupervisionItem,
 )
 from tests.database.acting import PAPER, answered, rules, texts
+from tests.world import PA1
 
 REASONS = {
     "legal_basis": "Placeholder statute, article 1",
@@ -424,21 +431,34 @@ def test_GD_09_2__site_that_was_not_granted__refused(work, submitted, step, regi
     assert standing(work, registered(second, place=Point(113.264, 23.132))) == set()
 
 
-def test_4_2__amended__old_version_in_force_until_the_new_one_is_approved(work, services, approved, step, registered):
+@pytest.fixture
+def amended(work, step):
+    """The public id of the next version of an approved plan, without some sites, ready for its approver."""
+
+    def make(plan, *dropped):
+        with work("N1") as doing:
+            changes = commands.Changes(drop=list(dropped), reason="weir removed")
+            new = commands.amend_plan(doing, doing.get(SitingPlan, plan), changes).public_id
+            doing.commit()
+        step("N1", new, commands.justify_plan, CASE)
+        with work("N1") as doing:
+            commands.start_review(doing, doing.get(SitingPlan, new), **reviewers(doing))
+            doing.commit()
+        review(work, new, "L1", "legal")
+        review(work, new, "T1", "technical")
+        step("H1", new, commands.submit_plan)
+        return new
+
+    return make
+
+
+def test_4_2__amended__old_version_in_force_until_the_new_one_is_approved(
+    work, services, approved, amended, step, registered
+):
     plan = approved(site(), site(113.264))
     kept, dropped = sites_of(work, plan)
     here, there = registered(kept), registered(dropped, place=Point(113.264, 23.132))
-    with work("N1") as doing:
-        old = doing.get(SitingPlan, plan)
-        new = commands.amend_plan(doing, old, commands.Changes(drop=[dropped], reason="weir removed")).public_id
-        doing.commit()
-    step("N1", new, commands.justify_plan, CASE)
-    with work("N1") as doing:
-        commands.start_review(doing, doing.get(SitingPlan, new), **reviewers(doing))
-        doing.commit()
-    review(work, new, "L1", "legal")
-    review(work, new, "T1", "technical")
-    step("H1", new, commands.submit_plan)
+    new = amended(plan, dropped)
     assert list(commands.replace_amended_plans(services.work)) == []
     assert standing(work, there) == set()
     step("P1", new, commands.approve_plan, approval_no="GD-4")
@@ -448,6 +468,61 @@ def test_4_2__amended__old_version_in_force_until_the_new_one_is_approved(work, 
         device = find(session, Device, here)
         found = session.get(SitingPlan, session.get(DeviceSite, device.site_id).siting_plan_id)
         assert (found.public_id, found.plan_version) == (new, 2)
+
+
+@pytest.fixture
+def counted(services):
+    """Whose views a study counts, of some public ids: with its changes, and without."""
+
+    def tell(study, *names):
+        with services.session() as session:
+            found = find(session, CoverageStudy, study)
+            views = views_of(session, found, Asked.of_json(found.question))
+            both = ([one.public_id for one in some if one.public_id in names] for some in (views.now, views.before))
+            return tuple(sorted(some) for some in both)
+
+    return tell
+
+
+def studied(work, *devices):
+    """The public id of a study of what stands and what is planned around the site, with changes of its own."""
+    with work("N1") as doing:
+        owner = doing.session.scalars(select(Authority).where(Authority.code == "A1")).one()
+        asked = Asked(statuses=("active", "published", "planned"))
+        new = studies.NewStudy(title="Sites", authority=owner, ground=PA1, asked=asked, devices=devices)
+        study = studies.draft_study(doing, new)
+        doing.commit()
+        return study.public_id
+
+
+@pytest.mark.parametrize("change", ["moved", "taken away", "left"])
+def test_study__site_that_an_amended_plan_carries_on__counts_once_and_as_the_study_wants_it(
+    work, services, approved, amended, step, registered, counted, change
+):
+    plan = approved(site())
+    (first,) = sites_of(work, plan)
+    moved = studies.NewDevice(view=View(LonLat(113.264, 23.131), 250.0), device=first, gone=change == "taken away")
+    study = studied(work, *(() if change == "left" else (moved,)))
+    now = [] if change == "taken away" else [first]
+    assert counted(study, first) == (now, [first])
+    new = amended(plan)
+    (carried,) = sites_of(work, new)
+    assert counted(study, first, carried) == (now, [first])
+    step("P1", new, commands.approve_plan, approval_no="GD-8")
+    assert list(commands.replace_amended_plans(services.work)) == [f"siting_plan {plan}"]
+    assert counted(study, first, carried) == ([carried] if change == "left" else now, [carried])
+    device = registered(carried)
+    assert counted(study, first, carried, device) == ([device], [device])
+
+
+def test_study__device_at_a_site_while_the_next_version_of_its_plan_is_drafted__site_counts_no_more(
+    work, approved, amended, registered, counted
+):
+    plan = approved(site())
+    (first,) = sites_of(work, plan)
+    device = registered(first)
+    (carried,) = sites_of(work, amended(plan))
+    assert counted(studied(work), first, carried, device) == ([device], [device])
 
 
 def test_4_2__revoked__devices_in_use_are_stopped(work, services, step):
