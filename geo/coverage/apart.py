@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.compiled import compiled, inlined
-from geo.coverage.outlines import Floats, Ints
+from geo.coverage.outlines import Floats, Ints, extent
 
 _MOST_CELLS = 1 << 21
 # Boxes nearer than this count as touching: footprints grow by less than a thousandth of it.
@@ -19,12 +19,13 @@ def apart(boxes: Floats) -> NDArray[np.bool_]:
     """Whether a box (west, south, east, north) touches no other."""
     if not len(boxes):
         return np.zeros(0, dtype=bool)
-    origin, size = boxes[:, :2].min(axis=0), np.ptp(boxes.reshape(-1, 2), axis=0)
-    cells = min(len(boxes), _MOST_CELLS)
-    side = max(float(np.median(boxes[:, 2] - boxes[:, 0])), math.sqrt(size.prod() / cells), size.max() / cells, 1e-3)
-    within = np.floor((boxes - np.tile(origin, 2)) / side).astype(np.int64)
-    columns, rows = within[:, 2:].max(axis=0) + 1
-    return _apart(boxes, within, int(columns), int(rows))
+    west, south, east, north = extent(boxes)
+    width, height, cells = east - west, north - south, min(len(boxes), _MOST_CELLS)
+    side = max(
+        float(np.median(boxes[:, 2] - boxes[:, 0])), math.sqrt(width * height / cells), max(width, height) / cells, 1e-3
+    )
+    within = np.floor((boxes - (west, south, west, south)) / side).astype(np.int64)
+    return _apart(boxes, within, int(within[:, 2].max()) + 1, int(within[:, 3].max()) + 1)
 
 
 @compiled

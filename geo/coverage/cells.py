@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo.compiled import compiled, inlined
-from geo.coverage.outlines import UNIT_M, Ints, Outlines
+from geo.coverage.outlines import UNIT_M, Floats, Ints, Outlines, extent
 
 Counts = NDArray[np.int32]
 
@@ -69,17 +69,25 @@ class _Part(NamedTuple):
     touching: Ints
 
 
-def frame_of(one: Outlines, side_m: float | None = None) -> Frame:
-    """A frame around all; where footprints lie, its cells hold about two of their edges."""
-    ring_footprint = one.footprint[one.starts[:-1]]
-    seen = one.starts[np.searchsorted(ring_footprint, len(one.weight) - 1)]
-    cells = max(seen / _EDGES_PER_CELL, 1)
-    seen = seen or len(one.x)
-    widths = np.maximum.reduceat(one.x, one.starts[:-1]) - np.minimum.reduceat(one.x, one.starts[:-1])
-    spread = float(np.ptp(one.x[:seen])) * float(np.ptp(one.y[:seen])) * UNIT_M**2
-    fitting = max(math.sqrt(spread / cells), float(np.median(widths)) * UNIT_M / _ACROSS)
-    left, bottom = float(one.x.min()) * UNIT_M - _RIM_M, float(one.y.min()) * UNIT_M - _RIM_M
-    width, height = float(one.x.max()) * UNIT_M + _RIM_M - left, float(one.y.max()) * UNIT_M + _RIM_M - bottom
+def frame_of(one: Outlines) -> Frame:
+    """A frame around outlines."""
+    x, y, rings = one.x, one.y, one.starts[:-1]
+    least, most = np.minimum.reduceat, np.maximum.reduceat
+    boxes = np.column_stack([least(x, rings), least(y, rings), most(x, rings), most(y, rings)]) * UNIT_M
+    seen = int(one.rings_of(np.array([len(one.weight) - 1]))[0])
+    return frame_around(boxes[:seen], boxes[seen:], int(one.starts[seen]))
+
+
+def frame_around(boxes: Floats, ground: Floats, corners: int, side_m: float | None = None) -> Frame:
+    """A frame around boxes, of so many corners, and the ground's; where boxes lie, its cells hold about two edges."""
+    seen, cells = boxes if len(boxes) else ground, max(corners / _EDGES_PER_CELL, 1)
+    west, south, east, north = extent(seen)
+    fitting = max(
+        math.sqrt((east - west) * (north - south) / cells), float(np.median(seen[:, 2] - seen[:, 0])) / _ACROSS
+    )
+    west, south, east, north = extent(np.array([extent(seen), extent(ground)]))
+    left, bottom = west - _RIM_M, south - _RIM_M
+    width, height = east + _RIM_M - left, north + _RIM_M - bottom
     side = max(side_m or fitting, _SMALLEST_CELL_M, math.sqrt(width * height / _MOST_CELLS))
     return Frame(left, bottom, side, 1 / side, int(height / side) + 1, int(width / side) + 1)
 

@@ -24,7 +24,7 @@ _WIDEST_M = 4e6
 # Footprints grow about their middle by one to two parts of 10^10, each by a part of its own: 0.03 to 0.06
 # micrometres at 300 m. So no corner lies exactly on another's edge, and sectors that share an edge leave no crack
 # between them. Areas grow by at most four parts of 10^10 (controlled perturbation, Halperin and Shelton 1998).
-_GROWTH = 1e-10
+GROWTH = 1e-10
 
 
 _POLYGON, _MULTIPOLYGON = 3, 6
@@ -33,6 +33,13 @@ _CURVE_BITS = 12
 
 # The weight of the ground that is asked about, beside which the number of views in a sum can still be read.
 GROUND = 1 << 24
+# The ground is no footprint that was given: it has no number among them.
+_NO_NUMBER = -1
+# Odd numbers that spread whole numbers over all bits (Steele, Lea and Flood 2014).
+_MIX, _MIX_AGAIN = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_MIDDLE_BITS = np.uint64(31)
+_UNUSED_BITS = np.uint64(11)
+_MIX_BOX = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
 
 
 class Outlines(NamedTuple):
@@ -56,50 +63,63 @@ class Outlines(NamedTuple):
         return np.searchsorted(self.footprint[self.starts[:-1]], footprints).astype(np.int64)
 
 
-def outlines(footprints: NDArray[np.object_], ground: BaseGeometry) -> Outlines:
+def outlines(
+    footprints: NDArray[np.object_],
+    ground: BaseGeometry,
+    *,
+    boxes: Floats | None = None,
+    needed: NDArray[np.bool_] | None = None,
+) -> Outlines:
     """The rings of valid polygons and multipolygons in metres, and last those of the ground that is asked about.
 
-    Equal footprints become one of greater weight. Raises RuleViolation (`coverage.too_wide`) where all of it does
-    not fit into 4,000 km.
+    Equal footprints become one of greater weight. Of those that are not `needed` none stands there; the others stand
+    as they would beside them. `boxes` are the footprints' bounds, if they are known. Raises RuleViolation
+    (`coverage.too_wide`) where all of it does not fit into 4,000 km.
     """
-    boxes = shapely.bounds(np.concatenate([footprints, np.array([ground], dtype=object)]))
-    (west, south), (east, north) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    if max(east - west, north - south) > _WIDEST_M:
-        raise invalid("coverage.too_wide", "coverage.too_wide", measured=round(max(east - west, north - south) / 1000))
-    first, weight, group = _distinct(footprints, boxes[:-1])
+    boxes = shapely.bounds(footprints).reshape(-1, 4) if boxes is None else boxes
+    origin = origin_of(boxes, ground)
+    some = np.arange(len(footprints)) if needed is None else np.flatnonzero(needed)
+    first, weight, group = _distinct(footprints[some], boxes[some])
+    first = some[first]
     rings = corners_of(footprints[first]), corners_of(np.array([ground], dtype=object))
     corners, starts, owner, is_shell = (np.concatenate(pair) for pair in zip(*rings, strict=True))
     before = len(rings[0][0])
     starts[len(rings[0][1]) :] += before
     owner[before:] += len(first)
-    origin = (float(west + east) / 2, float(south + north) / 2)
     # Neighbours in space become neighbours in memory.
-    order = np.append(_along_a_curve(boxes[first, :2]), len(first))
+    order = np.append(_along_a_curve(boxes, first), len(first))
     rank = np.argsort(order)
     made = _placed(
-        corners, np.append(starts, len(corners)), owner, is_shell, rank, origin, *_growth(len(first), len(corners))
+        corners, np.append(starts, len(corners)), owner, is_shell, rank, origin, np.append(first, _NO_NUMBER)
     )
     return Outlines(*made, np.append(weight, GROUND)[order], origin, rank[group])
 
 
-def _along_a_curve(places: Floats) -> Ints:
-    """An order in which places that are near one another mostly come soon after one another (Morton 1966)."""
-    if not len(places):
+def origin_of(boxes: Floats, ground: BaseGeometry) -> tuple[float, float]:
+    """The middle of the footprints' boxes and the ground; raises RuleViolation (`coverage.too_wide`)."""
+    west, south, east, north = extent(np.array([extent(boxes), ground.bounds] if len(boxes) else [ground.bounds]))
+    if max(east - west, north - south) > _WIDEST_M:
+        raise invalid("coverage.too_wide", "coverage.too_wide", measured=round(max(east - west, north - south) / 1000))
+    return (west + east) / 2, (south + north) / 2
+
+
+def extent(boxes: Floats) -> tuple[float, float, float, float]:
+    """The westernmost, southernmost, easternmost and northernmost of boxes, of which there is one at least."""
+    # One column after another: numpy takes ten times as long over the rows of both.
+    return float(boxes[:, 0].min()), float(boxes[:, 1].min()), float(boxes[:, 2].max()), float(boxes[:, 3].max())
+
+
+def _along_a_curve(boxes: Floats, some: Ints) -> Ints:
+    """An order of some boxes in which those near one another mostly come soon after one another (Morton 1966)."""
+    if not len(some):
         return np.zeros(0, np.int64)
-    least, size = places.min(axis=0), np.ptp(places, axis=0).max()
-    column, row = ((places - least) / max(size, 1.0) * ((1 << _CURVE_BITS) - 1)).astype(np.int64).T
-    key = np.zeros(len(places), np.int64)
+    west, south, east, north = extent(boxes)
+    per_m = ((1 << _CURVE_BITS) - 1) / max(east - west, north - south, 1.0)
+    column, row = (((boxes[some, i] - least) * per_m).astype(np.int64) for i, least in enumerate((west, south)))
+    key = np.zeros(len(some), np.int64)
     for bit in range(_CURVE_BITS):
         key |= ((column >> bit & 1) << 2 * bit) | ((row >> bit & 1) << 2 * bit + 1)
     return np.argsort(key, kind="stable")
-
-
-def _growth(footprints: int, corners: int) -> tuple[Floats, Floats]:
-    """By how much each footprint grows, the ground last and not at all; how each corner pulls at its middle."""
-    # Any numbers that differ from footprint to footprint serve, if they are the same in each run. The middle lies
-    # within a convex footprint, on no line of symmetry.
-    numbers = np.random.default_rng(0)
-    return np.append(_GROWTH * (1 + numbers.random(footprints)), 0), 0.5 + numbers.random(corners)
 
 
 def begins_of(numbers: Ints) -> Ints:
@@ -117,12 +137,12 @@ def _placed(  # noqa: PLR0913 - what a call hands over as plain arrays costs not
     is_shell: NDArray[np.bool_],
     rank: Ints,
     origin: tuple[float, float],
-    growth: Floats,
-    pull: Floats,
+    given: Ints,
 ) -> tuple[Ints, Ints, Ints, Ints]:
     """Corners as whole numbers in the footprints' new order, their rings and footprints.
 
-    Each footprint is grown about its middle, and has its inside on the left.
+    Each footprint is grown about its middle, by a part that follows from its number as `given`, and has its inside on
+    the left. The middle lies within a convex footprint, on no line of symmetry.
     """
     first_ring, new_at, new_ring = _moved(starts, owner, rank)
     x, y, number = np.empty(len(corners), np.int64), np.empty(len(corners), np.int64), np.empty(len(corners), np.int64)
@@ -131,11 +151,13 @@ def _placed(  # noqa: PLR0913 - what a call hands over as plain arrays costs not
     for p in range(len(rank)):
         begin, end = starts[first_ring[p]], starts[first_ring[p + 1]]
         number[new_at[p] : new_at[p] + end - begin] = rank[p]
+        growth = 0.0 if given[p] == _NO_NUMBER else GROWTH * (1 + _scattered(given[p], 0))
         u, v, pulls = 0.0, 0.0, 0.0
         for i in range(begin, end):
-            u += pull[i] * (corners[i, 0] - origin[0])
-            v += pull[i] * (corners[i, 1] - origin[1])
-            pulls += pull[i]
+            pull = 0.5 + _scattered(given[p], i - begin + 1)
+            u += pull * (corners[i, 0] - origin[0])
+            v += pull * (corners[i, 1] - origin[1])
+            pulls += pull
         u, v = u / pulls, v / pulls
         for r in range(first_ring[p], first_ring[p + 1]):
             lo, hi = starts[r], starts[r + 1]
@@ -145,8 +167,8 @@ def _placed(  # noqa: PLR0913 - what a call hands over as plain arrays costs not
             for i in range(lo, hi):
                 j = at + (hi - 1 - i if turned else i - lo)
                 dx, dy = corners[i, 0] - origin[0], corners[i, 1] - origin[1]
-                x[j] = round(dx / UNIT_M) + round((dx - u) * growth[p] / UNIT_M)
-                y[j] = round(dy / UNIT_M) + round((dy - v) * growth[p] / UNIT_M)
+                x[j] = round(dx / UNIT_M) + round((dx - u) * growth / UNIT_M)
+                y[j] = round(dy / UNIT_M) + round((dy - v) * growth / UNIT_M)
     return x, y, new_starts, number
 
 
@@ -164,6 +186,15 @@ def _moved(starts: Ints, owner: Ints, rank: Ints) -> tuple[Ints, Ints, Ints]:
         corners += starts[first_ring[p + 1]] - starts[first_ring[p]]
         rings += first_ring[p + 1] - first_ring[p]
     return first_ring, at, ring
+
+
+@inlined
+def _scattered(number: int, part: int) -> float:
+    """Any number from 0 to 1, the same for one number and part in each run."""
+    mixed = (np.uint64(number) << np.uint64(32)) + np.uint64(part)
+    mixed = (mixed ^ (mixed >> _MIDDLE_BITS)) * _MIX
+    mixed = (mixed ^ (mixed >> _MIDDLE_BITS)) * _MIX_AGAIN
+    return float((mixed ^ (mixed >> _MIDDLE_BITS)) >> _UNUSED_BITS) * 2.0**-53
 
 
 @inlined
@@ -212,7 +243,8 @@ def _wrong(footprint: BaseGeometry | None) -> str:
 
 def _distinct(footprints: NDArray[np.object_], boxes: Floats) -> tuple[Ints, Ints, Ints]:
     """Where each different footprint stands first, how often it stands there in all, and which each one is."""
-    order = np.lexsort((boxes[:, 1], boxes[:, 0]))
+    # Equal boxes come together, and no zero has a sign.
+    order = np.argsort(((boxes + 0.0).view(np.uint64) * _MIX_BOX).sum(axis=1), kind="stable")
     alike = np.zeros(len(order), dtype=bool)
     alike[1:] = (boxes[order[1:]] == boxes[order[:-1]]).all(axis=1)
     pairs = np.flatnonzero(alike)

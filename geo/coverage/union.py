@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.apart import apart
-from geo.coverage.cells import Cells, cells_of, frame_of
+from geo.coverage.cells import Cells, cells_of, frame_around
+from geo.coverage.deep import Corners, deep_cells, needed, raise_full
 from geo.coverage.halves import by_halves
-from geo.coverage.outlines import Floats, Outlines, check, outlines
+from geo.coverage.outlines import Floats, Outlines, check, origin_of, outlines
 from geo.coverage.rings import BrokenChain, polygons
 from geo.coverage.sweep import GAP, Found, Walk, sweep
 
@@ -47,15 +48,23 @@ class Union:
         footprints = np.asarray(footprints, dtype=object)
         if not made_here:
             check(footprints)
-        self._levels, self._threads, self._side_m = levels, threads, side_m
+        self._levels, self._threads = levels, threads
         self._ground = box_around(footprints) if ground is None else ground
-        alone = self._alone(footprints)
-        self._apart, self._close = footprints[alone], footprints[~alone]
-        self._outlines = outlines(self._close, self._ground)
+        boxes = shapely.bounds(footprints).reshape(-1, 4)
+        alone = self._alone(footprints, boxes)
+        self._apart, self._close, boxes = footprints[alone], footprints[~alone], boxes[~alone]
+        origin = origin_of(boxes, self._ground)
+        border = np.array([self._ground], dtype=object)
+        corners, ground_corners = Corners.of(self._close, boxes), Corners.of(border, shapely.bounds(border))
+        frame = frame_around(boxes, ground_corners.boxes, len(corners.xy), side_m)
+        self._deep = deep_cells(corners, frame, levels, threads)
+        some = needed(corners, ground_corners, frame, self._deep)
+        self._outlines = outlines(self._close, self._ground, boxes=boxes, needed=some)
+        self._frame = frame._replace(left=frame.left - origin[0], bottom=frame.bottom - origin[1])
 
-    def _alone(self, footprints: NDArray[np.object_]) -> NDArray[np.bool_]:
+    def _alone(self, footprints: NDArray[np.object_], boxes: Floats) -> NDArray[np.bool_]:
         """Footprints that touch no other, nor the border of the ground."""
-        alone = apart(shapely.bounds(footprints).reshape(-1, 4))
+        alone = apart(boxes)
         shapely.prepare(self._ground)
         alone[alone] = shapely.contains_properly(self._ground, footprints[alone])
         return alone
@@ -64,7 +73,8 @@ class Union:
     def areas_m2(self) -> Floats:
         """Square metres of the ground that are seen at least 1, 2, ... `levels` times."""
         areas, found = self._swept
-        views = areas.sum(axis=0)
+        # One after another: footprints that were not needed, between others, change no bit.
+        views = areas.cumsum(axis=0)[-1]
         if found is None:
             views = np.array([part.area for part in self._by_halves])
         views[0] += shapely.area(self._apart).sum()
@@ -122,7 +132,8 @@ class Union:
     def _swept(self) -> tuple[Floats, list[Found] | None]:
         """One sweep of all edges, footprints shared out between threads; None where their order cannot be told."""
         one = self._outlines
-        cells = cells_of(one, frame_of(one, self._side_m), self._threads)
+        cells = cells_of(one, self._frame, self._threads)
+        raise_full(cells.full, self._deep, self._levels)
         areas = np.zeros((len(one.weight), self._levels))
         shares = 1 if self._threads == 1 else _SHARES * self._threads
         bounds = one.rings_of(np.linspace(0, len(one.weight), shares + 1).astype(np.int64))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geo.coverage.apart import apart
@@ -188,3 +188,47 @@ def test_by_halves__any_footprints__what_one_after_another_gives(shapes):
     assert [part.area for part in halves] == pytest.approx(
         [part.area for part in one_by_one(shapes, shapely.box(-99, -99, 199, 199), 3)]
     )
+
+
+def crowded(seed):
+    """Sectors, discs and pierced discs in two crowds, most of them deep within others, and a few twins."""
+    numbers = np.random.default_rng(seed)
+    views = []
+    for _ in range(80):
+        x, y = numbers.uniform(-30, 30, 2) + numbers.choice([0.0, 110.0])
+        disc = shapely.Point(x, y).buffer(numbers.uniform(8, 40), quad_segs=4)
+        kind = numbers.integers(4)
+        if kind == 0:
+            disc = disc.difference(shapely.Point(x + 1, y).buffer(3, quad_segs=2))
+        elif kind == 1:
+            disc = disc.intersection(shapely.Polygon([(x, y), (x + 90, y + 70), (x + 20, y + 90)]))
+        elif kind == 2:
+            disc = shapely.MultiPolygon([disc, shapely.box(x + 45, y, x + 50, y + 9)])
+        views += [disc] * numbers.integers(1, 3)
+    return np.array(views, dtype=object)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("side_m", [None, 2.0, 5.0, 11.0])
+def test_union__crowds__areas_and_shapes_of_geos_though_few_are_swept(seed, side_m):
+    views, ground = crowded(seed), shapely.box(-60, -60, 170, 150).difference(shapely.Point(0, 0).buffer(4))
+    union, expected = Union(views, ground, levels=3, side_m=side_m), by_halves(views, 3)
+    expected = [part.intersection(ground) for part in expected]
+    assert union.areas_m2 == pytest.approx([part.area for part in expected], rel=1e-9)
+    drawn = union.shapes(1, 2, 3, GAP)
+    for shape, other in zip(drawn, [*expected, ground.difference(expected[0])], strict=True):
+        assert shape.is_valid
+        assert shape.symmetric_difference(other).area < 1e-4
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.sampled_from([1.5, 4.0, 9.0, 30.0]), st.integers(1, 3), st.integers(1, 4))
+def test_union__crowds_in_any_cells_and_threads__same_bits(seed, side_m, threads, levels):
+    views, ground = crowded(seed), shapely.box(-60, -60, 170, 150)
+    # In cells as large as this, all are swept.
+    plain = Union(views, ground, threads=1, side_m=400.0, levels=levels)
+    other = Union(views, ground, threads=threads, side_m=side_m, levels=levels)
+    assert plain.areas_m2.tobytes() == other.areas_m2.tobytes()
+    for level in (1, levels, GAP):
+        one, same = plain.shapes(level)[0], other.shapes(level)[0]
+        assert shapely.normalize(one).wkb == shapely.normalize(same).wkb
