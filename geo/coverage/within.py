@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
@@ -19,22 +22,46 @@ _NO_FOOTPRINT = -1
 _BESIDE = int(1.4142135 / UNIT_M)
 
 
-def seen_within(one: Outlines, cells: Cells, area: BaseGeometry, levels: int) -> Floats | None:
+class Room(NamedTuple):
+    """Room for walks through one set of outlines, and for the edges met on them: none is between two walks."""
+
+    walk: Walk
+    met: NDArray[np.bool_]
+
+
+def room_in(one: Outlines, cells: Cells, corners: int = 1000) -> Room:
+    """Room for walks along areas of up to so many corners, one after another."""
+    most, across = len(one.x) + corners, cells.frame.rows + cells.frame.columns
+    walk = Walk(np.empty(4 * across, np.int64), np.empty(most), np.empty(most, np.int64), np.empty(most, np.int64))
+    return Room(walk, np.zeros(len(one.x), np.bool_))
+
+
+def seen_within(
+    one: Outlines, cells: Cells, area: BaseGeometry, levels: int, room: Room | None = None
+) -> Floats | None:
     """Square metres of a valid area that are seen at least 1, 2, ... `levels` times; None where it cannot be told.
 
     The area is in metres of the outlines' projection, and lies within their ground.
     """
-    corners, starts, _, is_shell = corners_of(np.array([area], dtype=object))
-    starts = np.append(starts, len(corners))
-    x, y = _whole(corners, starts, is_shell, one.origin)
+    corners, starts, is_shell = _corners_of(area)
+    if room is None or len(one.x) + len(corners) > len(room.walk.at):
+        room = room_in(one, cells, len(corners))
     areas = np.zeros(levels)
-    return areas if _walk(one, cells, x, y, starts, areas) else None
+    return areas if _walk(one, cells, corners, starts, is_shell, room, areas) else None
+
+
+def _corners_of(area: BaseGeometry) -> tuple[Floats, Ints, NDArray[np.bool_]]:
+    """Corners, where each ring begins and the last one ends, and whether a ring is a shell."""
+    if isinstance(area, shapely.Polygon) and not shapely.get_num_interior_rings(area):
+        corners = shapely.get_coordinates(area)
+        return corners, np.array([0, len(corners)]), np.ones(1, np.bool_)
+    corners, starts, _, is_shell = corners_of(np.array([area], dtype=object))
+    return corners, np.append(starts, len(corners)), is_shell
 
 
 def held_by(one: Outlines, cells: Cells, p: int) -> Ints:
     """The numbers of the cells that footprint p holds altogether."""
-    first, after = np.searchsorted(one.starts, np.searchsorted(one.footprint, [p, p + 1]))
-    return _held(one, cells, p, int(first), int(after))
+    return _held(one, cells, p)
 
 
 @compiled
@@ -54,21 +81,29 @@ def _whole(
 
 
 @compiled
-def _held(one: Outlines, cells: Cells, p: int, first: int, after: int) -> Ints:
+def _held(one: Outlines, cells: Cells, p: int) -> Ints:
     frame = cells.frame
+    first = np.searchsorted(one.starts, np.searchsorted(one.footprint, p))
+    after = np.searchsorted(one.starts, np.searchsorted(one.footprint, p + 1))
     begin, end = one.starts[first], one.starts[after]
     r0, r1, c0, c1 = _box_of(one.x[begin:end], one.y[begin:end], frame)
     held, n = np.empty((r1 - r0 + 1) * (c1 - c0 + 1), np.int64), 0
     for row in range(r0, r1 + 1):
+        known, inside = False, False
         for column in range(c0, c1 + 1):
             k = row * frame.columns + column
             touched = False
             for q in range(cells.touch_starts[k], cells.touch_starts[k + 1]):
-                touched = touched or cells.touching[q] >> 1 == p
-            # Any place of a cell that no edge of p comes near is as good as another.
-            px = int((frame.left + (column + 0.5) * frame.side_m) / UNIT_M)
-            py = int((frame.bottom + (row + 0.5) * frame.side_m) / UNIT_M)
-            if not touched and _holds(one.x, one.y, one.starts[first : after + 1], px, py):
+                touched |= cells.touching[q] >> 1 == p
+            if touched:
+                known = False
+                continue
+            # Of cells beside one another that no edge of p comes near, all lie on the same side, wherever asked.
+            if not known:
+                px = int((frame.left + (column + 0.5) * frame.side_m) / UNIT_M)
+                py = int((frame.bottom + (row + 0.5) * frame.side_m) / UNIT_M)
+                known, inside = True, _holds(one.x, one.y, one.starts[first : after + 1], px, py)
+            if inside:
                 held[n] = k
                 n += 1
     return held[:n]
@@ -96,15 +131,12 @@ def _holds(x: Ints, y: Ints, starts: Ints, px: int, py: int) -> bool:
 
 
 @compiled
-def _walk(one: Outlines, cells: Cells, x: Ints, y: Ints, starts: Ints, areas: Floats) -> bool:
+def _walk(  # noqa: PLR0913
+    one: Outlines, cells: Cells, corners: Floats, starts: Ints, is_shell: NDArray[np.bool_], rooms: Room, areas: Floats
+) -> bool:
     """Adds up areas[k - 1] of what is seen at least k times; whether each count comes back to where it began."""
-    frame, most = cells.frame, len(one.x) + len(x)
-    room = Walk(
-        np.empty(4 * (frame.rows + frame.columns), np.int64),
-        np.empty(most),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-    )
+    x, y = _whole(corners, starts, is_shell, one.origin)
+    frame, room = cells.frame, rooms.walk
     for r in range(len(starts) - 1):
         at_first = count_at(x[starts[r]], y[starts[r]], one, cells, _NO_FOOTPRINT)
         count = at_first
@@ -115,7 +147,7 @@ def _walk(one: Outlines, cells: Cells, x: Ints, y: Ints, starts: Ints, areas: Fl
         if count != at_first:
             return False
     count, known = 0, -1
-    for e in _edges_near(one, cells, x, y, len(areas)):
+    for e in _edges_near(one, cells, x, y, len(areas), rooms.met):
         if known != e:
             if known >= 0 and count != _count(one, cells, x, y, starts, known, one.footprint[known]):
                 return False
@@ -139,12 +171,12 @@ def _count(  # noqa: PLR0913
 
 
 @compiled
-def _edges_near(one: Outlines, cells: Cells, x: Ints, y: Ints, levels: int) -> Ints:
+def _edges_near(one: Outlines, cells: Cells, x: Ints, y: Ints, levels: int, met: NDArray[np.bool_]) -> Ints:
     """The edges in cells of the area's box that not enough footprints hold, in rising order."""
     frame = cells.frame
     r0, r1, c0, c1 = _box_of(x, y, frame)
     west, east, south, north = x.min(), x.max(), y.min(), y.max()
-    known, near, n = np.zeros(len(one.x), np.bool_), np.empty(1024, np.int64), 0
+    near, n = np.empty(1024, np.int64), 0
     for row in range(r0, r1 + 1):
         for k in range(row * frame.columns + c0, row * frame.columns + c1 + 1):
             if cells.full[k] & _VIEWS >= levels:
@@ -152,7 +184,7 @@ def _edges_near(one: Outlines, cells: Cells, x: Ints, y: Ints, levels: int) -> I
             for q in range(cells.edge_starts[k], cells.edge_starts[k + 1]):
                 e = cells.edges[q]
                 if (
-                    known[e]
+                    met[e]
                     or one.weight[one.footprint[e]] in (0, GROUND)
                     or max(one.x[e], one.x[e + 1]) < west
                     or min(one.x[e], one.x[e + 1]) > east
@@ -160,11 +192,12 @@ def _edges_near(one: Outlines, cells: Cells, x: Ints, y: Ints, levels: int) -> I
                     or min(one.y[e], one.y[e + 1]) > north
                 ):
                     continue
-                known[e] = True
+                met[e] = True
                 if n == len(near):
                     near = np.concatenate((near, np.empty(n, np.int64)))
                 near[n] = e
                 n += 1
+    met[near[:n]] = False
     return np.sort(near[:n])
 
 
