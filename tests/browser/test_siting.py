@@ -77,6 +77,38 @@ def draft_of(page, title):
     return path_of(page)
 
 
+def test_siting__stopped_by_a_button__says_so_and_is_computed_after_all(site, study, sign_in):
+    page = sign_in("N1")
+    ask_for_sites(page, study)
+    press(page.get_by_role("button", name="Stop the computation"))
+    expect(page.locator("h1")).to_have_text("This question was stopped")
+    assert faults(page) == []
+    assert siting_jobs.do_next(site.services) is None
+    press(page.get_by_role("button", name="Compute it again"))
+    expect(page.locator("h1")).to_have_text("The best sites are being looked for")
+    assert siting_jobs.do_next(site.services) is not None
+    expect(page.locator("ol.sites > li")).to_have_count(2)
+
+
+def test_front__answer_chosen_in_the_table__is_the_one_that_is_drafted(site, study, sign_in):
+    points = []
+    for burden, sites in ((0.0, [found_site(1)]), (600.0, [found_site(1), found_site(2, at=[113.262, 23.137])])):
+        said = {"en": [f"An answer of {len(sites)}."], "zh": [f"{len(sites)} 个点位的结果。"]}
+        answer = {"sites": sites, "seen_after": 1e6 + 1e5 * len(sites), "fit": None, "sentences": said}
+        places = [one["at"] for one in sites]
+        points.append({"seen": 1e5 * len(sites), "burden": burden, "sites": places, "answer": answer})
+    name = sited(site.services, study, *points[1]["answer"]["sites"], front=points, model="front")
+    page = sign_in("N1")
+    page.goto(f"/planner/siting/{name}")
+    expect(page.locator("ol.sites > li")).to_have_count(2)
+    page.get_by_role("link", name="Show answer 1 and its sites").click()
+    expect(page.locator("ol.sites > li")).to_have_count(1)
+    expect(page.get_by_text("The plan takes answer 1 of the front")).to_be_visible()
+    assert faults(page) == []
+    plan = draft_of(page, "The quietest answer").rsplit("/", 1)[-1]
+    assert only_site_of(site.services, plan)
+
+
 def test_GD_09__found_sites__through_the_review_desks_to_the_approval_of_the_province(site, study, sign_in):
     planner = sign_in("N1")
     ask_for_sites(planner, study)

@@ -77,3 +77,11 @@ def test_find__surface_model__hides_more_than_hills_do(run, wall):
     wall()
     walled = json.loads(run("--json", "--over-terrain", cameras=camera).output)
     assert 0 < walled["seen_m2"][0] < 0.6 * bare["seen_m2"][0]
+
+
+def test_find__rows_that_repeat__told_to_count_each(run):
+    again = CAMERAS + "C,113.265,23.128,90,60,200\nD,113.265,23.128,90,60,150\n"
+    assert "Rows that repeat another one, at the same place with the same view: 1;" in run(cameras=again).output
+    assert "与另一行位置和视野完全相同的行：1" in run(cameras=again, lang="zh").output
+    assert json.loads(run("--json", cameras=again).output)["repeated"] == 1
+    assert "repeat" not in run().output
