@@ -1,6 +1,7 @@
 """The first picture: what the map shows when it opens, drawn by the server, for those who wait or have no script."""
 
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.web import test_clusters
-from web.public.picture import NARROW_PX, WIDE_PX, Frame, picture_of
+from web.public.picture import LOOKS, NARROW_PX, WIDE_PX, Frame, Group, _ring, picture_of
 
 crowd = test_clusters.crowd
 CITY = (113.2, 23.0, 113.5, 23.3)
@@ -92,6 +93,35 @@ def test_frame__of_any_bounds__fills_its_space_in_one_direction_and_overflows_in
 
 
 def test_home__asks_at_once_for_what_its_script_needs__and_all_of_that_is_there(reader):
-    asked = re.findall(r'<link rel="modulepreload" href="([^"]+)"', reader.get("/").get_data(as_text=True))
-    assert len(asked) > 3
+    page = reader.get("/").get_data(as_text=True)
+    asked = re.findall(r'<link rel="preload" as="(?:script" crossorigin|style" id="map-style") href="([^"]+)"', page)
+    assert len(asked) > 4
     assert {reader.get(address).status_code for address in asked} == {200}
+
+
+def test_home__before_its_words_and_its_picture__asks_for_nothing_but_their_own_style(reader):
+    head, body = reader.get("/").get_data(as_text=True).split("</head>")
+    asked = re.findall(r'<(script|link rel="[^"]*")(?: (?:href|src)="/static/([^?"]+))?', head)
+    assert asked == [('link rel="icon"', "mark.svg"), ('link rel="stylesheet"', "dist/app.css")]
+    before, after = body.split('<div class="still">')
+    assert "<script" not in before
+    assert "preload" not in before
+    assert "preload" in after
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_ring__of_one_look__is_one_circle_whose_strokes_are_not_written_out(look):
+    drawn = _ring(Group(Counter({look: 5000})), "0 0", 1)
+    assert drawn.count("<circle") == 2
+    assert len(drawn) < 320
+
+
+def test_ring__of_two_looks__has_an_arc_for_each_and_gaps_between_them():
+    drawn = _ring(Group(Counter({"on": 6, "soon": 6})), "0 0", 1)
+    on, soon = re.findall(r'class="(?:on|soon)".*?rotate\((\S+)\)" stroke-dasharray="([^"]+)"', drawn)
+    assert (on[0], soon[0]) == ("-90", "90")
+    assert on[1] == "0 0.13 5.74 12"
+    # Each of its strokes and spaces, the gap before them and the rest of the circle, which is none of it.
+    assert soon[1].split()[:2] == ["0", "0.13"]
+    assert sum(map(float, soon[1].split()[1:-1])) <= 6
+    assert float(soon[1].split()[-1]) == 12

@@ -296,11 +296,10 @@ def _ring(group: Group, at: str, shrunk: float) -> str:
     arcs, begun = [], 0
     for look, part in twelfths.items():
         if part:
-            gap = 0 if part == whole else 0.011 * whole
             turn = 360 * begun / whole - 90
             arcs.append(
                 f'<circle class="{look}" r="{15.5 * size:.1f}" pathLength="{whole}" transform="rotate({turn:.0f})"'
-                f' stroke-dasharray="0 {gap:.2f} {_dashes(look, part - 2 * gap, whole)} {whole}"/>'
+                f"{_strokes(look, part, whole)}/>"
             )
         begun += part
     scaled = f" scale({shrunk:.3g})" if shrunk != 1 else ""
@@ -310,14 +309,20 @@ def _ring(group: Group, at: str, shrunk: float) -> str:
     )
 
 
-def _dashes(look: str, length: float, whole: int) -> str:
-    """The strokes of an arc so long, of a circle of `whole`: what is announced is dashed, all else is one stroke."""
-    if look != "soon":
-        return f"{length:.2f}"
+def _strokes(look: str, part: int, whole: int) -> str:
+    """How an arc of so much of a circle is drawn: what is announced is dashed, all else is one stroke."""
     around_px = 2 * math.pi * 15.5
-    stroke, gap = 3.2 / around_px * whole, 2 / around_px * whole
-    strokes = max(1, math.floor((length + gap) / (stroke + gap)))
-    return f" {gap:.3f} ".join([f"{stroke:.3f}"] * strokes)
+    stroke, space = 3.2 / around_px * whole, 2 / around_px * whole
+    if part == whole:
+        # Dashes go on by themselves around a circle; written out for each, they were most of the page.
+        return f' stroke-dasharray="{stroke:.3f} {space:.3f}"' if look == "soon" else ""
+    gap = 0.011 * whole
+    length = part - 2 * gap
+    dashes = f"{length:.2f}"
+    if look == "soon":
+        count = max(1, math.floor((length + space) / (stroke + space)))
+        dashes = f" {space:.3f} ".join([f"{stroke:.3f}"] * count)
+    return f' stroke-dasharray="0 {gap:.2f} {dashes} {whole}"'
 
 
 def _between(power: float, steps: Sequence[float]) -> float:

@@ -2,4 +2,20 @@
 document.documentElement.classList.add("scripted");
 // Whoever asks for another view than the first one waits for it.
 if (location.hash) document.querySelector(".still")?.remove();
-requestAnimationFrame(() => setTimeout(() => import("../public/atlas.js")));
+requestAnimationFrame(() => setTimeout(begin));
+
+async function begin() {
+  await mapStyle();
+  await import("../public/atlas.js");
+}
+
+// The style of MapLibre comes with the map, before ours in the page, which has the last word.
+function mapStyle() {
+  const sheet = document.createElement("link");
+  sheet.rel = "stylesheet";
+  sheet.href = document.getElementById("map-style").href;
+  return new Promise((resolve) => {
+    sheet.onload = sheet.onerror = resolve;
+    document.querySelector("link[rel=stylesheet]").before(sheet);
+  });
+}
