@@ -12,7 +12,8 @@ alone takes most of that time, so five times sooner than itself it cannot be. Th
 device as a circle of its own.
 
 The processor of the page is throttled to a fourth, which the workers and the processor's graphics are not, and each
-view begins with an empty browser. The clock is that of the page, from the beginning of the navigation.
+view begins with an empty browser on a machine at rest. The clock is that of the page, from the beginning of the
+navigation.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,10 +49,14 @@ SIZE_NAME = "what the first view transfers"
 TARGET = 5.0
 MOST_KB = 600.0
 DEVICES = district.CITY_DEVICES
-# A round is the mean of so many views of each, because one takes half a second and more or less luck, and takes all of
-# them half a minute.
-VIEWS = 2
+# A round is the mean of so many views of ours and of the peer, turn by turn, because one has more or less luck; the
+# other peer, which has no target, is seen once. A round takes half a minute.
+VIEWS = 4
 MOST_ROUNDS = 9
+# Each process of our server keeps what it has made: so many questions reach all of them before the clock runs.
+WARMING = 64
+# A view begins when the machine has come to rest from the one before, whoever's it was: nearly all of this while idle.
+REST_S, IDLE_SHARE, LONGEST_REST_S = 0.1, 0.9, 2.0
 THROTTLE = 4
 SCREEN: ViewportSize = {"width": 1440, "height": 900}
 TIMEOUT_MS = 240_000
@@ -58,13 +64,14 @@ WORKER = ROOT / "web" / "static" / "dist" / "maplibre-gl-worker.js.br"
 OUR_COUNT = "Number(document.getElementById('in-view-count').textContent.replace(/\\D/g, ''))"
 # Notes when the picture of the server, and when the map, stands in a frame that was given to the screen, by the clock
 # of the page; of the picture also how many devices it tells of inside its element. It stands when what comes after it
-# in the page is there. A message that is sent while a frame is made is handled after it.
+# in the page is there. Either is found while a frame is made that shows it, the map by its own word at the end of its
+# drawing, and a message that is sent while a frame is made is handled after it.
 WATCH = """
-const shown = (name, then) => requestAnimationFrame(() => {
+const shown = (name, then) => {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => { window[name] = performance.now(); then?.(); };
   port2.postMessage(null);
-});
+};
 const counted = () => {
   const map = document.getElementById("map").getBoundingClientRect();
   window.pictured = [...document.querySelectorAll(".still .at-wide [data-n]")].filter((one) => {
@@ -113,6 +120,7 @@ def rows(rounds: int) -> list[Result]:
             port = stack.enter_context(_served(database, Path(stack.enter_context(tempfile.TemporaryDirectory()))))
             browser = stack.enter_context(_chromium())
             addresses = (f"http://{load.HOST}:{port}/", f"{peer}/grouped.html", f"{peer}/circles.html")
+            load.fetch(port, ["/"] * WARMING, WARMING // 4)
             return _compared(browser, addresses, min(rounds, MOST_ROUNDS))
     except (PeerMissing, load.ServerFailed) as missing:
         return [not_measured(NAME, PEER, TARGET, str(missing))]
@@ -123,10 +131,11 @@ def _compared(browser: Browser, addresses: Sequence[str], rounds: int) -> list[R
     for address in addresses:
         _view(browser, address)
     turns: list[list[list[Seen]]] = []
+    pair, other = addresses[:2], addresses[2]
     for _ in range(rounds):
-        seen: dict[str, list[Seen]] = {address: [] for address in addresses}
+        seen = {other: [_view(browser, other)]} | {address: [] for address in pair}
         for turn in range(VIEWS):
-            for address in addresses[:: 1 if turn % 2 else -1]:
+            for address in pair[:: 1 if turn % 2 else -1]:
                 seen[address].append(_view(browser, address))
         ours, *theirs = turns_of = [seen[address] for address in addresses]
         counts = {one.pictured for one in ours} | {one.mapped for some in (ours, *theirs) for one in some}
@@ -162,7 +171,8 @@ def _row(name: str, peer_name: str, pairs: Sequence[tuple[float, float]], target
 
 
 def _view(browser: Browser, address: str) -> Seen:
-    """One view of a page, in a browser that knows nothing of it."""
+    """One view of a page, in a browser that knows nothing of it, on a machine that does nothing else."""
+    _rest()
     context = browser.new_context(viewport=SCREEN, locale="en-GB", reduced_motion="reduce")
     try:
         page = context.new_page()
@@ -186,6 +196,23 @@ def _view(browser: Browser, address: str) -> Seen:
         return Seen(picture_ms / 1000, map_ms / 1000, pictured, int(page.evaluate(count)), seen / 1000)
     finally:
         context.close()
+
+
+def _rest() -> None:
+    """Returns when the processors are idle, of whoever's page they were busy last, or after a while."""
+    before, deadline = _processors(), time.monotonic() + LONGEST_REST_S
+    while time.monotonic() < deadline:
+        time.sleep(REST_S)
+        now = _processors()
+        if now[0] - before[0] >= IDLE_SHARE * (now[1] - before[1]):
+            return
+        before = now
+
+
+def _processors() -> tuple[int, int]:
+    """How long they were idle so far, and how long they were there, in ticks of the kernel."""
+    ticks = [int(one) for one in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def _write_peer(database: Database, folder: Path) -> None:
