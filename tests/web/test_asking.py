@@ -70,6 +70,18 @@ def test_page__in_either_language__opens(reader, path, says, lang):
     assert says[lang] in words(answer)
 
 
+def test_ask__kind_not_chosen__is_told_in_the_words_of_the_form(client):
+    answer = client.post("/ask", data=said(kind=""), headers=FORM)
+    assert answer.status_code == 422
+    assert "Nothing stands in the field “What is it?”." in words(answer)
+
+
+def test_zone__what_it_protects__is_never_that_somebody_asked(reader):
+    page = words(reader.get("/zone-requests/new", headers=HTML))
+    assert "A home or a workplace" in page
+    assert "Requested by residents" not in page
+
+
 def test_subscribe__what_changed_lately__the_latest_day_first(reader):
     page = reader.get("/subscribe?place=113.27,23.13&radius=5000", headers=HTML).text
     lately = page.split('class="lately"')[1].split("</ul>")[0]

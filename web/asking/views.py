@@ -67,7 +67,7 @@ def ask() -> Response:
     with public_connection() as public:
         about = subject_if_any(public, form.raw("about"))
         known = {one.public_id for one in offices(public)}
-    kind = form.choice("kind", KINDS)
+    kind = form.choice("kind", KINDS, called="what_is_it")
     said = form.text("said", most=LONGEST + 1)
     contact = contact_line(form, "contact")
     authority = about.authority if about and about.authority else form.choice("authority", sorted(known))
