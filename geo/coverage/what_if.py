@@ -16,9 +16,15 @@ from geo.coverage.cells import cells_of, frame_of
 from geo.coverage.outlines import Floats, check, outlines
 from geo.coverage.pieces import areas_seen
 from geo.coverage.union import box_around, collected, polygons_of
-from geo.coverage.within import held_by, seen_within
+from geo.coverage.within import held_by, room_in, seen_within
 
 Shapes = NDArray[np.object_]
+
+# A view over hills has thousands of corners: in pieces of so many, each edge that comes near is held against few.
+_MOST_CORNERS = 150
+# Where edges lie too close together to be told apart, in metres, GEOS tells what is seen of so much.
+_SMALLEST_M = 60.0
+_NONE = np.empty(0, dtype=object)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Standing:
         # Beyond the ground a footprint may reach, but no change is asked about there.
         self._outlines = outlines(seeing, box_around(np.concatenate([seeing, np.array([ground], dtype=object)])))
         self._cells = cells_of(self._outlines, frame_of(self._outlines))
+        self._room = room_in(self._outlines, self._cells)
         self._number = np.cumsum(self._sees) - 1
         self._taking = Lock()
 
@@ -69,9 +76,7 @@ class Standing:
         check(np.array(new, dtype=object))
         if len(gone) <= 1 and len(new) <= 1:
             with self._without(gone):
-                adds, added = self._adds(new), self._adds(list(self._footprints[gone]))
-            if adds is not None and added is not None:
-                return Change(adds - added)
+                return Change(self._adds(new, gone) - self._adds(list(self._footprints[gone]), gone))
         return self._anew(np.array(gone, np.int64), np.array(new, dtype=object))
 
     @contextmanager
@@ -90,20 +95,44 @@ class Standing:
                     self._outlines.weight[number] += 1
                     self._cells.full[cells] += 1
 
-    def _adds(self, shapes: Sequence[BaseGeometry]) -> Floats | None:
+    def _adds(self, shapes: Sequence[BaseGeometry], gone: Sequence[int]) -> Floats:
         """By how much the ground seen at least k times grows with one more: by what others see k - 1 times."""
         grown = np.zeros(self._levels)
         for shape in shapes:
             area = shape
             if not shapely.contains_properly(self._ground, shape):
                 area = collected(polygons_of(shape.intersection(self._ground)))
-            if area.is_empty:
-                continue
-            seen = seen_within(self._outlines, self._cells, area, self._levels)
-            if seen is None:
-                return None
+            seen = self._seen_of(area, gone)
             grown += np.append(area.area, seen[:-1]) - seen
         return grown
+
+    def _seen_of(self, area: BaseGeometry, gone: Sequence[int]) -> Floats:
+        """How much of an area all but those that are gone see at least k times; a large one piece by piece.
+
+        Where outlines lie too close together to say which crosses which, they do so in one place: that is asked again
+        by itself, and in the end answered from shapes.
+        """
+        if area.is_empty:
+            return np.zeros(self._levels)
+        west, south, east, north = area.bounds
+        is_small = max(east - west, north - south) <= _SMALLEST_M
+        if is_small or shapely.get_num_coordinates(area) <= _MOST_CORNERS:
+            seen = seen_within(self._outlines, self._cells, area, self._levels, self._room)
+            if seen is not None:
+                return seen
+        if is_small:
+            return self._seen_by_shapes(area, gone)
+        x, y = (west + east) / 2, (south + north) / 2
+        halves = [(west, south, x, north), (x, south, east, north)]
+        if east - west < north - south:
+            halves = [(west, south, east, y), (west, y, east, north)]
+        first, second = (self._seen_of(_clipped(area, half), gone) for half in halves)
+        return first + second
+
+    def _seen_by_shapes(self, area: BaseGeometry, gone: Sequence[int]) -> Floats:
+        near = self._tree.query(area, predicate="intersects")
+        parts = shapely.intersection(self._footprints[near[~np.isin(near, gone)]], shapely.box(*area.bounds))
+        return self._areas(polygons_of(parts), _NONE, area)
 
     def _anew(self, gone: NDArray[np.int64], new: Shapes) -> Change:
         """The neighbourhood before and after, each as a whole."""
@@ -119,3 +148,10 @@ class Standing:
         if not len(footprints) or ground.is_empty:
             return np.zeros(self._levels)
         return areas_seen(footprints, ground, self._levels)
+
+
+def _clipped(area: BaseGeometry, box: tuple[float, float, float, float]) -> BaseGeometry:
+    """The part of an area within a box."""
+    part = shapely.clip_by_rect(area, *box)
+    # What is cut along a corner may touch itself.
+    return collected(polygons_of(part if part.is_valid else area.intersection(shapely.box(*box))))

@@ -7,13 +7,18 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
+from geo.coverage import what_if
 from geo.coverage.cells import cells_of, frame_of
+from geo.coverage.footprints import Device, Relief, footprints
 from geo.coverage.halves import by_halves
 from geo.coverage.outlines import outlines
+from geo.coverage.plane import Plane
 from geo.coverage.union import Union
 from geo.coverage.what_if import Standing
 from geo.coverage.within import seen_within
+from geo.types import LonLat
 
 GROUND = shapely.box(0, 0, 1000, 1000)
 
@@ -103,3 +108,50 @@ def test_seen_within__crowd_of_circles__is_told_and_right():
     found = seen_within(one, cells_of(one, frame_of(one)), shapely.Point(500, 500).buffer(150), 3)
     expected = [part.intersection(shapely.Point(500, 500).buffer(150)).area for part in by_halves(shapes, 3)]
     assert found == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.fixture(scope="module")
+def over_hills():
+    """What sixty cameras see of rough ground, then what one sees all round from a high mast; in metres of a plane.
+
+    All follow the borders of the same cells.
+    """
+    numbers = np.random.default_rng(3)
+    heights = (gaussian_filter(numbers.normal(size=(200, 200)), 2) * 60).astype(np.float32)
+    plane, relief = Plane(LonLat(113.3, 23.1)), Relief(heights, -2000.0, 2000.0, 20.0)
+    lons, lats = numbers.uniform(113.29, 113.31, 60), numbers.uniform(23.09, 23.11, 60)
+    ranges = numbers.uniform(80, 500, 60)
+    devices = [Device(LonLat(lon, lat), reach) for lon, lat, reach in zip(lons, lats, ranges, strict=True)]
+    seen = footprints([*devices, Device(LonLat(113.3, 23.1), 1500.0, mast_m=40.0)], plane, relief)
+    assert shapely.get_num_coordinates(seen[-1]) > 1000
+    return seen[:-1][~shapely.is_empty(seen[:-1])], seen[-1]
+
+
+HILLS = shapely.box(-1200, -1300, 1100, 1000)
+
+
+@pytest.mark.parametrize("number", [None, 5])
+def test_replaced__view_of_a_thousand_corners_over_hills__as_computing_all_anew(over_hills, number):
+    standing, large = over_hills
+    change = Standing(standing, HILLS).replaced(number, large)
+    after = np.append(standing if number is None else np.delete(standing, number), large)
+    expected = Union(after, HILLS).areas_m2 - Union(standing, HILLS).areas_m2
+    assert change.areas_m2 == pytest.approx(expected, abs=1e-3)
+    back = Standing(after, HILLS).replaced(len(after) - 1, None if number is None else standing[number])
+    assert back.areas_m2 == pytest.approx(-expected, abs=1e-3)
+
+
+def test_replaced__outlines_that_cannot_be_told_apart_in_one_place__answered_from_shapes_there(over_hills, monkeypatch):
+    standing, large = over_hills
+    spot, asked = large.representative_point(), []
+
+    def blind(one, cells, area, levels, *room):
+        if area.distance(spot) < 1:
+            asked.append(area)
+            return None
+        return seen_within(one, cells, area, levels, *room)
+
+    expected = Standing(standing, HILLS).replaced(5, large).areas_m2
+    monkeypatch.setattr(what_if, "seen_within", blind)
+    assert Standing(standing, HILLS).replaced(5, large).areas_m2 == pytest.approx(expected, abs=1e-3)
+    assert asked
