@@ -72,6 +72,7 @@ _STEPS = text(
     " WHERE subject_kind = 'device' AND subject_id = :device AND action = ANY(:steps) ORDER BY id"
 )
 _STOPS = ("device.block", "device.pause")
+_STOPPED = ("blocked", "maintenance")
 _STARTS = ("device.activate", "device.unblock", "device.resume", "device.discontinue", "device.retire")
 
 
@@ -232,8 +233,14 @@ def _texts() -> Mapping[str, Any]:
 
 
 def _stopped(session: Session, device: Device, since: datetime, now: datetime) -> tuple[int, timedelta]:
-    """How often a device was stopped since, and for how long altogether, by the ledger."""
-    steps = session.execute(_STEPS, {"device": str(device.id), "steps": [*_STOPS, *_STARTS]}).all()
+    """How often a device was stopped since, and for how long altogether, by the ledger.
+
+    One that was brought in stopped has no such step; its row says since when it is.
+    """
+    rows = session.execute(_STEPS, {"device": str(device.id), "steps": [*_STOPS, *_STARTS]})
+    steps = [(at, action) for at, action in rows]
+    if device.state in _STOPPED and device.state_since is not None and (not steps or steps[-1][1] in _STARTS):
+        steps.append((device.state_since, _STOPS[0]))
     count, whole, begun = 0, timedelta(), None
     for at, action in [*steps, (now, _STARTS[0])]:
         if begun is not None:

@@ -209,3 +209,14 @@ def test_GD_10_1__stopped_since_before_the_last_evaluation__told_as_standing_sti
     assert found.stops == 0
     assert speaks(words, f"It stood stopped for {found.days_stopped:.1f} days") == "cancel_site"
     assert not any("It was stopped" in said or "No incident, stop" in said for said in words)
+
+
+def test_GD_10_1__brought_in_while_it_is_paused__counts_as_stopped_since_its_row_says(services, active, past_the_judge):
+    paused_at = services.clock.now() + timedelta(days=4)
+    with past_the_judge() as session:
+        device = session.scalars(select(Device).where(Device.public_id == DV1)).one()
+        device.state, device.state_since = "maintenance", paused_at
+    found, words = look(services, days=10)
+    assert (found.stops, found.days_stopped) == (1, pytest.approx(6, abs=0.1))
+    assert speaks(words, "It was stopped once, 6.0 days") == "cancel_site"
+    assert not any("No incident, stop" in said for said in words)
