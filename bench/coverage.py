@@ -16,7 +16,8 @@ what is seen twice must be what GEOS finds in a window.
 
 What ours compiles is compiled before the clock starts, as it is in a server; all else, from polygons to polygons,
 is on it. Nobody asks whether the polygons are valid: neither peer does, and ours is told that it made them itself.
-The last rows move one camera among 10,000, each time another, and compare with computing all areas anew.
+The last rows but one move one camera among 10,000, each time another, and compare with computing all areas anew; the
+last does so over hills, against a limit of time (bench.hills).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import Connection, create_engine, text
 
+from bench import hills
 from bench.measure import FEWEST_ROUNDS, Result, compare, seconds
 from bench.places import SEED
 from bench.scratch import scratch_database
@@ -71,7 +73,7 @@ def rows(rounds: int) -> list[Result]:
     sets = {name: cameras(name, CAMERAS) for name in SIDES_M}
     results = [_against_shapely(name, views, rounds) for name, views in sets.items()]
     results += [_against_postgis(name, sets[name], rounds) for name in ("sparse", "dense")]
-    return results + [_moved(name, rounds) for name in SIDES_M]
+    return [*results, *(_moved(name, rounds) for name in SIDES_M), hills.row()]
 
 
 def cameras(name: str, count: int, seed: int = SEED) -> Shapes:
