@@ -16,6 +16,7 @@ from tests.web.conftest import HTML
 from tests.web.paper import text_of
 from tests.web.studying import answered, site, sited
 from web.planner import printed
+from web.planner.coverage_report import MOST_SITES
 from web.planner.printed import pdf_of
 from web.settings import ROOT
 
@@ -58,6 +59,15 @@ def test_report__of_a_done_study__tells_every_answer_and_both_maps(reading_as, s
     ):
         assert told in page, told
     assert page.count('class="picture"') == 3
+
+
+def test_report__of_very_many_sites__explains_the_first_and_says_so(reading_as, shared_app):
+    services = shared_app.extensions["services"]
+    name = answered(services)
+    sited(services, name, *(site(number) for number in range(1, MOST_SITES + 6)))
+    page = get(reading_as("N1"), f"/planner/coverage/{name}/report").text
+    assert page.count('<section class="site">') == MOST_SITES
+    assert f"The first {MOST_SITES} of {MOST_SITES + 5} sites are explained here" in page
 
 
 def test_report__page__asks_nobody_for_anything(reading_as, study):
