@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geo.notebook_page import ASSETS, Key, MapLayer, Said, Style, Words, body, drawn, head
+from geo.notebook_page import ASSETS, Key, MapLayer, Said, Style, Words, body, drawn, head, language
 from schemas.refusals import invalid
 
 __all__ = ["Key", "MapLayer", "Style", "coverage_map", "export_map", "from_rows", "gap_frame"]
@@ -165,9 +165,7 @@ def _closed(made: Any, layers: Sequence[MapLayer], said: Said, assets: Path) -> 
     """The document of a map that needs nothing else."""
     _close(made, layers, said, assets)
     document: str = made.get_root().render()
-    # Whoever needs it larger may make it larger.
-    document = re.sub(r",\s*maximum-scale=1.0, user-scalable=no", "", document)
-    return document.replace("<html>", f'<html lang="{"zh-CN" if said.lang == "zh" else "en"}">', 1)
+    return document.replace("<html>", f'<html lang="{language(said.lang)}">', 1)
 
 
 def _close(made: Any, layers: Sequence[MapLayer], said: Said, assets: Path) -> None:  # noqa: ANN401

@@ -136,6 +136,7 @@ def body(said: Said, layers: Sequence[MapLayer]) -> str:
     """The title above the map, the hatchings, and the legend."""
     words = {name: html.escape(both[said.lang]) for name, both in _SAYS.items()}
     told = " ".join(f'data-{name}="{words[name]}"' for name in ("closer", "farther", "close"))
+    told += f' data-lang="{language(said.lang)}"'
     note = f"<p>{html.escape(said.note)}</p>" if said.note else ""
     patterns, legend = "".join(_patterns()), "".join(_legend(layers, words, said.lang))
     return (
@@ -143,6 +144,11 @@ def body(said: Said, layers: Sequence[MapLayer]) -> str:
         f'<svg class="hatchings" aria-hidden="true"><defs>{patterns}</defs></svg>'
         f'<aside class="report-key" aria-label="{words["key"]}" {told}>{legend}</aside>'
     )
+
+
+def language(lang: str) -> str:
+    """What a document calls its language."""
+    return "zh-CN" if lang == "zh" else "en"
 
 
 def _switched(layers: Sequence[MapLayer]) -> Iterator[str]:
@@ -160,7 +166,8 @@ def _patterns() -> Iterator[str]:
 
 def _legend(layers: Sequence[MapLayer], words: Words, lang: str) -> Iterator[str]:
     """The kinds of each layer that has several, under its name; the other layers; and the states of all."""
-    plain = []
+    plain: list[str] = []
+    shown = sum(not layer.style.is_ground for layer in layers)
     for number, layer in reversed(list(enumerate(layers))):
         if layer.style.is_ground:
             continue
@@ -178,7 +185,7 @@ def _legend(layers: Sequence[MapLayer], words: Words, lang: str) -> Iterator[str
         ]
         yield _group(html.escape(layer.name[lang]), rows)
     if plain:
-        yield _group(words["layers"], plain)
+        yield _group(words["layers" if len(plain) < shown else "key"], plain)
     states = {key.name[lang]: key for layer in layers for key in layer.keys if not key.kind}
     if states:
         told = sorted(states.values(), key=lambda key: _LOOKS.index(key.shown_as.removeprefix("sym-")))

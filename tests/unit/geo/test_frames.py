@@ -52,5 +52,7 @@ def test_coverage_map__asks_nobody_and_tells_what_it_shows(files):
     document = made.get_root().render()
     assert not _FROM_ELSEWHERE.search(_without_scripts(document))
     assert "default-src 'none'" in document
+    assert 'class="report-key"' in document
+    assert document.count('<input type="checkbox"') == 4
     for name in ("无覆盖", "有覆盖", "分析范围", "设备"):
         assert name in document or json.dumps(name)[1:-1] in document

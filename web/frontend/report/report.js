@@ -7,6 +7,9 @@ addEventListener("DOMContentLoaded", () => {
   const box = document.querySelector(".folium-map");
   const key = document.querySelector(".report-key");
   const map = window[box.id];
+  // A map that saves itself tells no language, and folium lets nobody make it larger.
+  document.documentElement.lang ||= key.dataset.lang;
+  document.querySelector("meta[name=viewport]").content = "width=device-width, initial-scale=1";
   map.attributionControl.setPrefix("Leaflet");
   L.control.scale({ imperial: false }).addTo(map);
   name(box.querySelector(".leaflet-control-zoom-in"), key.dataset.closer);
