@@ -30,6 +30,9 @@ WORLD_M = 40_075_016.685578488
 LEVELS = (1, 2, 3, 4)
 MOST = 4096
 
+# What statements take, and of which type.
+VALUES = dict.fromkeys(("z", "x", "y", "level"), "int4") | {"on": "date", "authority": "text", "known": "text"}
+
 _BUFFER = BUFFER_PX * EXTENT // TILE_PX
 _WIDE = f"ST_TileEnvelope(:z, :x, :y, margin => {BUFFER_PX / TILE_PX})"
 # Beside the source and not in a WITH, so that the planner sees a constant and takes the index.

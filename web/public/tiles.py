@@ -13,10 +13,8 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import psycopg
 from flask import Response, current_app, request
-from sqlalchemy import Connection, Dialect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, text
 from werkzeug.http import parse_accept_header
 
 from schemas.refusals import invalid, not_found
@@ -25,8 +23,9 @@ from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
 from web.public.kept import Keeper, database_name, kept, later, map_lag_s, revision_now
+from web.public.prepared import Statement, moment, one_row, statement
 from web.public.sequence import is_settled
-from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, TileLayer
+from web.public.tile_sql import HISTORY_LAYERS, LEVELS, SINGLE_FROM, TILE_LAYERS, VALUES, TileLayer
 from web.security import Edge
 
 section = Section("tiles", __name__, Audience.PUBLIC)
@@ -208,7 +207,7 @@ def _drawn(asked: Asked, last: Tile | None) -> Tile:
     version = None if layer.by_content else layer.version(asked.z, of_day=asked.on is not None)
     with public_connection() as public:
         values = asked.values | {"known": last.version if last else ""}
-        now, drawn, at = _row(public, _statement(public.dialect, version, layer.drawing(asked.z)), values)
+        now, drawn, at = _row(public, _statement(version, layer.drawing(asked.z)), values)
         if drawn is None:
             assert last is not None
             return last
@@ -216,27 +215,19 @@ def _drawn(asked: Asked, last: Tile | None) -> Tile:
             if len(drawn) <= MOST_BYTES:
                 break
             values |= {"known": "", "level": level}
-            now, drawn, at = _row(public, _statement(public.dialect, version, layer.thinned), values)
+            now, drawn, at = _row(public, _statement(version, layer.thinned), values)
             assert drawn is not None
     return Tile(now, gzip.compress(drawn, PACKED_AT, mtime=0), at)
 
 
-def _row(public: Connection, statement: str, values: dict[str, Any]) -> tuple[str, bytes | None, datetime | None]:
-    """The one row of a statement, past the toolkit: prepared at once, and with bytes as bytes, not as hexadecimal."""
-    driver: psycopg.Connection[Any] = public.connection.driver_connection  # type: ignore[assignment]
-    try:
-        found = driver.execute(statement, values, prepare=True, binary=True).fetchone()
-    except psycopg.OperationalError as away:
-        if driver.closed:
-            public.invalidate(away)
-        raise OperationalError(statement, values, away) from away
-    assert found is not None
-    version, drawn, at = found
-    return str(version), drawn, at
+def _row(public: Connection, asked: Statement, values: dict[str, Any]) -> tuple[str, bytes | None, datetime | None]:
+    version, drawn, at = one_row(public, asked, values)
+    assert version is not None
+    return version.decode(), drawn, moment(at)
 
 
 @lru_cache(256)
-def _statement(dialect: Dialect, version: str | None, drawing: str) -> str:
+def _statement(version: str | None, drawing: str) -> Statement:
     """The version and the tile, of one snapshot, in one trip; a tile whose version is known is not drawn.
 
     Without a version of its own a tile is drawn, and its bytes say whether it is another.
@@ -252,4 +243,4 @@ def _statement(dialect: Dialect, version: str | None, drawing: str) -> str:
             f"SELECT v.version, CASE WHEN {changed} THEN ({drawing}) END, CASE WHEN {changed} THEN ({at}) END "
             f"FROM ({once}) AS v (version)"
         )
-    return str(text(sql).compile(dialect=dialect))
+    return statement(sql, VALUES)
