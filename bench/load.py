@@ -105,19 +105,23 @@ def fetch(port: int, paths: Sequence[str], connections: int) -> list[bytes]:
 def answers(
     port: int, paths: Sequence[str], connections: int, tags: Mapping[str, str] | None = None, status: int = 200
 ) -> list[Answer]:
-    """The answer to every path, in the order of the paths; raises ServerFailed for one of another status."""
-    shares = [range(start, len(paths), connections) for start in range(connections)]
+    """The answer to every path, in the order of the paths; raises ServerFailed for one of another status.
 
-    def asked(share: range) -> list[tuple[int, Answer]]:
+    Each connection takes the next path as soon as it has its answer. With a share for each beforehand a turn would last
+    as long as that process of the server which happened to take most of the connections.
+    """
+    left = iter(range(len(paths)))
+
+    def asked(_connection: int) -> list[tuple[int, Answer]]:
         with Line(port) as line:
-            found = [(number, line.ask(paths[number], tags[paths[number]] if tags else "")) for number in share]
+            found = [(number, line.ask(paths[number], tags[paths[number]] if tags else "")) for number in left]
         for number, answer in found:
             if answer.status != status:
                 raise ServerFailed(f"{paths[number]}: {answer.status}")
         return found
 
     with ThreadPoolExecutor(connections) as pool:
-        numbered = dict(pair for share in pool.map(asked, shares) for pair in share)
+        numbered = dict(pair for share in pool.map(asked, range(connections)) for pair in share)
     return [numbered[number] for number in range(len(paths))]
 
 
