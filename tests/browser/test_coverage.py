@@ -86,6 +86,25 @@ def test_study__from_two_files_to_a_kept_change(sign_in, site):
     expect(page.locator("h1")).to_contain_text("of this ground is seen")
 
 
+def test_what_if__answer_that_takes_long__the_page_says_that_it_is_on_its_way(sign_in, site):
+    name = answered(site.services)
+    page = sign_in("N1")
+    held = []
+    page.route("**/what-if", lambda route: held.append(route))
+    page.goto(f"/planner/coverage/{name}")
+    devices_are_there(page)
+    page.locator("#find-device").focus()
+    page.keyboard.type("own-1")
+    page.keyboard.press("Enter")
+    page.fill("#wi-range", "900")
+    expect(page.locator("#wi-time")).to_have_text("The latest change is being computed …")
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "true")
+    shoot(page, "coverage-what-if-slow")
+    held[0].continue_()
+    expect(page.locator("#wi-time")).to_contain_text("Computed in")
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "false")
+
+
 def test_study__on_a_phone_in_chinese_and_in_the_dark__fits(sign_in, site):
     name = answered(site.services)
     page = sign_in("N1", lang="zh", size=PHONE_PX, scheme="dark")

@@ -266,6 +266,7 @@ def _script_words() -> dict[str, str]:
         "added": gettext("New device {n}"),
         "changes": gettext("{n} changed: {names}"),
         "gone": gettext("{label} (taken away)"),
+        "computing": gettext("The latest change is being computed …"),
         "unreachable": gettext("The server did not answer; the last change is not computed."),
         "handle": gettext("Drag to turn it and to set its range"),
     }

@@ -6,6 +6,7 @@ import { EMPTY, still, toMap } from "./map.js";
 const FIELDS = { azimuth: "azimuth_deg", hfov: "hfov_deg", range: "range_m", mast: "mast_m", lon: "lon", lat: "lat" };
 const OPTIONAL = new Set(["azimuth_deg", "hfov_deg"]);
 const WAIT_MS = 120;
+const SLOW_MS = 300;
 const byId = (id) => document.getElementById(id);
 
 export async function startWhatIf(map, element, config) {
@@ -178,6 +179,8 @@ class Trial {
       return;
     }
     this.asking = true;
+    // An answer that takes long is on its way, and what stands there meanwhile is that of the wish before.
+    const slow = setTimeout(() => this.waits(true), SLOW_MS);
     const wishes = [...this.changes.values()];
     try {
       const answer = await fetch(this.config.whatIfUrl, {
@@ -189,11 +192,20 @@ class Trial {
     } catch {
       byId("wi-fault").textContent = this.words.unreachable;
     }
+    clearTimeout(slow);
+    this.waits(false);
     this.asking = false;
     if (this.again) {
       this.again = false;
       this.ask();
     }
+  }
+
+  waits(isLong) {
+    const time = byId("wi-time");
+    byId("wi-answer").setAttribute("aria-busy", String(isLong));
+    if (isLong) time.textContent = this.words.computing;
+    else if (time.textContent === this.words.computing) time.textContent = "";
   }
 
   tell(said, key) {
