@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
 
 from geo.content import content_sha256
@@ -31,9 +31,7 @@ def stopped_at(session: Session, subject: Published) -> datetime | None:
 
 def round_no(session: Session, subject: Published, pack: RulePack) -> int:
     """The round to which a publication made now belongs; the first is 1."""
-    if not pack["publication.resume_requires_republish"]:
-        return 1
-    return 1 + (session.scalar(select(func.count()).where(*_stops_of(subject))) or 0)
+    return session.scalars(select(_round_no(subject, pack))).one()
 
 
 def appearances(session: Session, subject: Published, pack: RulePack) -> Sequence[Publication]:
@@ -43,7 +41,7 @@ def appearances(session: Session, subject: Published, pack: RulePack) -> Sequenc
         .where(
             Publication.subject_kind == subject.__tablename__,
             Publication.subject_id == subject.id,
-            Publication.round_no == round_no(session, subject, pack),
+            Publication.round_no == _round_no(subject, pack),
             Publication.withdrawn_at.is_(None),
         )
         .order_by(Publication.published_at)
@@ -83,6 +81,12 @@ def current(session: Session, subject: Published, pack: RulePack) -> Notice:
     content = content_sha256(session, subject)
     standing = appearances(session, subject, pack)
     return notice(counted(row for row in standing if row.content_sha256 == content), pack)
+
+
+def _round_no(subject: Published, pack: RulePack) -> ColumnElement[int]:
+    if not pack["publication.resume_requires_republish"]:
+        return literal(1)
+    return 1 + select(func.count()).where(*_stops_of(subject)).scalar_subquery()
 
 
 def _stops_of(subject: Published) -> tuple[ColumnElement[bool], ...]:

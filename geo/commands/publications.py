@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from geo import notices
@@ -41,8 +42,8 @@ def record_publication(
     receipt's number and (aware) time. What the channel carried of the subject before ends with that.
     """
     content = content_sha256(work.session, subject)
-    row = record_content(work, subject, content, channel=channel, receipt_id=receipt_id, published_at=published_at)
-    for other in notices.appearances(work.session, subject, work.pack_for(subject)):
+    row, standing = _recorded(work, subject, content, channel, _Receipt(receipt_id, published_at))
+    for other in standing:
         if other.channel == channel and other.content_sha256 != content:
             other.withdrawn_at = work.now  # what it says is no longer so
     return row
@@ -58,19 +59,36 @@ def record_content(
     published_at: datetime | None = None,
 ) -> Publication:
     """Records that a channel carries a content of a subject that is reviewed or approved, by its hash."""
+    return _recorded(work, subject, content, channel, _Receipt(receipt_id, published_at))[0]
+
+
+@dataclass(frozen=True)
+class _Receipt:
+    """What another channel gave for what it carries."""
+
+    number: str
+    published_at: datetime | None
+
+
+def _recorded(
+    work: Work, subject: Published, content: str, channel: str, receipt: _Receipt
+) -> tuple[Publication, Sequence[Publication]]:
+    """The new publication, and those of its round that stood before."""
     require(work, subject, Role.OFFICER, Role.PLANNER, Role.UNIT_HEAD, action="publish")
     refuse_unready(subject)
     pack = work.pack_for(subject)
     row = _publication(work, subject, content, pack, channel)
     if channel != OWN_CHANNEL:
-        row.receipt_id, row.published_at = _receipt(receipt_id, published_at, work.now)
+        row.receipt_id, row.published_at = _receipt(receipt, work.now)
         row.published_on = pack.local_date(row.published_at)
         row.lead_days = lead_days(row.published_on, pack)
-    for other in notices.appearances(work.session, subject, pack):
+    standing = notices.appearances(work.session, subject, pack)
+    for other in standing:
         if other.channel == channel and other.content_sha256 == content:
             measured = other.published_at.isoformat()
             raise conflict("GD-14.2", "notice.twice", channel=channel, measured=measured)
-    earliest = _earliest(work, subject, pack, row)
+    same = notices.counted(r for r in [*standing, row] if r.content_sha256 == content)
+    earliest = notice(same, pack).earliest
     work.session.add(row)
     body = {
         "channel": channel,
@@ -79,7 +97,7 @@ def record_content(
         "earliest": earliest.isoformat() if earliest else None,
     }
     work.record("publication.record", subject.__tablename__, subject.id, body, effective_at=row.published_at)
-    return row
+    return row, standing
 
 
 def refuse_unready(subject: Published) -> None:
@@ -114,20 +132,15 @@ def _publication(work: Work, subject: Published, content: str, pack: RulePack, c
     )
 
 
-def _receipt(receipt_id: str, published_at: datetime | None, now: datetime) -> tuple[str, datetime]:
-    if not receipt_id.strip():
+def _receipt(given: _Receipt, now: datetime) -> tuple[str, datetime]:
+    number = given.number.strip()
+    if not number:
         raise invalid("GD-14.2", "notice.receipt")
-    if published_at is None or published_at.tzinfo is None:
-        raise invalid("GD-14.2", "notice.receipt_undated", measured=receipt_id.strip()[:80])
-    if published_at > now:
-        raise invalid("GD-14.2", "notice.receipt_time", measured=published_at.isoformat())
-    return receipt_id.strip(), published_at
-
-
-def _earliest(work: Work, subject: Published, pack: RulePack, row: Publication) -> date | None:
-    standing = [*notices.appearances(work.session, subject, pack), row]
-    same = notices.counted(r for r in standing if r.content_sha256 == row.content_sha256)
-    return notice(same, pack).earliest
+    if given.published_at is None or given.published_at.tzinfo is None:
+        raise invalid("GD-14.2", "notice.receipt_undated", measured=number[:80])
+    if given.published_at > now:
+        raise invalid("GD-14.2", "notice.receipt_time", measured=given.published_at.isoformat())
+    return number, given.published_at
 
 
 def publish(work: Work, subject: Published, *, seen_version: int | None = None) -> None:
