@@ -215,11 +215,13 @@ def _svg(inside: str, shown_as: str) -> str:
 
 def _swatch(layer: MapLayer) -> str:
     """The layer's own colours, as a line, an area or a disc."""
+    for (_kind, look), symbol in layer.symbols.items():
+        return _svg(symbol, f"sym-{look}")
     style, kinds = layer.style, set(layer.features.geom_type)
-    look = drawn(layer, 0, {})
+    as_drawn = drawn(layer, 0, {})
     drawn_as = (
         f'style="stroke: {html.escape(style.colour)}; stroke-width: {style.width_px:g};'
-        f" fill: {html.escape(look['fillColor'])}; fill-opacity: {look['fillOpacity']:g};"
+        f" fill: {html.escape(as_drawn['fillColor'])}; fill-opacity: {as_drawn['fillOpacity']:g};"
         f' stroke-dasharray: {html.escape(style.dash or "none")}"'
     )
     if kinds & {"Point", "MultiPoint"}:

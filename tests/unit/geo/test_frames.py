@@ -9,7 +9,7 @@ from schemas.refusals import RuleViolation
 
 pytest.importorskip("leafmap", reason="maps need requirements/leafmap.txt")
 
-from geo.notebook import coverage_map, gap_frame
+from geo.notebook import MapLayer, Style, coverage_map, export_map, from_rows, gap_frame
 
 CAMERAS = "名称,经度,纬度,方位角,水平视场角,作用距离\nA,113.265,23.128,90,60,200\nB,113.268,23.131,,,300\n"
 RING = [[113.255, 23.120], [113.280, 23.120], [113.280, 23.140], [113.255, 23.140], [113.255, 23.120]]
@@ -56,3 +56,15 @@ def test_coverage_map__asks_nobody_and_tells_what_it_shows(files):
     assert document.count('<input type="checkbox"') == 4
     for name in ("无覆盖", "有覆盖", "分析范围", "设备"):
         assert name in document or json.dumps(name)[1:-1] in document
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_export_map__symbols_without_a_line_of_the_legend__one_of_them_stands_for_the_layer(tmp_path):
+    shape = json.dumps({"type": "Point", "coordinates": [113.26, 23.13]})
+    posts = from_rows([{"Name": "Post", "_kind": "post", "_look": "soon", "shape": shape}], ["Name", "_kind", "_look"])
+    layer = MapLayer({"en": "Posts", "zh": "桩"}, posts, Style(), {("post", "soon"): '<path d="M2 2h9v9z"/>'})
+    out = export_map([layer], tmp_path / "posts.html", title={"en": "Posts", "zh": "桩"})
+    assert (
+        '<svg class="sym sym-soon" viewBox="0 0 20 20" aria-hidden="true"><path d="M2 2h9v9z"/></svg>'
+        in out.read_text()
+    )
