@@ -36,6 +36,8 @@ FRESH_S = 60
 # No tile is larger, packed or not; one that would be is drawn with less in it.
 MOST_BYTES = 500_000
 KEPT_BYTES = 64 << 20
+# What a tile takes beside its bytes, most of it the heads of its answers.
+BESIDE_BYTES = 4500
 # Half the time of the usual level, for a tenth more bytes.
 PACKED_AT = 4
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -186,7 +188,7 @@ def _authorities(public: Connection) -> frozenset[str]:
     return frozenset(public.execute(text("SELECT public_id FROM public_map.authorities")).scalars())
 
 
-TILES = Keeper(KEPT_BYTES, lambda tile: len(tile.packed) + 256)
+TILES = Keeper(KEPT_BYTES, lambda tile: len(tile.packed) + BESIDE_BYTES)
 
 
 def _current(asked: Asked) -> Tile:
