@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from geo.coverage.asked import Asked
 from geo.coverage.coordinated import ACTIVE, BLOCKED, PLANNED, PUBLISHED, Standing
-from geo.coverage.views import view_of
+from geo.coverage.views import counts_once, view_of
 from schemas.tables import Authority
 
 GOVERNMENT = "government"
@@ -40,7 +40,7 @@ _DEVICES = text("""
           ELSE d.state = ANY(:states) OR d.discontinued_on >= :first END
     ORDER BY d.public_id
 """)
-_SITES = text("""
+_SITES = text(f"""
     SELECT l.public_id, l.place_text AS name, l.device_type, l.sector_azimuth_deg, l.hfov_deg, l.range_m,
            ST_X(l.geom) AS lon, ST_Y(l.geom) AS lat, a.code AS authority, i.code AS item
     FROM core.planned_site l JOIN core.siting_plan p ON p.id = l.plan_id JOIN core.authority a ON a.id = p.authority_id
@@ -48,6 +48,7 @@ _SITES = text("""
     WHERE p.authority_id = ANY(:authorities) AND p.state IN ('submitted', 'approved') AND l.dropped_in IS NULL
       AND l.decision IS DISTINCT FROM 'rejected' AND l.platform <> 'uav'
       AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = l.id)
+      AND {counts_once("IN ('submitted', 'approved')")}
     ORDER BY l.public_id
 """)
 _COUNT = text(

@@ -93,9 +93,24 @@ _DEVICES = """
     ORDER BY d.public_id
 """
 _FURTHEST = "SELECT max(range_m) FROM core.device WHERE range_m IS NOT NULL"
-# Sites that a plan asks for, until a device is registered there: then that one counts, as what it is. An amended plan
-# carries its sites on as rows of their own: those count when the rows that they were carried from count no more.
-_SITES = """
+
+
+def counts_once(states: str) -> str:
+    """Of a site `l` that amended plans carry on as rows of their own: that no row it was carried from counts still.
+
+    A row counts while its plan is in a state of which `states` (SQL on `q.state`) is true, or a device is there.
+    """
+    return f"""NOT EXISTS (
+        WITH RECURSIVE earlier AS (
+            SELECT e.* FROM core.planned_site e WHERE e.id = l.carried_from_id
+            UNION ALL SELECT e.* FROM earlier y JOIN core.planned_site e ON e.id = y.carried_from_id)
+        SELECT FROM earlier e JOIN core.siting_plan q ON q.id = e.plan_id
+        WHERE (e.dropped_in IS NULL AND e.decision IS DISTINCT FROM 'rejected' AND q.state {states})
+           OR EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = e.id))"""
+
+
+# Sites that a plan asks for, until a device is registered there: then that one counts, as what it is.
+_SITES = f"""
     SELECT l.public_id, l.place_text AS name, l.device_type, l.platform, l.sector_azimuth_deg, l.hfov_deg, l.range_m,
            ST_X(l.geom) AS lon, ST_Y(l.geom) AS lat, i.code AS item, a.code AS authority
     FROM core.planned_site l JOIN core.siting_plan p ON p.id = l.plan_id JOIN core.authority a ON a.id = p.authority_id
@@ -104,14 +119,7 @@ _SITES = """
       AND l.decision IS DISTINCT FROM 'rejected' AND p.state NOT IN ('rejected', 'revoked', 'amended')
       AND p.authority_id = :authority AND l.platform <> 'uav'
       AND NOT EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = l.id)
-      AND NOT EXISTS (
-        WITH RECURSIVE earlier AS (
-            SELECT e.* FROM core.planned_site e WHERE e.id = l.carried_from_id
-            UNION ALL SELECT e.* FROM earlier y JOIN core.planned_site e ON e.id = y.carried_from_id)
-        SELECT FROM earlier e JOIN core.siting_plan q ON q.id = e.plan_id
-        WHERE (e.dropped_in IS NULL AND e.decision IS DISTINCT FROM 'rejected'
-               AND q.state NOT IN ('rejected', 'revoked', 'amended'))
-           OR EXISTS (SELECT FROM core.device_site s WHERE s.planned_site_id = e.id))
+      AND {counts_once("NOT IN ('rejected', 'revoked', 'amended')")}
       AND (CAST(:item AS text) IS NULL OR i.code = :item) AND l.device_type = ANY(:kinds)
     ORDER BY l.public_id
 """

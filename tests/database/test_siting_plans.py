@@ -10,6 +10,7 @@ from geo import commands
 from geo.commands import studies
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device as View
+from geo.coverage.government import government_of, standing_of
 from geo.coverage.views import views_of
 from geo.types import LonLat
 from schemas.refusals import RuleViolation
@@ -513,6 +514,30 @@ def test_study__site_that_an_amended_plan_carries_on__counts_once_and_as_the_stu
     assert counted(study, first, carried) == ([carried] if change == "left" else now, [carried])
     device = registered(carried)
     assert counted(study, first, carried, device) == ([device], [device])
+
+
+def test_GD_17__site_that_a_submitted_plan_carries_on__counts_once_in_the_report_of_the_government(
+    work, services, approved, amended, step, registered
+):
+    def told():
+        with services.session() as session:
+            head = session.scalars(select(Authority).where(Authority.code == "A1")).one()
+            found = standing_of(session, government_of(session, head), services.today, past=False)
+            return [one.public_id for one in found if one.public_id in names]
+
+    plan = approved(site())
+    names = sites_of(work, plan)
+    assert told() == names
+    new = amended(plan)
+    (carried,) = sites_of(work, new)
+    names = [*names, carried]
+    assert told() == names[:1]
+    step("P1", new, commands.approve_plan, approval_no="GD-9")
+    assert list(commands.replace_amended_plans(services.work)) == [f"siting_plan {plan}"]
+    assert told() == [carried]
+    # Who is registered there counts when it is announced, as what it is.
+    registered(carried)
+    assert told() == []
 
 
 def test_study__device_at_a_site_while_the_next_version_of_its_plan_is_drafted__site_counts_no_more(
