@@ -193,6 +193,7 @@ def prepare(link: VehicleLink, orders: Orders) -> Prepared:
     record |= {"parameters": parameters, "rally_points": len(orders.rally)}
     if orders.fence_proof is not None:
         record["fence_proof"] = dict(orders.fence_proof)
+    link.telemetry.forget_checks()
     return Prepared(held[ListKind.MISSION], held[ListKind.FENCE], record, orders, wanted, held.get(ListKind.RALLY))
 
 

@@ -115,6 +115,10 @@ class Telemetry:
         self.reached.clear()
         self.furthest_seq = 0
 
+    def forget_checks(self) -> None:
+        """Drops what the vehicle last said of its own checks: what was written since may fail them."""
+        self.prearm_ok = False
+
     def forget_samples(self) -> None:
         """Drops the positions reported so far: the record of a flight begins when it is armed."""
         with contextlib.suppress(queue.Empty):

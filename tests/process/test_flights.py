@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from rasterio.transform import Affine
 
-from flights.link import sequence
+from flights.link import sequence, telemetry
 from flights.link.errors import VehicleRefused
 from flights.link.recorder import Recorder
 from flights.link.sequence import Orders
@@ -157,6 +157,16 @@ def test_flight__too_high_for_the_fence__turned_back_on_board(connected):
     end, samples = fly(link, orders(*WAY, alt_m=60.0, alt_max_m=50.0))
     assert end.reason == "fence_breach"
     assert max(s.alt_rel_home_m for s in samples) < 55
+
+
+def test_prepare__what_the_vehicle_said_of_its_checks_before_it_was_written_to__counts_no_more(connected, monkeypatch):
+    _, link = connected()
+    sequence.request_streams(link)
+    link.wait(lambda: link.telemetry.prearm_ok, 60.0, "link.not_ready")
+    # Nothing more is heard of its checks.
+    monkeypatch.delitem(telemetry._HANDLERS, "SYS_STATUS")
+    sequence.prepare(link, orders(*WAY))
+    assert not link.telemetry.prearm_ok
 
 
 def test_flight__home_outside_the_fence__not_armed(connected, monkeypatch):
