@@ -69,7 +69,12 @@ export function makeFilters(map, config, legend) {
     config.authority = authority || null;
     config.on = on || null;
     if (`${config.authority ?? ""} ${config.on ?? ""}` === before) return;
-    for (const name of config.themes) map.getSource(name)?.setTiles(tilesOf(name, config));
+    for (const name of config.themes) {
+      // Tiles whose address stays are not asked for again: the map may lose those that are, twice in one moment.
+      const source = map.getSource(name);
+      const [address] = tilesOf(name, config);
+      if (source && source.tiles?.[0] !== address) source.setTiles([address]);
+    }
   }
 
   function links() {
