@@ -1,5 +1,7 @@
 """GD-41.1: whom citizens ask at an authority is told at the registry's desk, and read on every public record of it."""
 
+import re
+
 import pytest
 
 from tests.web.conftest import HTML, SAME_ORIGIN
@@ -22,6 +24,11 @@ def read(client, path, lang="en"):
     return answer.text
 
 
+def words(client, path, lang="en"):
+    """What a page says, without its tags: a number that is kept in one line has some of its own."""
+    return re.sub(r"<[^>]+>", "", read(client, path, lang))
+
+
 @pytest.mark.parametrize("person", ["O1", "H1"])
 def test_GD_41_1__contact__told_by_who_may__stands_on_every_public_page(client, signed_in, person):
     desk = signed_in(person)
@@ -29,12 +36,12 @@ def test_GD_41_1__contact__told_by_who_may__stands_on_every_public_page(client, 
     assert done.status_code == 303, done.text
     assert "The public reads it from now on." in read(desk, done.location)
     for path in ("/device/DV-DV1", "/rules"):
-        text = read(client, path)
+        text = words(client, path)
         assert "Duty desk" in text
         assert "2 Weir Lane" in text
         assert "+86 00 1111 · weir@example.org" in text
         assert "值班室" not in text
-    chinese = read(client, "/device/DV-DV1", "zh")
+    chinese = words(client, "/device/DV-DV1", "zh")
     assert "值班室 · 堰巷2号 · +86 00 1111 · weir@example.org" in chinese
 
 

@@ -179,6 +179,8 @@ MATRIX |= {
         "/siting/<public_id>": ("GET",),
         "/siting/<public_id>/progress": ("GET",),
         "/siting/<public_id>/plan": ("POST",),
+        "/siting/<public_id>/stop": ("POST",),
+        "/siting/<public_id>/again": ("POST",),
         "/siting/<public_id>/remove": ("POST",),
         "/coverage/<public_id>/report": ("GET",),
         "/coverage/<public_id>/report.pdf": ("GET",),
