@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from flights.simulator.options import Options
@@ -43,3 +43,17 @@ def simulator(**options: object) -> Iterator[tuple[Simulator, str]]:
             running[0].stop()
         thread.join(60)
         assert not thread.is_alive()
+
+
+def in_its_thread(vehicle: Simulator, act: Callable[[], object]) -> None:
+    """Runs `act` between two turns of the vehicle: its sockets and lists belong to the thread in which it lives."""
+    done = threading.Event()
+
+    def once() -> None:
+        del vehicle._answer
+        act()
+        done.set()
+        vehicle._answer()
+
+    vehicle._answer = once
+    assert done.wait(60)

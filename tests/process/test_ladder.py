@@ -10,6 +10,7 @@ from flights.link.errors import VehicleRefused
 from flights.link.ladder import Ladder
 from flights.link.modes import Hand
 from flights.simulator.autopilot import Mode
+from flights.simulator.options import Faults
 from geo.types import LonLat
 from tests.process import followed
 from tests.process.test_flights import orders
@@ -99,12 +100,11 @@ def test_return__on_a_lossy_line__repeated_until_its_own_answer(connected, monke
     monkeypatch.setattr("flights.link.commands.TRIES", 40)
     running, link = connected(speed_up=80.0)
     airborne(running, link)
-    running._wire._loss = 0.5
+    running._wire._faults = Faults(loss=0.5)
     sent = []
     link.connection.forward(lambda m: sent.append(m.command) if m.get_type() == "COMMAND_ACK" else None)
     rung = Ladder(link).return_home()
     assert rung.mode == "RTL"
-    running._wire._loss = 0.0
 
 
 def test_answer_to_another_order_or_station__not_taken_for_ours(connected, monkeypatch):

@@ -19,7 +19,7 @@ from geo.types import LonLat
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
 from tests.process.flying import until
-from tests.simulated import free_port
+from tests.simulated import free_port, in_its_thread
 
 RELATIVE = Frame.GLOBAL_RELATIVE_ALT
 AREA = (LonLat(113.25, 23.12), LonLat(113.29, 23.12), LonLat(113.29, 23.14), LonLat(113.25, 23.14))
@@ -144,7 +144,7 @@ def other_station_writes(running):
     """ArduPilot lets one ground station write at a time."""
     count = mavlink.MAVLink_mission_count_message(1, 1, 5, 0)
     count._header.srcSystem, count._header.srcComponent = 255, 190
-    running._mission.handle(count)
+    in_its_thread(running, lambda: running._mission.handle(count))
 
 
 def test_mission__second_station_writing__denied(connected, monkeypatch):
@@ -233,7 +233,7 @@ def test_link__vehicle_gone__lost_and_found_again(connected, monkeypatch):
     monkeypatch.setattr("flights.link.vehicle.SILENCE_LIMIT_S", 0.3)
     monkeypatch.setattr("flights.link.connection.REOPEN_EVERY_S", 0.05)
     running, link = connected()
-    running._wire._port._drop(running._wire._port._peers[0])
+    in_its_thread(running, running._wire.hang_up)
     link.wait(lambda: link.connection.counts["link.closed"] == 1, 60, "link.not_ready")
     before = link.connection.counts["accepted"]
     link.wait(lambda: link.connection.counts["accepted"] > before, 600, "link.not_ready")

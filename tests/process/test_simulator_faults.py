@@ -23,7 +23,7 @@ from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults, Options, read_key
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
-from tests.simulated import free_port, simulator
+from tests.simulated import free_port, in_its_thread, simulator
 from tests.station import (
     ACCEPTED,
     FENCE,
@@ -237,7 +237,7 @@ def test_key__connection_lost_and_found_again__still_signed(monkeypatch):
         simulator(key=KEY) as (vehicle, url),
         VehicleLink.connect(url, SystemClock(), signature=Signature(KEY, 1)) as link,
     ):
-        vehicle._wire.hang_up()
+        in_its_thread(vehicle, vehicle._wire.hang_up)
         wait(lambda: link.connection.counts["link.closed"] == 1)
         assert link.read_parameter("FENCE_TYPE") == 7
         assert link.connection.signature.strict
