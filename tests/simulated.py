@@ -57,3 +57,10 @@ def in_its_thread(vehicle: Simulator, act: Callable[[], object]) -> None:
 
     vehicle._answer = once
     assert done.wait(60)
+
+
+def changed(vehicle: Simulator, part: object, **values: object) -> None:
+    """Sets what the vehicle itself reckons with, between two of its turns: written in the middle of one it is lost."""
+    for name in values:
+        assert hasattr(part, name), f"{part} has no {name}"
+    in_its_thread(vehicle, lambda: [setattr(part, name, value) for name, value in values.items()])

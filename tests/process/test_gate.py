@@ -16,6 +16,7 @@ from flights.model import Command, Frame, PlanItem
 from geo.types import LonLat
 from tests.process import followed
 from tests.process.test_flights import HOME, WAY, orders
+from tests.simulated import changed
 
 RALLY = [PlanItem(Command.RALLY_POINT, Frame.GLOBAL_RELATIVE_ALT, at=LonLat(113.2560, 23.1255), alt_m=30.6).wire()]
 
@@ -73,7 +74,7 @@ def test_DC_1__mission_and_fence_written_as_files_after_the_upload__not_armed(co
     prepared = ready(link)
     mission, fence = running._mission, running._fence
     mission.items[4] = mission.items[4].moved(0.5)
-    fence.items = [item.moved(0.5) for item in fence.items]
+    changed(running, fence, items=[item.moved(0.5) for item in fence.items])
     with pytest.raises(VehicleRefused) as refused:
         followed.verify(link, prepared)
     assert rules(refused) == ["mission.mismatch", "mission.mismatch"]
@@ -85,8 +86,8 @@ def test_DC_1__whole_aircraft_in_disorder__told_all_at_once_with_fixes(connected
     prepared = ready(link, battery_pct=90.0)
     running._mission.items[4] = running._mission.items[4].moved(0.5)
     running.autopilot.params.store("FENCE_ACTION", 0)
-    running.autopilot.battery.percent = 50.0
-    running.autopilot.airframe.place = running.autopilot.airframe.place.moved(0.0, 80.0)
+    changed(running, running.autopilot.battery, percent=50.0)
+    changed(running, running.autopilot.airframe, place=running.autopilot.airframe.place.moved(0.0, 80.0))
     with pytest.raises(VehicleRefused) as refused:
         followed.verify(link, prepared)
     assert sorted(rules(refused)) == ["link.not_at_home", "link.parameter", "mission.mismatch", "vehicle.battery"]
@@ -140,8 +141,8 @@ def test_identity__autopilot_exchanged_after_the_upload__not_armed(connected, mo
 def test_position__filter_not_yet_on_gps__not_armed_although_the_pre_arm_bit_is_set(connected):
     running, link = connected()
     prepared = ready(link)
-    running.autopilot.now_s = 30.0
-    running.options = replace(running.options, speed_up=0.5)
+    changed(running, running, options=replace(running.options, speed_up=0.5))
+    changed(running, running.autopilot, now_s=30.0)
     with pytest.raises(VehicleRefused) as refused:
         followed.verify(link, prepared)
     assert "vehicle.no_position" in rules(refused)
@@ -151,7 +152,7 @@ def test_fence__said_to_be_empty_right_after_connecting__asked_again(connected, 
     monkeypatch.setattr("flights.link.mission.SETTLE_PAUSE_S", 0.1)
     running, link = connected()
     prepared = ready(link)
-    running._fence.late_until_s = running.autopilot.now_s + 20.0
+    changed(running, running._fence, late_until_s=running.autopilot.now_s + 20.0)
     followed.verify(link, prepared)
 
 
@@ -159,7 +160,7 @@ def test_fence__stays_empty__not_armed(connected, monkeypatch):
     monkeypatch.setattr("flights.link.mission.SETTLE_PAUSE_S", 0.01)
     running, link = connected()
     prepared = ready(link)
-    running._fence.items = []
+    changed(running, running._fence, items=[])
     with pytest.raises(VehicleRefused) as refused:
         followed.verify(link, prepared)
     assert rules(refused) == ["mission.mismatch"]
@@ -250,7 +251,7 @@ def set_down(running, link):
     """Brings the aircraft home on its way and puts a fresh battery in."""
     Ladder(link).return_home()
     link.wait(lambda: not link.vehicle.armed, 600, "link.not_ready")
-    running.autopilot.battery.percent = 100.0
+    changed(running, running.autopilot.battery, percent=100.0)
 
 
 def test_resume__battery_changed_half_way__the_rest_is_flown_on_the_same_digest(connected):

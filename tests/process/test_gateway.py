@@ -26,6 +26,7 @@ from schemas.refusals import RuleViolation
 from schemas.store.work import find
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY, _url
 from tests.process.conftest import free_port, simulator
+from tests.simulated import changed
 
 SPEED = 120.0
 END = TEN_ON_THE_FIRST_FLYING_DAY + timedelta(hours=2)
@@ -129,7 +130,7 @@ def test_take_off__vehicle_will_not_arm__stays_uploaded_and_can_fly_later(house,
         gateway.fly(house, cleared, url, pilot=house.actor("F1"))
     assert refused_rules(refused) == {"link.not_ready"}
     assert state(house, cleared) == "uploaded"
-    running.autopilot.battery.percent = 100.0
+    changed(running, running.autopilot.battery, percent=100.0)
     flown = gateway.fly(
         house,
         cleared,
@@ -184,7 +185,7 @@ def test_stop__between_arming_and_the_start__disarmed_on_the_ground(house, clear
 def test_DC_1__vehicle_that_somebody_flies__nothing_is_written_to_it(house, cleared, simulated):
     """ArduPilot drops its mission at the first message of an upload, in the air as well."""
     running, url = simulated(speed_up=1.0)
-    running.autopilot.armed = True
+    changed(running, running.autopilot, armed=True)
     with pytest.raises(VehicleRefused) as refused:
         gateway.fly(house, cleared, url, pilot=house.actor("F1"))
     assert refused_rules(refused) == {"link.armed"}

@@ -15,6 +15,7 @@ from schemas.clock import ScaledClock
 from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import simulator
 from tests.process.flying import Flying
+from tests.simulated import changed
 
 SPEED = 120.0
 # Seconds from arming: on the route, and some way along it.
@@ -36,7 +37,7 @@ def under_way(house, number, **options):
             yield running, flying
         finally:
             if not flying.is_over:
-                running.autopilot.armed = False
+                changed(running, running.autopilot, armed=False)
             flying.thread.join(120)
 
 

@@ -18,6 +18,7 @@ from tests.conftest import TEN_ON_THE_FIRST_FLYING_DAY
 from tests.process.conftest import simulator
 from tests.process.faulty import faulty_line
 from tests.process.flying import Flying, prompt_s, until
+from tests.simulated import changed
 
 SPEED = 60.0
 
@@ -52,9 +53,9 @@ def in_the_air(house, number, *, height_m=80.0, **options):
             yield running, line, flying
         finally:
             line.silent = line.cut = False
-            running.autopilot.battery.percent = 100.0
+            changed(running, running.autopilot.battery, percent=100.0)
             if not flying.is_over:
-                running.autopilot.armed = False
+                changed(running, running.autopilot, armed=False)
             flying.thread.join(120)
 
 
@@ -151,13 +152,13 @@ def test_order__pilot_has_control__nothing_is_sent(living, cleared):
     from flights.simulator.autopilot import Mode
 
     with in_the_air(living, cleared) as (running, _, flying):
-        running.autopilot.mode = Mode.LOITER
+        changed(running, running.autopilot, mode=Mode.LOITER)
         until(lambda: flying.events("override"))
         refused = flying.answer(flying.order("return"))
         assert refused.outcome == "refused"
         assert refused.detail["refusals"][0]["rule"] == "vehicle.pilot_has_control"
         assert running.autopilot.mode is Mode.LOITER
-        running.autopilot.mode = Mode.RTL
+        changed(running, running.autopilot, mode=Mode.RTL)
         flying.end()
     assert flying.events("override")[0]["pilot_has_control"] is True
 

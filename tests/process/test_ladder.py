@@ -14,6 +14,7 @@ from flights.simulator.options import Faults
 from geo.types import LonLat
 from tests.process import followed
 from tests.process.test_flights import orders
+from tests.simulated import changed, in_its_thread
 from tests.station import slowed
 
 FAR = LonLat(113.2880, 23.1250)
@@ -35,11 +36,12 @@ def airborne(running, link, *places):
 def order(running, command, *params):
     """An order of another station, past our line: the pilot's own."""
     filled = (*params, *([0.0] * (7 - len(params))))
-    running._orders.handle(mavlink.MAVLink_command_long_message(1, 1, command, 0, *filled))
+    given = mavlink.MAVLink_command_long_message(1, 1, command, 0, *filled)
+    in_its_thread(running, lambda: running._orders.handle(given))
 
 
 def pilot_chooses(running, mode):
-    running.autopilot.set_mode(int(mode))
+    in_its_thread(running, lambda: running.autopilot.set_mode(int(mode)))
 
 
 def test_pause_and_go_on__within_the_mission(connected):
@@ -100,7 +102,7 @@ def test_return__on_a_lossy_line__repeated_until_its_own_answer(connected, monke
     monkeypatch.setattr("flights.link.commands.TRIES", 40)
     running, link = connected(speed_up=80.0)
     airborne(running, link)
-    running._wire._faults = Faults(loss=0.5)
+    changed(running, running._wire, _faults=Faults(loss=0.5))
     sent = []
     link.connection.forward(lambda m: sent.append(m.command) if m.get_type() == "COMMAND_ACK" else None)
     rung = Ladder(link).return_home()
@@ -160,8 +162,9 @@ def test_pilot_takes_over__nothing_is_ordered_any_more(connected, mode):
     running, link = connected(speed_up=80.0)
     airborne(running, link)
     # The order to arm in GUIDED is still fresh in so fast a simulation.
-    link.modes._ordered.clear()
-    link.modes._ordered.append((int(Mode.AUTO), 0.0))
+    with link.modes._lock:
+        link.modes._ordered.clear()
+        link.modes._ordered.append((int(Mode.AUTO), 0.0))
     ladder = Ladder(link)
     pilot_chooses(running, mode)
     link.wait(lambda: ladder.pilot_took_over, 30, "link.not_ready")
@@ -200,7 +203,7 @@ def test_vehicle_turns_back_itself__not_taken_for_the_pilot(connected):
     """Its own failsafe is neither ours nor the pilot's: it may still be ordered about, and need not be."""
     running, link = connected(speed_up=80.0)
     airborne(running, link)
-    running.autopilot.battery.percent = 18.0
+    changed(running, running.autopilot.battery, percent=18.0)
     link.wait(lambda: link.modes.homeward, 60, "link.not_ready")
     link.pause(10.0)
     assert link.modes.hand is Hand.VEHICLE

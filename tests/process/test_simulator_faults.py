@@ -23,7 +23,7 @@ from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults, Options, read_key
 from schemas.clock import SystemClock
 from schemas.refusals import RuleViolation
-from tests.simulated import free_port, in_its_thread, simulator
+from tests.simulated import changed, free_port, in_its_thread, simulator
 from tests.station import (
     ACCEPTED,
     FENCE,
@@ -367,7 +367,7 @@ def test_57__vehicles_clock__offset_is_known_and_flagged(off_s, doubts):
     start = SystemClock().now() + timedelta(seconds=off_s)
     with simulator(start_time=start, speed_up=1.0) as (vehicle, url), VehicleLink.connect(url, SystemClock()) as link:
         # It knows the time of day from its tenth second on.
-        vehicle.autopilot.now_s = 12.0
+        changed(vehicle, vehicle.autopilot, now_s=12.0)
         link.commands.run(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, 2.0, 1e6)
         wait(lambda: link.clock.standing.offset_s is not None)
         assert link.clock.standing.offset_s == pytest.approx(off_s, abs=30)

@@ -14,6 +14,7 @@ from pymavlink.dialects.v20 import ardupilotmega as mavlink
 from flights.simulator.autopilot import Mode
 from flights.simulator.options import Faults
 from flights.simulator.params import DEFAULTS
+from tests.simulated import changed
 from tests.station import (
     ACCEPTED,
     CIRCLE_OUT,
@@ -83,7 +84,7 @@ def test_streams__off_until_asked_for(station):
 
 def test_arming__in_guided_before_the_position_is_known__need_position_estimate(station):
     vehicle, asks = station(speed_up=0.1)
-    vehicle.autopilot.now_s = 25.0
+    changed(vehicle, vehicle.autopilot, now_s=25.0)
     assert asks.commands(176, 1, Mode.GUIDED) == ACCEPTED
     asks.send(mavlink.MAVLink_command_long_message(1, 1, 400, 0, 1, 0, 0, 0, 0, 0, 0))
     asks.is_told("Need Position Estimate")
