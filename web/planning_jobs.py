@@ -8,7 +8,7 @@ from pathlib import Path
 from flights.ground import TERRAIN_FILE
 from geo.coverage.jobs import STUDIES, House, carry_out
 from geo.coverage.relief import SURFACE_FILE
-from schemas.store.jobs import Progress
+from schemas.store.jobs import Claim, Progress
 from web.wiring import Services
 
 
@@ -20,7 +20,7 @@ def do_next(
     Whatever else ends it early, such as a key that is pressed, gives it back to whoever comes next.
     """
 
-    def answer(taken: uuid.UUID, progress: Progress) -> None:
+    def answer(taken: Claim, progress: Progress) -> None:
         carry_out(house(services), taken, progress)
 
     return STUDIES.do_next(services.housekeeping, answer, go_on, study_id)

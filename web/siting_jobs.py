@@ -8,7 +8,7 @@ from flights.ground import TERRAIN_FILE
 from geo.coverage.relief import SURFACE_FILE
 from geo.siting.child import solve_apart
 from geo.siting.jobs import RUNS, House, Solver, carry_out
-from schemas.store.jobs import Progress
+from schemas.store.jobs import Claim, Progress
 from web.planning_jobs import model_file
 from web.wiring import Services
 
@@ -22,7 +22,7 @@ def do_next(
 ) -> uuid.UUID | None:
     """Answer the oldest run that waits, or that one; its id, or None. `go_on` may raise Interrupted."""
 
-    def answer(taken: uuid.UUID, progress: Progress) -> None:
+    def answer(taken: Claim, progress: Progress) -> None:
         carry_out(_house(services, solver), taken, progress)
 
     return RUNS.do_next(services.housekeeping, answer, go_on, run_id)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from geo.coverage.gathering import Held, KeptViews, asking_of
 from geo.coverage.study import Result, Shape, answer
 from schemas.store.copying import Record, copy_in
-from schemas.store.jobs import Jobs, Progress, Sessions
+from schemas.store.jobs import Claim, Jobs, Progress, Sessions
 from schemas.tables import CoverageStudy, StudyShape
 
 # Whoever works on a study says so more often than this; then somebody else takes it up.
@@ -32,21 +32,21 @@ class House:
     surface: Path | None = None
 
 
-def carry_out(house: House, study_id: uuid.UUID, progress: Progress) -> None:
+def carry_out(house: House, taken: Claim, progress: Progress) -> None:
     """Answer a study that was taken on, and write down what came out; raises RuleViolation where it has no answer."""
     kept = KeptViews(house.housekeeping)
     with house.reading() as session:
-        study = session.get(CoverageStudy, study_id)
+        study = session.get(CoverageStudy, taken.job_id)
         if study is None:
             return
         held = Held(house.terrain, house.surface, kept)
         asking = asking_of(session, study, zone=house.zone, held=held)
     result = answer(asking, progress)
     with house.housekeeping() as session:
-        study = STUDIES.end(session, study_id)
+        study = STUDIES.end(session, taken)
         if study is not None:
             study.result = result.told
-            _keep(session, study_id, result)
+            _keep(session, taken.job_id, result)
     kept.forget()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +21,7 @@ from geo.siting.patrols import PatrolInputs
 from geo.siting.reading import Asking, authority_names, check_site, item_names, read_question
 from geo.siting.telling import Checked, Facts, Laws, told
 from schemas.rules import Rulebook
-from schemas.store.jobs import Jobs, Progress, Sessions
+from schemas.store.jobs import Claim, Jobs, Progress, Sessions
 from schemas.store.overlays import switched_on
 from schemas.tables import SitingRun
 
@@ -44,10 +43,12 @@ class House:
     surface: Path | None = None
 
 
-def carry_out(house: House, run_id: uuid.UUID, progress: Progress = lambda _: None) -> None:
+def carry_out(house: House, taken: Claim, progress: Progress = lambda _: None) -> None:
     """Answer a run that was taken on; raises RuleViolation where it has no answer, and whatever `progress` raises."""
     with house.reading() as session:
-        run = session.get_one(SitingRun, run_id)
+        run = session.get(SitingRun, taken.job_id)
+        if run is None:
+            return
         asked, asking = SitingAsked.of_json(run.question), _asking(session, run, house)
         given = read_question(session, run, asking, lambda share: progress(_READ * share))
     # No transaction stays open while the solver works.
@@ -55,7 +56,7 @@ def carry_out(house: House, run_id: uuid.UUID, progress: Progress = lambda _: No
     with house.reading() as session:
         result = _told(session, asked, found, asking)
     with house.housekeeping() as session:
-        ended = RUNS.end(session, run_id)
+        ended = RUNS.end(session, taken)
         if ended is not None:
             ended.result = result
 

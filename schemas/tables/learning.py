@@ -69,8 +69,8 @@ class ModelVersion(Stated, Base):
 class LearningJob(Identified, Recorded, Base):
     """Work that somebody asked the worker for: a model of a kind to train, or the `questions` of a scene.
 
-    `share` is how much of it is done, `beat_at` when whoever works on it last said so. `result` holds questions, or
-    what refused the work.
+    `share` is how much of it is done, `beat_at` when whoever works on it last said so, `attempt` how often it was taken
+    on. `result` holds questions, or what refused the work.
     """
 
     __tablename__ = "learning_job"
@@ -81,6 +81,7 @@ class LearningJob(Identified, Recorded, Base):
     wish: Mapped[dict[str, Any]]
     stage: Mapped[str] = mapped_column(default="waiting")
     share: Mapped[float] = mapped_column(default=0.0)
+    attempt: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.model_version.id"))

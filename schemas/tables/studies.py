@@ -21,7 +21,8 @@ class CoverageStudy(Identified, Recorded, Base):
     """A planner's own question of how some ground is seen, and its answer; it changes nothing of the registry.
 
     `question` is what geo.coverage.asked writes, `result` what geo.coverage.study found or what refused it; `share`
-    is how much of the work is done, `beat_at` when whoever works on it last said so.
+    is how much of the work is done, `beat_at` when whoever works on it last said so, `attempt` how often it was taken
+    on.
     """
 
     __tablename__ = "coverage_study"
@@ -33,6 +34,7 @@ class CoverageStudy(Identified, Recorded, Base):
     question: Mapped[dict[str, Any]]
     stage: Mapped[str] = mapped_column(default="waiting")  # waiting | working | done | failed
     share: Mapped[float] = mapped_column(default=0.0)
+    attempt: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
@@ -112,6 +114,7 @@ class SitingRun(Identified, Recorded, Base):
     question: Mapped[dict[str, Any]]
     stage: Mapped[str] = mapped_column(default="waiting")  # waiting | working | done | failed
     share: Mapped[float] = mapped_column(default=0.0)
+    attempt: Mapped[int] = mapped_column(default=0)
     beat_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

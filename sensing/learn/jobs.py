@@ -18,13 +18,13 @@ from sqlalchemy.orm import Session
 from schemas.actors import Actor
 from schemas.ids import public_id
 from schemas.refusals import conflict, forbidden, not_found
-from schemas.store.jobs import OPEN, WAITING, Jobs, Progress, Sessions
+from schemas.store.jobs import OPEN, WAITING, Claim, Jobs, Progress, Sessions
 from schemas.store.work import Work
 from schemas.tables import Label, LearningJob
 from schemas.words import Coded
 from sensing.intake import Shelf
 from sensing.learn.asking import Question, ask
-from sensing.learn.commands import LABELLERS, OBJECT, PIXEL, register_model
+from sensing.learn.commands import LABELLERS, OBJECT, PIXEL, Trained, register_model
 from sensing.learn.fit import LARGE, SMALL, train
 from sensing.learn.sampling import opened
 from sensing.learn.training import TRAINERS, Wish, drawn_samples, taught, train_objects, train_pixels
@@ -93,25 +93,28 @@ class House:
     work_of: Callable[[uuid.UUID], Work]
 
 
-def carry_out(house: House, job_id: uuid.UUID, progress: Progress) -> None:
+def carry_out(house: House, taken: Claim, progress: Progress) -> None:
     """Do a job that was taken on, and write down what came out; raises RuleViolation where nothing can."""
     with house.reading() as session:
-        job = session.get_one(LearningJob, job_id)
+        job = session.get_one(LearningJob, taken.job_id)
     if job.kind == QUESTIONS:
         found = _questions(house, job, progress)
         with house.housekeeping() as session:
-            ended = JOBS.end(session, job_id)
+            ended = JOBS.end(session, taken)
             if ended is not None:
                 ended.result = {"questions": [_plain(one) for one in found]}
     else:
-        model_id = _trained(house, job, progress)
-        with house.housekeeping() as session:
-            ended = JOBS.end(session, job_id)
+        made = _trained(house, job, progress)
+        with house.work_of(job.person_id) as work:
+            model = register_model(work, made)
+            # A model of a job that is another's by now is not entered: leaving without a commit takes it back.
+            ended = JOBS.end(work.session, taken)
             if ended is not None:
-                ended.model_id = model_id
+                ended.model_id = model.id
+                work.commit()
 
 
-def _trained(house: House, job: LearningJob, progress: Progress) -> uuid.UUID:
+def _trained(house: House, job: LearningJob, progress: Progress) -> Trained:
     wish = Wish(
         authority_id=job.authority_id,
         purpose=job.wish["purpose"],
@@ -121,11 +124,7 @@ def _trained(house: House, job: LearningJob, progress: Progress) -> uuid.UUID:
     with house.reading() as session:
         known = taught(session, job.authority_id)
     train_kind = {PIXEL: train_pixels, OBJECT: train_objects}[job.kind]
-    made = train_kind(house.shelf, known, wish, progress)
-    with house.work_of(job.person_id) as work:
-        model_id = register_model(work, made).id
-        work.commit()
-    return model_id
+    return train_kind(house.shelf, known, wish, progress)
 
 
 def _questions(house: House, job: LearningJob, progress: Progress) -> list[Question]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import uuid
 from contextlib import contextmanager
@@ -75,11 +76,22 @@ def row(queue, services):
 def finish(queue, services):
     """Carries a job out: it is done at once."""
 
-    def carry_out(job_id, _progress):
+    def carry_out(taken, _progress):
         with services.housekeeping() as session:
-            queue.end(session, job_id).result = {"said": "done"}
+            queue.end(session, taken).result = {"said": "done"}
 
     return carry_out
+
+
+@pytest.fixture
+def take(queue, services):
+    """The id of the next job that a worker takes on, with an id that one; None where there is none."""
+
+    def next_of(job_id=None):
+        taken = queue.take_next(services.housekeeping, job_id)
+        return taken and taken.job_id
+
+    return next_of
 
 
 @pytest.fixture
@@ -101,20 +113,20 @@ def hear(_share):
 # -- who takes which ------------------------------------------------------------------------------
 
 
-def test_jobs__several_wait__the_oldest_first_and_then_none(queue, services, ask):
+def test_jobs__several_wait__the_oldest_first_and_then_none(ask, take):
     newer, older = ask(), ask(ago_s=60)
-    taken = [queue.take_next(services.housekeeping) for _ in range(3)]
+    taken = [take() for _ in range(3)]
     assert taken == [older, newer, None]
 
 
-def test_job__named__that_one_is_taken_before_older_ones_or_none(queue, services, ask):
+def test_job__named__that_one_is_taken_before_older_ones_or_none(ask, take):
     ask(ago_s=60)
     named = ask()
-    assert queue.take_next(services.housekeeping, named) == named
-    assert queue.take_next(services.housekeeping, named) is None
+    assert take(named) == named
+    assert take(named) is None
 
 
-def test_jobs__two_workers_at_once__take_two_and_a_third_none(queue, services, ask):
+def test_jobs__two_workers_at_once__take_two_and_a_third_none(queue, services, ask, take):
     newer, older = ask(), ask(ago_s=60)
     others = []
 
@@ -124,26 +136,26 @@ def test_jobs__two_workers_at_once__take_two_and_a_third_none(queue, services, a
             yield session
             session.flush()
             # This worker chose, and has not committed yet.
-            others.extend(queue.take_next(services.housekeeping) for _ in range(2))
+            others.extend(take() for _ in range(2))
 
-    assert queue.take_next(slowly) == older
+    assert queue.take_next(slowly).job_id == older
     assert others == [newer, None]
 
 
-def test_job__worker_is_silent__taken_up_by_another_when_that_lasts(queue, services, ask, silent):
+def test_job__worker_is_silent__taken_up_by_another_when_that_lasts(queue, ask, take, silent):
     job_id = ask()
-    assert queue.take_next(services.housekeeping) == job_id
+    assert take() == job_id
     silent(job_id, queue.silent_s - 10)
-    assert queue.take_next(services.housekeeping) is None
+    assert take() is None
     silent(job_id, queue.silent_s + 1)
-    assert queue.take_next(services.housekeeping) == job_id
+    assert take() == job_id
 
 
 def test_job__whose_worker_speaks__is_its_own_however_long_it_takes(queue, services, ask, silent):
     job_id = ask()
-    queue.take_next(services.housekeeping)
+    taken = queue.take_next(services.housekeeping)
     silent(job_id, queue.silent_s + 1)
-    queue.tell(services.housekeeping, job_id, 0.5)
+    assert queue.tell(services.housekeeping, taken, 0.5)
     assert queue.take_next(services.housekeeping) is None
 
 
@@ -156,10 +168,10 @@ def test_job__on_its_way__its_share_is_kept_within_bounds_and_seldom(queue, serv
     def carry_out(taken, progress):
         for share in (0.4, 7.0, -1.0):
             progress(share)
-            kept.append(row(taken).share)
+            kept.append(row(taken.job_id).share)
         monkeypatch.setattr(jobs, "_TELL_EVERY_S", 3600.0)
         progress(0.9)
-        kept.append(row(taken).share)
+        kept.append(row(taken.job_id).share)
         raise Interrupted
 
     monkeypatch.setattr(jobs, "_TELL_EVERY_S", 0.0)
@@ -185,7 +197,7 @@ def test_job__done__says_when_and_what_came_out(queue, services, ask, row, finis
 def test_job__refused__tells_why_in_both_languages_and_the_next_one_is_done(queue, services, ask, row, finish):
     later, refused = ask(), ask(ago_s=60)
 
-    def refuse_it(_job_id, _progress):
+    def refuse_it(_taken, _progress):
         raise conflict("model.under_way", measured="LJ-1")
 
     assert queue.do_next(services.housekeeping, refuse_it, hear) == refused
@@ -233,14 +245,14 @@ def test_job__nobody_waits_for_it_any_more__its_worker_leaves_it_and_goes_on(
     monkeypatch.setattr(jobs, "_TELL_EVERY_S", 0.0)
     later, left, went_on = ask(), ask(ago_s=60), []
 
-    def carry_out(job_id, progress):
+    def carry_out(taken, progress):
         if ended == "stopped":
-            queue.fail(services.housekeeping, job_id, conflict("model.under_way", measured="LJ-1").refusals)
+            queue.fail(services.housekeeping, taken, conflict("model.under_way", measured="LJ-1").refusals)
         else:
             with past_the_judge() as session:
-                session.execute(delete(queue.table).where(queue.table.id == job_id))
+                session.execute(delete(queue.table).where(queue.table.id == taken.job_id))
         progress(0.5)
-        went_on.append(job_id)
+        went_on.append(taken)
 
     with structlog.testing.capture_logs() as logged:
         assert queue.do_next(services.housekeeping, carry_out, hear) == left
@@ -274,15 +286,74 @@ def test_job__worker_killed__stays_its_own_until_it_was_silent_and_is_done_by_an
     assert row(job_id).stage == DONE
 
 
-def test_job__its_first_worker_comes_back_when_another_has_ended_it__changes_nothing(queue, services, ask, row, finish):
+def test_job__its_first_worker_comes_back_when_another_has_ended_it__changes_nothing(
+    queue, services, ask, row, finish, silent
+):
     job_id = ask()
-    queue.do_next(services.housekeeping, finish, hear)
-    ended = row(job_id)
-    queue.tell(services.housekeeping, job_id, 0.5)
-    queue.give_back(services.housekeeping, job_id)
-    queue.fail(services.housekeeping, job_id, conflict("model.under_way", measured="LJ-1").refusals)
+    first = queue.take_next(services.housekeeping)
+    silent(job_id, queue.silent_s + 1)
+    assert queue.do_next(services.housekeeping, finish, hear) == job_id
+    ended = kept(row(job_id))
+    come_back(queue, services, first)
+    assert kept(row(job_id)) == ended
+
+
+def test_job__its_first_worker_comes_back_while_another_works_on_it__it_stays_the_others(
+    queue, services, ask, row, silent
+):
+    job_id = ask()
+    first = queue.take_next(services.housekeeping)
+    silent(job_id, queue.silent_s + 1)
+    second = queue.take_next(services.housekeeping)
+    assert queue.tell(services.housekeeping, second, 0.25)
+    theirs = kept(row(job_id))
+    come_back(queue, services, first)
+    assert kept(row(job_id)) == theirs
     with services.housekeeping() as session:
-        assert queue.end(session, job_id) is None
-    after = row(job_id)
-    names = ("stage", "share", "beat_at", "ended_at", "result")
-    assert [getattr(after, name) for name in names] == [getattr(ended, name) for name in names]
+        queue.end(session, second).result = {"said": "by the second"}
+    assert (row(job_id).stage, row(job_id).result) == (DONE, {"said": "by the second"})
+
+
+@pytest.mark.parametrize("_once_more", range(5))
+def test_job__two_workers_end_it_at_once__only_whoever_took_it_last_does(queue, services, ask, row, silent, _once_more):
+    # Both hold the job at a time, as after a machine that slept: each works in its own thread, on its own connection.
+    job_id, both, said = ask(), threading.Barrier(2, timeout=30), {}
+    second_has_it = threading.Event()
+
+    def work(name, before):
+        def carry_out(taken, _progress):
+            before()
+            both.wait()
+            with services.housekeeping() as session:
+                ended = queue.end(session, taken)
+                said[name] = ended is not None
+                if ended is not None:
+                    ended.result = {"by": name}
+
+        assert queue.do_next(services.housekeeping, carry_out, hear, job_id) == job_id
+
+    second = threading.Thread(target=work, args=["second", second_has_it.set])
+
+    def fall_silent():
+        silent(job_id, queue.silent_s + 1)
+        second.start()
+        assert second_has_it.wait(30)
+
+    work("first", fall_silent)
+    second.join(30)
+    assert said == {"first": False, "second": True}
+    assert (row(job_id).stage, row(job_id).result) == (DONE, {"by": "second"})
+
+
+def kept(job):
+    """What a job's row says of how it stands."""
+    return {name: getattr(job, name) for name in ("stage", "share", "attempt", "beat_at", "ended_at", "result")}
+
+
+def come_back(queue, services, taken):
+    """A worker that fell silent says all that it could say of the job that it once took."""
+    assert not queue.tell(services.housekeeping, taken, 0.5)
+    queue.give_back(services.housekeeping, taken)
+    queue.fail(services.housekeeping, taken, conflict("model.under_way", measured="LJ-1").refusals)
+    with services.housekeeping() as session:
+        assert queue.end(session, taken) is None

@@ -18,7 +18,7 @@ from geo.coverage import jobs
 from geo.coverage.asked import Asked
 from geo.coverage.footprints import Device as View
 from geo.types import LonLat
-from schemas.store.jobs import Interrupted
+from schemas.store.jobs import Claim, Interrupted
 from schemas.tables import Authority, CoverageStudy, KeptView, StudyShape
 from tests.world import PA1, Z1, World, wkb
 from web import planning_jobs
@@ -250,7 +250,7 @@ def test_job__study_removed_while_it_is_computed__nothing_is_left(services, work
             .values(stage="working", beat_at=text("clock_timestamp()"), ended_at=None, result=None)
         )
         session.delete(session.get_one(CoverageStudy, study.id))
-    jobs.carry_out(planning_jobs.house(services), study.id, lambda _: None)
+    jobs.carry_out(planning_jobs.house(services), Claim(study.id, 1), lambda _: None)
     with services.session() as session:
         left = select(func.count()).select_from(StudyShape).where(StudyShape.study_id == study.id)
         assert session.scalar(left) == 0

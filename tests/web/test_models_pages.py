@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 import pytest
 import shapely
 from shapely.geometry import mapping
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from schemas import tables as t
 from schemas.clock import FixedClock
-from schemas.store.jobs import Interrupted
+from schemas.store import jobs
+from schemas.store.jobs import Claim, Interrupted
 from sensing.intake import Told
 from sensing.learn import commands
 from sensing.learn.jobs import JOBS
@@ -290,7 +291,7 @@ def test_job__that_a_worker_left__is_taken_up_by_the_next_one(signed_in, service
     assert first is not None
     assert JOBS.take_next(services.housekeeping) is None
     admin.execute("UPDATE core.learning_job SET beat_at = beat_at - interval '5 minutes' WHERE stage = 'working'")
-    assert JOBS.take_next(services.housekeeping) == first
+    assert JOBS.take_next(services.housekeeping) == Claim(first.job_id, 2)
 
 
 def test_job__worker_is_told_to_stop__waits_for_the_next_one(signed_in, services):
@@ -303,6 +304,30 @@ def test_job__worker_is_told_to_stop__waits_for_the_next_one(signed_in, services
         learning.do_next(services, stop)
     with services.session() as db:
         assert db.scalars(select(t.LearningJob.stage).order_by(t.LearningJob.recorded_at.desc())).first() == "waiting"
+
+
+def test_training__worker_was_silent_and_another_trains_by_now__its_model_is_not_entered(
+    signed_in, services, admin, monkeypatch
+):
+    monkeypatch.setattr(jobs, "_TELL_EVERY_S", 3600.0)
+    post(signed_in("O1"), "/models/train", ASKED)
+    count = select(func.count()).select_from(t.ModelVersion)
+    with services.session() as db:
+        known = db.scalar(count)
+    others = []
+
+    def sleep_once(_share):
+        if not others:
+            admin.execute(
+                "UPDATE core.learning_job SET beat_at = beat_at - interval '5 minutes' WHERE stage = 'working'"
+            )
+            others.append(JOBS.take_next(services.housekeeping))
+
+    # The first worker learns of it only when its model is made.
+    assert learning.do_next(services, sleep_once) == others[0].job_id
+    with services.session() as db:
+        job = db.get_one(t.LearningJob, others[0].job_id)
+        assert (db.scalar(count), job.stage, job.model_id) == (known, "working", None)
 
 
 @pytest.mark.parametrize(
