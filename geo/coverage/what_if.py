@@ -20,8 +20,6 @@ from geo.coverage.within import held_by, room_in, seen_within
 
 Shapes = NDArray[np.object_]
 
-# A view over hills has thousands of corners: in pieces of so many, each edge that comes near is held against few.
-_MOST_CORNERS = 150
 # Where edges lie too close together to be told apart, in metres, GEOS tells what is seen of so much.
 _SMALLEST_M = 60.0
 _NONE = np.empty(0, dtype=object)
@@ -107,7 +105,7 @@ class Standing:
         return grown
 
     def _seen_of(self, area: BaseGeometry, gone: Sequence[int]) -> Floats:
-        """How much of an area all but those that are gone see at least k times; a large one piece by piece.
+        """How much of an area all but those that are gone see at least k times.
 
         Where outlines lie too close together to say which crosses which, they do so in one place: that is asked again
         by itself, and in the end answered from shapes.
@@ -115,12 +113,10 @@ class Standing:
         if area.is_empty:
             return np.zeros(self._levels)
         west, south, east, north = area.bounds
-        is_small = max(east - west, north - south) <= _SMALLEST_M
-        if is_small or shapely.get_num_coordinates(area) <= _MOST_CORNERS:
-            seen = seen_within(self._outlines, self._cells, area, self._levels, self._room)
-            if seen is not None:
-                return seen
-        if is_small:
+        seen = seen_within(self._outlines, self._cells, area, self._levels, self._room)
+        if seen is not None:
+            return seen
+        if max(east - west, north - south) <= _SMALLEST_M:
             return self._seen_by_shapes(area, gone)
         x, y = (west + east) / 2, (south + north) / 2
         halves = [(west, south, x, north), (x, south, east, north)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from geo.compiled import compiled, inlined
-from geo.coverage.cells import Cells, Frame, span
+from geo.coverage.cells import REFERENCE, Cells, Frame, column_span, row_span, span
 from geo.coverage.outlines import GROUND, UNIT_M, Floats, Ints, Outlines, corners_of, twice_area
 from geo.coverage.sweep import Walk, cells_along, count_at, crossings, put_between, sides
 
@@ -20,6 +20,30 @@ _VIEWS = GROUND - 1
 _NO_FOOTPRINT = -1
 # How far beside an area a place lies that is surely outside of it; more than rounding, on no round number.
 _BESIDE = int(1.4142135 / UNIT_M)
+
+
+# Where a cell lies: outside of the area, within it, or on its border.
+_OUTSIDE, _INSIDE, _TOUCHED = 0, 1, 2
+
+
+class _Area(NamedTuple):
+    """An area as whole numbers, and the cells of its box from row r0 and column c0 on, `wide` to a row.
+
+    Edge i runs from corner i to corner i + 1. Those that touch cell k are edges[starts[k]:starts[k + 1]], those that
+    touch row r are row_edges[row_starts[r - r0]:row_starts[r - r0 + 1]]. `lies` says where each cell lies.
+    """
+
+    x: Ints
+    y: Ints
+    rings: Ints
+    r0: int
+    c0: int
+    wide: int
+    starts: Ints
+    edges: Ints
+    row_starts: Ints
+    row_edges: Ints
+    lies: NDArray[np.uint8]
 
 
 class Room(NamedTuple):
@@ -131,6 +155,85 @@ def _holds(x: Ints, y: Ints, starts: Ints, px: int, py: int) -> bool:
 
 
 @compiled
+def _area_of(x: Ints, y: Ints, rings: Ints, frame: Frame) -> _Area:
+    """Sorts the edges of an area into the cells and the rows of its box."""
+    r0, r1, c0, c1 = _box_of(x, y, frame)
+    wide = c1 - c0 + 1
+    starts, row_starts = np.zeros((r1 - r0 + 1) * wide + 1, np.int64), np.zeros(r1 - r0 + 2, np.int64)
+    none = np.empty(0, np.int64)
+    _list_edges(x, y, rings, frame, (r0, c0, wide), starts, none, row_starts, none)
+    starts, row_starts = np.cumsum(starts), np.cumsum(row_starts)
+    edges, row_edges = np.empty(starts[-1], np.int64), np.empty(row_starts[-1], np.int64)
+    _list_edges(x, y, rings, frame, (r0, c0, wide), starts[:-1].copy(), edges, row_starts[:-1].copy(), row_edges)
+    lies = np.zeros(len(starts) - 1, np.uint8)
+    area = _Area(x, y, rings, r0, c0, wide, starts, edges, row_starts, row_edges, lies)
+    for row in range(r0, r1 + 1):
+        known, lying = False, _OUTSIDE
+        for column in range(c0, c1 + 1):
+            k = (row - r0) * wide + column - c0
+            if starts[k + 1] > starts[k]:
+                known, lies[k] = False, _TOUCHED
+                continue
+            # Of cells beside one another that no edge comes near, all lie on the same side, wherever asked.
+            if not known:
+                px = int((frame.left + (column + 0.5) * frame.side_m) / UNIT_M)
+                py = int((frame.bottom + (row + 0.5) * frame.side_m) / UNIT_M)
+                known, lying = True, _INSIDE if _is_in(area, frame, px, py) else _OUTSIDE
+            lies[k] = lying
+    return area
+
+
+@compiled
+def _list_edges(  # noqa: PLR0913
+    x: Ints,
+    y: Ints,
+    rings: Ints,
+    frame: Frame,
+    box: tuple[int, int, int],
+    at: Ints,
+    edges: Ints,
+    row_at: Ints,
+    row_edges: Ints,
+) -> None:
+    """Counts the edges of each cell and row one place further on; or, where there is room, lists them from `at` on."""
+    r0, c0, wide = box
+    is_counting = not len(edges)
+    for ring in range(len(rings) - 1):
+        for i in range(rings[ring], rings[ring + 1] - 1):
+            x0, y0, x1, y1 = x[i] * UNIT_M, y[i] * UNIT_M, x[i + 1] * UNIT_M, y[i + 1] * UNIT_M
+            a, b = row_span(y0, y1, frame)
+            for row in range(a, b + 1):
+                f, t = column_span(x0, y0, x1, y1, row, frame)
+                if is_counting:
+                    row_at[row - r0 + 1] += 1
+                else:
+                    row_edges[row_at[row - r0]] = i
+                    row_at[row - r0] += 1
+                for k in range((row - r0) * wide + f - c0, (row - r0) * wide + t - c0 + 1):
+                    if is_counting:
+                        at[k + 1] += 1
+                    else:
+                        edges[at[k]] = i
+                        at[k] += 1
+
+
+@compiled
+def _is_in(area: _Area, frame: Frame, px: int, py: int) -> bool:
+    """Whether a place lies within the area: its row is walked, from a place beside the area, as all crossings are."""
+    row = int((py * UNIT_M - frame.bottom) / frame.side_m)
+    if not 0 <= row - area.r0 < len(area.row_starts) - 1:
+        return False
+    fx = int((frame.left + (area.c0 - REFERENCE) * frame.side_m) / UNIT_M) - _BESIDE
+    fy = int((frame.bottom + (row + REFERENCE) * frame.side_m) / UNIT_M)
+    inside = False
+    for q in range(area.row_starts[row - area.r0], area.row_starts[row - area.r0 + 1]):
+        i = area.row_edges[q]
+        s, t = sides(area.x[i], area.y[i], area.x[i + 1], area.y[i + 1], fx, fy, px, py)
+        inside ^= (s > 0) != (t > 0)
+    return inside
+
+
+@compiled
 def _walk(  # noqa: PLR0913
     one: Outlines, cells: Cells, corners: Floats, starts: Ints, is_shell: NDArray[np.bool_], rooms: Room, areas: Floats
 ) -> bool:
@@ -146,69 +249,71 @@ def _walk(  # noqa: PLR0913
             count = _along_border(x, y, i, m, count, room, areas)
         if count != at_first:
             return False
+    area = _area_of(x, y, starts, frame)
     count, known = 0, -1
-    for e in _edges_near(one, cells, x, y, len(areas), rooms.met):
+    for e in _edges_near(one, cells, area, len(areas), rooms.met):
         if known != e:
-            if known >= 0 and count != _count(one, cells, x, y, starts, known, one.footprint[known]):
+            if known >= 0 and count != _count(one, cells, area, known, one.footprint[known]):
                 return False
-            count = _count(one, cells, x, y, starts, e, one.footprint[e])
+            count = _count(one, cells, area, e, one.footprint[e])
         n = cells_along(one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], frame, room.cells)
         m = crossings(one, cells, one.x[e], one.y[e], one.x[e + 1], one.y[e + 1], one.footprint[e], n, room)
-        m = _entries(one, e, x, y, starts, m, room)
+        m = _entries(one, e, area, frame, n, m, room)
         count = _along_edge(one, e, x[0], y[0], m, count, room, areas)
         known = e + 1
-    return known < 0 or count == _count(one, cells, x, y, starts, known, one.footprint[known])
+    return known < 0 or count == _count(one, cells, area, known, one.footprint[known])
 
 
 @compiled
-def _count(  # noqa: PLR0913
-    one: Outlines, cells: Cells, x: Ints, y: Ints, starts: Ints, corner: int, but: int
-) -> int:
+def _count(one: Outlines, cells: Cells, area: _Area, corner: int, but: int) -> int:
     """The views of all but one at a corner of an outline, and whether it lies within the area."""
     px, py = one.x[corner], one.y[corner]
     count = count_at(px, py, one, cells, but)
-    return count + _AREA if _holds(x, y, starts, px, py) else count
+    return count + _AREA if _is_in(area, cells.frame, px, py) else count
 
 
 @compiled
-def _edges_near(one: Outlines, cells: Cells, x: Ints, y: Ints, levels: int, met: NDArray[np.bool_]) -> Ints:
-    """The edges in cells of the area's box that not enough footprints hold, in rising order."""
-    frame = cells.frame
-    r0, r1, c0, c1 = _box_of(x, y, frame)
-    west, east, south, north = x.min(), x.max(), y.min(), y.max()
+def _edges_near(one: Outlines, cells: Cells, area: _Area, levels: int, met: NDArray[np.bool_]) -> Ints:
+    """The edges in cells of the area that not enough footprints hold, in rising order."""
+    columns, wide = cells.frame.columns, area.wide
     near, n = np.empty(1024, np.int64), 0
-    for row in range(r0, r1 + 1):
-        for k in range(row * frame.columns + c0, row * frame.columns + c1 + 1):
-            if cells.full[k] & _VIEWS >= levels:
+    for here in range(len(area.lies)):
+        k = (here // wide + area.r0) * columns + here % wide + area.c0
+        if area.lies[here] == _OUTSIDE or cells.full[k] & _VIEWS >= levels:
+            continue
+        for q in range(cells.edge_starts[k], cells.edge_starts[k + 1]):
+            e = cells.edges[q]
+            if met[e] or one.weight[one.footprint[e]] in (0, GROUND):
                 continue
-            for q in range(cells.edge_starts[k], cells.edge_starts[k + 1]):
-                e = cells.edges[q]
-                if (
-                    met[e]
-                    or one.weight[one.footprint[e]] in (0, GROUND)
-                    or max(one.x[e], one.x[e + 1]) < west
-                    or min(one.x[e], one.x[e + 1]) > east
-                    or max(one.y[e], one.y[e + 1]) < south
-                    or min(one.y[e], one.y[e + 1]) > north
-                ):
-                    continue
-                met[e] = True
-                if n == len(near):
-                    near = np.concatenate((near, np.empty(n, np.int64)))
-                near[n] = e
-                n += 1
+            met[e] = True
+            if n == len(near):
+                near = np.concatenate((near, np.empty(n, np.int64)))
+            near[n] = e
+            n += 1
     met[near[:n]] = False
     return np.sort(near[:n])
 
 
 @compiled
-def _entries(one: Outlines, e: int, x: Ints, y: Ints, starts: Ints, m: int, room: Walk) -> int:  # noqa: PLR0913
-    """Adds to the m crossings of edge e those with the area's border."""
+def _entries(one: Outlines, e: int, area: _Area, frame: Frame, n: int, m: int, room: Walk) -> int:  # noqa: PLR0913
+    """Adds to the m crossings of edge e those with the area's border in the n cells of the edge."""
     x0, y0, x1, y1 = one.x[e], one.y[e], one.x[e + 1], one.y[e + 1]
-    for r in range(len(starts) - 1):
-        for i in range(starts[r], starts[r + 1] - 1):
-            s, t = sides(x[i], y[i], x[i + 1], y[i + 1], x0, y0, x1, y1)
-            if (s > 0) != (t > 0):
+    of_others, deep = m, len(area.row_starts) - 1
+    for c in range(n):
+        row, column = room.cells[c] // frame.columns - area.r0, room.cells[c] % frame.columns - area.c0
+        if not (0 <= row < deep and 0 <= column < area.wide):
+            continue
+        k = row * area.wide + column
+        for q in range(area.starts[k], area.starts[k + 1]):
+            i = area.edges[q]
+            s, t = sides(area.x[i], area.y[i], area.x[i + 1], area.y[i + 1], x0, y0, x1, y1)
+            if (s > 0) == (t > 0):
+                continue
+            # An edge that passes through several cells of e is met in each.
+            j = 0 if m > of_others else m
+            while j < m and room.other[j] != len(one.x) + i:
+                j += 1
+            if j == m:
                 m = put_between(room, m, s / (s - t), len(one.x) + i, _AREA if t > 0 else -_AREA)
     return m
 
