@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import cast
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from rasterio.features import rasterize
-from rasterio.features import shapes as outlines_of
 from rasterio.transform import Affine
 from shapely.geometry.base import BaseGeometry
 
 from geo import measure
 from geo.coverage.plane import Plane
-from geo.coverage.sight_lines import Lookout, Seen, visible_of
+from geo.coverage.sight_lines import Lookout, visible_of
+from geo.coverage.traced import Grid, polygons_of_cells
 from geo.types import LonLat
 from schemas.refusals import Kind, Refusal, RuleViolation, refuse
 
@@ -27,9 +26,6 @@ Shapes = NDArray[np.object_]
 # A chord of five degrees leaves out a thousandth of the arc's height.
 _CHORD_DEG = 5.0
 _FULL_TURN_DEG = 360.0
-# A single step of cells cuts a triangle off whose area is half a cell's; its root is what is given up (Visvalingam).
-_STEP = 0.75
-_HAIR_M = 0.01
 # Pixels per metre of target that EN 62676-4:2015, table 3, asks for.
 DENSITIES_PX_PER_M = {"monitor": 12.5, "detect": 25.0, "observe": 62.5, "recognise": 125.0, "identify": 250.0}
 
@@ -124,22 +120,7 @@ def _in_sight(view: BaseGeometry, device: Device, x: float, y: float, relief: Re
     place = Affine(relief.side_m, 0, west, 0, -relief.side_m, north)
     wanted = rasterize([view], window.shape, transform=place, all_touched=True) > 0
     seen = visible_of(np.ascontiguousarray(window), relief.side_m, lookout, wanted)
-    return _within(view, _outlined(seen, place, relief.side_m))
-
-
-def _outlined(seen: Seen, place: Affine, side_m: float) -> Shapes:
-    """Polygons around seen cells, each as far as one goes from cell to cell over their sides."""
-    found = [cell["coordinates"] for cell, _ in outlines_of(seen.astype(np.uint8), mask=seen, transform=place)]
-    if not found:
-        return np.empty(0, dtype=object)
-    rings = [ring for polygon in found for ring in polygon]
-    corners = np.array(list(chain.from_iterable(rings)), np.float64)
-    offsets = tuple(np.cumsum([0, *map(len, parts)]) for parts in (rings, found))
-    cells = shapely.from_ragged_array(shapely.GeometryType.POLYGON, corners, offsets)
-    # The steps of cells are no border of what is seen: a straight line as near to them is as true, and much shorter.
-    straight = shapely.coverage_simplify(cells, _STEP * side_m)
-    # Cells that meet in a corner make outlines that touch themselves; a hair's breadth less, and they do not.
-    return shapely.buffer(straight, -_HAIR_M, join_style="mitre")
+    return _within(view, polygons_of_cells(seen, Grid(west, north, relief.side_m)))
 
 
 def _within(view: BaseGeometry, outlined: Shapes) -> BaseGeometry:

@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 # What needs a clear line to what it sees; noise and air come round a hill.
 _SIGHTED = frozenset({"video", "radar"})
 # Another way of computing views makes another key: what was kept is then not asked any more.
-_EDITION = "sight 3"
+_EDITION = "sight 4"
 # A tile of the relief has at most about so many cells on a side, and is no wider than that.
 _TILE_CELLS, _WIDEST_TILE_M = 2_000, 20_000.0
 # Buildings are narrower than the cells of most elevation models.
