@@ -15,9 +15,10 @@ from sensing.sensors.health import read_snapshot
 from tests.web.conftest import HTML
 from tests.web.paper import text_of
 from tests.web.studying import answered, site, sited
-from web.planner import printed
+from web.planner import coverage_report, printed
 from web.planner.coverage_report import MOST_SITES
 from web.planner.printed import pdf_of
+from web.server import SLOWEST_REQUEST_S
 from web.settings import ROOT
 
 
@@ -119,6 +120,34 @@ def test_pdf__others_wait_already__refused_before_long(monkeypatch):
         pdf_of("<style></style><p>One page.</p>")
     assert refused.value.status == 503
     assert pdf_of("<style></style><p>One page.</p>").startswith(b"%PDF-")
+
+
+def test_pdf__takes_longer_than_its_request_may__refused_with_what_to_do_and_the_next_is_set(
+    reading_as, study, monkeypatch
+):
+    with monkeypatch.context() as hurried:
+        hurried.setattr(printed, "ON_A_PAGE_S", 0.05)
+        answer = get(reading_as("N1"), f"/planner/coverage/{study}/report.pdf")
+    assert answer.status_code == 503
+    assert "cannot be set on paper within" in answer.text
+    assert "Open the report as a page and print that" in answer.text
+    assert get(reading_as("N1"), f"/planner/coverage/{study}/report.pdf").data.startswith(b"%PDF-")
+
+
+def test_pdf__waits_for_others_and_is_set__within_what_a_request_may_take():
+    assert printed._PATIENCE_S < printed.ON_A_PAGE_S < SLOWEST_REQUEST_S
+
+
+def test_report__more_than_it_tells__says_what_is_left_out(reading_as, shared_app, monkeypatch):
+    services = shared_app.extensions["services"]
+    name = answered(services)
+    for number in range(1, 4):
+        sited(services, name, site(number))
+    monkeypatch.setattr(coverage_report, "MOST_RUNS", 2)
+    monkeypatch.setattr(coverage_report, "MOST_OWN", 1)
+    page = get(reading_as("N1"), f"/planner/coverage/{name}/report").text
+    assert "The first 1 of 2 devices are listed here" in page
+    assert "The latest 2 of 3 questions of siting are told here" in page
 
 
 def test_pdf__is_set_in_another_process__this_one_never_loads_the_setter():

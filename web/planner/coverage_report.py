@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from geo import shapes
@@ -26,10 +26,10 @@ from web.words import N_
 section = Section("planner_coverage_report", __name__, Audience.PLANNER)
 
 _DRAFT = Permission.DRAFT_PLACES
-_MOST_RUNS = 3
+MOST_RUNS = 3
 # Each takes a hundredth of a second of setting on paper, and nobody reads more of them in a row.
 MOST_SITES = 100
-_MOST_OWN = 200
+MOST_OWN = 200
 KEYS: Mapping[str, str] = {
     "seen1": N_("Seen"),
     "seen2": N_("Seen by two"),
@@ -74,12 +74,9 @@ def report(db: Session, study: CoverageStudy) -> str:
         raise conflict("report.not_done", "report.not_done", measured=study.public_id)
     frame, items = study_sheet.frame_of(study), scope.item_names(db)
     sheet, base = sheet_of(db, study, frame), base_map(db, frame)
-    runs = db.scalars(
-        select(SitingRun)
-        .where(SitingRun.study_id == study.id, SitingRun.stage == DONE)
-        .order_by(SitingRun.recorded_at.desc())
-        .limit(_MOST_RUNS)
-    ).all()
+    answered = (SitingRun.study_id == study.id, SitingRun.stage == DONE)
+    latest = select(SitingRun).where(*answered).order_by(SitingRun.recorded_at.desc()).limit(MOST_RUNS)
+    runs = db.scalars(latest).all()
     return render_template(
         "planner/coverage_report.html",
         sheet=sheet,
@@ -87,12 +84,14 @@ def report(db: Session, study: CoverageStudy) -> str:
         sentences=told(sheet.result),
         rows=_rows(sheet.result, items),
         own=_own(study),
+        own_count=len(study.devices),
         blind=[(one["label"], _said_why(one["reason"])) for one in sheet.result.get("left_out") or ()],
         headline=words.headline(sheet.result["share"], sheet.result["gap_m2"]),
         asked=asked_in_words(sheet.asked, items),
         gap_map=gap_map(sheet, base),
         times_map=times_map(sheet, base),
         runs=[(run, run_map(sheet, base, run)) for run in runs],
+        run_count=db.scalar(select(func.count()).select_from(SitingRun).where(*answered)),
         most_sites=MOST_SITES,
         made_at=services().clock.now(),
         sample=sample_data(),
@@ -139,7 +138,7 @@ class Own:
 def _own(study: CoverageStudy) -> list[Own]:
     """What a study adds and changes, the first of them."""
     told = []
-    for row in study.devices[:_MOST_OWN]:
+    for row in study.devices[:MOST_OWN]:
         what = gettext("taken away") if row.gone else gettext("changed") if row.device_id else gettext("added")
         narrow = row.sector_azimuth_deg is not None and row.hfov_deg is not None
         turned = {"azimuth": f"{row.sector_azimuth_deg or 0:.0f}", "width": f"{row.hfov_deg or 0:.0f}"}

@@ -7,16 +7,20 @@ import hashlib
 import subprocess
 import sys
 import threading
+import time
 
 from flask import Response
 
 from schemas.refusals import Kind, RuleViolation, refuse
+from web.server import SLOWEST_REQUEST_S
 from web.settings import ROOT
 
 # Setting a report is seconds of computing: a process of the server has one set after the other, and nobody waits long.
 _ONE_AT_A_TIME = threading.Lock()
 _PATIENCE_S = 10.0
-_LONGEST_S = 120.0
+# A connection is cut when its answer takes too long: what waits and is set ends well before, with a word.
+ON_A_PAGE_S = SLOWEST_REQUEST_S - 8
+BY_COMMAND_S = 600.0
 
 
 def as_page(document: str, name: str) -> Response:
@@ -28,7 +32,9 @@ def as_page(document: str, name: str) -> Response:
 
 def as_pdf(document: str, name: str) -> Response:
     """The same document on paper."""
-    return _kept_private(Response(pdf_of(document), mimetype="application/pdf"), f"{name}.pdf", "attachment")
+    return _kept_private(
+        Response(pdf_of(document, ON_A_PAGE_S), mimetype="application/pdf"), f"{name}.pdf", "attachment"
+    )
 
 
 def as_file(content: str, media_type: str, name: str) -> Response:
@@ -50,17 +56,23 @@ class NotSet(Exception):
     """A document could not be set on paper; why stands in the message."""
 
 
-def pdf_of(document: str) -> bytes:
-    """A document as PDF, with its fonts inside; whatever it would fetch is refused (web.planner.paper).
+def pdf_of(document: str, longest_s: float = BY_COMMAND_S) -> bytes:
+    """A document as PDF, whole, with its fonts inside; whatever it would fetch is refused (web.planner.paper).
 
     Raises NotSet where something in it would be asked of anybody else, or the setting ends without a PDF, and
-    RuleViolation (`report.busy`) where others wait for theirs already.
+    RuleViolation where others wait for theirs already (`report.busy`) or waiting and setting take longer than
+    `longest_s` seconds (`report.too_long`).
     """
-    if not _ONE_AT_A_TIME.acquire(timeout=_PATIENCE_S):
+    ends_at = time.monotonic() + longest_s
+    if not _ONE_AT_A_TIME.acquire(timeout=min(_PATIENCE_S, longest_s)):
         raise RuleViolation(Kind.UNAVAILABLE, [refuse("report.busy", "report.busy")])
     try:
         command = [sys.executable, "-m", "web.planner.paper"]
-        done = subprocess.run(command, input=document.encode(), cwd=ROOT, capture_output=True, timeout=_LONGEST_S)
+        left_s = ends_at - time.monotonic()
+        done = subprocess.run(command, input=document.encode(), cwd=ROOT, capture_output=True, timeout=left_s)
+    except subprocess.TimeoutExpired as error:
+        told = refuse("report.too_long", "report.too_long", required=round(longest_s), longest=round(BY_COMMAND_S))
+        raise RuleViolation(Kind.UNAVAILABLE, [told]) from error
     finally:
         _ONE_AT_A_TIME.release()
     if done.returncode:
