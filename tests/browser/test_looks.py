@@ -4,6 +4,7 @@ import pytest
 
 from tests.browser.axe import faults
 from tests.browser.conftest import DESK_PX, PHONE_PX, shoot, wait_for_map
+from tests.web.studying import answered
 
 PUBLIC = {
     "home": "/",
@@ -111,6 +112,19 @@ def test_finding_near_another__link_to_it_is_as_large_as_a_finger_needs(sign_in,
     near = page.locator(".near a").first
     near.wait_for()
     assert near.bounding_box()["height"] >= 24
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_studies_to_compare__boxes_are_as_large_as_a_finger_needs(sign_in, site, size):
+    for title in ("One", "Another"):
+        answered(site.services, title=title)
+    page = sign_in("N1", size=SIZES[size])
+    page.goto("/planner/coverage/compare")
+    boxes = [one.bounding_box() for one in page.locator("#ids input[type=checkbox]").all()]
+    assert len(boxes) >= 2
+    assert min(min(box["width"], box["height"]) for box in boxes) >= 24
+    assert fits(page)
     assert faults(page) == []
 
 
