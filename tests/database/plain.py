@@ -77,6 +77,8 @@ class Plain:
 
     def run(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         cursor = self.connection.execute(statement, values or None)
+        # What meets no row is neither refused nor done, and would pass for either.
+        assert cursor.rowcount or not statement.startswith(("UPDATE", "DELETE")), f"no row: {statement}"
         return cursor.fetchall() if cursor.description else []
 
     def authority(self) -> uuid.UUID:
@@ -216,7 +218,8 @@ class Plain:
         statement = sql.SQL("UPDATE core.{} SET {} WHERE id = {}").format(
             sql.Identifier(table), assignments, sql.Placeholder()
         )
-        self.connection.execute(statement, [*names.values(), subject])
+        changed = self.connection.execute(statement, [*names.values(), subject])
+        assert changed.rowcount == 1, f"no such {table}: {subject}"
 
 
 def seal_all(engine: Engine) -> int:

@@ -345,6 +345,10 @@ class Lives(RuleBasedStateMachine):
         except psycopg.errors.CheckViolation:
             return None
 
+    def change(self, statement, *values):
+        """Changes what there is, and that may be nothing."""
+        self.plain.connection.execute(statement, values)
+
     @rule(kind=st.sampled_from(KINDS), data=st.data(), on=DAYS, told=st.booleans())
     def add(self, kind, data, on, told):
         states = sorted({target for subject, _, target in self.steps if subject == kind} | {"registered", "draft"})
@@ -399,7 +403,7 @@ class Lives(RuleBasedStateMachine):
     def withdraw(self, pick, channel, on):
         _, subject = self.subjects[pick % len(self.subjects)]
         statement = "UPDATE core.publication SET withdrawn_at = %s WHERE subject_id = %s AND channel = %s"
-        self.attempt(lambda: self.plain.run(statement, on, subject, channel))
+        self.attempt(lambda: self.change(statement, on, subject, channel))
 
     @precondition(lambda self: self.subjects)
     @rule(pick=st.integers(0, 99), kind=st.sampled_from(["discontinued", "suspended", "retired"]), on=DAYS)
@@ -409,8 +413,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 9))
     def tell_other_words(self, number):
-        self.attempt(lambda: self.plain.run("UPDATE core.device SET name = 'camera ' || %s", number))
-        self.attempt(lambda: self.plain.run("UPDATE core.patrol_area SET name_en = 'area ' || %s", number))
+        self.attempt(lambda: self.change("UPDATE core.device SET name = 'camera ' || %s", number))
+        self.attempt(lambda: self.change("UPDATE core.patrol_area SET name_en = 'area ' || %s", number))
 
     @precondition(lambda self: self.subjects)
     @rule(pick=st.integers(0, 99), is_secret=st.booleans())
