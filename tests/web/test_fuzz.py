@@ -81,6 +81,18 @@ def test_pilot_check__any_form_and_file__stated(reading_as, form, data, name):
 
 @pytest.mark.parametrize("body", [b"", b"\x00" * 100, b"a=1&" * 5000, b"{}", b"--x\r\n\r\n--x--", b"%ff%fe=%00"])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("path", ["/account/sign-in", "/pilot/check", "/review/DT-1", "/list", "/nowhere"])
-def test_post__any_body_of_any_kind__stated(reading_as, path, kind, body):
-    stated(reading_as("F1").post(path, data=body, content_type=kind, headers=SAME_ORIGIN))
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/account/sign-in", "F1"),
+        ("/pilot/check", "F1"),
+        ("/review", "O1"),
+        ("/review/DT-1", "O1"),
+        ("/list", "F1"),
+        ("/nowhere", "F1"),
+    ],
+)
+def test_post__any_body_of_any_kind__stated(reading_as, path, code, kind, body):
+    answer = reading_as(code).post(path, data=body, content_type=kind, headers=SAME_ORIGIN)
+    stated(answer)
+    assert answer.status_code != 403, "the body was never read"

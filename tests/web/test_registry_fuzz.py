@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import quote
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.web.conftest import HTML, SAME_ORIGIN
 from tests.web.test_fuzz import numbers, stated, values
+from tests.web.test_zone_pages import asked
 
 CALM = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LISTS = (
@@ -105,12 +108,29 @@ def test_forms__any_step__stated(reading_as, path, form, file):
     stated(reading_as("H1").post(path, data=data, headers={**SAME_ORIGIN, **HTML}))
 
 
-@CALM
-@given(
-    name=st.one_of(st.just("ZR-NONE"), values),
-    form=st.dictionaries(st.sampled_from(["decision", "reasons", "buffer_m", "valid_to", "version", "kind"]), typed),
-)
-def test_decision__any_form__stated(reading_as, name, form):
-    from urllib.parse import quote
+@pytest.fixture(scope="module")
+def waiting(shared_app):
+    """A request for a privacy zone that waits for a decision."""
+    return asked(shared_app.extensions["services"])
 
+
+decisions = st.fixed_dictionaries(
+    {"decision": st.one_of(st.sampled_from(["granted", "refused"]), typed)},
+    optional=dict.fromkeys(["reasons", "told_en", "buffer_m", "valid_to", "version", "kind"], typed),
+)
+
+
+@CALM
+@given(form=decisions)
+@example(form={"decision": "granted", "reasons": "x", "version": "1", "kind": "requested", "buffer_m": "1e999"})
+@example(form={"decision": "refused", "reasons": "\x00", "version": "٣"})
+def test_decision__any_form__refused_and_stated(reading_as, waiting, form):
+    answer = reading_as("H1").post(f"/zones/request/{waiting}", data=form, headers={**SAME_ORIGIN, **HTML})
+    stated(answer)
+    assert answer.status_code in {409, 413, 422}, "the form was never read"
+
+
+@CALM
+@given(name=values, form=decisions)
+def test_decision__on_any_name__stated(reading_as, name, form):
     stated(reading_as("H1").post(f"/zones/request/{quote(name) or '-'}", data=form, headers={**SAME_ORIGIN, **HTML}))
