@@ -166,15 +166,32 @@ def test_grow__colours_unknown__the_edges_answer(tmp_path, sam, monkeypatch):
         assert grow(infrared, [click(45, 45)], sam=sam).method == "watershed"
 
 
-def test_everything__in_a_box__valid_outlines_inside_it_each_once(picture, sam):
+def squares(shown, embedding, box, **_):
+    """What a sure decoder sees: four squares in the box, each told twice, and one larger than the box."""
+    for number in (1, 3, 0, 2):
+        left, top = box.left + 5 + 20 * number, box.top + 5 + 10 * number
+        for shift in (0, 1):
+            mask = np.zeros(shown.valid.shape, np.bool_)
+            mask[top : top + 15, left + shift : left + 15] = True
+            yield Redrawn(mask, 0.9 - number / 10 - shift / 100)
+    yield Redrawn(np.ones(shown.valid.shape, np.bool_), 0.95)
+
+
+def test_everything__in_a_box__valid_outlines_inside_it_each_once(picture, sam, monkeypatch):
+    monkeypatch.setattr(sam, "everything", squares)
     box = drawn(200, 150, 400, 300)
-    found = everything_in(picture, box, sam, **ANY)
-    assert [one.quality for one in found] == sorted((one.quality for one in found), reverse=True)
+    found = everything_in(picture, box, sam)
+    assert [one.quality for one in found] == pytest.approx([0.9, 0.8, 0.7, 0.6])
     for number, one in enumerate(found):
         assert one.method == "sam"
         assert one.shape.is_valid
         assert one.shape.within(shapely.box(*box).buffer(2e-4))
         assert all(one.shape.intersection(b.shape).area <= 0.7 * one.shape.union(b.shape).area for b in found[:number])
+
+
+def test_everything__of_a_decoder_that_is_sure_of_nothing__nothing(picture, sam):
+    """Its masks are those of random weights, which cover what they please: none lies in the box."""
+    assert everything_in(picture, drawn(200, 150, 400, 300), sam, **ANY) == ()
 
 
 def test_everything__masks_that_leave_the_box_or_come_twice__not_taken(picture, sam, monkeypatch):
@@ -223,7 +240,14 @@ def test_everything__nothing_shown_in_the_crop__refused(tmp_path, sam):
     assert [refusal.text for refusal in refused.value.refusals] == ["grow.hidden"]
 
 
-def test_everything__edge_of_the_scene__inside_the_scene(picture, sam):
-    found = everything_in(picture, drawn(600, 560, 800, 700), sam, **ANY)
-    shown = ground().to_map(shapely.box(0, 0, 700, 620)).buffer(1e-5)
-    assert all(one.shape.difference(shown).is_empty for one in found)
+def test_everything__edge_of_the_scene__inside_the_scene(picture, sam, monkeypatch):
+    def all_of_it(shown, embedding, box, **_):
+        mask = np.zeros(shown.valid.shape, np.bool_)
+        mask[box.top : box.bottom, box.left : box.right] = True
+        yield Redrawn(mask, 0.9)
+
+    monkeypatch.setattr(sam, "everything", all_of_it)
+    (found,) = everything_in(picture, drawn(600, 560, 800, 700), sam)
+    asked, scene = (ground().to_map(shapely.box(*box)) for box in ((600, 560, 700, 620), (0, 0, 700, 620)))
+    assert found.shape.intersection(asked).area > 0.9 * asked.area
+    assert found.shape.difference(scene.buffer(1e-5)).is_empty

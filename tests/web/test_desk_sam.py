@@ -39,6 +39,12 @@ def ask(client, finding, what, **body):
     return client.post(f"/review/{finding}/{what}", json=body, headers=SAME_ORIGIN)
 
 
+def all_of_it(shown, embedding, around, **_):
+    mask = np.zeros(shown.valid.shape, np.bool_)
+    mask[around.top : around.bottom, around.left : around.right] = True
+    yield Redrawn(mask, 0.9)
+
+
 def test_desk__sam_configured__it_answers_clicks_and_boxes(signed_in, findings, services, admin, monkeypatch):
     client, sam = signed_in("O1"), sam_for(services)
 
@@ -57,9 +63,13 @@ def test_desk__sam_configured__it_answers_clicks_and_boxes(signed_in, findings, 
     assert len(kept) == 1
     # Random weights are sure of nothing: the generator asks at every point of its grid and lets all go.
     answer = ask(client, findings[0], "everything", box=AROUND)
+    assert (answer.status_code, answer.get_json()["outlines"]) == (200, []), answer.text
+    monkeypatch.setattr(sam, "everything", all_of_it)
+    answer = ask(client, findings[0], "everything", box=AROUND)
     assert answer.status_code == 200, answer.text
-    for one in answer.get_json()["outlines"]:
-        assert shape(one["shape"]).within(box(*AROUND).buffer(2e-4))
+    (outline,) = answer.get_json()["outlines"]
+    assert shape(outline["shape"]).within(box(*AROUND).buffer(2e-4))
+    assert shape(outline["shape"]).area == pytest.approx(box(*AROUND).area, rel=0.1)
     assert list((services.data_dir / "embeddings").glob("*/*")) == kept
     # What a zone of a later day hides is not looked at until it is burnt in.
     add_zone(admin)
