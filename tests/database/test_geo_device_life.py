@@ -64,11 +64,14 @@ def test_GD_14_2__DV1_on_day_29__refused(work, clock):
     assert caught.value.refusals[0].earliest == date(2025, 7, 1)
 
 
-def test_GD_14_2__DV1_at_midnight_of_day_30_local_time__activated(work, clock):
+def test_GD_14_2__DV1_at_midnight_of_day_30_local_time__activated(work, clock, services):
     clock.at = datetime(2025, 7, 1, 0, 0, tzinfo=SHANGHAI)
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
         doing.commit()
+    with services.session() as session:
+        device = find(session, Device, "DV-DV1")
+        assert (device.state, device.activated_on) == ("active", date(2025, 7, 1))
 
 
 def test_GD_14_1__no_verified_sign__refused(work, services, admin):
@@ -76,7 +79,7 @@ def test_GD_14_1__no_verified_sign__refused(work, services, admin):
     assert rules(refused(work, "H1", "DV-DV1", commands.activate_device)) == {"GD-14.1"}
 
 
-def test_GD_14_1__a_sign_seen_today__recorded_and_enough(work, admin):
+def test_GD_14_1__a_sign_seen_today__recorded_and_enough(work, admin, services, clock):
     admin.execute("DELETE FROM core.signage")
     with work("O1") as doing:
         commands.record_sign(doing, doing.get(Device, "DV-DV1"), text="DV1", photo=PHOTO)
@@ -84,6 +87,11 @@ def test_GD_14_1__a_sign_seen_today__recorded_and_enough(work, admin):
     with work("H1") as doing:
         commands.activate_device(doing, doing.get(Device, "DV-DV1"))
         doing.commit()
+    with services.session() as session:
+        device = find(session, Device, "DV-DV1")
+        sign = session.scalars(select(Signage).where(Signage.device_id == device.id)).one()
+        assert (sign.text, sign.verified_on) == ("DV1", clock.now().astimezone(SHANGHAI).date())
+        assert device.state == "active"
 
 
 def test_GD_10_3__reviews_older_than_twelve_months__refused(work, past_the_judge):

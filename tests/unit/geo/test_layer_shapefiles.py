@@ -1,6 +1,5 @@
 """Shapefiles, loose and zipped, in any code page, read without a database."""
 
-import contextlib
 import shutil
 import zipfile
 
@@ -201,18 +200,28 @@ def test_zip__a_cut_off_member__refused(tmp_path):
     assert refusal(caught).text in {"layer.archive_corrupt", "layer.corrupt"}
 
 
-def test_zip__packed_bytes_that_are_damaged__refused(tmp_path):
-    path = shapefile(tmp_path, frame())
+def test_zip__damaged_anywhere__what_is_packed_refused_and_nothing_else_read_wrongly(tmp_path):
+    path, packed = shapefile(tmp_path, frame()), set()
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for part in (".shp", ".shx", ".dbf"):
             archive.write(path.with_suffix(part), f"a{part}")
-    data = bytearray((tmp_path / "a.zip").read_bytes())
+        for member in archive.infolist():
+            begins = member.header_offset + zipfile.sizeFileHeader + len(member.filename)
+            packed |= set(range(begins, begins + member.compress_size))
+    data = (tmp_path / "a.zip").read_bytes()
+    whole, read, refused = read_shapefile(tmp_path / "a.zip", None, "GBK").rows, set(), set()
     for at in range(35, len(data), 7):
-        damaged = bytearray(data)
-        damaged[at] ^= 0xFF
-        (tmp_path / "b.zip").write_bytes(damaged)
-        with contextlib.suppress(RuleViolation):
-            read_shapefile(tmp_path / "b.zip", None, "GBK")
+        (tmp_path / "b.zip").write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
+        try:
+            rows = read_shapefile(tmp_path / "b.zip", None, "GBK").rows
+        except RuleViolation as violation:
+            refused.add(violation.refusals[0].text)
+        else:
+            assert [(row.values, row.geom) for row in rows] == [(row.values, row.geom) for row in whole]
+            read.add(at)
+    assert refused == {"layer.archive_corrupt", "layer.parts_missing"}
+    assert read, "dates and rights in the directory harm nobody"
+    assert not read & packed
 
 
 def test_zip__names_that_climb_out__written_nowhere(tmp_path):
