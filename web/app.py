@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web import assets, errors, i18n, page, permissions, rates, security, waiting
+from web import assets, errors, i18n, packing, page, permissions, rates, security, waiting
 from web.account.views import section as account
 from web.asking.feeds import section as feeds
 from web.asking.subscribing import section as subscribing
@@ -110,6 +110,7 @@ def create_app(services: Services) -> GuardedFlask:
     app = GuardedFlask(__name__)
     app.extensions["services"] = services
     hosts = tuple(host.strip().lower() for host in services.settings.trusted_hosts.split(",") if host.strip())
+    packing.register(app)
     errors.register(app)
     basemap = read_basemap(services.settings.basemap)
     app.extensions["basemap"] = basemap

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from flask import Response, current_app, request
 from sqlalchemy import Connection, text
-from werkzeug.http import parse_accept_header
 
 from schemas.refusals import invalid, not_found
 from web.lasting import Lasting
+from web.packing import PACKED_AT, takes_gzip
 from web.page import today
 from web.permissions import Audience, Permission, Section
 from web.public.database import public_connection
@@ -38,8 +38,6 @@ MOST_BYTES = 500_000
 KEPT_BYTES = 64 << 20
 # What a tile takes beside its bytes, most of it the heads of its answers.
 BESIDE_BYTES = 4500
-# Half the time of the usual level, for a tenth more bytes.
-PACKED_AT = 4
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -95,7 +93,7 @@ def tile(layer: str, z: str, x: str, y: str) -> Response:
     tag = asked.tag + found.version
     settled = found.at if found.at and is_settled(found.at) else None
     held = _is_held(tag, settled)
-    packed = not held and _takes_packed(request.headers.get("Accept-Encoding", ""))
+    packed = not held and takes_gzip(request.headers.get("Accept-Encoding", ""))
     manner = Manner(current_app.extensions["edge"], request.is_secure, held, packed)
     return found.answers.get(manner) or _answer(found, tag, settled, manner)
 
@@ -132,11 +130,6 @@ def _is_held(tag: str, at: datetime | None) -> bool:
         return named == f'W/"{tag}"' or request.if_none_match.contains_weak(tag)
     since = request.if_modified_since
     return at is not None and since is not None and at.replace(microsecond=0) <= since
-
-
-@lru_cache(256)
-def _takes_packed(accepted: str) -> bool:
-    return parse_accept_header(accepted).quality("gzip") > 0
 
 
 def _asked(name: str, z: str, x: str, y: str) -> Asked:
