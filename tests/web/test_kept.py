@@ -134,6 +134,75 @@ def test_kept__too_old__is_made_by_the_reader():
     assert later == []
 
 
+def test_kept__too_old_while_it_waits_to_be_made_behind__is_made_by_the_reader():
+    keeper, later = Keeper(10), []
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 50.0)
+    assert keeper.current("a", "r2", lambda _: "behind", 60.0, later.append) == "old"
+    # Much else is done first; no reader gets it older than it may be for that.
+    _age(keeper, "a", 11.0)
+    assert keeper.current("a", "r2", lambda _: "new", 60.0, later.append) == "new"
+    (work,) = later
+    work()
+    assert keeper.current("a", "r3", lambda _: "newer", 60.0) == "new"
+    # It waits no more, and is asked for again when its time comes.
+    _age(keeper, "a", 50.0)
+    keeper.current("a", "r3", lambda _: "newer", 60.0, later.append)
+    later[1]()
+    assert keeper.current("a", "r3", lambda _: "newest", 0.0) == "newer"
+
+
+def test_kept__while_it_is_made_behind__is_asked_for_no_second_time():
+    keeper, later = Keeper(10), []
+    keeper.current("a", "r1", lambda _: "old", 60.0)
+    _age(keeper, "a", 50.0)
+
+    def slow(_last):
+        assert keeper.current("a", "r2", lambda _: "mine", 60.0, later.append) == "old"
+        return "new"
+
+    keeper.current("a", "r2", slow, 60.0, later.append)
+    later.pop()()
+    assert later == []
+    assert keeper.current("a", "r2", lambda _: "mine", 0.0) == "new"
+
+
+def test_kept__is_as_old_as_the_beginning_of_its_making():
+    keeper = Keeper(10)
+
+    def slow(_last):
+        # What it reads it reads at the beginning; what is committed from there on is not in it.
+        began_s.append(time.monotonic())
+        return "value"
+
+    began_s = []
+    before_s = time.monotonic()
+    keeper.current("a", None, slow, 60.0)
+    assert before_s <= keeper._entries["a"].made_s <= began_s[0]
+
+
+def test_kept__asked_by_many_at_once_and_long_in_the_making__is_made_by_one():
+    keeper, made, begun = Keeper(10), [], threading.Barrier(8)
+
+    def slow(_last):
+        made.append(1)
+        time.sleep(0.1)
+        return "value"
+
+    def ask():
+        begun.wait()
+        found.append(keeper.current("a", None, slow, 0.01))
+
+    found = []
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["value"] * 8
+    assert made == [1]
+
+
 def test_kept__that_cannot_be_made_behind__is_made_by_the_next_reader_and_told_there():
     keeper, later = Keeper(10), []
 

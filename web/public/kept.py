@@ -34,7 +34,7 @@ RENEWED_FROM = 0.75
 
 @dataclass(frozen=True)
 class Entry:
-    """A value, the revision at which it was known to be right, when it was made, and how much room it takes."""
+    """A value, the revision at which it was known to be right, when its making began, and how much room it takes."""
 
     value: Any
     revision: str | None
@@ -50,6 +50,8 @@ class Keeper:
         self._weigh = weigh
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._making: dict[Hashable, Lock] = {}
+        # What is to be made anew behind its readers, and is not begun yet.
+        self._waiting: set[Hashable] = set()
         self._taken = 0
         self._lock = Lock()
 
@@ -64,7 +66,7 @@ class Keeper:
         entry = self._find(key)
         if entry and _serves(entry, now, max_stale_s):
             if later and not _serves(entry, now, RENEWED_FROM * max_stale_s):
-                self._renew_later(key, now, renew, later)
+                self._renew_later(key, entry, now, renew, later)
             found: T = entry.value
             return found
         making = self._making_of(key)
@@ -73,28 +75,38 @@ class Keeper:
             last: T = entry.value
             return last
         try:
-            entry = self._find(key)
-            if entry and _serves(entry, now, max_stale_s):
+            waited, entry = entry is None, self._find(key)
+            # Whoever waited takes what came: where making takes longer than it may be old, each would make it again.
+            if entry and (waited or _serves(entry, now, max_stale_s)):
                 made: T = entry.value
                 return made
-            value = renew(entry.value if entry else None)
-            self._put(key, Entry(value, now, time.monotonic(), self._weigh(value)))
-            return value
+            return self._make(key, entry, now, renew)
         finally:
             self._made(key, making)
 
-    def _renew_later(self, key: Hashable, now: str | None, renew: Callable[[Any], Any], later: Later) -> None:
-        """Has the value made anew, unless somebody is about it."""
-        making = self._making_of(key)
-        if not making.acquire(blocking=False):
-            return
+    def _renew_later(
+        self, key: Hashable, old: Entry, now: str | None, renew: Callable[[Any], Any], later: Later
+    ) -> None:
+        """Has the value made anew, unless that is asked for already.
+
+        Until it is begun nobody is about it: a reader who finds the value too old meanwhile makes it, however much
+        there is to do behind the readers.
+        """
+        with self._lock:
+            if key in self._waiting or key in self._making:
+                return
+            self._waiting.add(key)
 
         def make() -> None:
+            making = self._making_of(key)
+            with self._lock:
+                self._waiting.discard(key)
+            if not making.acquire(blocking=False):
+                return
             # What fails here is asked for again by the reader who finds it too old, and told there.
             try:
-                entry = self._find(key)
-                value = renew(entry.value if entry else None)
-                self._put(key, Entry(value, now, time.monotonic(), self._weigh(value)))
+                if self._find(key) is old:
+                    self._make(key, old, now, renew)
             finally:
                 self._made(key, making)
 
@@ -102,16 +114,25 @@ class Keeper:
             later(make)
         except RuntimeError:
             # The process is ending and takes no more work.
-            self._made(key, making)
+            with self._lock:
+                self._waiting.discard(key)
+
+    def _make(self, key: Hashable, last: Entry | None, now: str | None, renew: Callable[[Any], T]) -> T:
+        """The value made anew; it is as old as the moment at which that began."""
+        begun_s = time.monotonic()
+        value = renew(last.value if last else None)
+        self._put(key, Entry(value, now, begun_s, self._weigh(value)))
+        return value
 
     def _making_of(self, key: Hashable) -> Lock:
         with self._lock:
             return self._making.setdefault(key, Lock())
 
     def _made(self, key: Hashable, making: Lock) -> None:
-        making.release()
         with self._lock:
-            self._making.pop(key, None)
+            if self._making.get(key) is making:
+                del self._making[key]
+        making.release()
 
     def _find(self, key: Hashable) -> Entry | None:
         with self._lock:
