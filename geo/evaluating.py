@@ -5,6 +5,7 @@ It is evidence for whoever evaluates, sorted by the outcome that it speaks for; 
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+import rfc8785
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -110,6 +112,33 @@ class Evidence:
     def is_used(self) -> bool:
         """Whether anything is on record that came of it."""
         return any((self.readings, self.flights, self.days_heard, self.exceedances, self.leads, self.grants))
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as a document that is kept with an evaluation; `of_json` reads it."""
+        told = {name: value.isoformat() if isinstance(value, date) else value for name, value in vars(self).items()}
+        return told | {"incidents": dict(self.incidents), "others": list(self.others)}
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Evidence:
+        """Reads what was kept."""
+        days = {name: date.fromisoformat(told[name]) for name in _DAYS if told[name] is not None}
+        return cls(**{**told, **days, "others": tuple(told["others"])})
+
+    @property
+    def gist(self) -> str:
+        """A word that changes with whatever may speak for another outcome, and not with every reading that comes in."""
+        steady = {name: value for name, value in self.as_json().items() if name not in _GROWS}
+        return digest(steady | {"is_used": self.is_used})
+
+
+_DAYS = ("since", "until", "sign_seen_on")
+# What grows by itself while a device is in use, or while a page is read.
+_GROWS = ("until", "days", "readings", "flights", "days_heard", "bad_pictures", "days_stopped")
+
+
+def digest(told: Mapping[str, Any]) -> str:
+    """SHA-256 of a record's canonical text (RFC 8785), as the ledger names it beside an outcome."""
+    return hashlib.sha256(rfc8785.dumps(dict(told))).hexdigest()
 
 
 @dataclass(frozen=True)

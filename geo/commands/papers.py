@@ -12,9 +12,10 @@ from geo.attachments import File, attach
 from geo.commands.common import local_today, require
 from geo.commands.publications import stop
 from geo.commands.words import refuse_unknown
+from geo.evaluating import digest, evidence_of
 from geo.periods import months_after
 from schemas.ids import new_id, public_id
-from schemas.refusals import invalid
+from schemas.refusals import conflict, invalid
 from schemas.roles import Role
 from schemas.store.work import Work
 from schemas.tables import Calibration, Device, Evaluation, Signage, Upkeep
@@ -114,7 +115,7 @@ def record_calibration(work: Work, device: Device, test: Test, *, certificate: F
     return row
 
 
-def evaluate_device(
+def evaluate_device(  # noqa: PLR0913
     work: Work,
     device: Device,
     *,
@@ -122,16 +123,21 @@ def evaluate_device(
     text: str,
     announcement: tuple[str, str] = ("", ""),
     files: Sequence[File] = (),
+    seen: str = "",
 ) -> Evaluation:
-    """Records the periodic evaluation of a device (GD-10.1).
+    """Records the periodic evaluation of a device (GD-10.1), with what is on record of it and speaks for an outcome.
 
-    `cancel_site` ends its use in the same step, by the unit head and with an announcement in English and Chinese;
-    `adjust_signage` stays due until a sign is seen again (GD-10.2).
+    `seen` is the gist of the record that the evaluator was shown; raises RuleViolation (409) where something has come
+    in since that may speak for another outcome. `cancel_site` ends its use in the same step, by the unit head and with
+    an announcement in English and Chinese; `adjust_signage` stays due until a sign is seen again (GD-10.2).
     """
     refuse_unknown([("outcome", outcome, OUTCOMES)])
     require(work, device, *_EVALUATORS, action="evaluate")
     if not text.strip():
         raise invalid("GD-10.1", "device.evaluation_blank")
+    evidence = evidence_of(work.session, device, work.pack_for(device), work.now)
+    if seen and seen != evidence.gist:
+        raise conflict("GD-10.1", "device.evidence_changed")
     row = Evaluation(
         id=new_id(),
         public_id=public_id("EV"),
@@ -140,10 +146,11 @@ def evaluate_device(
         text=text,
         evaluated_on=local_today(work, device),
         evaluated_by=work.actor.person_id,
+        evidence=evidence.as_json(),
     )
     work.session.add(row)
     kept = attach(work, "evaluation", row.id, "document", files)
-    told = {"evaluation": row.public_id, "outcome": outcome, "files": kept}
+    told = {"evaluation": row.public_id, "outcome": outcome, "files": kept, "evidence": digest(evidence.as_json())}
     if outcome == "cancel_site":
         end_use(work, device, reason=text, announcement=announcement, record=told)
     else:

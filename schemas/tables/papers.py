@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schemas.tables.base import Base, Identified, Recorded
 
 
 class Evaluation(Identified, Recorded, Base):
-    """The periodic evaluation of a device and its site (GD-10.1, GD-10.2)."""
+    """The periodic evaluation of a device and its site (GD-10.1, GD-10.2).
+
+    `evidence` is what was on record of the device when it was decided (geo.evaluating); None for one of before.
+    """
 
     __tablename__ = "evaluation"
     device_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("core.device.id"), index=True)
@@ -20,6 +25,7 @@ class Evaluation(Identified, Recorded, Base):
     text: Mapped[str]
     evaluated_on: Mapped[date]
     evaluated_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("core.person.id"))
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class Calibration(Identified, Recorded, Base):

@@ -13,9 +13,10 @@ from sqlalchemy import select, text
 
 from enforcement.commands import NewComplaint, handle, receive
 from geo import commands
-from geo.evaluating import evidence_of, words_of
+from geo.evaluating import Evidence, digest, evidence_of, words_of
 from schemas import tables as t
 from schemas.actors import ANONYMOUS
+from schemas.refusals import RuleViolation
 from schemas.tables import Authority, Device
 from tests.database.acting import PHOTO, done
 from tests.world import World, wkb
@@ -220,3 +221,64 @@ def test_GD_10_1__brought_in_while_it_is_paused__counts_as_stopped_since_its_row
     assert (found.stops, found.days_stopped) == (1, pytest.approx(6, abs=0.1))
     assert speaks(words, "It was stopped once, 6.0 days") == "cancel_site"
     assert not any("No incident, stop" in said for said in words)
+
+
+# -- what was on record stays with what was decided --------------------------------------------------
+
+
+def evaluated(work, **said):
+    with work("T1") as doing:
+        row = commands.evaluate_device(doing, doing.get(Device, DV1), outcome="keep", text="Needed.", **said)
+        doing.commit()
+        return row
+
+
+def test_GD_10_1__evaluated__what_was_on_record_is_kept_and_its_digest_stands_in_the_ledger(services, work, active):
+    done(work, "O1", DV1, commands.report_incident, kind="damaged", text="Lens broken.")
+    found, _ = look(services, days=5)
+    row = evaluated(work)
+    with services.session() as session:
+        kept = session.get_one(t.Evaluation, row.id).evidence
+        said = text("SELECT body FROM ledger.event WHERE action = 'device.evaluate' ORDER BY id DESC LIMIT 1")
+        named = json.loads(session.scalar(said))["evidence"]
+    assert Evidence.of_json(kept) == found
+    assert (kept["incidents"], kept["until"]) == ({"damaged": 1}, found.until.isoformat())
+    assert digest(kept) == named
+
+
+def test_GD_10_1__something_came_in_since_it_was_read__refused_and_nothing_is_recorded(services, work, active):
+    seen, _ = look(services, days=5)
+    services.clock.advance(timedelta(hours=30))
+    assert evidence_now(services).gist == seen.gist, "a day that passes speaks for nothing"
+    done(work, "O1", DV1, commands.report_incident, kind="damaged", text="Lens broken.")
+    services.clock.advance(timedelta(minutes=1))
+    with pytest.raises(RuleViolation) as refused:
+        evaluated(work, seen=seen.gist)
+    assert [one.text for one in refused.value.refusals] == ["device.evidence_changed"]
+    assert refused.value.status == 409
+    evaluated(work, seen=evidence_now(services).gist)
+
+
+def evidence_now(services):
+    return look(services)[0]
+
+
+def test_device_evidence__of_an_evaluation__told_as_it_was_and_only_where_the_ledger_names_it(
+    services, work, active, past_the_judge
+):
+    done(work, "O1", DV1, commands.report_incident, kind="damaged", text="Lens broken.")
+    services.clock.advance(timedelta(days=5))
+    row = evaluated(work)
+    services.clock.advance(timedelta(days=9))
+
+    def run(*words):
+        state = State("en")
+        state._services = services
+        return CliRunner().invoke(device_group, ["evidence", DV1, "--json", "--evaluation", *words], obj=state)
+
+    assert json.loads(run(row.public_id).output)["incidents"] == {"damaged": 1}
+    assert run("EV-NONE").exception.status == 404
+    with past_the_judge() as session:
+        changed = "UPDATE core.evaluation SET evidence = jsonb_set(evidence, '{complaints}', '7') WHERE id = :id"
+        session.execute(text(changed), {"id": row.id})
+    assert run(row.public_id).exception.status == 409

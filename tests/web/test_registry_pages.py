@@ -301,6 +301,23 @@ def test_GD_10_2__cancelling_the_site__only_with_an_announcement(signed_in, serv
 
 
 @pytest.mark.usefixtures("active")
+def test_GD_10_1__evaluated_on_the_page__decided_on_what_it_showed_and_that_can_be_read_later(signed_in, services):
+    client = signed_in("O1")
+    seen = re.search(r'name="seen" value="([0-9a-f]{64})"', client.get(DV1).text).group(1)
+    told = {"step": "evaluation", "outcome": "keep", "text": "Needed."}
+    with services.work(services.actor("O1")) as work:
+        commands.report_incident(work, work.get(Device, "DV-DV1"), kind="damaged", text="Lens broken.")
+        work.commit()
+    services.clock.advance(timedelta(minutes=1))
+    late = post(client, DV1, told | {"seen": seen})
+    assert late.status_code == 409
+    assert "Something has come in since you read" in late.text
+    again = re.search(r'name="seen" value="([0-9a-f]{64})"', late.text).group(1)
+    assert post(client, DV1, told | {"seen": again}).status_code == 303
+    assert "What was on record then" in client.get(DV1).text
+
+
+@pytest.mark.usefixtures("active")
 def test_GD_10_1__whoever_evaluates__sees_what_is_on_record_and_others_do_not(signed_in):
     page = signed_in("H1").get(DV1).text
     assert "On record since its last evaluation" in page

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from geo import due as dues
 from geo import notices, shapes
-from geo.evaluating import evidence_of, words_of
+from geo.evaluating import Evidence, digest, evidence_of, words_of
 from geo.footprint import sector
 from schemas.refusals import RuleViolation, not_found
 from schemas.roles import Role
@@ -123,6 +123,7 @@ def _page(public_id: str, refused: RuleViolation | None = None, step: str = "") 
             steps=doing.steps_of(work, found) if acts else [],
             adds=adds,
             # What is on record stands beside the form of whoever evaluates (GD-10.1).
+            evidence_then=_evidence_then(work, found),
             evidence=_evidence(work, found) if any(step.name == "evaluation" for step in adds) else {},
             shares=_shares(db, found),
             uses=sharing.uses_of(work, found),
@@ -183,6 +184,17 @@ def _evidence(work: Work, device: Device) -> dict[str, list[Mapping[str, str]]]:
     for word in words_of(evidence_of(work.session, device, pack, work.now), pack):
         found.setdefault(word.speaks_for or "", []).append(word.said)
     return found
+
+
+def _evidence_then(work: Work, device: Device) -> dict[uuid.UUID, tuple[list[Mapping[str, str]], str]]:
+    """What was on record when each evaluation was decided, in words, and its digest as the ledger names it."""
+    pack = work.pack_for(device)
+    made = work.session.scalars(select(Evaluation).where(Evaluation.device_id == device.id))
+    return {
+        row.id: ([word.said for word in words_of(Evidence.of_json(row.evidence), pack)], digest(row.evidence))
+        for row in made
+        if row.evidence is not None
+    }
 
 
 def _headline(device: Device, told: Told, reason: str) -> str:

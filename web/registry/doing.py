@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from geo import commands
 from geo.commands.papers import INSPECTORS, OUTCOMES, TESTS
+from geo.evaluating import evidence_of
 from geo.wording import stop_text
 from schemas.machine import Transition, state_tables
 from schemas.roles import Role
@@ -218,7 +219,7 @@ def _repair(work: Work, device: Device) -> Step:
 
 
 def _evaluation(work: Work, device: Device) -> Step:
-    head = holds(work, [Role.UNIT_HEAD], device.authority_id)
+    head, mine = (holds(work, roles, device.authority_id) for roles in ([Role.UNIT_HEAD], _EVALUATORS))
     outcomes = OUTCOMES if head else tuple(outcome for outcome in OUTCOMES if outcome != "cancel_site")
     said = stop_text(work.session, device, work.pack_for(device), "discontinued", today().isoformat())
     announced = (
@@ -243,7 +244,7 @@ def _evaluation(work: Work, device: Device) -> Step:
         name="evaluation",
         title=gettext("It was evaluated"),
         button=gettext("Record the evaluation"),
-        mine=holds(work, _EVALUATORS, device.authority_id),
+        mine=mine,
         fields=(
             Field("outcome", gettext("Outcome"), "select", options=_options(words.OUTCOMES, outcomes)),
             Field("text", gettext("What was found"), "area", most=1_000),
@@ -253,6 +254,8 @@ def _evaluation(work: Work, device: Device) -> Step:
         follows=gettext("Cancelling the site takes the device out of use and announces it in the same step.")
         if head
         else "",
+        # What is on record stands beside this form: what was decided is decided on that.
+        hidden={"seen": evidence_of(work.session, device, work.pack_for(device), work.now).gist} if mine else {},
     )
 
 
@@ -305,6 +308,7 @@ def _do_evaluation(work: Work, device: Device) -> None:
         text=text_of("text"),
         announcement=(text_of("text_en"), text_of("text_zh")),
         files=files_of("document"),
+        seen=text_of("seen"),
     )
 
 
