@@ -8,7 +8,7 @@ exact way back exists. Any other datum needs a transformation that is known; a g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,12 @@ _OFFSET = re.compile(
     rf"|(?<![a-z])bd[-_ ]?09|(?<![a-z])bd[-_]?{_COORDINATE}|(?<![a-z])bd[-_][xy](?![a-z])|mars[-_ ]?{_COORDINATE}"
     rf"|(?<![a-z]){_MAPS_EN}(?:[-_ ]?{_COORDINATE}|[-_ ]?[xy](?![a-z])|(?![a-z]|[-_ ][a-z]))"
     rf"|{_MAPS_ZH}(?:[-_ ]?(?:坐标|经度|纬度|经纬|poi|[xy](?![a-z]))|(?=[-_ .\d]|\Z))",
+    re.IGNORECASE,
+)
+# Columns that say of each row which system its numbers are in.
+_SYSTEM_COLUMN = re.compile(
+    r"(?:空间|大地|地理)?坐标(?:系|类型|基准|基准面|系统|系类型|系名称)|crs|srs|datum"
+    r"|(?:coord|coordinate|geo)s?[-_ ]?(?:sys|system|type|ref)",
     re.IGNORECASE,
 )
 _EPSG = re.compile(r"(?:EPSG:)?(\d{4,6})", re.IGNORECASE)
@@ -95,6 +101,17 @@ def refuse_offset(names: Iterable[str]) -> None:
         found = _OFFSET.search(name)
         if found:
             raise invalid("geometry.crs", "layer.offset", measured=found.group(), where=name[:60])
+
+
+def refuse_offset_cells(columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Raise RuleViolation where a column of coordinate systems says of any row that it is GCJ-02 or BD-09."""
+    telling = [column for column in columns if _SYSTEM_COLUMN.fullmatch(column.strip())]
+    if not telling:
+        return
+    said = dict.fromkeys((column, str(row.get(column) or "").strip()) for row in rows for column in telling)
+    for column, cell in said:
+        if found := _OFFSET.search(cell):
+            raise invalid("geometry.crs", "layer.offset", measured=found.group(), where=f"{column}: {cell}"[:60])
 
 
 def placement(declared: str | None, wanted: str | None) -> Placement:

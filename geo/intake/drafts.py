@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from geo.intake.batch import Drafted
 from geo.intake.columns import left_aside, match
-from geo.intake.coordinates import placement, refuse_offset
+from geo.intake.coordinates import placement, refuse_offset, refuse_offset_cells
 from geo.intake.importer import read_table
 from geo.intake.judging import placed_rows
 from geo.intake.layers import Layer
@@ -59,6 +59,7 @@ def read_drafts(path: Path, layer: Layer, options: Options, most: str, make: Mak
     if len(table.rows) > limit(most):
         raise too_large("layer.rows", measured=len(table.rows), required=limit(most))
     refuse_offset(table.names)
+    refuse_offset_cells(table.columns, (row.values for row in table.rows))
     way = placement(table.crs, options.crs)
     columns = match(table.columns, layer.fields, table.kept)
     drafts, outcomes = {}, []

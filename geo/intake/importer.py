@@ -19,7 +19,7 @@ from geo.geozones import is_geozones
 from geo.intake.archive import sha256_of
 from geo.intake.batch import Drafted, Intake, KnownDevice
 from geo.intake.columns import left_aside, match
-from geo.intake.coordinates import Placement, placement, refuse_offset
+from geo.intake.coordinates import Placement, placement, refuse_offset, refuse_offset_cells
 from geo.intake.device_rows import device_events
 from geo.intake.geozones import ZoneOf, table_of
 from geo.intake.judging import judged, refuse_shape
@@ -81,6 +81,7 @@ def import_layer(work: Work, path: Path, options: Options, *, told: Told | None 
     if not table.rows:
         raise invalid("layer.empty")
     refuse_offset(table.names)
+    refuse_offset_cells(table.columns, (row.values for row in table.rows))
     way = placement(table.crs, options.crs)
     columns = match(table.columns, layer.fields, table.kept)
     report = Report(
