@@ -151,10 +151,10 @@ def _placed(  # noqa: PLR0913 - what a call hands over as plain arrays costs not
     for p in range(len(rank)):
         begin, end = starts[first_ring[p]], starts[first_ring[p + 1]]
         number[new_at[p] : new_at[p] + end - begin] = rank[p]
-        growth = 0.0 if given[p] == _NO_NUMBER else GROWTH * (1 + _scattered(given[p], 0))
+        growth = 0.0 if given[p] == _NO_NUMBER else GROWTH * (1 + scattered(given[p], 0))
         u, v, pulls = 0.0, 0.0, 0.0
         for i in range(begin, end):
-            pull = 0.5 + _scattered(given[p], i - begin + 1)
+            pull = 0.5 + scattered(given[p], i - begin + 1)
             u += pull * (corners[i, 0] - origin[0])
             v += pull * (corners[i, 1] - origin[1])
             pulls += pull
@@ -189,7 +189,7 @@ def _moved(starts: Ints, owner: Ints, rank: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 @inlined
-def _scattered(number: int, part: int) -> float:
+def scattered(number: int, part: int) -> float:
     """Any number from 0 to 1, the same for one number and part in each run."""
     mixed = (np.uint64(number) << np.uint64(32)) + np.uint64(part)
     mixed = (mixed ^ (mixed >> _MIDDLE_BITS)) * _MIX

@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.cells import cells_of, frame_of
 from geo.coverage.outlines import Floats, check, outlines
-from geo.coverage.pieces import areas_seen
-from geo.coverage.union import box_around, collected, polygons_of
+from geo.coverage.pieces import areas_seen, seen_of
+from geo.coverage.union import collected, polygons_of
 from geo.coverage.within import held_by, room_in, seen_within
 
 Shapes = NDArray[np.object_]
@@ -47,16 +47,17 @@ class Standing:
 
     def __init__(self, footprints: Shapes, ground: BaseGeometry, *, levels: int = 3) -> None:
         """Raises RuleViolation for a footprint that is no area; an empty one, of a hidden view, is left out."""
-        levels = max(levels, 2)
+        ground, levels = collected(polygons_of(ground)), max(levels, 2)
         self._footprints, self._ground, self._levels = footprints, ground, levels
         self._sees = ~shapely.is_empty(footprints)
         seeing = footprints[self._sees]
         check(seeing)
         self._tree = shapely.STRtree(footprints)
         shapely.prepare(ground)
-        # Beyond the ground a footprint may reach, but no change is asked about there.
-        self._outlines = outlines(seeing, box_around(np.concatenate([seeing, np.array([ground], dtype=object)])))
+        self._outlines = outlines(seeing, ground)
         self._cells = cells_of(self._outlines, frame_of(self._outlines))
+        # Where cells lie; further out a footprint may reach, but there is no ground to ask about.
+        self._box = tuple(shapely.total_bounds(np.array([*seeing, ground], dtype=object)).tolist())
         self._room = room_in(self._outlines, self._cells)
         self._number = np.cumsum(self._sees) - 1
         self._taking = Lock()
@@ -65,57 +66,82 @@ class Standing:
         """What it does to put a footprint in the place of that number; None adds one, or takes it away."""
         return self.changed([] if number is None else [number], [] if footprint is None else [footprint])
 
-    def changed(self, taken: Sequence[int], put: Sequence[BaseGeometry]) -> Change:
-        """What it does to take the footprints of some numbers away and to put others there, all at once."""
-        gone = [number for number in taken if self._sees[number]]
-        new = [shape for shape in put if not (shape is not None and shape.is_empty)]
-        if not gone and not new:
-            return Change(np.zeros(self._levels))
-        check(np.array(new, dtype=object))
-        if len(gone) <= 1 and len(new) <= 1:
-            with self._without(gone):
-                return Change(self._adds(new, gone) - self._adds(list(self._footprints[gone]), gone))
-        return self._anew(np.array(gone, np.int64), np.array(new, dtype=object))
+    def changed(self, taken: Sequence[int], put: Sequence[BaseGeometry], *, are_checked: bool = False) -> Change:
+        """What it does to take the footprints of some numbers away and to put others there, all at once.
+
+        Each is asked of its own neighbourhood: what is new one after another beside all that stays, then what is gone
+        as it comes back. In whatever order they are told, the answer is the same in every bit. Raises RuleViolation
+        for a footprint that is no area, unless `are_checked`.
+        """
+        gone = [number for number in sorted(set(taken)) if self._sees[number]]
+        new = np.array([shape for shape in put if not (shape is not None and shape.is_empty)], dtype=object)
+        if not are_checked:
+            check(new)
+        new = new[np.argsort(shapely.to_wkb(new), kind="stable")] if len(new) > 1 else new
+        grown = np.zeros(self._levels)
+        with self._without(gone) as still_gone:
+            for number, shape in enumerate(new):
+                grown += self._adds(shape, still_gone, new[:number])
+            while still_gone:
+                grown -= self._adds(self._footprints[still_gone[-1]], still_gone, _NONE)
+                self._weigh(still_gone.pop(), 1)
+        return Change(grown)
 
     @contextmanager
-    def _without(self, gone: Sequence[int]) -> Iterator[None]:
-        """The others alone: for a while, what is gone counts nowhere."""
-        numbers = self._outlines.standing[self._number[list(gone)]]
+    def _without(self, gone: Sequence[int]) -> Iterator[list[int]]:
+        """The others alone: for a while, what is gone counts nowhere; what is left in the list comes back."""
+        still_gone: list[int] = []
         with self._taking:
-            held = [held_by(self._outlines, self._cells, int(number)) for number in numbers]
-            for number, cells in zip(numbers, held, strict=True):
-                self._outlines.weight[number] -= 1
-                self._cells.full[cells] -= 1
             try:
-                yield
+                for number in gone:
+                    self._weigh(number, -1)
+                    still_gone.append(number)
+                yield still_gone
             finally:
-                for number, cells in zip(numbers, held, strict=True):
-                    self._outlines.weight[number] += 1
-                    self._cells.full[cells] += 1
+                for number in still_gone:
+                    self._weigh(number, 1)
 
-    def _adds(self, shapes: Sequence[BaseGeometry], gone: Sequence[int]) -> Floats:
-        """By how much the ground seen at least k times grows with one more: by what others see k - 1 times."""
-        grown = np.zeros(self._levels)
-        for shape in shapes:
-            area = shape
-            if not shapely.contains_properly(self._ground, shape):
-                area = collected(polygons_of(shape.intersection(self._ground)))
-            seen = self._seen_of(area, gone)
-            grown += np.append(area.area, seen[:-1]) - seen
-        return grown
+    def _weigh(self, number: int, change: int) -> None:
+        """Counts a footprint so many times more, where it is an outline and where it holds whole cells."""
+        outline = int(self._outlines.standing[self._number[number]])
+        self._outlines.weight[outline] += change
+        self._cells.full[held_by(self._outlines, self._cells, outline)] += change
+
+    def _adds(self, shape: BaseGeometry, gone: Sequence[int], before: Shapes) -> Floats:
+        """By how much the ground seen at least k times grows with one more: by what others see k - 1 times.
+
+        Others are those that stand but for the gone, and what was put there `before`.
+        """
+        seen = self._told_of(shape, gone)
+        near = before[shapely.intersects(before, shape)] if len(before) else before
+        if len(near):
+            # What those before see at least c times is seen by k - c of the standing where all see it k times.
+            parts = [collected(some) for some in seen_of(near, shape, self._levels)[1][1:]]
+            told = np.array([seen, *(self._told_of(part, gone) for part in parts)])
+            steps = np.append(told[:-1] - told[1:], told[-1:], axis=0)
+            lacking = np.arange(self._levels + 1) - np.arange(self._levels + 1)[:, np.newaxis]
+            seen = np.take_along_axis(steps, np.maximum(lacking, 0), axis=1).sum(axis=0)
+        return seen[:-1] - seen[1:]
+
+    def _told_of(self, shape: BaseGeometry, gone: Sequence[int]) -> Floats:
+        """How much of the ground in a shape all but those that are gone see at least 0, 1, 2, ... times."""
+        west, south, east, north = self._box
+        w, s, e, n = shape.bounds if not shape.is_empty else self._box
+        is_within = west <= w and south <= s and e <= east and n <= north
+        return self._seen_of(shape if is_within else _clipped(shape, self._box), gone)
 
     def _seen_of(self, area: BaseGeometry, gone: Sequence[int]) -> Floats:
-        """How much of an area all but those that are gone see at least k times.
+        """The same of an area within the box of all.
 
         Where outlines lie too close together to say which crosses which, they do so in one place: that is asked again
         by itself, and in the end answered from shapes.
         """
         if area.is_empty:
-            return np.zeros(self._levels)
-        west, south, east, north = area.bounds
+            return np.zeros(self._levels + 1)
         seen = seen_within(self._outlines, self._cells, area, self._levels, self._room)
         if seen is not None:
             return seen
+        west, south, east, north = area.bounds
         if max(east - west, north - south) <= _SMALLEST_M:
             return self._seen_by_shapes(area, gone)
         x, y = (west + east) / 2, (south + north) / 2
@@ -126,24 +152,12 @@ class Standing:
         return first + second
 
     def _seen_by_shapes(self, area: BaseGeometry, gone: Sequence[int]) -> Floats:
-        near = self._tree.query(area, predicate="intersects")
+        ground = collected(polygons_of(area.intersection(shapely.clip_by_rect(self._ground, *area.bounds))))
+        near = self._tree.query(ground, predicate="intersects")
         parts = shapely.intersection(self._footprints[near[~np.isin(near, gone)]], shapely.box(*area.bounds))
-        return self._areas(polygons_of(parts), _NONE, area)
-
-    def _anew(self, gone: NDArray[np.int64], new: Shapes) -> Change:
-        """The neighbourhood before and after, each as a whole."""
-        old = self._footprints[gone]
-        touched = np.concatenate([old, new])
-        near = np.unique(self._tree.query(touched)[1])
-        others = self._footprints[near[~np.isin(near, gone)]]
-        ground = shapely.clip_by_rect(self._ground, *shapely.total_bounds(touched))
-        return Change(self._areas(others, new, ground) - self._areas(others, old, ground))
-
-    def _areas(self, others: Shapes, more: Shapes, ground: BaseGeometry) -> Floats:
-        footprints = np.concatenate([others, more])
-        if not len(footprints) or ground.is_empty:
-            return np.zeros(self._levels)
-        return areas_seen(footprints, ground, self._levels)
+        footprints = polygons_of(parts)
+        seen = areas_seen(footprints, ground, self._levels) if len(footprints) else np.zeros(self._levels)
+        return np.append(ground.area, seen)
 
 
 def _clipped(area: BaseGeometry, box: tuple[float, float, float, float]) -> BaseGeometry:

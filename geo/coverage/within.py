@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.compiled import compiled, inlined
 from geo.coverage.cells import REFERENCE, Cells, Frame, column_span, row_span, span
-from geo.coverage.outlines import GROUND, UNIT_M, Floats, Ints, Outlines, corners_of, twice_area
+from geo.coverage.outlines import GROUND, GROWTH, UNIT_M, Floats, Ints, Outlines, corners_of, scattered, twice_area
 from geo.coverage.sweep import Walk, cells_along, count_at, crossings, put_between, sides
 
 # The weight of the area, beside that of the ground and the number of views.
@@ -22,6 +22,8 @@ _NO_FOOTPRINT = -1
 _BESIDE = int(1.4142135 / UNIT_M)
 
 
+# By how much an area shrinks, so that none of its corners lies on an edge.
+_SHRINKAGE, _ANY_NUMBER = GROWTH / 2, 1
 # Where a cell lies: outside of the area, within it, or on its border.
 _OUTSIDE, _INSIDE, _TOUCHED = 0, 1, 2
 
@@ -63,14 +65,14 @@ def room_in(one: Outlines, cells: Cells, corners: int = 1000) -> Room:
 def seen_within(
     one: Outlines, cells: Cells, area: BaseGeometry, levels: int, room: Room | None = None
 ) -> Floats | None:
-    """Square metres of a valid area that are seen at least 1, 2, ... `levels` times; None where it cannot be told.
+    """Square metres of the ground in a valid area that are seen at least 0, 1, ... `levels` times; None if untellable.
 
-    The area is in metres of the outlines' projection, and lies within their ground.
+    The area is in metres of the outlines' projection, and lies where their cells do; their ground is what is told of.
     """
     corners, starts, is_shell = _corners_of(area)
     if room is None or len(one.x) + len(corners) > len(room.walk.at):
         room = room_in(one, cells, len(corners))
-    areas = np.zeros(levels)
+    areas = np.zeros(levels + 1)
     return areas if _walk(one, cells, corners, starts, is_shell, room, areas) else None
 
 
@@ -92,15 +94,27 @@ def held_by(one: Outlines, cells: Cells, p: int) -> Ints:
 def _whole(
     corners: Floats, starts: Ints, is_shell: NDArray[np.bool_], origin: tuple[float, float]
 ) -> tuple[Ints, Ints]:
-    """Corners as whole numbers, the inside on the left; not grown, so that a footprint's twin lies within it."""
+    """Corners as whole numbers, the inside on the left.
+
+    While those that stand are grown, the area shrinks about a middle on no line of symmetry: so it lies within a
+    footprint's twin, and has no edge on the ground's border.
+    """
     x, y = np.empty(len(corners), np.int64), np.empty(len(corners), np.int64)
+    u, v, pulls = 0.0, 0.0, 0.0
+    for i in range(len(corners)):
+        pull = 0.5 + scattered(_ANY_NUMBER, i)
+        u += pull * (corners[i, 0] - origin[0])
+        v += pull * (corners[i, 1] - origin[1])
+        pulls += pull
+    u, v = u / pulls, v / pulls
     for r in range(len(starts) - 1):
         lo, hi = starts[r], starts[r + 1]
         turned = (twice_area(corners, lo, hi) > 0) != is_shell[r]
         for i in range(lo, hi):
             j = lo + hi - 1 - i if turned else i
-            x[j] = round((corners[i, 0] - origin[0]) / UNIT_M)
-            y[j] = round((corners[i, 1] - origin[1]) / UNIT_M)
+            dx, dy = corners[i, 0] - origin[0], corners[i, 1] - origin[1]
+            x[j] = round(dx / UNIT_M) - round((dx - u) * _SHRINKAGE / UNIT_M)
+            y[j] = round(dy / UNIT_M) - round((dy - v) * _SHRINKAGE / UNIT_M)
     return x, y
 
 
@@ -237,7 +251,7 @@ def _is_in(area: _Area, frame: Frame, px: int, py: int) -> bool:
 def _walk(  # noqa: PLR0913
     one: Outlines, cells: Cells, corners: Floats, starts: Ints, is_shell: NDArray[np.bool_], rooms: Room, areas: Floats
 ) -> bool:
-    """Adds up areas[k - 1] of what is seen at least k times; whether each count comes back to where it began."""
+    """Adds up areas[k] of what is seen at least k times; whether each count comes back to where it began."""
     x, y = _whole(corners, starts, is_shell, one.origin)
     frame, room = cells.frame, rooms.walk
     for r in range(len(starts) - 1):
@@ -251,7 +265,7 @@ def _walk(  # noqa: PLR0913
             return False
     area = _area_of(x, y, starts, frame)
     count, known = 0, -1
-    for e in _edges_near(one, cells, area, len(areas), rooms.met):
+    for e in _edges_near(one, cells, area, len(areas) - 1, rooms.met):
         if known != e:
             if known >= 0 and count != _count(one, cells, area, known, one.footprint[known]):
                 return False
@@ -274,16 +288,18 @@ def _count(one: Outlines, cells: Cells, area: _Area, corner: int, but: int) -> i
 
 @compiled
 def _edges_near(one: Outlines, cells: Cells, area: _Area, levels: int, met: NDArray[np.bool_]) -> Ints:
-    """The edges in cells of the area that not enough footprints hold, in rising order."""
+    """The ground's edges in cells of the area, others' where not enough footprints hold the cell, in rising order."""
     columns, wide = cells.frame.columns, area.wide
     near, n = np.empty(1024, np.int64), 0
     for here in range(len(area.lies)):
         k = (here // wide + area.r0) * columns + here % wide + area.c0
-        if area.lies[here] == _OUTSIDE or cells.full[k] & _VIEWS >= levels:
+        if area.lies[here] == _OUTSIDE:
             continue
+        is_full = cells.full[k] & _VIEWS >= levels
         for q in range(cells.edge_starts[k], cells.edge_starts[k + 1]):
             e = cells.edges[q]
-            if met[e] or one.weight[one.footprint[e]] in (0, GROUND):
+            weight = one.weight[one.footprint[e]]
+            if met[e] or weight == 0 or (is_full and weight != GROUND):
                 continue
             met[e] = True
             if n == len(near):
@@ -329,8 +345,9 @@ def _along_border(x: Ints, y: Ints, i: int, m: int, count: int, room: Walk, area
         xb, yb = x1, y1
         if j < m:
             xb, yb = x0 + room.at[j] * (x1 - x0), y0 + room.at[j] * (y1 - y0)
-        for k in range(min(count & _VIEWS, len(areas))):
-            areas[k] += 0.5 * (xa * yb - xb * ya)
+        if count & GROUND:
+            for k in range(min(count & _VIEWS, len(areas) - 1) + 1):
+                areas[k] += 0.5 * (xa * yb - xb * ya)
         if j < m:
             count += room.step[j]
         xa, ya = xb, yb
@@ -341,7 +358,7 @@ def _along_border(x: Ints, y: Ints, i: int, m: int, count: int, room: Walk, area
 def _along_edge(  # noqa: PLR0913
     one: Outlines, e: int, ox: int, oy: int, m: int, count: int, room: Walk, areas: Floats
 ) -> int:
-    """What a footprint adds along one of its edges within the area, cut at m crossings; the count at the end."""
+    """What a footprint or the ground bounds along one of its edges within the area; the count at the end."""
     x0, y0 = (one.x[e] - ox) * UNIT_M, (one.y[e] - oy) * UNIT_M
     x1, y1 = (one.x[e + 1] - ox) * UNIT_M, (one.y[e + 1] - oy) * UNIT_M
     own = one.weight[one.footprint[e]]
@@ -350,9 +367,14 @@ def _along_edge(  # noqa: PLR0913
         xb, yb = x1, y1
         if j < m:
             xb, yb = x0 + room.at[j] * (x1 - x0), y0 + room.at[j] * (y1 - y0)
-        views = count & _VIEWS
+        views, least, most = count & _VIEWS, 0, -1
+        # An edge of the ground bounds whatever is seen there; one of a footprint, what it adds, within the ground.
+        if own == GROUND:
+            most = min(views, len(areas) - 1)
+        elif count & GROUND:
+            least, most = views + 1, min(views + own, len(areas) - 1)
         if count >= _AREA:
-            for k in range(views, min(views + own, len(areas))):
+            for k in range(least, most + 1):
                 areas[k] += 0.5 * (xa * yb - xb * ya)
         if j < m:
             count += room.step[j]
