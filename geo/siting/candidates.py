@@ -27,6 +27,8 @@ from schemas.refusals import RuleViolation, conflict, invalid, too_large
 _STANDS_OUT_M = 3.0
 # Views are drawn by chords and buffers by arcs: a little more is kept away from than is needed.
 _SPARE_M = 1.0
+# Places that are set out just as far apart as is asked differ from that in the last bits of their metres.
+_SAME_M = 0.01
 _FULL_TURN_DEG = 360.0
 
 
@@ -206,8 +208,8 @@ def _lawful(land: Land, at: Floats, sources: Sources) -> tuple[Any, dict[str, Fl
     if len(land.private) and len(at):
         private[shapely.STRtree(land.private).query(points, predicate="intersects")[0]] = True
     near = np.zeros(len(at), dtype=bool)
-    if len(land.standing) and len(at) and sources.apart_m > 0:
-        near[:] = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m)
+    if len(land.standing) and len(at) and sources.apart_m > _SAME_M:
+        near[:] = shapely.dwithin(points, shapely.multipoints(land.standing), sources.apart_m - _SAME_M)
     lawful = inside & ~private & ~near
     high = np.ones(len(at), dtype=bool) if land.relief is None else _has_height(land.relief, at)
     barred = {
@@ -254,9 +256,9 @@ def _points(at: Floats) -> Shapes:
 
 
 def _too_near(at: Floats, apart_m: float) -> Ints:
-    if len(at) < 2 or not apart_m > 0:
+    if len(at) < 2 or not apart_m > _SAME_M:
         return np.empty((0, 2), np.int64)
     points = _points(at)
-    one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=apart_m)
+    one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=apart_m - _SAME_M)
     once = one < other
     return np.column_stack([one[once], other[once]]).astype(np.int64)

@@ -85,6 +85,21 @@ def test_candidates__two_places_nearer_than_the_least_spacing__a_pair():
     assert (np.abs(np.diff(made.at[made.near][:, :, 0])) < 250).all()
 
 
+@pytest.mark.parametrize("spacing_m", [100, 150.3, 333.3])
+def test_candidates__places_just_as_far_apart_as_is_asked__no_pair(spacing_m):
+    along_road = 2000 / (2000 // spacing_m)
+    assert not len(candidates(land(), Sources(spacing_m=along_road, apart_m=along_road), CAMERA).near)
+    grid = candidates(land(), Sources(sources=("grid",), spacing_m=spacing_m, apart_m=spacing_m), CAMERA)
+    assert len(grid.at) > 30
+    assert not len(grid.near)
+
+
+def test_candidates__place_just_as_far_from_a_standing_device_as_is_asked__stays():
+    standing = np.array([[300.0, 1050.0]])
+    made = candidates(land(standing=standing), Sources(spacing_m=200, apart_m=50), CAMERA)
+    assert made.left_out["near"] == 0
+
+
 def test_places__poles_and_grid__each_told_by_its_source():
     at, source = places(
         land(poles=np.array([[10.0, 10.0], [10.0, 10.0]])), Sources(sources=("poles", "grid"), spacing_m=1000)
