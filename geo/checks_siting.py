@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -63,13 +64,21 @@ def need_shown(context: Context) -> Iterable[Refusal]:
     """GD-13.1: the need is shown, and no word of it is about revenue."""
     plan: SitingPlan = context.subject
     yield from _blank("GD-13.1", "siting.no_need", plan.need, context.pack["siting.need"])
-    said = " ".join(str(text) for part in (plan.justification, plan.need) for text in part.values()).casefold()
-    if found := [word for word in context.pack["siting.revenue_words"] if word.casefold() in said]:
+    texts = [*plan.justification.values(), *plan.need.values(), plan.duplicates_answer or ""]
+    said = [_letters(str(text)) for text in texts]
+    found = [word for word in context.pack["siting.revenue_words"] if any(_letters(word) in text for text in said)]
+    if found:
         yield refuse("GD-13.1", "siting.revenue", measured=", ".join(found))
 
 
+def _letters(text: str) -> str:
+    """A text without case, spaces, and what nobody sees: a word is the same however it is spaced out."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in plain if not char.isspace() and unicodedata.category(char) != "Cf")
+
+
 def _blank(rule: str, text: str, given: Mapping[str, Any], required: Iterable[str]) -> Iterator[Refusal]:
-    if missing := [name for name in required if not str(given.get(name) or "").strip()]:
+    if missing := [name for name in required if not _letters(str(given.get(name) or ""))]:
         yield refuse(rule, text, measured=Coded("item", missing))
 
 

@@ -189,11 +189,30 @@ def test_GD_09_1__empty_fields__not_justified(drafted, refused):
     assert rules(caught) == {"GD-09.1", "GD-13.1"}
 
 
+def test_GD_09_1__fields_of_nothing_that_anybody_sees__not_justified(drafted, refused):
+    case = commands.Case(justification=REASONS | {"necessity": "\u200b \u2060"}, need=NEED)
+    assert texts(refused("N1", drafted(), commands.justify_plan, case)) == {"siting.not_justified"}
+
+
 def test_GD_13_1__argument_with_revenue__refused(drafted, refused):
     case = commands.Case(justification=REASONS | {"necessity": "完成罚款指标，增加创收"}, need=NEED)
     caught = refused("N1", drafted(), commands.justify_plan, case)
     assert texts(caught) == {"siting.revenue"}
     assert caught.value.refusals[0].measured == "创收, 罚款指标"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["完成罚 款 指 标", "罚\u3000款\n指标", "罚\u200b款指标", "ＦＩＮＥ ＲＥＶＥＮＵＥ", "fine\n  revenue", "fine\u00a0revenue"],
+)
+def test_GD_13_1__argument_with_revenue_spaced_out__refused(drafted, refused, said):
+    case = commands.Case(justification=REASONS | {"necessity": said}, need=NEED)
+    assert texts(refused("N1", drafted(), commands.justify_plan, case)) == {"siting.revenue"}
+
+
+def test_GD_13_1__revenue_in_the_answer_about_duplicates__refused(drafted, refused):
+    case = commands.Case(justification=REASONS, need=NEED, duplicates_answer="第二台可增加罚没收入")
+    assert texts(refused("N1", drafted(), commands.justify_plan, case)) == {"siting.revenue"}
 
 
 def test_GD_15__site_in_Z1_and_site_in_a_changing_room__not_justified(drafted, refused):
