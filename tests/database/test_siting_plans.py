@@ -201,10 +201,17 @@ def test_GD_13_1__argument_with_revenue__refused(drafted, refused):
     assert caught.value.refusals[0].measured == "创收, 罚款指标"
 
 
-@pytest.mark.parametrize(
-    "said",
-    ["完成罚 款 指 标", "罚\u3000款\n指标", "罚\u200b款指标", "ＦＩＮＥ ＲＥＶＥＮＵＥ", "fine\n  revenue", "fine\u00a0revenue"],
+SPACED_OUT = (
+    "完成罚 款 指 标",
+    "罚\u3000款\n指标",
+    "罚\u200b款指标",
+    "ＦＩＮＥ ＲＥＶＥＮＵＥ",
+    "fine\n  revenue",
+    "fine\u00a0revenue",
 )
+
+
+@pytest.mark.parametrize("said", SPACED_OUT)
 def test_GD_13_1__argument_with_revenue_spaced_out__refused(drafted, refused, said):
     case = commands.Case(justification=REASONS | {"necessity": said}, need=NEED)
     assert texts(refused("N1", drafted(), commands.justify_plan, case)) == {"siting.revenue"}
