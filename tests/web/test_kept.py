@@ -167,6 +167,29 @@ def test_kept__while_it_is_made_behind__is_asked_for_no_second_time():
     assert keeper.current("a", "r2", lambda _: "mine", 0.0) == "new"
 
 
+def test_kept__made_for_the_last_revision_while_a_reader_of_this_one_waits__is_made_again(monkeypatch):
+    keeper, making, asked, found = Keeper(10), threading.Event(), threading.Event(), []
+
+    def slow(_last):
+        making.set()
+        assert asked.wait(60)
+        return "of r1"
+
+    first = threading.Thread(target=lambda: keeper.current("a", "r1", slow, 0.0))
+    first.start()
+    assert making.wait(60)
+    # Whoever asks for the lock has found nothing, and waits for it.
+    lock_of = keeper._making_of
+    monkeypatch.setattr(keeper, "_making_of", lambda key: (asked.set(), lock_of(key))[1])
+    second = threading.Thread(
+        target=lambda: found.append(keeper.current("a", "r2", lambda last: f"of r2, after {last}", 0.0))
+    )
+    second.start()
+    first.join()
+    second.join()
+    assert found == ["of r2, after of r1"]
+
+
 def test_kept__is_as_old_as_the_beginning_of_its_making():
     keeper = Keeper(10)
 

@@ -77,7 +77,7 @@ class Keeper:
         try:
             waited, entry = entry is None, self._find(key)
             # Whoever waited takes what came: where making takes longer than it may be old, each would make it again.
-            if entry and (waited or _serves(entry, now, max_stale_s)):
+            if entry and ((waited and entry.revision == now) or _serves(entry, now, max_stale_s)):
                 made: T = entry.value
                 return made
             return self._make(key, entry, now, renew)
