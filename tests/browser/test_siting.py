@@ -218,7 +218,9 @@ def test_report__kept_as_a_file__opens_with_the_network_cut(study, sign_in, brow
     page.on("request", lambda asked: None if asked.url.startswith("file:") else wrong.append(asked.url))
     page.goto(kept.as_uri())
     expect(page.locator("h1")).to_have_text("Bridges (fictional)")
-    for picture in page.locator("svg.picture").all():
+    pictures = page.locator("svg.picture").all()
+    assert pictures
+    for picture in pictures:
         assert picture.bounding_box()["width"] > PHONE_PX[0] / 2
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_PX[0]
     assert faults(page) == []

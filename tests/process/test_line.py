@@ -201,7 +201,7 @@ def test_command__acknowledgement_of_another_order__not_taken_for_ours(connected
     _, link = connected(faults=Faults(loss=0.3))
     for _ in range(5):
         link.commands.run(mavlink.MAV_CMD_RUN_PREARM_CHECKS)
-        with pytest.raises(VehicleRefused):
+        with pytest.raises(VehicleRefused, match=r"link\.command_refused: "):
             link.commands.run(mavlink.MAV_CMD_MISSION_START, 1.0, 0.0)
 
 
@@ -211,7 +211,7 @@ def test_link__dronekit_mission_upload__not_reachable(connected):
     from dronekit import Command as DronekitCommand
 
     link.vehicle.commands.add(DronekitCommand(0, 0, 0, 3, 16, 0, 1, 0, 0, 0, 0, 23.1, 113.2, 50))
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="waypoint_clear_all_send"):
         link.vehicle.commands.upload()
 
 
@@ -361,8 +361,10 @@ def test_link__other_source_port__neither_heard_nor_answered(listening):
     message, codec = heartbeat(1)
     for _ in range(20):
         send(message.pack(codec), who=1)
-    time.sleep(0.2)
-    assert link.connection.counts["accepted"] == before
+    # What the vehicle says behind them is heard, and it alone.
+    send(message.pack(codec))
+    assert settled(link, "accepted", before + 1)
+    assert link.connection.counts["accepted"] == before + 1
 
 
 def test_link__not_an_arducopter__refused(monkeypatch):
