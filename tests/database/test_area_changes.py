@@ -59,7 +59,7 @@ def test_GD_16_3__overlap_of_67_per_cent__another_area(work, clock):
 def test_GD_16_3__not_approved_or_shown_on_one_channel_alone__refused(work, clock):
     draw(work, SHIFTED)
     assert rules(refused(work, "H1", commands.apply_change, PatrolArea, "PA1")) == {"GD-16.1", "GD-14.3"}
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"GD-16\.1: "):
         carry(work, clock, "platform_map")
     do(work, "H1", commands.approve_change, PatrolArea, "PA1")
     carry(work, clock, "platform_map")

@@ -204,7 +204,7 @@ def test_register__of_few_people__tells_no_number(say, session, services):
 def test_form_sent_twice__one_complaint(say, session):
     once = uuid.uuid4()
     name = say(once=once)
-    with pytest.raises(DBAPIError):
+    with pytest.raises(DBAPIError, match="uq_complaint_once"):
         say(once=once)
     assert queries.words_sent(session, once).public_id == name
 
@@ -226,7 +226,7 @@ def test_GD_45_1__what_was_said__is_not_rewritten(say, services, statement):
 
 def test_GD_45_1__what_was_said__is_not_deleted(say, services):
     say()
-    with pytest.raises(DBAPIError), services.housekeeping() as db:
+    with pytest.raises(DBAPIError, match="permission denied for table complaint"), services.housekeeping() as db:
         db.execute(text("DELETE FROM core.complaint"))
 
 

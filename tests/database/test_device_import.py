@@ -172,5 +172,5 @@ def test_devices__swapped_coordinates__told_row_by_row_and_nothing_is_imported(b
 
 def test_devices__gcj_02__file_refused(bring):
     head = HEAD.replace("lon,lat", "gcj_lon,gcj_lat")
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"geometry\.crs: "):
         bring([row(1, "A1")], head=head)

@@ -315,11 +315,11 @@ def test_DC_4__every_number_has_bounds(root):
 
 @pytest.mark.parametrize("body", ['{"a":\n1}', '{"a":1}\n', "\t{}"])
 def test_ledger__body_of_more_than_one_line__refused(plain, body):
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_event_body_is_one_line"):
         plain.run("SELECT ledger.append('a', 'b', 'c', 'd', %s, NULL, NULL, 'live')", body.encode())
 
 
 @pytest.mark.parametrize("at", ["0044-03-15 BC", "12000-01-01", "infinity"])
 def test_ledger__time_that_no_calendar_can_write__refused(plain, at):
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_event_effective_at"):
         plain.run("SELECT ledger.append('a', 'b', 'c', 'd', '{}', NULL, %s, 'live')", at)

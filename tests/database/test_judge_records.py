@@ -191,9 +191,9 @@ def test_P9__states_of_the_check_are_those_of_the_state_table(blank, table, mach
 
 
 def test_P9__unknown_state__refused(plain):
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_device_state"):
         plain.device("flying")
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_patrol_area_state"):
         plain.area("")
 
 

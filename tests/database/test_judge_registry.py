@@ -83,7 +83,7 @@ def test_GD_22_2__live_date_without_a_test_on_record__refused(live, refused_by):
 )
 def test_GD_22_2__test_that_contradicts_itself__refused(plain, values):
     row = {"device_id": plain.device(), "kind": "verification", "agency": "A", "certificate_no": "C"}
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_calibration_valid_to"):
         plain.insert("calibration", **row, tested_on=date(2025, 1, 1), **values)
 
 
@@ -296,5 +296,5 @@ def test_GD_20_2__evaluations_tests_and_incidents__final(plain, root, refused_by
 def test_DC_4__shift_that_is_no_number__refused(plain):
     at = datetime(2025, 7, 1, tzinfo=SHANGHAI)
     for shift in ("NaN", "Infinity", "-1"):
-        with pytest.raises(psycopg.errors.CheckViolation):
+        with pytest.raises(psycopg.errors.CheckViolation, match="ck_incident_shift_m"):
             plain.insert("incident", device_id=plain.device(), kind="moved", observed_at=at, text="x", shift_m=shift)

@@ -102,22 +102,22 @@ def run(plain, scene):
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "by"),
     [
-        {"kind": "guess"},
-        {"of_class": "Water"},
-        {"of_class": "x" * 41},
-        {"of_class": ""},
-        {"geom": AREA},
-        {"kind": "polygon"},
-        {"kind": "accept", "geom": AREA, "reason": "seen"},
-        {"geom": "SRID=4326;POINT(NaN 23)"},
-        {"geom": "SRID=4326;POINT(200 23)"},
-        {"kind": "polygon", "geom": "SRID=4326;POLYGON((0 0,1 1,1 0,0 1,0 0))"},
+        ({"kind": "guess"}, "ck_label_decision"),
+        ({"of_class": "Water"}, "ck_label_of_class"),
+        ({"of_class": "x" * 41}, "ck_label_of_class"),
+        ({"of_class": ""}, "ck_label_of_class"),
+        ({"geom": AREA}, "ck_label_shape"),
+        ({"kind": "polygon"}, "ck_label_shape"),
+        ({"kind": "accept", "geom": AREA, "reason": "seen"}, "ck_label_decision"),
+        ({"geom": "SRID=4326;POINT(NaN 23)"}, "rule__DC-4__label_geom"),
+        ({"geom": "SRID=4326;POINT(200 23)"}, "rule__DC-4__label_geom"),
+        ({"kind": "polygon", "geom": "SRID=4326;POLYGON((0 0,1 1,1 0,0 1,0 0))"}, "rule__DC-4__label_geom"),
     ],
 )
-def test_label__that_makes_no_sense__refused(label, values):
-    with pytest.raises(psycopg.errors.CheckViolation):
+def test_label__that_makes_no_sense__refused(label, values, by):
+    with pytest.raises(psycopg.errors.CheckViolation, match=by):
         label(**values)
 
 
@@ -167,14 +167,16 @@ def test_GD_05_2__approved_by_its_author_or_by_nobody__refused(model, people, re
 @pytest.mark.parametrize("values", [{"closed_by": None}, {"reason": " "}, {"closed_at": "infinity"}])
 @pytest.mark.parametrize("state", ["refused", "withdrawn"])
 def test_model__closed_without_a_person_or_a_reason__refused(model, state, values):
-    with pytest.raises(psycopg.errors.CheckViolation):
+    with pytest.raises(psycopg.errors.CheckViolation, match="ck_model_version_closed"):
         model(state, **values)
 
 
-@pytest.mark.parametrize("values", [{"kind": "scene"}, {"sha256": "A" * 64}, {"size_bytes": 0}, {"state": "used"}])
-def test_model__that_makes_no_sense__refused(model, values):
-    with pytest.raises(psycopg.errors.CheckViolation):
-        model(**values)
+@pytest.mark.parametrize(
+    ("field", "value"), [("kind", "scene"), ("sha256", "A" * 64), ("size_bytes", 0), ("state", "used")]
+)
+def test_model__that_makes_no_sense__refused(model, field, value):
+    with pytest.raises(psycopg.errors.CheckViolation, match=f"ck_model_version_{field}"):
+        model(**{field: value})
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,13 @@ def test_append_many__one_that_append_would_refuse__none_of_them(engine, root, v
     assert root.execute("SELECT count(*) FROM ledger.event").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("body", ["[1]", "3", "x", "null"])
-def test_append_many__body_that_is_no_object__refused(engine, root, body):
+@pytest.mark.parametrize(
+    ("body", "words"), [("[1]", '"leaf"'), ("3", '"leaf"'), ("x", "syntax for type json"), ("null", '"leaf"')]
+)
+def test_append_many__body_that_is_no_object__refused(engine, root, body, words):
+    """Of what is no object no leaf is made, and an event without one cannot be."""
     events = json.dumps([["a", "device", "1", body, None]])
-    with Session(engine) as session, pytest.raises(DBAPIError):
+    with Session(engine) as session, pytest.raises(DBAPIError, match=words):
         session.connection().exec_driver_sql("SELECT ledger.append_many('system', %s, NULL, 'live')", (events,))
 
 
@@ -133,7 +136,7 @@ def test_append__body_that_is_no_json_object__refused(blank, body):
 
 
 def test_append__infinite_effective_time__refused(blank):
-    with connect(blank) as connection, pytest.raises(psycopg.errors.CheckViolation):
+    with connect(blank) as connection, pytest.raises(psycopg.errors.CheckViolation, match="ck_event_effective_at"):
         connection.execute(CALL.format(body="'{}'", effective="'infinity'"))
 
 

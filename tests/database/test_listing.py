@@ -117,5 +117,5 @@ def test_list__due__as_the_list_of_what_is_due_says(listed, session):
     page = listing.devices(session, listing.Filters(authority=listed["A1"], due=within))
     assert {row.public_id for row in page.rows} == wanted
     assert "DV-L1" in wanted
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"query\.unknown: "):
         listing.devices(session, listing.Filters(due=within))

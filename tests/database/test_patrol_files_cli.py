@@ -115,5 +115,5 @@ def test_import_areas__without_the_role__refused(run, areas, person):
 def test_import_points__name_says_gcj__refused_whole(run, points, tmp_path):
     path, *options = points("甲4,堰,巡查,桥,113.2545,23.1250")
     other = Path(path).rename(tmp_path / "points_gcj02.csv")
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"geometry\.crs: "):
         run("import-points", str(other), *options, *FOR_ALL)

@@ -94,7 +94,7 @@ def test_sequence__refusals_and_findings__leave_it_alone(plain, shown):
     plain.insert("person", code="F1", name_en="F1", name_zh="F1", authority_id=plain.authority())
     plain.device("registered")
     plain.area("draft")
-    with pytest.raises(psycopg.Error):
+    with pytest.raises(psycopg.Error, match="use without a date"):
         plain.device("active")  # no use without a notice
     assert shown() == before
 

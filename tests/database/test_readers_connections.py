@@ -36,7 +36,7 @@ def test_connection__that_its_server_ended_a_moment_ago__fails_once(blank, reade
     first = process_of(readers)
     with connect_admin(blank) as root:
         root.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
-    with pytest.raises(OperationalError):
+    with pytest.raises(OperationalError, match="terminating connection"):
         process_of(readers)
     assert process_of(readers) != first
 

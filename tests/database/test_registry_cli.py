@@ -197,7 +197,7 @@ def test_GD_14_2__receipt__exactly_its_members():
         {"content_sha256": "x"},
         {"published_at": "?"},
     ):
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"GD-14\.2: "):
             read_receipt(json.dumps(good | change).encode())
 
 

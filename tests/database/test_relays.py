@@ -146,5 +146,5 @@ def test_relay__plain_sql__cannot_bring_it_back(services, authority, change):
         work.commit()
     with services.engine.connect() as connection:
         raw = connection.connection.driver_connection
-        with pytest.raises(psycopg.errors.CheckViolation):
+        with pytest.raises(psycopg.errors.CheckViolation, match="is refused"):
             raw.execute(f"UPDATE core.relay_credential SET {change}")

@@ -106,7 +106,7 @@ def test_GD_13_3__supplement_without_a_new_device__refused(submit, submitted, us
     assert caught.value.refusals[0].text == "report.twice"
     use()
     submit()
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"GD-13\.3: "):
         submit()
 
 

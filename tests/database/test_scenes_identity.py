@@ -166,21 +166,21 @@ def test_false_alarm__is_never_remedied(services, taken, dug, session, database)
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("row", "by"),
     [
-        {"relation": "remedied", "earlier": True, "analysed_share": 0.99},
-        {"relation": "remedied", "analysed_share": 1.0},
-        {"relation": "remedied", "later": True, "earlier": True, "analysed_share": 1.0},
-        {"relation": "persists", "later": True},
-        {"relation": "moved", "later": True},
-        {"relation": "remedied", "earlier": True, "analysed_share": float("nan")},
+        ({"relation": "remedied", "earlier": True, "analysed_share": 0.99}, "looked_at"),
+        ({"relation": "remedied", "analysed_share": 1.0}, "sides"),
+        ({"relation": "remedied", "later": True, "earlier": True, "analysed_share": 1.0}, "overlap"),
+        ({"relation": "persists", "later": True}, "sides"),
+        ({"relation": "moved", "later": True}, "relation"),
+        ({"relation": "remedied", "earlier": True, "analysed_share": float("nan")}, "looked_at"),
     ],
 )
-def test_database__what_cannot_be__refused(services, dug, session, row):
+def test_database__what_cannot_be__refused(services, dug, session, row, by):
     found, run = session.scalars(select(t.Detection.id)).one(), session.scalars(select(t.SegmentationRun.id)).first()
     sides = {"detection_id": found if row.pop("later", False) else None}
     sides["earlier_id"] = found if row.pop("earlier", False) else None
-    with services.housekeeping() as own, pytest.raises(IntegrityError):
+    with services.housekeeping() as own, pytest.raises(IntegrityError, match=f"ck_sighting_{by}"):
         own.add(t.Sighting(run_id=run, **sides, **row))
         own.flush()
 
@@ -188,6 +188,6 @@ def test_database__what_cannot_be__refused(services, dug, session, row):
 def test_candidates_and_sightings__once_written__stay(services, dug, database):
     engine = database.admin_engine()
     for statement in ("UPDATE core.candidate SET score = 0.1", "DELETE FROM core.sighting"):
-        with engine.connect() as connection, pytest.raises(IntegrityError):
+        with engine.connect() as connection, pytest.raises(IntegrityError, match="is refused"):
             connection.execute(text(statement))
     engine.dispose()

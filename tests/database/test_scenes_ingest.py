@@ -167,7 +167,7 @@ def test_ingest__name_that_no_screen_can_show__is_taken_without_those_letters(in
 
 
 def test_ingest__refused_image__leaves_nothing(ingest, shelf, session, tmp_path):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"raster\.transform: "):
         ingest(write_tif(tmp_path / "a.tif", noise(3, 20, 20), transform=north_up(1e6)))
     assert session.scalars(select(t.Scene)).all() == []
     assert [path for path in shelf.root.rglob("*") if path.is_file()] == []

@@ -259,7 +259,7 @@ def test_GD_43__until_it_is_done__not_analysed(services, painted, add_zone):
     with pytest.raises(RuleViolation) as refused:
         scenes.segment(services, painted.public_id)
     assert rules(refused) == {"GD-43"}
-    with pytest.raises(RuleViolation), services.session() as session:
+    with pytest.raises(RuleViolation, match="GD-43: "), services.session() as session:
         source_of(session, painted.public_id, NOW)
     list(scenes.remask(services))
     with services.session() as session:
@@ -291,7 +291,7 @@ def test_GD_43__labels_drawn_from_the_old_copy__are_removed_and_the_run_stays(
     assert store.get(run_row.labels_file_sha256)
     add_zone(ground(dug=True).to_map(PIT))
     assert len(list(scenes.remask(services))) == 2
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"GD-20\.2: "):
         store.get(run_row.labels_file_sha256)
     assert store.get(run_row.coverage_sha256)
     again = scenes.segment(services, after, before=before)

@@ -92,7 +92,7 @@ def test_draft__who_plans_for_nobody__refused(drafted, services):
         with pytest.raises(RuleViolation) as caught:
             drafted(code=code)
         assert caught.value.status == 403
-    with pytest.raises(RuleViolation), services.work(HOST) as doing:
+    with pytest.raises(RuleViolation, match=r"state\.role: "), services.work(HOST) as doing:
         owner = doing.session.scalars(select(Authority).where(Authority.code == "A1")).one()
         studies.draft_study(doing, NewStudy(title="Mine", authority=owner, ground=PA1))
 

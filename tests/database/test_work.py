@@ -41,7 +41,7 @@ def test_leaving_without_commit__nothing_happened(services, work) -> None:
 
 
 def test_a_refused_command__leaves_an_event_that_names_the_rules(services, work) -> None:
-    with pytest.raises(RuleViolation), work("H1") as unit:
+    with pytest.raises(RuleViolation, match=r"state\.reason: "), work("H1") as unit:
         cancel(unit, reason=" ")
     with services.session() as session:
         action, body = session.execute(text("SELECT action, convert_from(body, 'UTF8') FROM ledger.event")).one()
@@ -85,7 +85,7 @@ def test_what_the_database_refuses_at_the_commit__told_as_a_refusal_and_nothing_
 
 
 def test_what_the_ledger_refuses__is_not_done(services, work) -> None:
-    with pytest.raises(IntegrityError), work("H1") as unit:
+    with pytest.raises(IntegrityError, match="ck_event_subject_kind"), work("H1") as unit:
         device = unit.get(Device, "DV-DV1")
         device.name = "renamed"
         unit.record("device.rename", "", device.id, {})
@@ -96,7 +96,7 @@ def test_what_the_ledger_refuses__is_not_done(services, work) -> None:
 
 
 def test_connection_lost_before_the_commit__nothing_happened_and_the_next_command_works(services, work, admin) -> None:
-    with pytest.raises(OperationalError), work("H1") as unit:
+    with pytest.raises(OperationalError, match="terminating connection"), work("H1") as unit:
         cancel(unit)
         unit.session.flush()
         pid = unit.session.scalar(text("SELECT pg_backend_pid()"))
@@ -138,7 +138,7 @@ def test_a_subject_changed_while_it_was_looked_at__is_stale(work) -> None:
             fast.commit()
         slow.session.expunge_all()
         slow.session.add(plan)
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"state\.stale: "):
             slow.apply(plan, "cancel", expected_version=1, reason="too late")
 
 

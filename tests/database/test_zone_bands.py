@@ -101,7 +101,7 @@ def test_GD_15__band_that_is_none__refused(work, values, text):
     ids=str,
 )  # fmt: skip
 def test_DC_4__database__refuses_what_no_zone_can_have(admin, services, values):
-    with pytest.raises(CheckViolation):
+    with pytest.raises(CheckViolation, match="rule__"):
         insert(admin, **values)
 
 
@@ -118,5 +118,5 @@ def test_GD_15__band_and_hours_of_a_zone__are_final(admin, services):
 
 def test_DC_4__endurance_that_is_none__refused(admin, services):
     for minutes in ("0", "-1", "'NaN'", "'Infinity'"):
-        with pytest.raises(CheckViolation):
+        with pytest.raises(CheckViolation, match="rule__DC-4__drone_endurance_min"):
             admin.execute(f"UPDATE core.drone SET endurance_min = {minutes}")

@@ -91,7 +91,7 @@ def test_zone_ask_and_decide__one_granted_one_refused(run, file, session, lang, 
 def test_zone_ask__a_file_that_is_no_polygon__refused(run, tmp_path):
     path = tmp_path / "x.geojson"
     path.write_text('{"type": "Point", "coordinates": [113.2, 23.1]}')
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"geometry\.type: "):
         run("ask", str(path), *ASKED, "--as", "N1")
 
 

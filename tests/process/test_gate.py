@@ -286,7 +286,7 @@ def test_resume__mission_changed_meanwhile__not_armed(connected):
     running, link = connected()
     prepared = ready(link)
     running._mission.items[4] = running._mission.items[4].moved(0.5)
-    with pytest.raises(VehicleRefused):
+    with pytest.raises(VehicleRefused, match=r"mission\.mismatch: "):
         followed.resume(link, prepared, 5)
     assert not running.autopilot.armed
 

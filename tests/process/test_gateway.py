@@ -82,19 +82,19 @@ def test_GD_16_3__route_suspended_after_clearance__refused_before_a_socket_is_op
     with psycopg.connect(_url(database.admin_url), autocommit=True) as admin:
         admin.execute("SET session_replication_role = replica")
         admin.execute("UPDATE core.patrol_area SET state = 'suspended', suspended_on = '2025-07-01'")
-    with silent_port() as url, pytest.raises(RuleViolation):
+    with silent_port() as url, pytest.raises(RuleViolation, match=r"GD-14\.4: "):
         gateway.fly(house, cleared, url, pilot=house.actor("F1"))
 
 
 @pytest.mark.parametrize("person", ["O1", "H1"])
 def test_GD_16_1__somebody_elses_flight__refused_before_a_socket_is_opened(house, cleared, person):
-    with silent_port() as url, pytest.raises(RuleViolation):
+    with silent_port() as url, pytest.raises(RuleViolation, match=r"state\.role: "):
         gateway.fly(house, cleared, url, pilot=house.actor(person))
     assert state(house, cleared) == "cleared"
 
 
 def test_GD_16_1__refusal__leaves_an_event(house, filed, admin):
-    with silent_port() as url, pytest.raises(RuleViolation):
+    with silent_port() as url, pytest.raises(RuleViolation, match=r"state\.machine: "):
         gateway.fly(house, filed, url, pilot=house.actor("F1"))
     action, body = events(house, filed, admin)[-1]
     assert action == "refused"
@@ -118,7 +118,7 @@ def test_DC_1__vehicle_holds_another_mission__not_armed_and_still_cleared(house,
 def test_DC_1__mission_denied__still_cleared(house, cleared, simulated, monkeypatch):
     monkeypatch.setattr("flights.link.mission.RETRY_PAUSE_S", 0.01)
     _, url = simulated(speed_up=SPEED, faults=Faults(deny_mission=True))
-    with pytest.raises(VehicleRefused):
+    with pytest.raises(VehicleRefused, match=r"mission\.refused: "):
         gateway.fly(house, cleared, url, pilot=house.actor("F1"))
     assert state(house, cleared) == "cleared"
 
@@ -402,7 +402,7 @@ def test_flight__operator_stops_it__aborted_with_reason(house, cleared, simulate
 
 
 def test_flight__nobody_at_the_address__still_cleared(house, cleared):
-    with pytest.raises(VehicleRefused):
+    with pytest.raises(VehicleRefused, match=r"link\.unreachable: "):
         gateway.fly(house, cleared, f"tcp:127.0.0.1:{free_port()}", pilot=house.actor("F1"))
     assert state(house, cleared) == "cleared"
 

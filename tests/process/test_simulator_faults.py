@@ -337,7 +337,7 @@ def test_command__key_file__bytes_or_hex(flown, tmp_path, content, good):
         (options,) = flown("run", "--home", "113.2,23.1,8", "--key-file", str(path))
         assert options.key == KEY
     else:
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"simulator\.option: "):
             read_key(path)
 
 
@@ -355,7 +355,7 @@ def test_command__key_file__bytes_or_hex(flown, tmp_path, content, good):
     ],
 )
 def test_options__fault_out_of_range__refused(faults):
-    with pytest.raises(RuleViolation), simulator(faults=Faults(**faults)):
+    with pytest.raises(RuleViolation, match=r"simulator\.option: "), simulator(faults=Faults(**faults)):
         pass
 
 

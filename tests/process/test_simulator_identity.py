@@ -119,7 +119,7 @@ def test_key__module_signs_like_its_autopilot():
 
 @pytest.mark.parametrize("identity", [Identity(""), Identity("x" * 21), Identity("序列"), Identity("A", "\n")])
 def test_options__identity_that_cannot_be_sent__refused(identity):
-    with pytest.raises(RuleViolation), simulator(identity=identity):
+    with pytest.raises(RuleViolation, match=r"simulator\.option: "), simulator(identity=identity):
         pass
 
 

@@ -55,7 +55,7 @@ def _jumps_the_globe(plan):
 def test_written_and_read__exactly_what_the_format_carries(plan, name):
     kept = held(plan, name)
     if kept is None:
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"plan\.not_in_format: "):
             convert(plan, name)
         return
     written = convert(plan, name)
@@ -147,7 +147,7 @@ def test_geojson__line_of_waypoints_written_and_read__same_mission(data, frame, 
     items = [PlanItem(Command.NAV_WAYPOINT, frame, (0.0, 0.0, 0.0, None), at, data.draw(positive)) for at in line]
     plan = Plan(tuple(items), home)
     if _jumps_the_globe(plan):
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"geometry\.antimeridian: "):
             read_plan(write_plan(plan, ".geojson"))
     else:
         assert convert(plan, "geojson").losses == ()

@@ -6,9 +6,13 @@ address of it, so that no new page, tile, download, feed or widget goes unlooked
 
 from __future__ import annotations
 
+import gzip
 import re
+import sqlite3
+import zipfile
 
 import psycopg
+import pyarrow as pa
 import pytest
 
 from geo.content import content_sha256
@@ -165,7 +169,15 @@ def test_P11__nobody_is_given_a_cookie_that_knows_him(crawl):
             assert name == "lang", answer.path
 
 
-@pytest.mark.parametrize("packed", [b"\x1f\x8b", b"PK\x03\x04", b"SQLite format 3\x00", b"PAR1"])
-def test_unpacked__what_only_looks_packed__fails_the_crawl_loudly(packed):
-    with pytest.raises(Exception, match=r"."):
+@pytest.mark.parametrize(
+    ("packed", "failure"),
+    [
+        (b"\x1f\x8b", gzip.BadGzipFile),
+        (b"PK\x03\x04", zipfile.BadZipFile),
+        (b"SQLite format 3\x00", sqlite3.DatabaseError),
+        (b"PAR1", pa.ArrowInvalid),
+    ],
+)
+def test_unpacked__what_only_looks_packed__fails_the_crawl_loudly(packed, failure):
+    with pytest.raises(failure):
         unpacked(packed + b"nothing of the kind", "")

@@ -111,7 +111,7 @@ def test_serial__pseudo_terminal__carries_bytes_both_ways():
 def test_serial__unknown_speed__refused():
     ours, theirs = pty.openpty()
     try:
-        with pytest.raises(RuleViolation):
+        with pytest.raises(RuleViolation, match=r"link\.url: "):
             open_pipe(f"{os.ttyname(theirs)},12345")
     finally:
         os.close(ours)

@@ -73,7 +73,7 @@ class TestCompile:
         assert compile_route(spec(), FlatGround()).document()["items"][0][0] == Command.NAV_TAKEOFF
 
     def test_document_of_another_canon__not_read(self):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="canon-1"):
             items_of(MISSION | {"canon": "canon-2"})
 
     def test_GD_16_2__ground_unknown_under_the_line__refused_there(self):

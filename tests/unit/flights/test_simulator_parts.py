@@ -86,7 +86,7 @@ def test_options__what_would_end_it_in_flight__refused_at_the_start(change, name
 
 @pytest.mark.parametrize("text", ["", "1", "a,b", "1,2,3,4", "nan,2"])
 def test_options__bad_home__refused(text):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"simulator\.option: "):
         parse_home(text)
 
 

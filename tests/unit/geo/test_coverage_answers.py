@@ -117,7 +117,7 @@ def test_read__boundary__one_area_and_a_bow_tie_is_refused(tmp_path):
     assert read_area(path, Options(layer="ground")).equals(GROUND)
     bow_tie = '{"type":"Polygon","coordinates":[[[113.2,23.1],[113.3,23.2],[113.3,23.1],[113.2,23.2],[113.2,23.1]]]}'
     path.write_text(written % bow_tie, encoding="utf-8")
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"geometry\.invalid: "):
         read_area(path, Options(layer="ground"))
 
 

@@ -37,7 +37,7 @@ def test_gap_frame__of_files__areas_add_up_to_the_ground(files):
 
 def test_gap_frame__row_that_cannot_be_read__refused_with_every_row(files):
     files[0].write_text(CAMERAS + "C,113.2,23.1,,,\n", encoding="utf-8")
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"layer\.field: "):
         of_files(*files, crs="EPSG:4326")
 
 

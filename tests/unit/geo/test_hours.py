@@ -92,5 +92,5 @@ def test_GD_15__text_that_says_no_hours__refused(text):
      [{"days": ["MON"], "from": "08:00", "until": "09:00", "or": 1}], "MON"],
 )  # fmt: skip
 def test_GD_15__stored_value_that_says_no_hours__refused(value):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match="GD-15: "):
         hours.from_stored(value)

@@ -135,7 +135,7 @@ def test_wrong_actor__forbidden_and_no_guard_is_asked(actor) -> None:
 def test_a_person_cannot_do_what_is_marked_system() -> None:
     lamp = Lamp()
     machine = Machine({"lamp": table()}, {})
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"state\.role: "):
         machine.change(context(lamp), "break")
     assert machine.change(context(lamp, SYSTEM), "break").target == "broken"
 

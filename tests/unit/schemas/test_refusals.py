@@ -31,7 +31,7 @@ def test_text_on_a_file__fits_a_page_and_names_no_option_of_a_command(key) -> No
 
 
 def test_unknown_text__is_an_error_not_an_empty_refusal() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"no\.such\.text"):
         refuse("GD-14.2", "no.such.text")
 
 

@@ -37,12 +37,14 @@ def test_calendar__year_without_announced_holidays__error(calendar):
 
 
 @pytest.mark.parametrize(
-    ("holidays", "workdays"),
-    [([date(2024, 1, 1)], []), ([date(2025, 1, 1)], [date(2025, 1, 1)])],
-    ids=["outside its years", "both"],
+    ("holidays", "workdays", "words"),
+    [
+        ([date(2024, 1, 1)], [], "outside the years"),
+        ([date(2025, 1, 1)], [date(2025, 1, 1)], "both a holiday and a working day"),
+    ],
 )
-def test_calendar__contradiction__refused(holidays, workdays):
-    with pytest.raises(ValidationError):
+def test_calendar__contradiction__refused(holidays, workdays, words):
+    with pytest.raises(ValidationError, match=words):
         WorkCalendar(years=(2025,), holidays=frozenset(holidays), adjusted_workdays=frozenset(workdays))
 
 

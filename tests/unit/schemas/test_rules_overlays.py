@@ -106,7 +106,7 @@ def test_G_42__reference__names_the_overlays_and_finds_the_pack_again(book, base
     fresh = Rulebook.load()
     assert fresh[pack.reference].sha256 == pack.sha256
     assert fresh["cn-gd-2025"].overlays == ()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="@000000000000"):
         fresh["cn-gd-2025+lf-2024@000000000000"]
 
 
@@ -123,7 +123,7 @@ def test_G_42__overlay_not_in_force_yet__left_out(book, base):
 
 
 def test_G_42__overlay_that_nobody_has__key_error(book, base):
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="zz-1999"):
         book.with_overlays(base, ["zz-1999"], ON)
 
 
@@ -174,23 +174,23 @@ def test_GD_02_1__override_of_another_law__prevails_over_overlays(base):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "words"),
     [
-        {"values": {"surprise.key": 1}, "sources": {"surprise.key": "x"}},
-        {"values": {"publication.lead_days": 40}},
-        {"sources": {"publication.lead_days": "x"}},
-        {"legal_basis": []},
-        {"replace": [{"key": "publication.lead_days", "value": 1}]},
-        {"unknown": 1},
+        ({"values": {"surprise.key": 1}, "sources": {"surprise.key": "x"}}, "unknown key"),
+        ({"values": {"publication.lead_days": 40}}, "no source is given"),
+        ({"sources": {"publication.lead_days": "x"}}, "without a value"),
+        ({"legal_basis": []}, "at least 1 item"),
+        ({"replace": [{"key": "publication.lead_days", "value": 1}]}, "source\n  Field required"),
+        ({"unknown": 1}, "Extra inputs"),
     ],
 )
-def test_overlay__unsound__refused(changes):
-    with pytest.raises(ValueError):
+def test_overlay__unsound__refused(changes, words):
+    with pytest.raises(ValueError, match=words):
         overlay(**changes)
 
 
 def test_overlay__value_of_the_wrong_type__refused(base):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="lead_days"):
         over(base, "publication.lead_days", -1)
 
 

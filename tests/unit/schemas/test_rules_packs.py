@@ -228,7 +228,7 @@ def test_GD_02_1__outside_every_pack__refused(book, place):
 
 
 def test_GD_49__day_before_force__refused(book):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"GD-02\.1: "):
         book.resolve(*QINGHE, date(2025, 4, 30))
     assert book.resolve(*QINGHE, date(2025, 5, 1)).id == "cn-gd-2025"
 
@@ -250,7 +250,7 @@ def test_GD_02_1__shape_that_straddles_the_border__refused(book):
 
 
 def test_GD_02_1__empty_shape__refused(book):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"GD-02\.1: "):
         book.at_place(Polygon(), IN_FORCE)
 
 
@@ -262,7 +262,7 @@ def test_resolution__naive_time__error(book):
 def test_rulebook__by_id_and_by_reference(book):
     pack = book["cn-gd-2025"]
     assert book[pack.reference] is pack
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="cn-nowhere"):
         book["cn-nowhere"]
 
 
@@ -386,7 +386,7 @@ def test_GD_02_1__override_prevails_and_cites_its_source(document):
 
 
 def test_pack__unknown_dotted_key__key_error(book):
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"publication\.lead_day"):
         book["cn-gd-2025"]["publication.lead_day"]
 
 

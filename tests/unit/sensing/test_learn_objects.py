@@ -129,5 +129,5 @@ def test_file__in_which_a_walk_could_get_lost__refused(ranked, name, change):
 @pytest.mark.parametrize("more", [{"slope": "x"}, {"thresholds": {"alone": 2}}, {"thresholds": 1}, {"kinds": None}])
 def test_file__with_other_facts__refused(ranked, more):
     about, arrays = unpack(ranked.model.to_bytes(), o.FORMAT)
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"model\.corrupt: "):
         o.ObjectModel.from_bytes(pack(about | more, arrays))

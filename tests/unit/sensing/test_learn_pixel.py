@@ -444,5 +444,5 @@ def test_isotonic__steps_are_kept_with_the_model__and_rise(fitted):
     plain = fitted.model.calibrated().predict(seen)
     assert np.array_equal(labels, plain[0])
     assert np.array_equal(confidence, np.minimum(plain[1], 150))
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"model\.corrupt: "):
         PixelModel.from_bytes(fitted.model.calibrated(1.0, steps[::-1].copy()).to_bytes())

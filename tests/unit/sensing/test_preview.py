@@ -97,7 +97,7 @@ def test_tile__over_the_scene__shows_it(scene):
 
 @pytest.mark.parametrize("place", [(3, 8, 0), (3, -1, 0), (-1, 0, 0), (99, 0, 0)])
 def test_tile__no_such_tile__refused(scene, place):
-    with pytest.raises(RuleViolation):
+    with pytest.raises(RuleViolation, match=r"preview\.window: "):
         tile(scene, RGB, place)
 
 

@@ -104,17 +104,17 @@ def test_digest__one_reading_changed__another():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "words"),
     [
-        {"most": None},
-        {"least": 80.0},
-        {"window_min": 77},
-        {"slot_min": 7},
-        {"units": {}},
-        {"units": {"x": 0}},
-        {"least_valid": 0},
+        ({"most": None}, "neither a least nor a most"),
+        ({"least": 80.0}, "not below the most"),
+        ({"window_min": 77}, "do not fill a day"),
+        ({"slot_min": 7}, "do not fill a day"),
+        ({"units": {}}, "at least 1 item"),
+        ({"units": {"x": 0}}, "greater than 0"),
+        ({"least_valid": 0}, "greater than 0"),
     ],
 )
-def test_limit__that_contradicts_itself__refused(change):
-    with pytest.raises(ValidationError):
+def test_limit__that_contradicts_itself__refused(change, words):
+    with pytest.raises(ValidationError, match=words):
         ReadingLimit.model_validate(DAY.model_dump() | change)

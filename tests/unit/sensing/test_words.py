@@ -53,9 +53,9 @@ def test_sentence__name_of_a_place__is_nobodys_to_translate():
 
 
 def test_say__unknown_key_or_parameter__raises():
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="nothing"):
         say("law.nothing")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="kind"):
         say("law.no_rule")
 
 
