@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from geo.coverage.footprints import Device, footprints
 from geo.coverage.plane import Plane
+from geo.coverage.saying import LEAST_GAP_M2
 from geo.coverage.union import Union
 from geo.types import LonLat
 from schemas.refusals import invalid
@@ -232,6 +233,7 @@ def _largest(gaps: BaseGeometry, plane: Plane) -> tuple[Gap, ...]:
     parts = shapely.get_parts(gaps)
     areas = shapely.area(parts)
     largest = np.argsort(-areas, kind="stable")[:_MOST_GAPS]
+    largest = largest[areas[largest] >= LEAST_GAP_M2]
     if not len(largest):
         return ()
     places = plane.to_wgs84(shapely.point_on_surface(parts[largest]))

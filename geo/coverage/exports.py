@@ -77,6 +77,8 @@ def export_of(session: Session, study: CoverageStudy, *, is_sample: bool) -> Exp
         "engine": str(study.result.get("engine", "")),
         "crs": "EPSG:4326; areas in square metres of an equal-area projection",
         "question": json.dumps(study.question, ensure_ascii=False, sort_keys=True),
+        # What was assumed, and what was not looked at, goes wherever the figures go.
+        **{f"told_{lang}": " ".join(said) for lang, said in (study.result.get("sentences") or {}).items()},
     }
     if is_sample:
         about["note"] = "Sample data, all of it fictional / 示例数据，均为虚构"
@@ -220,8 +222,11 @@ def _csv(export: Export, path: Path) -> None:
             rows.writerow([_safe(cell) for cell in row])
 
 
+_LESS = ("slivers", "slivers_m2", "assumed", "masts_assumed")
+
+
 def _figures(result: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-    for name in ("ground_m2", "private_m2", "devices", "gap_m2", "share", "gap_count", "seconds"):
+    for name in ("ground_m2", "private_m2", "devices", "gap_m2", "share", "gap_count", *_LESS, "seconds"):
         yield "answer", 1, "", name, result.get(name)
     for times, area in enumerate(result["seen_m2"], 1):
         yield "answer", 1, times, "seen_m2", area

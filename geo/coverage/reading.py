@@ -27,11 +27,12 @@ _HIGHEST_M = 10_000
 
 @dataclass(frozen=True)
 class Named:
-    """A device of a file: its view, what it is called there, and its type."""
+    """A device of a file: its view, what it is called there, its type, and whether its row says how high it stands."""
 
     view: Device
     name: str
     device_type: str
+    says_mast: bool = True
 
 
 def read_devices(path: Path, options: Options, *, range_m: float | None = None) -> Read[Device]:
@@ -65,7 +66,7 @@ def read_named(path: Path, options: Options, *, range_m: float | None = None) ->
         heights = {"mast_m": mast, "target_m": target}
         told = {what: height for what, height in heights.items() if height is not None}
         view = Device(LonLat(row.geom.x, row.geom.y), reach or range_m or 0.0, azimuth, width, **told)
-        return Named(view, name, kind or "video")
+        return Named(view, name, kind or "video", mast is not None)
 
     return read_drafts(path, _DEVICES, options, "coverage.devices", device)
 

@@ -14,6 +14,9 @@ from schemas.refusals import LANGUAGES
 _KM2 = 1e6
 # Below this, three decimals tell too little.
 _LEAST_KM2 = 0.01
+# A gap that would be told as none, in whole square metres, is not named as one: unions of many views leave such slivers
+# by the thousand. What they hold stays in every sum.
+LEAST_GAP_M2 = 0.5
 
 
 @cache
@@ -72,6 +75,15 @@ def _said(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         lon, lat = told["gaps"][0]["at"]
         count, largest = told["gap_count"], _Area(told["gaps"][0]["area_m2"])
         yield "gap", {"count": count, "area": largest, "lon": lon, "lat": lat}
+    if told.get("slivers"):
+        area_m2 = told["slivers_m2"]
+        yield (
+            "slivers" if area_m2 >= LEAST_GAP_M2 else "slivers_of_nothing",
+            {
+                "count": told["slivers"],
+                "area": _Area(area_m2),
+            },
+        )
     if told["private_m2"] > 0:
         yield "private", areas
     if told.get("twins"):
@@ -89,12 +101,26 @@ def _further(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for row in told["by_kind"]:
         if row.get("revisit_days"):
             yield "satellite", {"area": _Area(row["seen_m2"]), "days": row["revisit_days"]}
-    if told["assumed"]:
-        yield "assumed", {"count": told["assumed"]}
+    yield from _taken_for_granted(told)
     if told["surface"]:
         yield "surface", {}
     if told["no_buildings"]:
         yield "no_buildings", {}
     for reason in ("hidden", "no_height", "no_water", "unusable"):
-        if count := sum(one["reason"] == reason for one in told["left_out"]):
+        # Lists are cut somewhere; counts are not.
+        if count := told.get("left_out_counts", {}).get(reason) or _listed(told, reason):
             yield reason, {"count": count}
+
+
+def _taken_for_granted(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What nobody said and was assumed, and what is not looked at."""
+    for name in ("assumed", "masts_assumed"):
+        if told.get(name):
+            yield name, {"count": told[name]}
+    if told.get("hour") is not None:
+        yield "hour", {"hour": told["hour"]}
+
+
+def _listed(told: Mapping[str, Any], reason: str) -> int:
+    """How many are listed with a reason, in an answer that was given before counts were kept."""
+    return sum(one["reason"] == reason for one in told["left_out"])

@@ -6,6 +6,7 @@ Pure: whoever is asked about, the ground and its demand are handed in, and one d
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ from geo.coverage.asked import STATUSES, Asked
 from geo.coverage.demand import AREA, ENTITIES, Demand
 from geo.coverage.pieces import Pieces, areas_seen, cut, joined
 from geo.coverage.plane import Floats, Shapes
-from geo.coverage.saying import sentences
+from geo.coverage.saying import LEAST_GAP_M2, sentences
 from geo.coverage.seen import HIDDEN, Seen, Surroundings, what_is_seen
 from geo.coverage.views import SATELLITE, Seer, Views
 from geo.coverage.wanted import Ground
@@ -91,12 +92,17 @@ def answer(asking: Asking, progress: Progress = lambda _: None) -> Result:
         "left_out": crowd.left_out(),
         "surface": asking.around.surface is not None,
         "no_buildings": bool(asked.buildings_m) and asking.around.buildings_m is None,
+        "left_out_counts": Counter(seen.left_out.values()),
         "assumed": sum(everybody[i].is_assumed for i in crowd.now),
+        "masts_assumed": sum(everybody[i].is_mast_assumed for i in crowd.now) if asking.around.terrain else 0,
+        "hour": asked.hour,
         "twins": _twins(crowd),
         "seen_m2": _padded(pieces.seen_m2),
         "gap_m2": max(pieces.ground_m2 - float(pieces.seen_m2[0]), 0.0),
         "share": float(pieces.seen_m2[0]) / pieces.ground_m2,
         "gap_count": len(gaps.told),
+        "slivers": gaps.slivers,
+        "slivers_m2": gaps.slivers_m2,
         "gaps": gaps.told[:_GAPS_TOLD],
         "demand": [_demand(one, crowd, pieces) for one in asking.demands],
         "before": _before(crowd, pieces, asking),
@@ -184,10 +190,15 @@ class _Crowd:
 
 @dataclass(frozen=True)
 class _Gaps:
-    """What nobody sees: the gaps, largest first, and the weight of each piece of the demand that lies in it."""
+    """What nobody sees: the gaps, largest first, and the weight of each piece of the demand that lies in it.
+
+    Those too small to be named are counted as `slivers`, with the ground that they hold.
+    """
 
     told: list[dict[str, Any]]
     weights: Floats
+    slivers: int
+    slivers_m2: float
 
 
 def _gaps(pieces: Pieces, asking: Asking) -> _Gaps:
@@ -202,14 +213,17 @@ def _gaps(pieces: Pieces, asking: Asking) -> _Gaps:
     by_size = np.lexsort((-areas, whole))
     firsts = by_size[np.unique(whole[by_size], return_index=True)[1]] if count else np.empty(0, np.int64)
     order = np.argsort(-sizes, kind="stable")
+    named = int(np.count_nonzero(sizes >= LEAST_GAP_M2))
+    slivers_m2 = float(sizes[order[named:]].sum())
+    order = order[:named]
     places = shapely.point_on_surface(parts[firsts[order[:_GAPS_TOLD]]])
     at = shapely.get_coordinates(asking.ground.plane.to_wgs84(places)).round(6).tolist()
-    at += [None] * (count - len(at))
+    at += [None] * (named - len(at))
     told = [
         {"ordinal": number, "area_m2": float(sizes[gap]), "weight": float(heavy[gap]), "at": place}
         for number, (gap, place) in enumerate(zip(order.tolist(), at, strict=True), 1)
     ]
-    return _Gaps(told, weights)
+    return _Gaps(told, weights, count - named, slivers_m2)
 
 
 def _weights(parts: Shapes, areas: Floats, asking: Asking) -> Floats:

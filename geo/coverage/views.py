@@ -49,8 +49,8 @@ class Seer:
     `kind` is a device type, or `patrol_route`; `status` one of asked.STATUSES. `public_id` is None for what a study
     adds. `shape` (EPSG:4326) is what it sees where that is known without a view, as of a satellite scene; `path` are
     the places of a patrol route, (n, 3) of longitude, latitude and height above the ground. `hours` are the local
-    hours at which it sees, None for all. `is_assumed` says that its row tells no range or no direction; `own`
-    that the study adds or changes it.
+    hours at which it sees, None for all. `is_assumed` says that its row tells no range or no direction,
+    `is_mast_assumed` that nobody says how high its lens stands; `own` that the study adds or changes it.
     """
 
     device: Device
@@ -64,6 +64,7 @@ class Seer:
     path: tuple[tuple[float, float, float], ...] = ()
     hours: frozenset[int] | None = None
     is_assumed: bool = False
+    is_mast_assumed: bool = False
     own: bool = False
     secret: bool = False
 
@@ -216,6 +217,8 @@ def _seer(row: Mapping[Any, Any], status: str, asked: Asked) -> Seer:
         item=row["item"],
         authority=row["authority"],
         is_assumed=assumed,
+        # The register, and plans, know the place of a lens and not its height.
+        is_mast_assumed=True,
         secret=bool(row.get("secret")),
     )
 

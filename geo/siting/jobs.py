@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -51,17 +51,22 @@ def carry_out(house: House, taken: Claim, progress: Progress = lambda _: None) -
             return
         asked, asking = SitingAsked.of_json(run.question), _asking(session, run, house)
         given = read_question(session, run, asking, lambda share: progress(_READ * share))
+        study = run.study.result or {}
     # No transaction stays open while the solver works.
     found = house.solver(given, lambda share: progress(_READ + (1 - _READ) * share))
     with house.reading() as session:
-        result = _told(session, asked, found, asking)
+        result = _told(session, asked, found, asking, study)
     with house.housekeeping() as session:
         ended = RUNS.end(session, taken)
         if ended is not None:
             ended.result = result
 
 
-def _told(session: Session, asked: SitingAsked, found: Found, asking: Asking) -> dict[str, Any]:
+def _told(
+    session: Session, asked: SitingAsked, found: Found, asking: Asking, study: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The document of an answer; `study` is the answer of the study whose devices it counts with."""
+    assumed = {name: int(study.get(name) or 0) for name in ("assumed", "masts_assumed")}
     known: dict[Site, Checked] = {}
 
     def check(site: Site) -> Checked:
@@ -75,7 +80,8 @@ def _told(session: Session, asked: SitingAsked, found: Found, asking: Asking) ->
     checked, *front = [[check(site) for site in sites] for sites in answers]
     names = authority_names(session, sorted({site.authority for sites in answers for site in sites if site.authority}))
     item = item_names(session, found.item) if found.item else {}
-    return told(asked, found, Facts(checked, Laws(asking.pack["duplicate.coverage_ratio"]), names, front, item))
+    laws = Laws(asking.pack["duplicate.coverage_ratio"])
+    return told(asked, found, Facts(checked, laws, names, front, item, **assumed))
 
 
 def _asking(session: Session, run: SitingRun, house: House) -> Asking:

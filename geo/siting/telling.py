@@ -44,7 +44,8 @@ class Facts:
     """What an answer is told with beside what was found: what was checked of each site, the law, and who is who.
 
     `authorities` are names by language and by the code of the authority; `front` is `checked` for each answer of the
-    front; `item` the names by language of the supervision item that the study is about.
+    front; `item` the names by language of the supervision item that the study is about. `assumed` and `masts_assumed`
+    are how many devices the study counts by a usual view or height, because nobody says theirs.
     """
 
     checked: Sequence[Checked]
@@ -52,6 +53,8 @@ class Facts:
     authorities: Mapping[str, Mapping[str, str]]
     front: Sequence[Sequence[Checked]] = ()
     item: Mapping[str, str] = field(default_factory=dict)
+    assumed: int = 0
+    masts_assumed: int = 0
 
 
 def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
@@ -203,6 +206,10 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, facts: Facts) -> list[st
         )
     if asked.demand == POPULATION:
         lines.append(say("whole.both"))
+    if facts.assumed:
+        lines.append(say("whole.assumed", count=facts.assumed))
+    if facts.masts_assumed:
+        lines.append(say("whole.masts_assumed", count=facts.masts_assumed))
     left = found.left_out
     if left.get("private"):
         lines.append(say("whole.private", private=left["private"], found=left["found"]))

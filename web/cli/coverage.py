@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from sqlalchemy import text
 
 from flights.ground import TERRAIN_FILE
 from geo.coverage.answers import Coverage, coverage_of
+from geo.coverage.footprints import Device
 from geo.coverage.reading import Named
 from geo.coverage.relief import SURFACE_FILE
-from geo.coverage.saying import area_in_words
+from geo.coverage.saying import LEAST_GAP_M2, area_in_words
 from geo.intake.drafts import Read
 from schemas.refusals import RuleViolation, not_found
 from web import terrain
@@ -40,6 +41,9 @@ _SAYS = {
         " each counts as a view of its own.",
         "gaps": "The largest gaps:",
         "gap": "  {area} around {lon:.5f}, {lat:.5f}",
+        "more": "  and {count} more, {area} in all",
+        "slivers": "Not named: {count} smaller than half a square metre each; what they hold counts all the same.",
+        "masts": "Rows that do not say how high the lens stands: {count}; {mast:g} m is counted for each.",
         "wrote": "Wrote {path}: layers {layers}.",
     },
     "zh": {
@@ -50,6 +54,9 @@ _SAYS = {
         "twins": "与另一行位置和视野完全相同的行：{count}；各按一次覆盖计算。",
         "gaps": "最大的空白区：",
         "gap": "  {area}，中心约 {lon:.5f}, {lat:.5f}",
+        "more": "  另有 {count} 处，合计 {area}",
+        "slivers": "未列出：{count} 处各小于半平方米，面积仍计入。",
+        "masts": "未填写镜头高度的行：{count}；均按 {mast:g} 米计算。",
         "wrote": "已写入 {path}：图层 {layers}。",
     },
 }
@@ -124,12 +131,18 @@ def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
     rows = list(read.drafts)
     hidden = [rows[number - 1] for number in found.hidden]
     twins = len(rows) - len({(one.device_type, one.view) for one in read.drafts.values()})
-    places = [gap.representative_point() for gap in found.gaps[:_TOLD]]
+    named_m2 = [area for area in found.gaps_m2 if area >= LEAST_GAP_M2]
+    places = [gap.representative_point() for gap in found.gaps[: min(_TOLD, len(named_m2))]]
+    slivers = len(found.gaps_m2) - len(named_m2)
+    masts = sum(not one.says_mast for one in read.drafts.values()) if given["over_terrain"] else 0
     if given["as_json"]:
         gaps = [{"area_m2": area, "at": [place.x, place.y]} for area, place in zip(found.gaps_m2, places, strict=False)]
         names = ("ground_m2", "private_m2", "seen_m2", "gap_m2", "share")
-        told = {"devices": len(rows), "repeated": twins} | {name: getattr(found, name) for name in names}
-        echo_json(told | {"hidden": hidden, "gaps": gaps} | rows_refused(read))
+        told = {"devices": len(rows), "repeated": twins, "masts_assumed": masts} | {
+            name: getattr(found, name) for name in names
+        }
+        told |= {"hidden": hidden, "gaps": gaps, "gap_count": len(named_m2), "slivers": slivers}
+        echo_json(told | rows_refused(read))
         return
     says = _SAYS[lang()]
     areas_m2 = {"ground": found.ground_m2, "gap": found.gap_m2, "private": found.private_m2}
@@ -144,12 +157,25 @@ def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
         click.echo(says["twins"].format(count=twins))
     if hidden:
         click.echo(says["hidden"].format(rows=", ".join(map(str, hidden))))
-    if places:
-        click.echo(says["gaps"])
-    for area, place in zip(found.gaps_m2, places, strict=False):
-        click.echo(says["gap"].format(area=area_in_words(area, lang()), lon=place.x, lat=place.y))
+    if masts:
+        click.echo(says["masts"].format(count=masts, mast=Device.mast_m))
+    _tell_gaps(found, places, named_m2)
     if given["out"]:
         click.echo(says["wrote"].format(path=given["out"], layers="gaps, seen"))
+
+
+def _tell_gaps(found: Coverage, places: Sequence[shapely.Point], named_m2: Sequence[float]) -> None:
+    """The largest gaps, how many more there are, and how many are too small to be named."""
+    says, slivers = _SAYS[lang()], len(found.gaps_m2) - len(named_m2)
+    if places:
+        click.echo(says["gaps"])
+    for area, place in zip(named_m2, places, strict=False):
+        click.echo(says["gap"].format(area=area_in_words(area, lang()), lon=place.x, lat=place.y))
+    if len(named_m2) > len(places):
+        rest_m2 = sum(named_m2[len(places) :])
+        click.echo(says["more"].format(count=len(named_m2) - len(places), area=area_in_words(rest_m2, lang())))
+    if slivers:
+        click.echo(says["slivers"].format(count=slivers))
 
 
 coverage.add_command(report)

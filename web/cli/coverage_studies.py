@@ -69,7 +69,7 @@ def _asks(command: Any) -> Any:  # noqa: ANN401
         click.option("--levels", type=int, default=3, help="How many views are told apart."),
         click.option("--buildings-m", type=float, help="Let buildings of the base map stand so high."),
         click.option("--over-terrain", is_flag=True, help="Leave out what hills hide, and what stands on them."),
-        click.option("--hour", type=int, help="A local hour, 0 to 23; any without it."),
+        click.option("--hour", type=int, help="A local hour, 0 to 23; any without it. Darkness is not modelled."),
         click.option("--type", "device_types", type=click.Choice(KINDS), multiple=True, help="Only such devices."),
         click.option("--item", help="Only devices of the supervision item with this code."),
         click.option("--shared", is_flag=True, help="Count devices of other authorities that can be shared."),
