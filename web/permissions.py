@@ -268,8 +268,11 @@ def enforce(app: GuardedFlask) -> None:
         request.max_form_parts = limit("form.long_parts")
         request.max_form_memory_size = limit("form.long_bytes")
         request.max_content_length = max(limit("form.long_bytes"), needs.max_body_bytes or 0)
-    method = "GET" if request.method == "HEAD" else request.method
-    permission = needs.methods.get(method)
+    if request.method == "HEAD":
+        # What a HEAD asks is what a GET would be told (RFC 9110, 9.3.2). A view that knows GET and POST alone would do
+        # for it what POST does, under the permission to read and from any origin; the server still leaves out the body.
+        request.method = "GET"
+    permission = needs.methods.get(request.method)
     if permission is None or permission in OPEN:
         return
     if permission in BY_DEVICE and current_token() is not None:

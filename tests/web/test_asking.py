@@ -127,6 +127,14 @@ def test_form_sent_twice__same_receipt_and_one_complaint(client, session):
     assert len(session.scalars(select(Complaint)).all()) == 1
 
 
+@pytest.mark.parametrize(("path", "form"), [("/ask", said()), ("/zone-requests/new", wish())])
+def test_GD_45_1__form_in_a_head__takes_nothing_and_answers_as_get(client, session, path, form):
+    elsewhere = HTML | {"Origin": "https://elsewhere.example", "Sec-Fetch-Site": "cross-site"}
+    answer = client.head(path, data=form, headers=elsewhere)
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "text/html", b"")
+    assert session.scalars(select(Complaint)).all() == session.scalars(select(ZoneRequest)).all() == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

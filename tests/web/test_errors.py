@@ -114,5 +114,8 @@ def test_error__in_a_browser__is_a_page_in_the_readers_language(reader):
     assert "该地址没有页面" in answer.text
 
 
-def test_head__answers_as_get(reader):
-    assert reader.head("/privacy").status_code == 200
+@pytest.mark.parametrize("path", ["/privacy", "/ask", "/ask/status", "/subscribe", "/zone-requests/new"])
+def test_head__answers_as_get(reader, path):
+    told, asked = reader.get(path), reader.head(path)
+    assert (asked.status_code, asked.headers["Content-Type"], asked.data) == (200, told.headers["Content-Type"], b"")
+    assert asked.headers["Cache-Control"] == told.headers["Cache-Control"]

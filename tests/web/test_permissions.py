@@ -1,8 +1,9 @@
 """No route can forget its permission (promise P32)."""
 
 import pytest
+from flask import request
 
-from web.permissions import Audience, GuardedFlask, Permission, Section, UndeclaredRoute
+from web.permissions import Audience, GuardedFlask, Permission, Section, UndeclaredRoute, enforce
 
 
 def app_with(section):
@@ -70,3 +71,20 @@ def test_route__with_declaration__is_registered_and_takes_no_other_method():
     assert app.test_client().get("/x").data == b"here"
     assert app.test_client().delete("/x").status_code == 405
     assert app.test_client().options("/x").status_code == 405
+
+
+def test_head__view_that_tells_get_from_post__answers_as_a_get_and_does_nothing():
+    section = Section("s", __name__, Audience.PUBLIC)
+    done = []
+
+    @section.page("/x", rate=None, GET=Permission.BROWSE, POST=Permission.ASK)
+    def view():
+        if request.method == "GET":
+            return "a form"
+        done.append(request.form)
+        return "taken", 201
+
+    app = app_with(section)
+    app.before_request(lambda: enforce(app))
+    answer = app.test_client().head("/x", data={"said": "in the body of a HEAD"})
+    assert (answer.status_code, answer.data, answer.content_length, done) == (200, b"", len("a form"), [])
