@@ -188,6 +188,9 @@ def run(services: Services, name: str, person: str | None, as_json: bool) -> Non
             work.commit()
     with progress_bar(as_json) as progress:
         if planning_jobs.do_next(services, progress, study.id) is None:
+            with services.session() as session:
+                # One that was thrown away meanwhile is told as that.
+                _opened(session, actor, name)
             raise conflict("coverage.under_way", "coverage.under_way", measured=name)
     _show(services, actor, name, whole=as_json)
 

@@ -25,7 +25,7 @@ from geo.commands.words import DEVICE_TYPES
 from geo.coverage.demand import KINDS
 from geo.siting.asked import MODELS, SOURCES, SitingAsked
 from geo.siting.telling import amount
-from schemas.refusals import invalid
+from schemas.refusals import invalid, not_found
 from schemas.store.jobs import FAILED
 from schemas.store.work import Work
 from schemas.tables import SitingRun, SupervisionItem
@@ -125,7 +125,10 @@ def ask(services: Services, name: str, file: Path | None, **given: Any) -> None:
         return
     siting_jobs.do_next(services, run_id=run_id)
     with services.session() as session:
-        _tell(session.get_one(SitingRun, run_id), as_json=given["as_json"])
+        run = session.get(SitingRun, run_id)
+        if run is None:
+            raise not_found("siting.run_gone", "siting.run_gone", measured=public)
+        _tell(run, as_json=given["as_json"])
 
 
 @click.command("runs")
