@@ -125,10 +125,10 @@ def ask(services: Services, name: str, file: Path | None, **given: Any) -> None:
         return
     siting_jobs.do_next(services, run_id=run_id)
     with services.session() as session:
-        run = session.get(SitingRun, run_id)
-        if run is None:
+        answered = session.get(SitingRun, run_id)
+        if answered is None:
             raise not_found("siting.run_gone", "siting.run_gone", measured=public)
-        _tell(run, as_json=given["as_json"])
+        _tell(answered, as_json=given["as_json"])
 
 
 @click.command("runs")
