@@ -3,14 +3,16 @@
 import itertools
 import random
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 
-from schemas.store.migrate import MIGRATIONS
+from schemas.store.migrate import MIGRATIONS, migrate
 from tests.classified import CLASSIFIED
-from tests.database.plain import FIRST_OF_JUNE, NEUTRAL, PA1, QINGHE, R1, Plain
+from tests.database.plain import FIRST_OF_JUNE, NEUTRAL, PA1, QINGHE, R1, Plain, connect_admin
 
 SUBJECTS = 45
 PLACES = (QINGHE, QINGHE, NEUTRAL, "SRID=4326;POINT(-150 -40)")
@@ -192,6 +194,37 @@ def test_shown__many_at_once__what_was_made_one_by_one(replica, seed):
     assert {told.split('"change": "')[1].split('"')[0] for _, _, told, *_ in before[1][2]} == CHANGES
     assert made(replica, [], is_together=True) == before
     assert made(replica, [], is_together=False) == before
+
+
+@pytest.fixture
+def of_0009(server, monkeypatch):
+    """A database as the migration before found it."""
+    name = f"{server.prefix}_{uuid.uuid4().hex[:6]}"
+    database, upgrade = server.database(name), command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: upgrade(config, "0009"))
+        migrate(database)
+    yield database
+    server.drop(name)
+
+
+def test_shown__made_before_the_migration__stays_and_made_anew_after_it_tells_of_no_change(of_0009):
+    with connect_admin(of_0009) as connection:
+        connection.execute("SET session_replication_role = replica")
+        with connection.transaction():
+            Story(connection, 9).tell()
+        with connection.transaction():
+            renew(connection, is_together=True)
+        before = kept(connection)
+        assert len(before[0]) > 2 * SUBJECTS
+    migrate(of_0009)
+    with connect_admin(of_0009) as connection:
+        assert connection.execute("SELECT version_num FROM core.alembic_version").fetchone() > ("0009",)
+        connection.execute("SET session_replication_role = replica")
+        assert kept(connection) == before
+        with connection.transaction():
+            renew(connection, is_together=True)
+        assert kept(connection) == before
 
 
 CHANGES = {"announced", "in_use", "paused", "resumed", "stopped", "given_up", "moved", "withdrawn", "word"} | {
