@@ -127,7 +127,10 @@ PAIRS = [
 
 def run_gcj02(places, function):
     script = f"import {{{function}}} from {json.dumps(GCJ02.as_uri())};"
-    script += f"console.log(JSON.stringify({json.dumps(places)}.map({function})))"
+    return in_node(f"{script}console.log(JSON.stringify({json.dumps(places)}.map({function})))")
+
+
+def in_node(script):
     made = subprocess.run(
         [shutil.which("node"), "--input-type=module", "-e", script],
         capture_output=True,
@@ -158,3 +161,17 @@ def test_gcj02__elsewhere__nothing_is_shifted():
     far = [[13.4, 52.5], [-74.0, 40.7], [151.2, -33.9], [0, 0]]
     assert run_gcj02(far, "toGcj02") == far
     assert run_gcj02(far, "fromGcj02") == far
+
+
+def test_names__of_places__look_for_room_before_they_lie_upon_a_symbol():
+    base = (GCJ02.parent / "base.js").as_uri()
+    layers = in_node(
+        f"import {{names}} from {json.dumps(base)};console.log(JSON.stringify(names(() => '#000000', 'zh')))"
+    )
+    laid_out = {layer["id"]: layer["layout"] for layer in layers}
+    assert not any({"text-allow-overlap", "text-ignore-placement"} & set(layout) for layout in laid_out.values())
+    assert [name for name, layout in laid_out.items() if "text-overlap" in layout] == ["town-name"]
+    for name, reach in (("place-name", 1), ("town-name", 5)):
+        places = laid_out[name]["text-variable-anchor-offset"]
+        assert places[:2] == ["center", [0, 0]]
+        assert max(abs(step) for offset in places[1::2] for step in offset) >= reach

@@ -1,8 +1,14 @@
 """The map in a frame of another site: only there, without cookies, read-only."""
 
+import html
+import json
+import re
+
 import pytest
+from sqlalchemy import text
 
 from tests.web.conftest import HTML
+from web.public.overview import bounds_around
 from web.security import FRAMED
 
 FRAMES = ["/embed/map", "/embed/map?kind=video&lang=zh", "/embed/device/DV-DV1", "/embed/zone/PZ-Z1?lang=en"]
@@ -53,3 +59,23 @@ def test_every_other_route__refuses_frames(shared_app, reader):
 @pytest.mark.parametrize("path", ["/embed", "/embedded", "/Embed/map", "//embed/map", "/x/../embed/map"])
 def test_what_only_looks_like_a_frame__refuses_frames(reader, path):
     assert reader.get(path, headers=HTML).headers["X-Frame-Options"] == "DENY"
+
+
+def test_frame__device_just_outside_of_what_is_patrolled__is_taken_in__one_far_away_is_not(services):
+    with services.public() as public:
+        lon, lat = public.execute(
+            text("SELECT ST_X(geom), ST_Y(geom) FROM public_map.device_points ORDER BY ST_X(geom), public_id LIMIT 1")
+        ).one()
+        beside = [lon + 0.001, lat - 0.01, lon + 0.021, lat + 0.01]
+        far = [lon - 5.02, lat - 0.01, lon - 5.0, lat + 0.01]
+        assert bounds_around(public, beside)[0] == pytest.approx(lon)
+        assert bounds_around(public, far) == pytest.approx(far)
+
+
+def test_frame__its_first_view__is_that_of_the_map_with_what_stands_around_it(reader, services):
+    def bounds(path):
+        told = re.search(r'data-config="([^"]*)"', reader.get(path, headers=HTML).text)
+        return json.loads(html.unescape(told[1]))["bounds"]
+
+    with services.public() as public:
+        assert bounds("/embed/map") == pytest.approx(bounds_around(public, bounds("/")))

@@ -5,14 +5,17 @@ Only what stands below `/embed/` may be framed (web/security.py); its language i
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import render_template
 
 from web.permissions import Audience, Permission, Section
 from web.public import records
 from web.public.asked import refuse_others, view_asked
 from web.public.database import public_connection
+from web.public.kept import kept
 from web.public.layers import BY_BRANCH
-from web.public.overview import headlines, map_config
+from web.public.overview import bounds_around, headlines, map_config
 from web.public.views import listed_first, overview_kept, too_long
 
 section = Section("embed", __name__, Audience.PUBLIC)
@@ -26,9 +29,11 @@ def framed_map() -> str:
     with public_connection() as public:
         view = view_asked(public)
         overview = overview_kept(view.on)
+        # A frame is small and looked at, not searched: whatever would be cut off at its edge is taken in.
+        around = kept(("around", *overview.bounds), partial(bounds_around, bounds=overview.bounds))
         return render_template(
             "public/embed.html",
-            config=map_config(overview, view) | {"view": view.for_script()},
+            config=map_config(overview, view) | {"view": view.for_script(), "bounds": around},
             whole=view.address("/"),
             record=None,
             listed=listed_first(view, LISTED),

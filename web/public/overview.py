@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -23,6 +23,21 @@ from web.public.tile_sql import MAX_ZOOM, SINGLE_FROM, TILE_LAYERS
 # What the map draws beside the layers of the lists: groups of devices seen from far, who has published, and the grid of
 # cells that several devices reach.
 BESIDE = ("clusters", "authorities", "coverage")
+
+
+_PATROLLED = (
+    "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT coalesce("
+    "(SELECT ST_Extent(geom) FROM public_map.patrol_areas), "
+    "(SELECT ST_Extent(geom) FROM public_map.device_points), "
+    "(SELECT ST_Extent(geom) FROM public_map.authorities)) AS b) AS box"
+)
+# The box and whatever stands around it, as far as half its size: one device far away makes nobody's map small.
+_AROUND = (
+    "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT ST_Extent(n.geom) AS b"
+    " FROM (SELECT ST_MakeEnvelope(:west, :south, :east, :north, 4326) AS geom UNION ALL"
+    " SELECT d.geom FROM public_map.device_points d WHERE d.state <> 'retired' AND d.geom && ST_Expand("
+    "ST_MakeEnvelope(:west, :south, :east, :north, 4326), (:east - :west) / 2, (:north - :south) / 2)) AS n) AS box"
+)
 
 
 @dataclass(frozen=True)
@@ -82,15 +97,14 @@ def _silent(public: Connection) -> list[str]:
 
 
 def _bounds(public: Connection) -> list[float]:
-    row = public.execute(
-        text(
-            "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT coalesce("
-            "(SELECT ST_Extent(geom) FROM public_map.patrol_areas), "
-            "(SELECT ST_Extent(geom) FROM public_map.device_points), "
-            "(SELECT ST_Extent(geom) FROM public_map.authorities)) AS b) AS box"
-        )
-    ).one()
+    row = public.execute(text(_PATROLLED)).one()
     return [float(value) for value in row] if row[0] is not None else [73.0, 18.0, 135.0, 54.0]
+
+
+def bounds_around(public: Connection, bounds: Sequence[float]) -> list[float]:
+    """The box (west, south, east, north; EPSG:4326) with every device that stands about it, for a small map."""
+    named = dict(zip(("west", "south", "east", "north"), bounds, strict=True))
+    return [float(value) for value in public.execute(text(_AROUND), named).one()]
 
 
 def headlines(overview: Overview, on: date | None) -> dict[str, str]:

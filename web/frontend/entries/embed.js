@@ -7,7 +7,9 @@ import { makeWords } from "../public/pictures.js";
 document.documentElement.classList.add("scripted");
 const element = document.getElementById("map");
 const read = readConfig(element);
-const config = { ...read, cooperative: true, authority: read.view?.authority || null, hash: "map" };
+// What stands at the edge is seen whole, beside the buttons at the right and the scale below.
+const padding = { top: 28, left: 28, right: 68, bottom: 40 };
+const config = { ...read, padding, cooperative: true, authority: read.view?.authority || null, hash: "map" };
 // Whether the address names a view: the map writes one itself as soon as it stands.
 const viewGiven = location.hash !== "";
 const map = makeMap(element, config);

@@ -50,10 +50,19 @@ export function ground(colour) {
   ];
 }
 
+// Where a name may stand: upon its place, else beside it where there is room, as near as can be; distances in its height.
+const around = (...distances) => [
+  "center", [0, 0],
+  ...distances.flatMap((far) => [
+    "bottom", [0, -far], "top", [0, far], "left", [far, 0], "right", [-far, 0],
+    ...[["bottom", -0.7], ["top", 0.7]].flatMap(([side, up]) => [`${side}-left`, [0.7 * far, up * far], `${side}-right`, [-0.7 * far, up * far]]),
+  ]),
+];
+
 // Names lie above areas and zones, and give way to what watches.
 export function names(colour, lang) {
   const name = baseName(lang);
-  const halo = { "text-halo-color": colour("map-halo"), "text-halo-width": 1.6, "text-halo-blur": 0.4 };
+  const halo = { "text-halo-color": colour("map-halo"), "text-halo-width": 2, "text-halo-blur": 0.3 };
   const spaced = lang === "zh" ? 0.04 : 0.02;
   return [
     at("road-name", "symbol", ["all", kind("road"), ["!=", name, ""]], { "text-color": colour("map-label"), ...halo }, {
@@ -78,15 +87,15 @@ export function names(colour, lang) {
       layout: {
         "text-field": name, "text-font": FONTS, "text-padding": 4, "symbol-sort-key": rank, "text-max-width": 9,
         "text-size": byZoom(9, 11, 15, ["case", ["<=", rank, 1], 15, 13.5]), "text-letter-spacing": spaced,
-        // A name looks for room around its place before it is left out.
-        "text-variable-anchor": ["center", "top", "bottom", "left", "right"], "text-radial-offset": 0.5, "text-justify": "auto",
+        "text-variable-anchor-offset": around(0.5, 1), "text-justify": "auto",
       },
     }),
-    // The town itself is always named: whoever looks for the way looks for it first.
+    // The town itself is always named: whoever looks for the way looks for it first. It goes as far as it must to be read,
+    // and lies upon something only where no room is.
     at("town-name", "symbol", ["all", kind("place", "town"), ["<=", rank, 0], ["!=", name, ""]], { "text-color": colour("ink"), ...halo }, {
       layout: {
         "text-field": name, "text-font": FONTS, "text-size": byZoom(9, 13, 15, 22), "text-letter-spacing": 0.05,
-        "text-allow-overlap": true, "text-max-width": 9,
+        "text-overlap": "always", "text-max-width": 9, "text-variable-anchor-offset": around(0.4, 1.2, 2, 2.8, 3.6, 4.6, 5.6), "text-justify": "auto",
       },
     }),
   ];

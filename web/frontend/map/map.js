@@ -30,7 +30,7 @@ export function makeMap(element, config, extra = () => ({ sources: {}, layers: [
     container: canvas,
     style: whole(),
     bounds: config.bounds,
-    fitBoundsOptions: { padding: 32 },
+    fitBoundsOptions: { padding: config.padding ?? 32 },
     hash: config.hash ?? false,
     // Whoever wants no motion sees what is drawn at once.
     ...(matchMedia("(prefers-reduced-motion: reduce)").matches ? { fadeDuration: 0 } : {}),
