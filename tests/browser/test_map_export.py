@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import expect
 
+from geo.notebook import Key, MapLayer, Style, export_map, from_rows
 from schemas.refusals import RuleViolation
 from tests.browser.axe import faults
 from tests.browser.conftest import DESK_PX, LIMIT_S, PHONE_PX
@@ -203,3 +204,50 @@ def test_file__of_what_is_not_there_or_no_area__is_refused(export, tmp_path, arg
     with pytest.raises(RuleViolation) as refused:
         export(*arguments)
     assert refused.value.refusals[0].rule == rule
+
+
+MANY = 2000
+
+
+@pytest.fixture
+def many(tmp_path):
+    """A file with more symbols than a browser moves at once, and three of them on one spot far from the others."""
+    kinds = [("noise", "on") if i % 4 else ("air", "stop") for i in range(MANY)]
+    rows = [
+        {"Name": f"Device {i}", "_kind": kind, "_look": look, "shape": {"type": "Point", "coordinates": at(i)}}
+        for i, (kind, look) in enumerate(kinds)
+    ]
+    features = from_rows([row | {"shape": json.dumps(row["shape"])} for row in rows], ("Name", "_kind", "_look"))
+    symbols = {pair: f'<path class="shape" d="{OUTLINES[pair[0]]}"/>' for pair in set(kinds)}
+    keys = [Key("", "sym-on", {"en": name, "zh": name}, kind) for kind, name in (("noise", "Noise"), ("air", "Air"))]
+    layer = MapLayer({"en": "Devices", "zh": "设备"}, features, Style(), symbols, keys)
+    return export_map([layer], tmp_path / "many.html", title={"en": "Many", "zh": "多"})
+
+
+def at(i):
+    return [113.4, 23.3] if i < 3 else [113.2 + (i % 50) * 0.002, 23.1 + (i // 50) * 0.002]
+
+
+COUNTED = """() => [...document.querySelectorAll(".leaflet-marker-icon")].reduce((sum, one) =>
+    sum + Number(one.querySelector("text")?.textContent ?? 1), 0)"""
+
+
+def test_file__thousands_of_symbols__those_close_together_are_one_ring_with_their_number(many, opened):
+    page = opened(many)
+    assert page.locator(DRAWN).count() < MANY / 4
+    assert page.evaluate(COUNTED) == MANY
+    page.get_by_label("Air").uncheck()
+    assert page.evaluate(COUNTED) == MANY * 3 / 4
+    page.get_by_label("Air").check()
+    ring = page.get_by_role("button", name=re.compile(r"^\d+: Noise \d+, Air \d+$")).first
+    expect(ring).to_be_visible()
+    assert faults(page) == []
+
+
+def test_file__ring__opens_by_keyboard_until_each_device_tells_itself(many, opened):
+    page = opened(many)
+    page.get_by_role("button", name="3: Noise 2, Air 1").press("Enter")
+    page.locator(".members button").last.click()
+    told = page.locator(".leaflet-popup-content table")
+    expect(told).to_contain_text("Device 2")
+    expect(told).to_be_visible()

@@ -1,5 +1,7 @@
-// What a map that is one file (geo/notebook.py) does beside Leaflet: it sizes the symbols by zoom, draws directions and
-// names along lines, and says in its language what its buttons do.
+// What a map that is one file (geo/notebook.py) does beside Leaflet: it sizes the symbols by zoom, groups them where they
+// are many (symbols.js), draws directions and names along lines, and says in its language what its buttons do.
+import { followSymbols } from "./symbols.js";
+
 const SPACING_PX = 110;
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -15,11 +17,18 @@ addEventListener("DOMContentLoaded", () => {
   name(box.querySelector(".leaflet-control-zoom-in"), key.dataset.closer);
   name(box.querySelector(".leaflet-control-zoom-out"), key.dataset.farther);
   map.on("popupopen", ({ popup }) => name(popup.getElement().querySelector(".leaflet-popup-close-button"), key.dataset.close));
-  for (const input of key.querySelectorAll("input")) {
-    input.addEventListener("change", () => box.classList.toggle(`without-${input.value}`, !input.checked));
+  const inputs = [...key.querySelectorAll("input")];
+  const names = new Map(inputs.map((input) => [`of-${input.value}`, input.nextElementSibling.nextElementSibling.textContent]));
+  const place = followSymbols(map, box, names, key.dataset.lang);
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      box.classList.toggle(`without-${input.value}`, !input.checked);
+      place();
+    });
     // A browser that comes back to the page keeps its boxes as they were left.
     box.classList.toggle(`without-${input.value}`, !input.checked);
   }
+  place();
   const lines = document.createElementNS(SVG, "g");
   lines.setAttribute("class", "line-mark");
   map.on("zoomend moveend", () => draw(map, box, lines));
