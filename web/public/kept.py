@@ -28,6 +28,8 @@ Later = Callable[[Callable[[], object]], object]
 # A process asks the database no more often than this whether anything changed.
 ASK_EVERY_S = 1.0
 PAGES_KEPT = 256
+# A page lags no more than this, however much more an installation allows the map.
+PAGES_LAG_S = 10.0
 # From this part of the age that it may have, a value is made anew behind those who ask for it.
 RENEWED_FROM = 0.75
 
@@ -158,14 +160,14 @@ _pages = Keeper(PAGES_KEPT)
 _revisions = Keeper(64)
 
 
-def kept(key: Hashable, make: Callable[[Connection], T], *, max_stale_s: float = 10.0) -> T:
-    """What `make` reads as the public role, made anew when something public changed; at most `max_stale_s` old then."""
+def kept(key: Hashable, make: Callable[[Connection], T]) -> T:
+    """What `make` reads as the public role, made anew when something public changed; at most PAGES_LAG_S old then."""
 
     def renew(_last: T | None) -> T:
         with public_connection() as public:
             return make(public)
 
-    return _pages.current((database_name(), key), revision_now(), renew, min(max_stale_s, map_lag_s()), later())
+    return _pages.current((database_name(), key), revision_now(), renew, min(PAGES_LAG_S, map_lag_s()), later())
 
 
 def revision_now() -> str:
