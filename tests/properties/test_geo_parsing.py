@@ -5,7 +5,7 @@ import json
 
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import mapping
 
@@ -44,8 +44,27 @@ geometries = st.fixed_dictionaries(
     },
 )
 
+# What is nearly sound, and now and then is: of what is anything at all, nothing ever is.
+near = st.tuples(st.floats(-181, 181), st.floats(-91, 91)).map(list)
+rings = st.lists(near, min_size=2, max_size=5).map(lambda ring: [*ring, ring[0]])
+lines = st.lists(near, min_size=1, max_size=5)
+of_kind = {
+    "Point": near | st.tuples(near, numbers).map(lambda place: [*place[0], place[1]]),
+    "MultiPoint": lines,
+    "LineString": lines,
+    "MultiLineString": st.lists(lines, max_size=3),
+    "Polygon": st.lists(rings, max_size=2),
+    "MultiPolygon": st.lists(st.lists(rings, max_size=2), max_size=2),
+}
+nearly_sound = st.sampled_from(KINDS).flatmap(
+    lambda kind: st.fixed_dictionaries({"type": st.just(kind), "coordinates": of_kind[kind]})
+)
 
-@given(geometries | st.text(max_size=5) | st.none() | coordinates)
+
+@given(nearly_sound | geometries | st.text(max_size=5) | st.none() | coordinates)
+@example({"type": "Point", "coordinates": [180.0, -90.0]})
+@example({"type": "LineString", "coordinates": [[-180.0, 90.0], [180.0, 90.0]]})
+@example({"type": "Polygon", "coordinates": [[[1, 1], [2, 1], [2, 2], [1, 1]]]})
 @settings(max_examples=300)
 def test_geometry__anything__is_valid_or_refused(obj):
     made = refused_or(lambda: parse_geometry(obj, allow=KINDS), {422})
@@ -59,7 +78,14 @@ def test_geometry__anything__is_valid_or_refused(obj):
     assert -90 <= south <= north <= 90
 
 
-@given(st.binary(max_size=200) | st.text(alphabet='{}[]"\\,:eE+-.0123456789NaInfty ud8', max_size=60).map(str.encode))
+json_texts = st.text(alphabet='{}[]"\\,:eE+-.0123456789NaInfty ud8', max_size=60)
+# A member whose value may be one of JSON, and whose text may hold anything that can be escaped.
+members = st.tuples(
+    st.text(max_size=5).map(json.dumps), json_texts | numbers.map(json.dumps) | st.text().map(json.dumps)
+)
+
+
+@given(st.binary(max_size=200) | st.one_of(json_texts, members.map("{%s: %s}".__mod__)).map(str.encode))
 @settings(max_examples=500)
 def test_document__any_bytes__an_object_or_a_refusal(data):
     document = refused_or(lambda: parse_document(data), {400, 413, 422})
