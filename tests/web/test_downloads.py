@@ -161,6 +161,17 @@ def test_polygons__in_a_file__turn_as_RFC_7946_wants(client, admin):
     assert shapely.from_geojson(json.dumps(feature["geometry"])).exterior.is_ccw
 
 
+def test_GD_16_3__route_in_a_file__runs_the_way_that_it_was_published(reader, shared_app):
+    with shared_app.extensions["services"].public() as public:
+        published = dict(
+            public.execute(text("SELECT public_id, ST_AsText(geom, 7) FROM public_map.open_patrol_routes")).all()
+        )
+    features = json.loads(reader.get("/data/patrol_routes.geojson").data)["features"]
+    drawn = {one["id"]: shapely.from_geojson(json.dumps(one["geometry"])) for one in features}
+    assert drawn
+    assert all(shape.equals_exact(shapely.from_wkt(published[name]), 1e-7) for name, shape in drawn.items())
+
+
 # Texts of two devices, of which each may say something else.
 TEXTS = [(device, column) for device in ("DV-DV1", "DV-DR1") for column in ("name", "purpose_en", "purpose_zh")]
 

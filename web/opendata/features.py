@@ -19,7 +19,7 @@ SLOWEST_FILE_S = 300
 _COPY = """
 COPY (
     SELECT '{{"type":"Feature","id":' || to_json(r.public_id)
-        || ',"geometry":' || coalesce(ST_AsGeoJSON(ST_ForcePolygonCCW(r.geom), {decimals}), 'null')
+        || ',"geometry":' || coalesce(ST_AsGeoJSON({shape}, {decimals}), 'null')
         || ',"properties":' || row_to_json((SELECT p FROM (SELECT {columns}) AS p)) || '}}'
     FROM public_map.{view} AS r ORDER BY r.public_id
 ) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')
@@ -48,4 +48,8 @@ def write_features(
 
 def _statement(layer: OpenLayer) -> sql.Composed:
     columns = sql.SQL(", ").join(sql.Identifier("r", name) for name in layer.columns)
-    return sql.SQL(_COPY).format(columns=columns, view=sql.Identifier(layer.view), decimals=sql.Literal(DECIMALS))
+    # Of RFC 7946 the rings alone are turned: ST_ForcePolygonCCW turns lines round too, and a route would run backwards.
+    shape = sql.SQL("ST_ForcePolygonCCW(r.geom)" if layer.shape.endswith("Polygon") else "r.geom")
+    return sql.SQL(_COPY).format(
+        columns=columns, view=sql.Identifier(layer.view), shape=shape, decimals=sql.Literal(DECIMALS)
+    )
