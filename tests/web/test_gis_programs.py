@@ -120,6 +120,9 @@ def test_gdal__oapif__filters_by_attribute_and_box(site):
     address, _ = site
     assert by_gdal(f"OAPIF:{address}/ogc", layer="devices", where="public_id = 'DV-DV1'")["ids"] == ["DV-DV1"]
     assert by_gdal(f"OAPIF:{address}/ogc", layer="devices", bbox=[10, 50, 11, 51])["ids"] == []
+    # What GDAL asks for here has 16 digits behind the point.
+    near = by_gdal(f"OAPIF:{address}/ogc", layer="devices", bbox=[113.2599, 23.12, 113.2601, 23.14])["ids"]
+    assert "DV-DV1" in near
 
 
 def test_gdal__mvt__reads_a_tile(site):

@@ -334,6 +334,7 @@ def test_feed__of_everything__newest_first_and_valid(client, work):
     ("query", "seen"),
     [
         ("circle=113.26,23.13,100", True),
+        ("bbox=113.259899999999999,23.1289999999999999147,113.260100000000008,23.1310000000000002", True),
         ("circle=113.30,23.13,100", False),
         ("bbox=113.25,23.12,113.27,23.14", True),
         ("bbox=113.30,23.12,113.31,23.14", False),

@@ -30,7 +30,8 @@ section = Section("feeds", __name__, Audience.PUBLIC)
 MOST = 100
 FRESH_S = 300
 KNOWN = ("circle", "polygon", "bbox", "authority", "kind", "before", "lang")
-_NUMBER = re.compile(r"-?\d{1,3}(?:\.\d{1,12})?")
+# Programs write a double with up to 18 digits.
+_NUMBER = re.compile(r"-?\d{1,3}(?:\.\d{1,22})?")
 _METRES = re.compile(r"\d{1,5}(?:\.\d{1,3})?")
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 # XML 1.0 has no way to write these.

@@ -21,7 +21,8 @@ Value = str | bool | int | float | date
 EVERYWHERE = ("f", "lang")
 PAGING = ("limit", "offset", "bbox", "bbox-crs", "crs", "datetime")
 LONGEST = 200
-_NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})([eE][+-]?\d{1,2})?")
+# GDAL writes a corner of its box with 18 significant digits, which are up to 22 behind the point.
+_NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d{0,22})?|\.\d{1,22})([eE][+-]?\d{1,2})?")
 _WHOLE = re.compile(r"\d{1,10}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
