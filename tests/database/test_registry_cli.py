@@ -85,6 +85,24 @@ def granted(run, sites, paper):
     return plan, site
 
 
+def test_GD_09_1__siting_justify__texts_of_the_draft_stay_where_nobody_gives_others(run, services, sites):
+    titles = ["--title-en", "Plan (fictional)", "--title-zh", "方案（虚构）"]
+    drafted = run("N1", "siting", "draft", sites, "--authority", "A1", "--item", "ECO-01", *titles, "--json")
+    name = json.loads(drafted)["id"]
+    reasons = ("legal_basis", "publication_plan", "technical_rationale", "alternatives", "necessity")
+    prepared = dict.fromkeys(reasons, "prepared")
+    need = dict.fromkeys(("risk_evidence", "incidents", "coverage_gap"), "shown")
+    with services.work() as work:
+        plan = find(work.session, SitingPlan, name)
+        plan.justification, plan.need, plan.duplicates_answer = prepared, need, "They look elsewhere."
+        work.session.commit()
+    assert run("N1", "siting", "justify", name, "--reason", "necessity= ", ends=1) == {"GD-09.1"}
+    assert "justified" in run("N1", "siting", "justify", name, "--reason", "necessity=read and needed")
+    told = json.loads(run(None, "siting", "show", name))
+    assert told["justification"] == prepared | {"necessity": "read and needed"}
+    assert (told["need"], told["duplicates_answer"]) == (need, "They look elsewhere.")
+
+
 def about_a_device(site):
     about = ["--name", "Camera", "--at", 113.263, 23.132, "--place-text", "Bridge (fictional)", "--type", "video"]
     about += ["--purpose-en", "Outfall", "--purpose-zh", "排污口", "--authority", "A1", "--item", "ECO-01"]

@@ -63,11 +63,20 @@ def draft(services: Services, **given: Any) -> None:  # noqa: ANN401
 @as_person
 @pass_services
 def justify(services: Services, name: str, person: str | None, **given: Any) -> None:  # noqa: ANN401
-    """Gives the case for PLAN; the names are those of the rule pack, siting.reasons and siting.need."""
-    case = commands.Case(
-        justification=dict(given["reasons"]), need=dict(given["needs"]), duplicates_answer=given["duplicates"]
-    )
-    step(services, person, SitingPlan, name, lambda work, plan: commands.justify_plan(work, plan, case))
+    """Gives the case for PLAN; the names are those of the rule pack, siting.reasons and siting.need.
+
+    What is not given here stays as the draft has it, such as the texts that `siting plan-from` prepared.
+    """
+
+    def argue(work: Work, plan: SitingPlan) -> None:
+        case = commands.Case(
+            justification={**plan.justification, **dict(given["reasons"])},
+            need={**plan.need, **dict(given["needs"])},
+            duplicates_answer=plan.duplicates_answer if given["duplicates"] is None else given["duplicates"],
+        )
+        commands.justify_plan(work, plan, case)
+
+    step(services, person, SitingPlan, name, argue)
 
 
 @siting.command("hand-over")
@@ -229,7 +238,7 @@ def amend(services: Services, **given: Any) -> None:  # noqa: ANN401
 @click.argument("name", metavar="PLAN")
 @pass_services
 def show(services: Services, name: str) -> None:
-    """PLAN with its sites and what was decided about each, as JSON."""
+    """PLAN with its case, its sites and what was decided about each, as JSON."""
     with services.work() as work:
         plan = work.get(SitingPlan, name)
         echo_json(
@@ -240,6 +249,9 @@ def show(services: Services, name: str) -> None:
                 "approval_no": plan.approval_no,
                 "approved_on": plan.approved_on,
                 "reason": plan.state_reason,
+                "justification": plan.justification,
+                "need": plan.need,
+                "duplicates_answer": plan.duplicates_answer,
                 "sites": [
                     {
                         "id": site.public_id,
