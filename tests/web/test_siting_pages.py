@@ -297,7 +297,7 @@ def test_front__answer_that_is_chosen__shown_whole_and_drafted(planner, services
     assert "A plan was drafted from another answer" in get(planner, f"/planner/siting/{name}", point="2").text
 
 
-@pytest.mark.parametrize("point", ["0", "-1", "x", "9", "1e9", "NaN"])
+@pytest.mark.parametrize("point", ["0", "-1", "x", "9", "1e9", "NaN", "1.5", "01"])
 def test_front__a_point_that_is_none__drafts_nothing(planner, services, study, point):
     name = sited(services, study, site(1), front=ANSWERS, model="front")
     answer = post(planner, f"/planner/siting/{name}/plan", NAMES | {"item": "ECO-01", "point": point})

@@ -6,7 +6,7 @@ No field asks for money, and a form that brings one is refused by name (GD-13.1)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ from web.planner import coverage_words as words
 from web.planner.coverage_report import vocabulary
 from web.planner.forms import Faults, Form, faults_of
 from web.planner.show import show
-from web.planner.siting_front import Front, front_of
+from web.planner.siting_front import Answer, answer_of
 from web.planner.study_sheet import DONE, base_map, frame_of, may_open, opened_run, opened_study, sheet_of, sites_map
 
 section = Section("planner_siting_runs", __name__, Audience.PLANNER)
@@ -48,7 +48,6 @@ _EFFORT = tuple(f"effort_{source}" for source in SOURCES)
 _FIELDS = ("model", "demand", "device_type", "sources", *_PLAIN, *_CANDIDATES, *_VIEW, *_WHOLE, *_EFFORT)
 _FIELD_OF = {"view.device_type": "device_type", "candidates.from": "sources"}
 _BEYOND_ANY = 1e12
-_MOST_POINTS = 999
 
 
 # -- asking ----------------------------------------------------------------------------------------------------
@@ -228,7 +227,8 @@ def _run_page(public_id: str, form: Form | None = None, faults: Faults | None = 
         found = opened_run(db, actor, public_id)
         plan = db.get(SitingPlan, found.plan_id) if found.plan_id else None
         row = _row(found, plan.public_id if plan else None)
-        answer = _answer(found.result or {}) if found.stage == DONE else _Answer(found.result or {})
+        told = found.result or {}
+        answer = answer_of(told, request.values.get("point", "")) if found.stage == DONE else Answer(told)
         drawn = _drawn(db, found, answer) if found.stage == DONE else {}
         items = scope.items(db)
         study, question = found.study, found.question
@@ -257,37 +257,7 @@ def _run_page(public_id: str, form: Form | None = None, faults: Faults | None = 
     )
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What of a run is shown: its own answer, or the `point` of its front that the reader chose or that was drafted.
-
-    Runs of earlier versions kept only the places of a point.
-    """
-
-    result: Mapping[str, Any]
-    front: Front | None = None
-    point: int | None = None
-    is_places_only: bool = False
-
-    @property
-    def sites(self) -> Sequence[Mapping[str, Any]]:
-        """The sites of it, as the documents of runs tell them."""
-        found: Sequence[Mapping[str, Any]] = self.result.get("sites", ())
-        return found
-
-
-def _answer(result: Mapping[str, Any]) -> _Answer:
-    front = front_of(result.get("front", ()), result.get("unit", "m2"))
-    point = _point(front) or result.get(runs.DRAFTED_POINT)
-    if front is None or point is None:
-        return _Answer(result, front)
-    if (answer := runs.answer_at(result, point)) is not None:
-        return _Answer(answer, front, point)
-    places = [{"at": at, "ordinal": number} for number, at in enumerate(result["front"][point - 1]["sites"], 1)]
-    return _Answer({**result, "sites": places}, front, point, is_places_only=True)
-
-
-def _drawn(db: Session, found: SitingRun, answer: _Answer) -> dict[str, Any]:
+def _drawn(db: Session, found: SitingRun, answer: Answer) -> dict[str, Any]:
     """The map of the sites that are shown, and what was weighed beside them."""
     frame = frame_of(found.study)
     sheet, base = sheet_of(db, found.study, frame), base_map(db, frame)
@@ -297,14 +267,6 @@ def _drawn(db: Session, found: SitingRun, answer: _Answer) -> dict[str, Any]:
         "weighed": siting_words.weighed(answer.result),
         "drawn_places": sum(map(len, places.values())),
     }
-
-
-def _point(front: Front | None) -> int | None:
-    """Which point of the front the address or the form asks for, from 1; None for one that is not there."""
-    said = request.values.get("point", "")
-    if front is None or not (said.isascii() and said.isdigit() and len(said) < 4):
-        return None
-    return int(said) if 1 <= int(said) <= len(front.points) else None
 
 
 def _ratio(study: CoverageStudy) -> float:
@@ -356,9 +318,10 @@ def plan(public_id: str) -> Response:
         texts = {name: form.text(name) for name in ("title_en", "title_zh", "purpose_en", "purpose_zh")}
         codes = [one.code for one in scope.items(work.session)]
         item = scope.item_of(work.session, form.choice("item", codes))
-        point = form.number("point", 1, _MOST_POINTS, required=False)
+        points = [str(number) for number, _ in enumerate((found.result or {}).get("front", ()), 1)]
+        point = form.choice("point", points) if form.raw("point") else ""
         form.faults.refuse()
-        new = runs.Draft(**texts, item=item, point=None if point is None else int(point))
+        new = runs.Draft(**texts, item=item, point=int(point) if point else None)
         return runs.draft_from(work, found, new).plan.public_id
 
     try:
