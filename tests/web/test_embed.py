@@ -79,3 +79,9 @@ def test_frame__its_first_view__is_that_of_the_map_with_what_stands_around_it(re
 
     with services.public() as public:
         assert bounds("/embed/map") == pytest.approx(bounds_around(public, bounds("/")))
+
+
+@pytest.mark.parametrize("layer", ["patrol_areas", "patrol_routes", "privacy_zones"])
+def test_frame__what_a_click_lists__has_the_symbol_of_its_layer(reader, layer):
+    text = reader.get("/embed/map", headers=HTML).text
+    assert f'<span data-key="{layer}"><svg' in text
