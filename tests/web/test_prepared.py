@@ -1,5 +1,7 @@
 """Statements past the driver: values by name, one row as it is sent, and the driver's own errors."""
 
+import os
+import socket
 from datetime import UTC, datetime
 
 import psycopg
@@ -54,3 +56,18 @@ def test_row__of_a_mistake__is_told_as_by_the_driver(services):
         with pytest.raises(psycopg.errors.UndefinedColumn):
             one_row(public, statement("SELECT nothing, :count", TYPES), {"count": 0})
         assert one_row(public, statement("SELECT :count", TYPES), {"count": 0}) == [b"\x00\x00\x00\x00"]
+
+
+def test_row__whose_connection_breaks__is_told_as_by_the_driver_and_the_next_one_has_another(services):
+    asked = statement("SELECT :count", TYPES)
+    with services.public_engine.connect() as public:
+        one_row(public, asked, {"count": 1})
+        # No word of the server says why.
+        with socket.socket(fileno=os.dup(public.connection.driver_connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+        with pytest.raises(OperationalError) as away:
+            one_row(public, asked, {"count": 1})
+        assert isinstance(away.value.orig, psycopg.OperationalError)
+        assert public.invalidated
+    with services.public_engine.connect() as public:
+        assert one_row(public, asked, {"count": 1}) == [b"\x00\x00\x00\x01"]

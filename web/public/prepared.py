@@ -55,10 +55,14 @@ def one_row(public: Connection, asked: Statement, values: Mapping[str, Any]) -> 
         given: list[Any] = [None if values[name] is None else str(values[name]).encode() for name in asked.names]
         found = driver.pgconn.exec_prepared(name, given, None, Format.BINARY)
         _right(found, ExecStatus.TUPLES_OK)
-    except psycopg.OperationalError as away:
+    except psycopg.DatabaseError as error:
+        # Of a connection that broke no word of the server tells, and so no kind of its errors.
+        away = psycopg.OperationalError(str(error)) if driver.closed else error
+        if not isinstance(away, psycopg.OperationalError):
+            raise
         if driver.closed:
             public.invalidate(away)
-        raise OperationalError(asked.sql.decode(), dict(values), away) from away
+        raise OperationalError(asked.sql.decode(), dict(values), away) from error
     return [found.get_value(0, column) for column in range(found.nfields)]
 
 
