@@ -33,13 +33,6 @@ def airborne(running, link, *places):
     return asked, prepared
 
 
-def order(running, command, *params):
-    """An order of another station, past our line: the pilot's own."""
-    filled = (*params, *([0.0] * (7 - len(params))))
-    given = mavlink.MAVLink_command_long_message(1, 1, command, 0, *filled)
-    in_its_thread(running, lambda: running._orders.handle(given))
-
-
 def pilot_chooses(running, mode):
     in_its_thread(running, lambda: running.autopilot.set_mode(int(mode)))
 
