@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import shapely
@@ -62,9 +63,13 @@ class Demand:
         """Numbers of footprints and of the pieces that they hold, one pair for each."""
         if not len(self.weight):
             return np.empty(0, np.int64), np.empty(0, np.int64)
-        tree = shapely.STRtree(np.atleast_1d(np.asarray(shapely.points(self.at), dtype=object)))
-        footprint, piece = tree.query(np.asarray(footprints, dtype=object), predicate="intersects")
+        footprint, piece = self._tree.query(np.asarray(footprints, dtype=object), predicate="intersects")
         return footprint.astype(np.int64), piece.astype(np.int64)
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        """The pieces, once: a question about one footprint among many takes less than to sort them."""
+        return shapely.STRtree(np.atleast_1d(np.asarray(shapely.points(self.at), dtype=object)))
 
     def seen(self, footprints: Shapes, together: BaseGeometry | None = None) -> float:
         """How much of the demand the footprints see; a piece that wants several devices counts by those it has.

@@ -255,13 +255,20 @@ def _walk(  # noqa: PLR0913
     x, y = _whole(corners, starts, is_shell, one.origin)
     frame, room = cells.frame, rooms.walk
     for r in range(len(starts) - 1):
-        at_first = count_at(x[starts[r]], y[starts[r]], one, cells, _NO_FOOTPRINT)
-        count = at_first
+        known, count = -1, 0
         for i in range(starts[r], starts[r + 1] - 1):
             n = cells_along(x[i], y[i], x[i + 1], y[i + 1], frame, room.cells)
+            # Off the ground nothing is told of.
+            if not _comes_to_ground(one, cells, n, room):
+                continue
+            if known != i:
+                if known >= 0 and count != count_at(x[known], y[known], one, cells, _NO_FOOTPRINT):
+                    return False
+                count = count_at(x[i], y[i], one, cells, _NO_FOOTPRINT)
             m = crossings(one, cells, x[i], y[i], x[i + 1], y[i + 1], _NO_FOOTPRINT, n, room)
             count = _along_border(x, y, i, m, count, room, areas)
-        if count != at_first:
+            known = i + 1
+        if known >= 0 and count != count_at(x[known], y[known], one, cells, _NO_FOOTPRINT):
             return False
     area = _area_of(x, y, starts, frame)
     count, known = 0, -1
@@ -278,6 +285,22 @@ def _walk(  # noqa: PLR0913
     return known < 0 or count == _count(one, cells, area, known, one.footprint[known])
 
 
+@inlined
+def _has_ground(one: Outlines, cells: Cells, k: int) -> bool:
+    """Whether the ground holds a cell, or its border passes there: of all that touch it the ground comes last."""
+    last = cells.touch_starts[k + 1] - 1
+    touched = last >= cells.touch_starts[k] and one.weight[cells.touching[last] >> 1] == GROUND
+    return bool(touched or cells.full[k] >= GROUND)
+
+
+@compiled
+def _comes_to_ground(one: Outlines, cells: Cells, n: int, room: Walk) -> bool:
+    c = 0
+    while c < n and not _has_ground(one, cells, room.cells[c]):
+        c += 1
+    return c < n
+
+
 @compiled
 def _count(one: Outlines, cells: Cells, area: _Area, corner: int, but: int) -> int:
     """The views of all but one at a corner of an outline, and whether it lies within the area."""
@@ -288,12 +311,12 @@ def _count(one: Outlines, cells: Cells, area: _Area, corner: int, but: int) -> i
 
 @compiled
 def _edges_near(one: Outlines, cells: Cells, area: _Area, levels: int, met: NDArray[np.bool_]) -> Ints:
-    """The ground's edges in cells of the area, others' where not enough footprints hold the cell, in rising order."""
+    """The ground's edges in cells of the area, others' where not enough hold a cell with ground, in rising order."""
     columns, wide = cells.frame.columns, area.wide
     near, n = np.empty(1024, np.int64), 0
     for here in range(len(area.lies)):
         k = (here // wide + area.r0) * columns + here % wide + area.c0
-        if area.lies[here] == _OUTSIDE:
+        if area.lies[here] == _OUTSIDE or not _has_ground(one, cells, k):
             continue
         is_full = cells.full[k] & _VIEWS >= levels
         for q in range(cells.edge_starts[k], cells.edge_starts[k + 1]):

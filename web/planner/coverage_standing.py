@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,6 +27,7 @@ from geo.coverage.seen import what_is_seen
 from geo.coverage.study import Asking
 from geo.coverage.views import CAMERA, SATELLITE, Seer, sharp_m
 from geo.coverage.what_if import Standing
+from schemas.limits import limit
 from schemas.refusals import Kind, RuleViolation
 from schemas.tables import CoverageStudy, DeviceSite, PlannedSite
 from schemas.tables import Device as Registered
@@ -42,15 +43,29 @@ _KEPT = 6
 _STUDIES = Keeper(_KEPT)
 
 
-class _Forgetful:
-    """Keeps no view."""
+class _Latest:
+    """Keeps the views that were asked for last, no more than may be tried at once.
+
+    What a hand tries on its way over the map is soon forgotten; what was changed before is asked for again each time.
+    """
+
+    def __init__(self) -> None:
+        self._views: dict[bytes, BaseGeometry] = {}
+        self._taking = Lock()
 
     def get(self, keys: Sequence[bytes]) -> Mapping[bytes, BaseGeometry]:
-        """None of them."""
-        return {}
+        """Those that are there; they are the latest again."""
+        with self._taking:
+            found = {key: self._views.pop(key) for key in dict.fromkeys(keys) if key in self._views}
+            self._views.update(found)
+        return found
 
     def put(self, found: Mapping[bytes, BaseGeometry]) -> None:
-        """Nothing is kept."""
+        """Keep them, and forget the oldest."""
+        with self._taking:
+            self._views.update(found)
+            for key in list(self._views)[: -int(limit("coverage.changes"))]:
+                del self._views[key]
 
 
 @dataclass(frozen=True)
@@ -78,8 +93,7 @@ class StandingStudy:
         """`seers` by their keys in the order of `footprints`."""
         self.seers, self.asked = dict(seers), asking.asked
         self._footprints, self._ground = footprints, asking.ground
-        # What a hand tries on its way over the map is not worth keeping.
-        self._around = replace(asking.around, kept=_Forgetful())
+        self._around = replace(asking.around, kept=_Latest())
         self._number = {key: number for number, key in enumerate(self.seers)}
         self._standing = Standing(footprints, asking.ground.open)
         homes = shapely.union_all(asking.homes.shapes).intersection(asking.ground.open)
@@ -103,10 +117,10 @@ class StandingStudy:
         asked_for = [wish for wish in wishes if wish.view is not None]
         put, hidden = self._seen_by(asked_for)
         change = self._standing.changed(taken, list(put))
-        homes = self._homes.changed(taken, list(put)).gained_m2 if self._homes else 0.0
+        homes = self._homes.changed(taken, list(put), are_checked=True).gained_m2 if self._homes else 0.0
         areas = {AREA: change.gained_m2}
         if self._people is not None:
-            areas[POPULATION] = self._people.changed(taken, list(put)).gained_m2
+            areas[POPULATION] = self._people.changed(taken, list(put), are_checked=True).gained_m2
         last = wishes[-1] if wishes else None
         drawn = put[-1] if last is not None and last.view is not None else None
         number = self._number.get(last.key) if last else None
@@ -217,6 +231,7 @@ def _warmed(made: StandingStudy) -> StandingStudy:
     return made
 
 
-def as_geojson(shape: BaseGeometry | None) -> dict[str, Any] | None:
-    """A shape for the map, without more digits than its pixels have."""
-    return None if shape is None else dict(mapping(shapely.set_precision(shape, 1e-7)))
+def as_geojson(shape: BaseGeometry | None) -> str:
+    """A shape for the map as text of GeoJSON, without more digits than its pixels have."""
+    # Corner by corner: whether what is left touches itself, no map asks.
+    return "null" if shape is None else str(shapely.to_geojson(shapely.set_precision(shape, 1e-7, mode="pointwise")))

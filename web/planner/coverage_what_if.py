@@ -34,13 +34,16 @@ _DRAFT = Permission.DRAFT_PLACES
 @section.page("/planner/coverage/<public_id>/what-if", POST=_DRAFT, max_body_bytes=1 << 20)
 def what_if(public_id: str) -> Response:
     """What some changes of devices would do together; nothing is recorded."""
-    told = _changes_of(parse_document(request.get_data()))
+    changes = _changes_of(parse_document(request.get_data()))
     with services().session() as db:
         study = coverage_scope.opened(db, current_actor(), public_id)
         coverage_scope.require_answer(study)
         standing = standing_of(db, study)
-    effect = standing.effect(_wishes(told, standing))
-    response = make_response(json.dumps(_answer(effect, standing, study.result or {}), ensure_ascii=False))
+    effect = standing.effect(_wishes(changes, standing))
+    told = json.dumps(_answer(effect, standing, study.result or {}), ensure_ascii=False)
+    # Shapes of many thousand corners are text already.
+    shapes_told = f'"footprint": {as_geojson(effect.footprint)}, "was": {as_geojson(effect.was)}'
+    response = make_response(f"{told[:-1]}, {shapes_told}}}")
     response.mimetype = "application/json"
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -65,7 +68,7 @@ def _wishes(told: Sequence[Mapping[str, Any]], standing: StandingStudy) -> list[
 
 
 def _answer(effect: Effect, standing: StandingStudy, result: Mapping[str, Any]) -> dict[str, Any]:
-    """The effect in numbers, and in words for the reader."""
+    """The effect in numbers, and in words for the reader; without its shapes."""
     seen_m2 = result["seen_m2"][0] + effect.seen_m2
     part = min(max(seen_m2 / result["ground_m2"], 0.0), 1.0)
     rows = [
@@ -86,8 +89,6 @@ def _answer(effect: Effect, standing: StandingStudy, result: Mapping[str, Any]) 
         "note": said(HIDDEN_BY, effect.hidden) if effect.hidden else "",
         "rows": rows,
         "took": gettext("Computed in %(ms)s ms, by its neighbourhood alone.", ms=f"{1000 * effect.seconds:.0f}"),
-        "footprint": as_geojson(effect.footprint),
-        "was": as_geojson(effect.was),
         "ms": 1000 * effect.seconds,
     }
 
