@@ -84,7 +84,7 @@ def _said(told: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 "area": _Area(area_m2),
             },
         )
-    if told["private_m2"] > 0:
+    if told["private_m2"] >= LEAST_GAP_M2:
         yield "private", areas
     if told.get("twins"):
         yield "twins", {"count": told["twins"]}

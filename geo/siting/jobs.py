@@ -51,7 +51,7 @@ def carry_out(house: House, taken: Claim, progress: Progress = lambda _: None) -
             return
         asked, asking = SitingAsked.of_json(run.question), _asking(session, run, house)
         given = read_question(session, run, asking, lambda share: progress(_READ * share))
-        study = run.study.result or {}
+        study = dict(run.study.result or {}, hour=run.study.question.get("hour"))
     # No transaction stays open while the solver works.
     found = house.solver(given, lambda share: progress(_READ + (1 - _READ) * share))
     with house.reading() as session:
@@ -65,8 +65,8 @@ def carry_out(house: House, taken: Claim, progress: Progress = lambda _: None) -
 def _told(
     session: Session, asked: SitingAsked, found: Found, asking: Asking, study: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The document of an answer; `study` is the answer of the study whose devices it counts with."""
-    assumed = {name: int(study.get(name) or 0) for name in ("assumed", "masts_assumed")}
+    """The document of an answer; `study` is the answer of the study whose devices it counts with, and its hour."""
+    assumed, masts = (int(study.get(name) or 0) for name in ("assumed", "masts_assumed"))
     known: dict[Site, Checked] = {}
 
     def check(site: Site) -> Checked:
@@ -81,7 +81,7 @@ def _told(
     names = authority_names(session, sorted({site.authority for sites in answers for site in sites if site.authority}))
     item = item_names(session, found.item) if found.item else {}
     laws = Laws(asking.pack["duplicate.coverage_ratio"])
-    return told(asked, found, Facts(checked, laws, names, front, item, **assumed))
+    return told(asked, found, Facts(checked, laws, names, front, item, assumed, masts, study.get("hour")))
 
 
 def _asking(session: Session, run: SitingRun, house: House) -> Asking:

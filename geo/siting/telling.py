@@ -45,7 +45,8 @@ class Facts:
 
     `authorities` are names by language and by the code of the authority; `front` is `checked` for each answer of the
     front; `item` the names by language of the supervision item that the study is about. `assumed` and `masts_assumed`
-    are how many devices the study counts by a usual view or height, because nobody says theirs.
+    are how many devices the study counts by a usual view or height, because nobody says theirs; `hour` is the one of
+    the day that it is about.
     """
 
     checked: Sequence[Checked]
@@ -55,6 +56,7 @@ class Facts:
     item: Mapping[str, str] = field(default_factory=dict)
     assumed: int = 0
     masts_assumed: int = 0
+    hour: int | None = None
 
 
 def told(asked: SitingAsked, found: Found, facts: Facts) -> dict[str, Any]:
@@ -206,13 +208,22 @@ def _whole(say: _Say, asked: SitingAsked, found: Found, facts: Facts) -> list[st
         )
     if asked.demand == POPULATION:
         lines.append(say("whole.both"))
+    lines += _taken_for_granted(say, facts)
+    left = found.left_out
+    if left.get("private"):
+        lines.append(say("whole.private", private=left["private"], found=left["found"]))
+    return lines
+
+
+def _taken_for_granted(say: _Say, facts: Facts) -> list[str]:
+    """What of the study nobody said and was assumed, and what it does not look at."""
+    lines = []
     if facts.assumed:
         lines.append(say("whole.assumed", count=facts.assumed))
     if facts.masts_assumed:
         lines.append(say("whole.masts_assumed", count=facts.masts_assumed))
-    left = found.left_out
-    if left.get("private"):
-        lines.append(say("whole.private", private=left["private"], found=left["found"]))
+    if facts.hour is not None:
+        lines.append(say("whole.hour", hour=facts.hour))
     return lines
 
 

@@ -43,6 +43,7 @@ _SAYS = {
         "gap": "  {area} around {lon:.5f}, {lat:.5f}",
         "more": "  and {count} more, {area} in all",
         "slivers": "Not named: {count} smaller than half a square metre each; what they hold counts all the same.",
+        "sliver": "Not named: 1 smaller than half a square metre; what it holds counts all the same.",
         "masts": "Rows that do not say how high the lens stands: {count}; {mast:g} m is counted for each.",
         "wrote": "Wrote {path}: layers {layers}.",
     },
@@ -151,7 +152,7 @@ def _tell(found: Coverage, read: Read[Named], given: Mapping[str, Any]) -> None:
     seen = says.get("seen_one", says["seen"]) if len(rows) == 1 else says["seen"]
     click.echo(seen.format(devices=len(rows), share=found.share, **areas))
     click.echo(says["twice"].format(**areas))
-    if found.private_m2 > 0:
+    if found.private_m2 >= LEAST_GAP_M2:
         click.echo(says["private"].format(**areas))
     if twins:
         click.echo(says["twins"].format(count=twins))
@@ -175,7 +176,8 @@ def _tell_gaps(found: Coverage, places: Sequence[shapely.Point], named_m2: Seque
         rest_m2 = sum(named_m2[len(places) :])
         click.echo(says["more"].format(count=len(named_m2) - len(places), area=area_in_words(rest_m2, lang())))
     if slivers:
-        click.echo(says["slivers"].format(count=slivers))
+        told = says.get("sliver", says["slivers"]) if slivers == 1 else says["slivers"]
+        click.echo(told.format(count=slivers))
 
 
 coverage.add_command(report)
