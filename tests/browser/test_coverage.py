@@ -105,6 +105,57 @@ def test_what_if__answer_that_takes_long__the_page_says_that_it_is_on_its_way(si
     expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "false")
 
 
+def held_questions(page):
+    """What the page asks from now on, each held back until it is answered by hand; what was asked, by range."""
+    held = []
+    page.route("**/what-if", lambda route: held.append(route))
+    return held, lambda: [[one["range_m"] for one in route.request.post_data_json["changes"]] for route in held]
+
+
+def typing_at_a_camera(page, site):
+    page.goto(f"/planner/coverage/{answered(site.services)}")
+    devices_are_there(page)
+    page.locator("#find-device").focus()
+    page.keyboard.type("own-1")
+    page.keyboard.press("Enter")
+
+
+def test_what_if__many_changes_while_an_answer_is_on_its_way__the_last_alone_is_asked_next(sign_in, site):
+    page = sign_in("N1")
+    held, asked = held_questions(page)
+    typing_at_a_camera(page, site)
+    for reach in (900, 800, 700, 650):
+        page.fill("#wi-range", str(reach))
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "true")
+    assert asked() == [[900]]
+    with page.expect_request("**/what-if"):
+        held[0].continue_()
+    expect(page.locator("#wi-time")).to_have_text("The latest change is being computed …")
+    # The first one came late, and for what is wished no more: nothing of it is told.
+    assert asked() == [[900], [650]]
+    assert page.locator("#wi-rows tr").count() == 0
+    held[1].continue_()
+    expect(page.locator("#wi-time")).to_contain_text("Computed in")
+    expect(page.locator("#wi-rows tr").first).to_be_visible()
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "false")
+    assert asked() == [[900], [650]]
+
+
+def test_what_if__all_changes_dropped_while_an_answer_is_on_its_way__nothing_of_it_is_told(sign_in, site):
+    page = sign_in("N1")
+    held, asked = held_questions(page)
+    typing_at_a_camera(page, site)
+    page.fill("#wi-range", "900")
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "true")
+    page.locator("#wi-undo").click()
+    with page.expect_response("**/what-if"):
+        held[0].continue_()
+    expect(page.locator("#wi-answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#wi-answer")).to_be_hidden()
+    assert page.locator("#map").get_attribute("data-answered") is None
+    assert asked() == [[900]]
+
+
 def test_study__on_a_phone_in_chinese_and_in_the_dark__fits(sign_in, site):
     name = answered(site.services)
     page = sign_in("N1", lang="zh", size=PHONE_PX, scheme="dark")

@@ -41,7 +41,10 @@ class Trial {
     const { map } = this;
     this.draw();
     map.on("moveend", () => drawViews(map, this.devices, this.hidden()));
-    map.on("style.load", () => this.draw());
+    map.on("style.load", () => {
+      this.drawnFor = null;
+      this.draw();
+    });
     startFinding(byId("find-device"), byId("found-devices"), this.devices, (key) => {
       this.choose(key, { fly: true });
       byId("wi-range").focus();
@@ -170,15 +173,15 @@ class Trial {
     byId("find-device").focus();
   }
 
-  // One question at a time; while it is on its way the latest wish waits.
+  // One question at a time: while it is on its way the latest wish alone waits, and no other is ever asked.
   async ask() {
     byId("wi-answer").hidden = !this.changes.size;
-    if (!this.changes.size) return;
-    if (this.asking) {
-      this.again = true;
+    if (this.asking || !this.changes.size) {
+      this.again = this.asking && this.changes.size > 0;
       return;
     }
     this.asking = true;
+    const began = performance.now();
     // An answer that takes long is on its way, and what stands there meanwhile is that of the wish before.
     const slow = setTimeout(() => this.waits(true), SLOW_MS);
     const wishes = [...this.changes.values()];
@@ -187,21 +190,30 @@ class Trial {
         method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify({ changes: wishes }),
       });
       const said = await answer.json();
-      if (answer.ok) this.tell(said, wishes.at(-1).key);
+      if (!this.isMeant(wishes, performance.now() - began)) this.again = this.changes.size > 0;
+      else if (answer.ok) this.tell(said, wishes.at(-1).key);
       else byId("wi-fault").textContent = (said.refusals ?? []).map((each) => `${each.message} ${each.fix}`).join(" ");
     } catch {
       byId("wi-fault").textContent = this.words.unreachable;
     }
     clearTimeout(slow);
-    this.waits(false);
     this.asking = false;
-    if (this.again) {
-      this.again = false;
-      this.ask();
-    }
+    const { again } = this;
+    this.again = false;
+    this.waits(again && this.isLong);
+    if (again) this.ask();
+  }
+
+  // Whether what is answered is what is wished; while a hand drags, also where the same device was a moment ago.
+  isMeant(wishes, tookMs) {
+    const now = [...this.changes.values()];
+    const last = wishes.length - 1;
+    const isOnItsWay = (each, n) => n === last && tookMs < SLOW_MS && each.key === now[n].key && each.gone === now[n].gone;
+    return now.length === wishes.length && wishes.every((each, n) => each === now[n] || isOnItsWay(each, n));
   }
 
   waits(isLong) {
+    this.isLong = isLong;
     const time = byId("wi-time");
     byId("wi-answer").setAttribute("aria-busy", String(isLong));
     if (isLong) time.textContent = this.words.computing;
@@ -225,8 +237,13 @@ class Trial {
   draw() {
     const { map } = this;
     const hidden = this.hidden();
-    drawDevices(map, this.devices, hidden);
-    drawViews(map, this.devices, hidden);
+    // Ten thousand others stay as they are while one is dragged over the map.
+    const drawnFor = JSON.stringify([this.devices.size, ...hidden]);
+    if (this.drawnFor !== drawnFor) {
+      this.drawnFor = drawnFor;
+      drawDevices(map, this.devices, hidden);
+      drawViews(map, this.devices, hidden);
+    }
     const features = [];
     for (const key of hidden) features.push(...this.drawn(key));
     map.getSource("changed")?.setData({ type: "FeatureCollection", features });
