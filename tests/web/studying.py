@@ -102,6 +102,10 @@ def result(found, devices):
         "seen_m2": list(found.seen_m2),
         "gap_m2": found.gap_m2,
         "share": found.share,
+        "gap_count": len(found.gaps),
+        "slivers": 0,
+        "slivers_m2": 0.0,
+        "masts_assumed": 0,
         "gaps": [
             {"ordinal": number, "area_m2": area, "weight": area, "at": [at.x, at.y]}
             for number, (area, at) in enumerate(zip(found.gaps_m2, places, strict=True), 1)

@@ -198,6 +198,19 @@ def test_study__answered__is_told_on_the_map_and_in_tables(services, signed_in):
     assert again.status_code == 304
 
 
+def test_study__answered_by_a_platform_of_before__is_shown_with_what_it_says(services, signed_in):
+    name = answered(services)
+    later = ("gap_count", "slivers", "slivers_m2", "masts_assumed")
+    with Session(services.engine) as db, db.begin():
+        study = db.scalars(select(CoverageStudy).where(CoverageStudy.public_id == name)).one()
+        study.result = {key: value for key, value in study.result.items() if key not in later}
+    planner = signed_in("N1")
+    for path in ("", "/report", "/export/csv", "/siting"):
+        answer = get(planner, f"/planner/coverage/{name}{path}")
+        assert answer.status_code == 200, path
+    assert "of this ground is seen; nobody sees" in get(planner, f"/planner/coverage/{name}").text
+
+
 def test_study__failed__says_why_and_may_be_computed_again(services, signed_in):
     name = answered(services, stage="failed")
     planner = signed_in("N1")

@@ -64,7 +64,8 @@ def _in_path(name: str, about: str, schema: Schema) -> Parameter:
 
 _TEXT: Schema = {"type": "string"}
 _BYTES: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
-_LANG = Parameter("lang", "The language of titles and reasons.", {"type": "string", "enum": ["en", "zh"]})
+# As on every page: a language that is not known is no reason to answer nothing.
+_LANG = Parameter("lang", "The language of titles and reasons: en or zh; any other is passed over.", _TEXT)
 _FORM = Parameter("f", "json, or html for the way to the page.", {"type": "string", "enum": ["json", "html"]})
 _DAY = Parameter("on", "A past day, to see what was there then.", {"type": "string", "format": "date"})
 _ID: Schema = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"}
