@@ -31,9 +31,9 @@ class Shown(Base):
         Index(
             "ix_shown_device_order",
             text("(status = ANY (ARRAY['retired'::text, 'discontinued'::text]))"),
-            text(r"regexp_replace(title_en, '\d+$'::text, ''::text)"),
+            text(r"""("left"(regexp_replace(title_en, '\d+$'::text, ''::text), 200))"""),
             text(r"""length("substring"(title_en, '\d+$'::text))"""),
-            "title_en",
+            text(r"""("left"("substring"(title_en, '\d+$'::text), 200))"""),
             "public_id",
             postgresql_where=text("kind = 'device'"),
         ),

@@ -12,12 +12,14 @@ import psycopg
 import pytest
 import rasterio
 from affine import Affine
+from alembic import command
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flights.ground import TERRAIN_FILE
 from geo.coverage.relief import SURFACE_FILE
 from schemas.store.engine import Database
+from schemas.store.migrate import migrate
 from tests.conftest import TestServer, opened
 from tests.database.digging import Dug, add_item, ingest_pair
 from tests.database.plain import Plain, connect, connect_admin, rule_of
@@ -27,6 +29,25 @@ from web import scenes
 @pytest.fixture
 def blank(clone: Callable[[str], Database], empty_template: str) -> Database:
     return clone(empty_template)
+
+
+@pytest.fixture(scope="session")
+def template_of_0009(server: TestServer) -> str:
+    """An empty database as the migration before found it."""
+
+    def make(name: str) -> None:
+        upgrade = command.upgrade
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(command, "upgrade", lambda config, _: upgrade(config, "0009"))
+            migrate(server.database(name))
+
+    return server.shared("of_0009", make)
+
+
+@pytest.fixture
+def of_0009(clone: Callable[[str], Database], template_of_0009: str) -> Database:
+    """A database as the migration before found it; `migrate` brings it further."""
+    return clone(template_of_0009)
 
 
 @pytest.fixture

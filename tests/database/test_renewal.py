@@ -3,12 +3,10 @@
 import itertools
 import random
 import re
-import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
 
 from schemas.store.migrate import MIGRATIONS, migrate
 from tests.classified import CLASSIFIED
@@ -194,18 +192,6 @@ def test_shown__many_at_once__what_was_made_one_by_one(replica, seed):
     assert {told.split('"change": "')[1].split('"')[0] for _, _, told, *_ in before[1][2]} == CHANGES
     assert made(replica, [], is_together=True) == before
     assert made(replica, [], is_together=False) == before
-
-
-@pytest.fixture
-def of_0009(server, monkeypatch):
-    """A database as the migration before found it."""
-    name = f"{server.prefix}_{uuid.uuid4().hex[:6]}"
-    database, upgrade = server.database(name), command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(command, "upgrade", lambda config, _: upgrade(config, "0009"))
-        migrate(database)
-    yield database
-    server.drop(name)
 
 
 def test_shown__made_before_the_migration__stays_and_made_anew_after_it_tells_of_no_change(of_0009):

@@ -17,7 +17,7 @@ COLUMNS = {
     "authority_areas": "public_id name_en name_zh level published last_on geom subjects",
     "cells": "layer x y seq",
     "device_points": "n public_id kind state title authority_id geom geom_3857",
-    "device_names": "public_id kind state title authority_id is_over stem digits",
+    "device_names": "public_id kind state title authority_id is_over stem digits number",
     "beginning": "layer public_id earliest",
     "devices": "public_id name platform category device_type purpose_en purpose_zh owner_type is_measuring_instrument"
     " calibrated_until status activated_on discontinued_on published_on earliest_activation item_code item_name_en"

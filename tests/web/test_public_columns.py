@@ -129,7 +129,7 @@ VIEWS = {
     "devices": _DEVICE | _WHO | _LAW,
     "device_points": _DEVICE | _WHO,
     "beginning": _PAST | {"earliest": "Publication.earliest_activation"},
-    "device_names": _DEVICE | _WHO | _words("Device", "is_over=status stem=name digits=name"),
+    "device_names": _DEVICE | _WHO | _words("Device", "is_over=status stem=name digits=name number=name"),
     "patrol_areas": _patrolled("PatrolArea") | _WHO | _LAW,
     "deployment_points": _patrolled("DeploymentPoint") | _WHO | _LAW,
     "patrol_routes": _ROUTE | _WHO,

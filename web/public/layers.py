@@ -46,7 +46,7 @@ class Layer:
         if self.name != "devices":
             return self.select, BY_NAME
         source = "SELECT p.*, p.title AS title_en, p.title AS title_zh FROM public_map.device_names AS p"
-        return f"({source}) AS r", "is_over, stem, digits, title_en, public_id"
+        return f"({source}) AS r", "is_over, stem, digits, number, public_id"
 
 
 # DV2 comes before DV10: the number that a name ends with counts as a number.

@@ -1,9 +1,10 @@
 -- The list of all devices in the order of their names, 25 at a time: kept in order, not put in order for each reader.
 
--- DV2 comes before DV10: the number that a name ends with counts as a number. What is over comes last.
+-- DV2 comes before DV10: the number that a name ends with counts as a number. What is over comes last. A name may be of
+-- any length, and what stands in an index may not: of long ones the beginning is put in order.
 CREATE INDEX ix_shown_device_order ON core.shown (
-    (status IN ('retired', 'discontinued')), regexp_replace(title_en, '\d+$', ''),
-    length(substring(title_en FROM '\d+$')), title_en, public_id
+    (status IN ('retired', 'discontinued')), left(regexp_replace(title_en, '\d+$', ''), 200),
+    length(substring(title_en FROM '\d+$')), left(substring(title_en FROM '\d+$'), 200), public_id
 ) WHERE kind = 'device';
 
 -- A page is taken from the front of this view, which walks the index; the words of the order are columns, so that whoever
@@ -11,12 +12,13 @@ CREATE INDEX ix_shown_device_order ON core.shown (
 CREATE VIEW public_map.device_names WITH (security_barrier) AS
 SELECT s.public_id, s.look AS kind, s.status AS state, s.title_en AS title, a.public_id AS authority_id,
        s.status IN ('retired', 'discontinued') AS is_over,
-       regexp_replace(s.title_en, '\d+$', '') AS stem, length(substring(s.title_en FROM '\d+$')) AS digits
+       left(regexp_replace(s.title_en, '\d+$', ''), 200) AS stem, length(substring(s.title_en FROM '\d+$')) AS digits,
+       left(substring(s.title_en FROM '\d+$'), 200) AS number
 FROM core.shown s
 JOIN core.authority a ON a.id = s.authority_id
 WHERE s.kind = 'device'
-ORDER BY s.status IN ('retired', 'discontinued'), regexp_replace(s.title_en, '\d+$', ''),
-         length(substring(s.title_en FROM '\d+$')), s.title_en, s.public_id;
+ORDER BY s.status IN ('retired', 'discontinued'), left(regexp_replace(s.title_en, '\d+$', ''), 200),
+         length(substring(s.title_en FROM '\d+$')), left(substring(s.title_en FROM '\d+$'), 200), s.public_id;
 
 GRANT SELECT ON public_map.device_names TO skywarden_public, skywarden_app;
 

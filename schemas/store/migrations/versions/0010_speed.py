@@ -10,7 +10,7 @@ revision = "0010"
 down_revision = "0009"
 
 SQL = Path(__file__).parent.parent / "sql"
-PARTS = ("order", "renewal", "tiles", "claims", "evidence")
+PARTS = ("alone", "order", "renewal", "tiles", "claims", "evidence")
 
 
 def upgrade() -> None:
