@@ -12,7 +12,7 @@ import shapely
 from geoalchemy2.shape import to_shape
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from geo import queries, shapes
@@ -26,6 +26,18 @@ from schemas.refusals import Refusal, refuse
 from schemas.roles import Role
 from schemas.tables import Authority, Device, PlannedSite, RoleAssignment, SitingPlan
 from schemas.words import Coded
+
+_AUTHORS = text("""
+    SELECT DISTINCT actor FROM ledger.event WHERE subject_kind = 'siting_plan' AND subject_id = :plan
+    AND action IN ('siting_plan.draft', 'siting_plan.justify', 'siting_plan.redraft') AND actor LIKE 'person:%'
+""")
+# Whatever hangs under an authority, itself included.
+_IS_UNDER = text("""
+    WITH RECURSIVE above AS (SELECT id, parent_id FROM core.authority WHERE id = :authority
+        UNION SELECT a.id, a.parent_id FROM core.authority a JOIN above b ON a.id = b.parent_id)
+    SELECT EXISTS (SELECT FROM above WHERE id = :head)
+""")
+_GOVERNMENT = "government"
 
 
 def live_sites(plan: SitingPlan) -> list[PlannedSite]:
@@ -61,12 +73,13 @@ def justified(context: Context) -> Iterable[Refusal]:
 
 
 def need_shown(context: Context) -> Iterable[Refusal]:
-    """GD-13.1: the need is shown, and no word of it is about revenue."""
+    """GD-13.1: the need is shown, and no word of the plan is about revenue, in its titles and purposes neither."""
     plan: SitingPlan = context.subject
     yield from _blank("GD-13.1", "siting.no_need", plan.need, context.pack["siting.need"])
-    texts = [*plan.justification.values(), *plan.need.values(), plan.duplicates_answer or ""]
-    said = [_letters(str(text)) for text in texts]
-    found = [word for word in context.pack["siting.revenue_words"] if any(_letters(word) in text for text in said)]
+    given = [*plan.justification.values(), *plan.need.values(), plan.duplicates_answer, plan.title_en, plan.title_zh]
+    given += [words for site in live_sites(plan) for words in (site.purpose_en, site.purpose_zh, site.place_text)]
+    said = [_letters(str(words)) for words in given if words]
+    found = [word for word in context.pack["siting.revenue_words"] if any(_letters(word) in words for words in said)]
     if found:
         yield refuse("GD-13.1", "siting.revenue", measured=", ".join(found))
 
@@ -85,7 +98,7 @@ def _blank(rule: str, text: str, given: Mapping[str, Any], required: Iterable[st
 def duplicates_answered(context: Context) -> Iterable[Refusal]:
     """GD-17: where devices in use see most of a site's view already, the plan says why they do not do."""
     plan: SitingPlan = context.subject
-    if (plan.duplicates_answer or "").strip():
+    if _letters(plan.duplicates_answer or ""):
         return
     ratio = context.pack["duplicate.coverage_ratio"]
     for site in live_sites(plan):
@@ -145,15 +158,23 @@ def sites_outside_private_places(context: Context) -> Iterable[Refusal]:
             yield from private_place_refusals(context.session, place_of_site(site), context.pack, context.now)
 
 
+def authors_of(session: Session, plan: SitingPlan) -> set[UUID]:
+    """Who drafted a plan, drafted it anew, or wrote its case, by the ledger: none of them reviews or decides it."""
+    told = session.scalars(_AUTHORS, {"plan": str(plan.id)})
+    drafted = {plan.author_id} if plan.author_id else set()
+    return drafted | {UUID(actor.removeprefix("person:")) for actor in told}
+
+
 def reviewers_are_others(context: Context) -> Iterable[Refusal]:
-    """GD-11.1: two reviewers of the authority, distinct from each other and from the author."""
+    """GD-11.1: two reviewers of the authority, distinct from each other and from whoever wrote any of the plan."""
     plan: SitingPlan = context.subject
+    authors = authors_of(context.session, plan)
     assigned = {"legal": plan.legal_reviewer_id, "technical": plan.technical_reviewer_id}
     for kind, person_id in assigned.items():
         role = Role(f"{kind}_reviewer")
         if person_id is None or not _holds(context.session, person_id, role, plan.authority_id, context.today):
             yield refuse("GD-11.1", "siting.no_reviewer", reviewer=reviewer(kind))
-        elif person_id == plan.author_id:
+        elif person_id in authors:
             yield refuse("GD-11.1", "device.review_own")
     if plan.legal_reviewer_id is not None and plan.legal_reviewer_id == plan.technical_reviewer_id:
         yield refuse("GD-11.1", "device.review_both", reviewer=reviewer("legal"))
@@ -190,16 +211,37 @@ def some_item_failed(context: Context) -> Iterable[Refusal]:
 def approver_is_competent(context: Context) -> Iterable[Refusal]:
     """GD-09.2: who decides does so for an authority of the level that the pack names, in the field of the plan.
 
-    Neither the author nor a reviewer decides.
+    Neither an author nor a reviewer decides.
     """
     plan: SitingPlan = context.subject
-    own = {plan.author_id, plan.legal_reviewer_id, plan.technical_reviewer_id}
+    own = authors_of(context.session, plan) | {plan.legal_reviewer_id, plan.technical_reviewer_id}
     if context.actor.person_id in own:
         yield refuse("GD-09.2", "siting.own_plan")
-    if approving_authority(context.session, context.actor, plan, context.pack["siting.approver_level"]) is None:
-        level = context.pack["siting.approver_level"]
-        required = Coded("level", [level]) if level else "—"
-        yield refuse("GD-09.2", "siting.not_competent", required=required)
+    yield from _incompetent(context)
+
+
+def _incompetent(context: Context) -> Iterator[Refusal]:
+    level = context.pack["siting.approver_level"]
+    if approving_authority(context.session, context.actor, context.subject, level) is None:
+        yield refuse("GD-09.2", "siting.not_competent", required=Coded("level", [level]) if level else "—")
+
+
+def may_take_back(context: Context) -> Iterable[Refusal]:
+    """GD-09.2, GD-04.2: who could grant a plan takes it back, or who supervises the authority at its level or above."""
+    if not _supervises(context.session, context.actor, context.subject):
+        yield from _incompetent(context)
+
+
+def _supervises(session: Session, actor: Actor, plan: SitingPlan) -> bool:
+    """Whether the actor is a supervisor of the plan's authority: of all that hangs under the same government."""
+    for grant in actor.grants:
+        if grant.role == Role.SUPERVISOR:
+            own = session.get_one(Authority, grant.authority_id)
+            above = session.get(Authority, own.parent_id) if own.parent_id else None
+            head = above if above is not None and above.authority_type == _GOVERNMENT else own
+            if session.scalar(_IS_UNDER, {"authority": plan.authority_id, "head": head.id}):
+                return True
+    return False
 
 
 def approving_authority(session: Session, actor: Actor, plan: SitingPlan, level: str | None) -> Authority | None:
@@ -225,6 +267,18 @@ def approval_is_complete(context: Context) -> Iterable[Refusal]:
         yield refuse("GD-09.2", "siting.nothing_granted")
     if silent := sorted(name for name, text in rejected.items() if not text.strip()):
         yield refuse("GD-09.2", "siting.rejected_silently", measured=", ".join(silent))
+
+
+def predecessor_in_force(context: Context) -> Iterable[Refusal]:
+    """GD-09.2: of two amendments of one plan one is granted; the other would bring back what that one took out."""
+    plan: SitingPlan = context.subject
+    if plan.previous_id is None:
+        return
+    # Whoever decides about the other one waits here until this decision stands.
+    context.session.execute(select(SitingPlan.id).where(SitingPlan.id == plan.previous_id).with_for_update())
+    after = successor_of(context.session, plan.previous_id)
+    if after is not None and after.id != plan.id:
+        yield refuse("GD-09.2", "siting.amended_already", number=after.public_id)
 
 
 def successor_approved(context: Context) -> Iterable[Refusal]:

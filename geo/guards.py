@@ -44,6 +44,8 @@ GUARDS: dict[str, Guard] = {
     "GD-09.2:approver_is_competent": checks_siting.approver_is_competent,
     "GD-09.2:approval_is_complete": checks_siting.approval_is_complete,
     "GD-09.2:successor_approved": checks_siting.successor_approved,
+    "GD-09.2:predecessor_in_force": checks_siting.predecessor_in_force,
+    "GD-09.2:may_take_back": checks_siting.may_take_back,
     "GD-15:point_outside_private_places": checks_patrol.point_outside_private_places,
     "GD-16.1:change_approved": checks_patrol.change_approved,
     "GD-16.3:change_is_small": checks_patrol.change_is_small,

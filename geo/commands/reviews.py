@@ -8,7 +8,7 @@ from geo import checklists
 from geo.attachments import attach
 from geo.checklists import Answers
 from geo.checks_device import place_of_device
-from geo.checks_siting import place_of_site
+from geo.checks_siting import authors_of, place_of_site
 from geo.commands.common import local_today, role_missing
 from geo.commands.words import refuse_unknown
 from geo.private_places import private_place_refusals
@@ -33,6 +33,9 @@ def record_review(work: Work, subject: Device | PlannedSite, *, kind: str, answe
     owner = _owner(subject)
     if not work.actor.has(REVIEWERS[kind], owner.authority_id):
         raise role_missing(label(owner), "review", (REVIEWERS[kind],))
+    if isinstance(owner, SitingPlan):
+        # A plan that is submitted meanwhile is reviewed no more: its head has read what the reviews say by then.
+        work.session.refresh(owner, with_for_update=True)
     pack, today = work.pack_for(owner), local_today(work, owner)
     found = [
         *reviewer_refusals(work, subject, kind),
@@ -88,7 +91,8 @@ def reviewer_refusals(work: Work, subject: Device | PlannedSite, kind: str) -> I
         assigned = owner.legal_reviewer_id if kind == "legal" else owner.technical_reviewer_id
         if assigned != me:
             yield refuse("GD-11.1", "siting.other_reviewer", reviewer=checklists.reviewer(kind))
-    if owner.author_id is not None and owner.author_id == me:
+    authors = authors_of(work.session, owner) if isinstance(owner, SitingPlan) else {owner.author_id}
+    if me is not None and me in authors:
         yield refuse("GD-11.1", "device.review_own")
     for other in (other for other in checklists.REVIEW_KINDS if other != kind):
         made = latest_review(work.session, subject, other)

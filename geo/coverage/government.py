@@ -9,7 +9,7 @@ from datetime import date
 
 from geoalchemy2.shape import to_shape
 from shapely.geometry.base import BaseGeometry
-from sqlalchemy import select, text
+from sqlalchemy import RowMapping, select, text
 from sqlalchemy.orm import Session
 
 from geo.coverage.asked import Asked
@@ -18,26 +18,31 @@ from geo.coverage.views import counts_once, view_of
 from schemas.tables import Authority
 
 GOVERNMENT = "government"
+_ENDED = "ended"
 _STATUS = {"active": ACTIVE, "published": PUBLISHED, "maintenance": BLOCKED, "blocked": BLOCKED}
 _ANY = Asked()
 _UNDER = text(
     "WITH RECURSIVE under AS (SELECT id FROM core.authority WHERE id = :root"
     " UNION SELECT a.id FROM core.authority a JOIN under u ON a.parent_id = u.id) SELECT id FROM under"
 )
-# Of a year that is over only what was in use is known: what was announced or planned then is not kept.
+# Of a year that is over only what was in use is known: what was announced or planned then is not kept. One that was
+# retired while in use ended on that day.
 _DEVICES = text("""
     SELECT d.public_id, d.name, d.device_type, d.state, d.sector_azimuth_deg, d.hfov_deg, d.range_m,
            a.code AS authority, ST_X(s.geom) AS lon, ST_Y(s.geom) AS lat, i.code AS item,
-           d.activated_on, d.discontinued_on,
+           d.first_used_on, d.activated_on, d.ended_on,
            ARRAY(SELECT o.code FROM core.device_grant g JOIN core.authority o ON o.id = g.authority_id
                  WHERE g.device_id = d.id AND g.state = 'granted' AND :day BETWEEN g.valid_from AND g.valid_to
                  UNION SELECT o.code FROM core.device_share h JOIN core.authority o ON o.id = h.authority_id
                  WHERE h.device_id = d.id ORDER BY 1) AS shared_with
-    FROM core.device d JOIN core.device_site s ON s.id = d.site_id JOIN core.authority a ON a.id = d.authority_id
+    FROM (SELECT *, CASE WHEN state = 'retired' AND (discontinued_on IS NULL OR discontinued_on < activated_on)
+                    THEN state_since::date ELSE discontinued_on END AS ended_on FROM core.device) d
+    JOIN core.device_site s ON s.id = d.site_id JOIN core.authority a ON a.id = d.authority_id
     LEFT JOIN core.supervision_item i ON i.id = d.item_id
     WHERE d.authority_id = ANY(:authorities) AND NOT d.secret AND d.platform <> 'uav'
-      AND CASE WHEN :past THEN d.activated_on <= :day AND (d.discontinued_on IS NULL OR d.discontinued_on >= :first)
-          ELSE d.state = ANY(:states) OR d.discontinued_on >= :first END
+      AND CASE WHEN :past THEN d.first_used_on <= :day AND (d.ended_on IS NULL OR d.ended_on >= :first
+                               OR (d.activated_on > d.ended_on AND d.activated_on <= :day))
+          ELSE d.state = ANY(:states) OR d.ended_on >= :first END
     ORDER BY d.public_id
 """)
 _SITES = text(f"""
@@ -112,10 +117,9 @@ def standing_of(session: Session, government: Government, day: date, *, past: bo
     values = {"authorities": government.ids, "states": list(_STATUS), "day": day, "first": first, "past": past}
     found = []
     for row in session.execute(_DEVICES, values).mappings():
-        ended = row["discontinued_on"] is not None and row["discontinued_on"] <= day
-        status = "ended" if ended else ACTIVE if past else _STATUS.get(row["state"], "ended")
+        status = _status_then(row, day) if past else _STATUS.get(row["state"], _ENDED)
         device, assumed = view_of(row, _ANY)
-        began = row["activated_on"]
+        began = row["first_used_on"]
         found.append(
             Standing(
                 public_id=row["public_id"],
@@ -126,10 +130,10 @@ def standing_of(session: Session, government: Government, day: date, *, past: bo
                 device=device,
                 item=row["item"],
                 is_assumed=assumed,
-                is_shown=status != "ended",
+                is_shown=status != _ENDED,
                 shared_with=tuple(code for code in row["shared_with"] if code != row["authority"]),
                 added=began is not None and first <= began <= day,
-                ended=ended,
+                ended=status == _ENDED,
             )
         )
     if not past:
@@ -148,3 +152,11 @@ def standing_of(session: Session, government: Government, day: date, *, past: bo
                 )
             )
     return found
+
+
+def _status_then(row: RowMapping, day: date) -> str:
+    """Whether a device was in use on a day that is over; the day of its last end stays with one in use once more."""
+    ended_on, began_on = row["ended_on"], row["activated_on"]
+    if ended_on is None or day < ended_on:
+        return ACTIVE
+    return ACTIVE if began_on > ended_on and began_on <= day else _ENDED

@@ -1,6 +1,6 @@
 """Siting plans from draft to revocation: who drafts, reviews and decides, and what each step asks for."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from shapely.geometry import Point
@@ -25,11 +25,12 @@ from schemas.tables import (
     LegalBasis,
     Person,
     PlannedSite,
+    RoleAssignment,
     SitingPlan,
     SupervisionItem,
 )
 from tests.database.acting import PAPER, answered, rules, texts
-from tests.world import PA1
+from tests.world import PA1, World
 
 REASONS = {
     "legal_basis": "Placeholder statute, article 1",
@@ -566,6 +567,32 @@ def test_GD_17__site_that_a_submitted_plan_carries_on__counts_once_in_the_report
     assert told() == []
 
 
+@pytest.mark.parametrize(
+    ("day", "status", "ended"),
+    [(None, "active", False), (date(2025, 3, 1), "ended", True), (date(2024, 12, 31), "active", False)],
+)
+def test_GD_13_3__device_in_use_once_more__counts_as_in_use_and_not_as_new(
+    services, past_the_judge, day, status, ended
+):
+    # In use from March 2024 until January 2025, and again since the end of June.
+    began, first, last = date(2025, 6, 30), date(2024, 3, 1), date(2025, 1, 10)
+    with past_the_judge() as session:
+        device = find(session, Device, "DV-DV1")
+        before = device.state, device.activated_on, device.first_used_on, device.discontinued_on
+        device.state, device.activated_on, device.first_used_on, device.discontinued_on = "active", began, first, last
+    try:
+        with services.session() as session:
+            head = session.scalars(select(Authority).where(Authority.code == "A1")).one()
+            past = day is not None
+            found = standing_of(session, government_of(session, head), day or services.today, past=past)
+            (told,) = (one for one in found if one.public_id == "DV-DV1")
+        assert (told.status, told.ended, told.added) == (status, ended, day == date(2024, 12, 31))
+    finally:
+        with past_the_judge() as session:
+            device = find(session, Device, "DV-DV1")
+            device.state, device.activated_on, device.first_used_on, device.discontinued_on = before
+
+
 def test_study__device_at_a_site_while_the_next_version_of_its_plan_is_drafted__site_counts_no_more(
     work, approved, amended, registered, counted
 ):
@@ -612,3 +639,105 @@ def test_GD_09_1__papers_of_the_case__are_kept_with_the_plan(services, drafted, 
         made = find(session, SitingPlan, plan)
         kept = session.scalars(select(Attachment).where(Attachment.subject_id == made.id)).one()
         assert (kept.sha256, kept.purpose) == (PAPER.sha256, "justification")
+
+
+# -- who has a hand in it twice, and two at once ---------------------------------------------------------------
+
+
+@pytest.fixture
+def somebody(past_the_judge):
+    """`somebody("M1", "A1", "planner", "legal_reviewer")` is a person with these roles in an authority."""
+
+    def make(code, authority, *roles):
+        with past_the_judge() as session:
+            if session.scalars(select(Person).where(Person.code == code)).first() is not None:
+                return code
+            world = World(session)
+            owner = session.scalars(select(Authority).where(Authority.code == authority)).one()
+            made = world.person(code, roles[0], owner)
+            for role in roles[1:]:
+                fields = {"person_id": made.id, "authority_id": owner.id, "role": role}
+                world.add(RoleAssignment, public_id=f"RA-{code}-{role}", valid_from=date(2025, 1, 1), **fields)
+        return code
+
+    return make
+
+
+def test_GD_11_1__who_drafted_it_anew_or_wrote_the_case__reviews_nothing_of_it(work, drafted, step, somebody):
+    both = somebody("M1", "A1", "planner", "legal_reviewer")
+    plan = drafted()
+    step(both, plan, commands.justify_plan, CASE)
+    with pytest.raises(RuleViolation) as caught, work("N1") as doing:
+        commands.start_review(doing, doing.get(SitingPlan, plan), **reviewers(doing, legal=both))
+    assert texts(caught) == {"device.review_own"}
+
+
+def test_GD_11_1__sites_added_by_the_reviewer_of_before__reviewed_by_somebody_else(work, in_review, step, somebody):
+    both = somebody("M1", "A1", "planner", "legal_reviewer")
+    plan = in_review()
+    step("H1", plan, commands.send_back_plan, reason="One more site.")
+    step(both, plan, commands.redraft_plan, commands.Changes(add=[site(113.264)], reason="added"))
+    step("N1", plan, commands.justify_plan, CASE)
+    with pytest.raises(RuleViolation) as caught, work("N1") as doing:
+        commands.start_review(doing, doing.get(SitingPlan, plan), **reviewers(doing, legal=both))
+    assert texts(caught) == {"device.review_own"}
+
+
+def test_GD_10_3__site_that_fails_while_its_plan_is_submitted__no_review_of_what_is_submitted(
+    work, services, in_review, step
+):
+    plan = in_review()
+    for code, kind in (("L1", "legal"), ("T1", "technical")):
+        review(work, plan, code, kind)
+    (name,) = sites_of(work, plan)
+    with pytest.raises(RuleViolation) as caught, work("L1") as doing:
+        planned = doing.session.scalars(select(PlannedSite).where(PlannedSite.public_id == name)).one()
+        assert planned.plan.state == "in_review"
+        # The reviewer has the plan open while its head submits it.
+        step("H1", plan, commands.submit_plan)
+        failed = answered(doing.pack_for(planned.plan), "legal", place_lawful_and_marking_clear=False)
+        commands.record_review(doing, planned, kind="legal", answers=failed)
+    assert texts(caught) == {"siting.not_in_review"}
+
+
+def test_4_2__two_amendments_of_one_plan__the_second_is_not_granted(approved, amended, step, work, services, refused):
+    plan = approved(site(), site(113.264))
+    _kept, dropped = sites_of(work, plan)
+    without, everything = amended(plan, dropped), amended(plan)
+    step("P1", without, commands.approve_plan, approval_no="GD-5")
+    caught = refused("P1", everything, commands.approve_plan, approval_no="GD-6")
+    assert (rules(caught), texts(caught)) == ({"GD-09.2"}, {"siting.amended_already"})
+    assert list(commands.replace_amended_plans(services.work)) == [f"siting_plan {plan}"]
+    assert texts(refused("P1", everything, commands.approve_plan, approval_no="GD-6")) == {"siting.amended_already"}
+
+
+@pytest.mark.parametrize(
+    ("code", "authority", "role"),
+    [("S2", "A2", "supervisor"), ("P2", "A1", "provincial_approver")],
+)
+def test_GD_09_2__approval_taken_back_by_another_county__refused(approved, refused, somebody, code, authority, role):
+    caught = refused(somebody(code, authority, role), approved(), commands.revoke_plan, reason="No.")
+    assert texts(caught) == {"siting.not_competent"}
+
+
+@pytest.mark.parametrize(("code", "authority"), [("S1", "A1"), ("S0", "P0")])
+def test_GD_04_2__supervisor_of_its_level_or_above__takes_an_approval_back(
+    services, approved, step, somebody, code, authority
+):
+    plan = approved()
+    step(somebody(code, authority, "supervisor"), plan, commands.revoke_plan, reason="Unlawful.")
+    assert state(services, plan) == "revoked"
+
+
+@pytest.mark.parametrize("said", ["\u200b", "\ufeff \u2060"])
+def test_GD_17__answer_of_nothing_that_anybody_sees__is_none(drafted, refused, looking, said):
+    case = commands.Case(justification=REASONS, need=NEED, duplicates_answer=said)
+    plan = drafted(site(113.26, 23.13, **SEEING))
+    assert texts(refused("N1", plan, commands.justify_plan, case)) == {"siting.duplicate"}
+
+
+@pytest.mark.parametrize("sites", [[{"purpose_en": "Fine revenue"}], [{"purpose_zh": "创 收"}], []])
+def test_GD_13_1__revenue_in_a_purpose_or_a_title__refused(drafted, refused, sites):
+    title = {} if sites else {"title_zh": "罚没收入方案"}
+    plan = drafted(*(site(**one) for one in sites), **title)
+    assert texts(refused("N1", plan, commands.justify_plan, CASE)) == {"siting.revenue"}

@@ -9,6 +9,7 @@ from flask import Response, request
 from sqlalchemy import select
 
 from geo import commands
+from geo.checks_siting import authors_of
 from geo.commands import Changes, NewPlan, NewSite
 from geo.intake import Options
 from geo.intake.drafts import Read
@@ -206,7 +207,7 @@ def _map(work: Work, file: dossier.PlanFile, found: SitingPlan, places: dict[str
 
 
 def reviewers(work: Work, found: SitingPlan, kind: str) -> list[Person]:
-    """Who may make a review of that kind: holders of the role in the authority today, but for the author."""
+    """Who may make a review of that kind: holders of the role in the authority today, but for the plan's authors."""
     today = work.pack_for(found).local_date(work.now)
     held = select(Person).join(RoleAssignment, RoleAssignment.person_id == Person.id)
     held = held.where(
@@ -215,7 +216,7 @@ def reviewers(work: Work, found: SitingPlan, kind: str) -> list[Person]:
         RoleAssignment.valid_from <= today,
         (RoleAssignment.valid_to.is_(None)) | (RoleAssignment.valid_to >= today),
         Person.disabled_at.is_(None),
-        Person.id != found.author_id,
+        Person.id.not_in(authors_of(work.session, found)),
     )
     return list(work.session.scalars(held.distinct().order_by(Person.code)))
 

@@ -9,7 +9,7 @@ from flask import Response, request
 from geoalchemy2.shape import to_shape
 
 from geo import commands
-from geo.checks_siting import approver_is_competent
+from geo.checks_siting import approver_is_competent, may_take_back
 from schemas.machine import Context
 from schemas.refusals import RuleViolation
 from schemas.roles import Role
@@ -75,7 +75,8 @@ def _steps(work: Work, found: SitingPlan) -> list[str]:
     competent = actor.has(Role.PROVINCIAL_APPROVER) and not list(approver_is_competent(context))
     if state == "submitted" and competent:
         steps += ["decide", "return"]
-    if state == "approved" and (competent or actor.has(Role.SUPERVISOR)):
+    takes_back = actor.has(Role.PROVINCIAL_APPROVER) or actor.has(Role.SUPERVISOR)
+    if state == "approved" and takes_back and not list(may_take_back(context)):
         steps += ["revoke"]
     return list(dict.fromkeys(steps))
 
