@@ -18,6 +18,8 @@ from schemas.refusals import Refusal, refuse
 from schemas.rules import RulePack
 from schemas.words import Coded
 
+_FULL_TURN_DEG = 360.0
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,10 +33,11 @@ class Place:
 
     @cached_property
     def seen(self) -> BaseGeometry | None:
-        """What it looks at, in EPSG:4326; None where nobody said."""
-        if self.azimuth_deg is None or not self.hfov_deg or not self.range_m:
+        """What it looks at, in EPSG:4326; None where nobody said. What sees all round needs no direction."""
+        azimuth_deg = 0.0 if self.azimuth_deg is None and (self.hfov_deg or 0.0) >= _FULL_TURN_DEG else self.azimuth_deg
+        if azimuth_deg is None or not self.hfov_deg or not self.range_m:
             return None
-        return sector(self.at, self.azimuth_deg, self.hfov_deg, self.range_m)
+        return sector(self.at, azimuth_deg, self.hfov_deg, self.range_m)
 
 
 def private_place_refusals(session: Session, place: Place, pack: RulePack, at: datetime) -> Iterator[Refusal]:

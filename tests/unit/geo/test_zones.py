@@ -5,6 +5,8 @@ import pytest
 from shapely.geometry import Point, box, shape
 
 from geo import zones
+from geo.private_places import Place
+from geo.types import LonLat
 from geo.zones import Zone
 from tests.unit.geo.shapes import R1, R2, R3, Z1
 
@@ -87,3 +89,9 @@ def test_sensitive_zone__an_exact_shape_that_stands_out_is_still_checked():
     (hit,) = zones.hits(R3, [stray])
     assert shape(hit.place).equals(it.geom)
     assert hit.distance_m == pytest.approx(zones.distance_m(R3, it.geom))
+
+
+def test_GD_15__view_all_round__looked_at_without_a_direction():
+    at = LonLat(113.26, 23.13)
+    assert Place(at, "open_air", None, 360.0, 150.0).seen == Place(at, "open_air", 0.0, 360.0, 150.0).seen
+    assert Place(at, "open_air", None, 90.0, 150.0).seen is None
