@@ -176,9 +176,12 @@ def evaluation_current(context: Context) -> Iterable[Refusal]:
 
 
 def evaluation_due_on(session: Session, device: Device, pack: RulePack) -> date | None:
-    """The day by which a device is to be evaluated again; None for one that was never in use."""
-    made = select(func.max(Evaluation.evaluated_on)).where(Evaluation.device_id == device.id)
-    since = session.scalar(made) or device.activated_on
+    """The day by which a device is to be evaluated again; None for one that was never in use.
+
+    One that is in use once more counts from the first day of that, whatever was evaluated in the use before.
+    """
+    made = session.scalar(select(func.max(Evaluation.evaluated_on)).where(Evaluation.device_id == device.id))
+    since = max((day for day in (made, device.activated_on) if day is not None), default=None)
     return None if since is None else months_after(since, pack["evaluation.interval_months"])
 
 

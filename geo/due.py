@@ -29,14 +29,14 @@ _ALL_DUE = """
         SELECT 'calibration', id, coalesce(calibration_valid_to, %(today)s) FROM d WHERE is_measuring_instrument
         UNION ALL
         SELECT last.what, u.id, (last.on_day + make_interval(months => last.months))::date
-        FROM (SELECT d.id, coalesce(e.on_day, d.activated_on) AS evaluated_on,
+        FROM (SELECT d.id, greatest(e.on_day, d.activated_on) AS evaluated_on,
                      coalesce(k.on_day, d.activated_on) AS maintained_on
               FROM in_use d
               LEFT JOIN (SELECT device_id, max(evaluated_on) AS on_day FROM core.evaluation GROUP BY device_id) e
                   ON e.device_id = d.id
               LEFT JOIN (SELECT device_id, max(done_on) AS on_day FROM core.upkeep GROUP BY device_id) k
                   ON k.device_id = d.id
-              WHERE coalesce(e.on_day, d.activated_on) <= %(evaluated_by)s
+              WHERE greatest(e.on_day, d.activated_on) <= %(evaluated_by)s
                  OR coalesce(k.on_day, d.activated_on) <= %(maintained_by)s) u
         CROSS JOIN LATERAL (VALUES ('evaluation', u.evaluated_on, %(evaluation_months)s::int),
                                    ('maintenance', u.maintained_on, %(maintenance_months)s::int)

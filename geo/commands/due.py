@@ -32,7 +32,7 @@ _UNEVALUATED = """
     SELECT d.public_id FROM core.device d
     LEFT JOIN (SELECT device_id, max(evaluated_on) AS last_on FROM core.evaluation GROUP BY device_id) e
         ON e.device_id = d.id
-    WHERE d.state = 'active' AND coalesce(e.last_on, d.activated_on) < :long_ago
+    WHERE d.state = 'active' AND greatest(e.last_on, d.activated_on) < :long_ago
 """
 _UNAPPROVED = """
     SELECT d.public_id FROM core.device d JOIN core.device_site s ON s.id = d.site_id

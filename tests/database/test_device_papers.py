@@ -5,12 +5,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from shapely.geometry import Point
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from geo import commands
+from geo.due import due
 from schemas.refusals import RuleViolation
 from schemas.store.work import find
-from schemas.tables import Attachment, Calibration, Device, DeviceReview, Publication, Signage
+from schemas.tables import (
+    Attachment,
+    Calibration,
+    Device,
+    DeviceReview,
+    Evaluation,
+    Person,
+    Publication,
+    Signage,
+)
 from tests.database.acting import (
     PAPER,
     PHOTO,
@@ -145,6 +155,30 @@ def test_GD_10_1__evaluated__another_year(work, services, clock, active):
     assert f"device {active}" not in stopped(services)
     clock.advance(timedelta(days=1))
     assert f"device {active}" in stopped(services)
+
+
+def test_GD_10_1__in_use_again_after_an_evaluation_of_long_ago__a_year_from_the_first_day(
+    work, services, clock, active, past_the_judge
+):
+    # In use until 2023, evaluated then, and since 2025-07-02 once more.
+    with past_the_judge() as session:
+        device = find(session, Device, active)
+        by = session.scalars(select(Person).where(Person.code == "O1")).one()
+        told = {"outcome": "keep", "text": "Needed.", "evaluated_on": date(2023, 3, 1), "evaluated_by": by.id}
+        session.add(Evaluation(public_id="EV-OLD", device_id=device.id, origin="sample", evidence={}, **told))
+    try:
+        assert f"device {active}" not in stopped(services)
+        with work("O1") as doing:
+            device = doing.get(Device, active)
+            found = due(
+                doing.session, device.authority_id, doing.pack_for(device), date(2026, 6, 10), what="evaluation"
+            )
+        assert [one.due_on for one in found if one.public_id == active] == [date(2026, 7, 2)]
+        clock.at = datetime(2026, 8, 2, 12, 0, tzinfo=SHANGHAI)
+        assert f"device {active}" in stopped(services)
+    finally:
+        with past_the_judge() as session:
+            session.execute(delete(Evaluation).where(Evaluation.public_id == "EV-OLD"))
 
 
 def test_GD_10_2__site_cancelled__use_ends_with_the_evaluation(work, services, active):
