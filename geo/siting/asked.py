@@ -5,7 +5,6 @@ There is no way to ask for money: not by a key, not by a word that counts as dem
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -37,7 +36,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "range_m": (5, 20_000),
     "hfov_deg": (5, 360),
     "mast_m": (0, 200),
-    "most_burden": (0, math.inf),
+    "most_burden": (0, 1e12),
 }
 
 

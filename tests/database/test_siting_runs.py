@@ -638,6 +638,7 @@ def test_siting_ask__every_part_of_a_question_has_its_option(cli, services, stud
         ("--effort", "roads=nan", "siting.number"),
         ("--effort", "moon=1", "siting.word"),
         ("--mast-m", "nan", "siting.number"),
+        ("--most-burden", "inf", "siting.number"),
         ("--directions", "0", "siting.number"),
     ],
 )
