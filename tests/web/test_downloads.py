@@ -265,6 +265,17 @@ def test_file__after_a_change__is_made_anew(client, admin, monkeypatch):
     assert after.headers["ETag"] != first.headers["ETag"]
 
 
+def test_file__that_a_platform_of_before_wrote__is_made_anew(client, services, monkeypatch):
+    monkeypatch.setattr(files, "MOST_OF_THE_TIME", 0)
+    with monkeypatch.context() as before:
+        before.setattr(files, "_EDITION", "drawn backwards")
+        assert client.get("/data/patrol_routes.geojson").status_code == 200
+    (kept,) = (services.data_dir / files.FOLDER).glob("patrol_routes-*.geojson")
+    kept.write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
+    # Nothing was published since.
+    assert client.get("/data/patrol_routes.geojson").json["features"]
+
+
 def test_file__while_changes_come_faster_than_it_is_made__is_the_one_before(client, admin, monkeypatch):
     monkeypatch.setattr(files, "MOST_OF_THE_TIME", 1e9)
     first = client.get("/data/devices.geojson")

@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 FORMATS = ("geojson", "csv", "gpkg", "parquet")
 FOLDER = "public"
+# Another way of writing files gives them other names: what was kept is then handed out no more.
+_EDITION = "as published"
 KEPT = 2
 # A first reader waits so long for a file that another one makes.
 PATIENCE_S = 20.0
@@ -71,7 +73,7 @@ def _pause() -> RuleViolation:
 
 def _stamp(services: Services, layer: OpenLayer, notice: dict[str, str] | None) -> str:
     with services.public() as public:
-        return stamps.current(public).tag(layer, notice)
+        return stamps.current(public).tag(_EDITION, layer, notice)
 
 
 def _newest(folder: Path, layer: OpenLayer, kind: str) -> Path | None:
