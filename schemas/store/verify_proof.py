@@ -21,6 +21,7 @@ import binascii
 import hashlib
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -35,6 +36,8 @@ SEAL_KEYS = {"count", "first", "last", "prev", "root", "seal", "sealed_at"}
 MOST_BYTES = 16 << 20
 MOST_DEPTH_OF_TREE = 64
 HASH_BYTES = 32
+# Controls, marks that nobody sees or that turn the direction of writing, halves of characters, ends of lines.
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class ProofBroken(Exception):
@@ -45,7 +48,7 @@ WORDS = {
     "en": {
         "published": "{subject}: published on {day}, {days} days before use ({used}).",
         "late": "{subject}: published on {day}, {days} days AFTER use began ({used}).",
-        "unused": "{subject}: published on {day}; not in use yet.",
+        "unused": "{subject}: published on {day}; this proof shows no use.",
         "incomplete": "{subject}: on {channels} since {day}, and not yet on every channel that the law asks for.",
         "asserted": "{subject}: said to be published on {day}; asserted by import on {imported}, not witnessed.",
         "seen_later": "A receipt says {said}; the ledger recorded it on {day}, and that day counts.",
@@ -58,7 +61,7 @@ WORDS = {
     "zh": {
         "published": "{subject}：{day} 公示，早于启用（{used}）{days} 天。",
         "late": "{subject}：{day} 公示，晚于启用（{used}）{days} 天。",
-        "unused": "{subject}：{day} 公示；尚未启用。",
+        "unused": "{subject}：{day} 公示；本证明未载明启用。",
         "incomplete": "{subject}：自 {day} 起在 {channels} 公示，尚未在法定的全部渠道公示。",
         "asserted": "{subject}：据称于 {day} 公示；由 {imported} 的导入所主张，未经本平台见证。",
         "seen_later": "回执所载为 {said}；账本记录于 {day}，以后者为准。",
@@ -158,12 +161,21 @@ def _check_linked(seals: Mapping[int, Seal], number: int, proof: Proof) -> None:
 def tell(proof: Proof, lang: str = "en") -> list[str]:
     """What the proof shows, in words."""
     words = WORDS[lang]
-    lines = _told(proof, words)
+    try:
+        lines = _told(proof, words)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProofBroken("a statement in it does not hold what statements hold") from error
     if proof.content is not None:
         lines.append(words["content"].format(content=proof.content))
     lines.append(words["checkpoint"].format(n=proof.checkpoint.number, digest=proof.checkpoint.digest))
     lines.append(words["key"].format(key=proof.key))
-    return lines
+    return [_visible(line) for line in lines]
+
+
+def _visible(line: str) -> str:
+    """A line that stays one on any terminal: whoever signs with a key of his own writes no line of ours in it."""
+    told = (char if unicodedata.category(char) not in UNSEEN else ascii(char)[1:-1] for char in line)
+    return "".join(told)
 
 
 def _told(proof: Proof, words: Mapping[str, str]) -> list[str]:
@@ -508,7 +520,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"{error.filename}: {error.strerror}\n")
         return 2
     except (ProofBroken, UnicodeDecodeError) as error:
-        sys.stderr.write(f"NOT VERIFIED: {error}\n")
+        sys.stderr.write(_visible(f"NOT VERIFIED: {error}") + "\n")
         return 1
     words = WORDS[asked.lang]
     told += [words["older"].format(n=number, digest=digest) for number, digest in asked.checkpoint]

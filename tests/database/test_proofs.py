@@ -100,7 +100,7 @@ def test_proof__of_what_is_not_in_use__says_so(services, live, aged):
     live()
     write_down(services, aged, "2025-06-01 02:00:01Z")
     prove_all(services)
-    assert words(proof(services)) == "DV-DV1: published on 2025-06-01; not in use yet."
+    assert words(proof(services)) == "DV-DV1: published on 2025-06-01; this proof shows no use."
 
 
 def test_proof__used_before_it_was_published__tells_that_too(services, live, aged):

@@ -225,7 +225,7 @@ def test_desks_of_planning__have_something_to_do_each_made_by_commands(clone, em
         with services.public() as public:
             said = tell(verify(proof_of(public, "deployment_point", shown.public_id)))[0]
         assert said.startswith(f"{shown.public_id}: published on 20")
-        assert said.endswith("; not in use yet.")
+        assert said.endswith("; this proof shows no use.")
         assert (tmp_path / "data" / "attachments" / kept[:2] / kept).is_file()
     finally:
         services.close()

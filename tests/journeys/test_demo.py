@@ -106,7 +106,7 @@ def test_the_ledger_verifies_after_all_that(told, installation) -> None:
 
 
 def test_what_was_published_while_it_ran_is_proven(told) -> None:
-    assert "not in use yet" in row(told, "publication of DP-")
+    assert "this proof shows no use" in row(told, "publication of DP-")
 
 
 def test_a_stranger_may_check_the_export_with_the_standard_library_alone(told, installation, tmp_path) -> None:

@@ -84,7 +84,7 @@ def made(statements=BOTH, others=5, signer=None):
     notes = [signer.note(n, merkle.hashlib.sha256(line).digest()) for n, line in enumerate(seals, start=1)]
     document = {
         "format": FORMAT,
-        "subject": "DV-7K3Q",
+        "subject": statements[0]["subject"],
         "kind": "device",
         "statements": [
             {
@@ -179,18 +179,46 @@ def test_proof__signed_by_somebody_else__holds_only_until_the_key_is_compared():
 @pytest.mark.parametrize(
     ("statements", "said"),
     [
-        (BOTH[:2], "DV-7K3Q: published on 2025-06-01; not in use yet."),
+        (BOTH[:2], "DV-7K3Q: published on 2025-06-01; this proof shows no use."),
         (BOTH[1:], "on official_disclosure since 2025-06-01, and not yet on every channel"),
         ((statement(origin="sample"), *BOTH[1:]), "asserted by import on 2025-06-01, not witnessed."),
         ((*BOTH[:2], USE | {"origin": "legacy"}), "not witnessed."),
         ((*BOTH[:2], USE | {"from": "2025-05-31"}), "published on 2025-06-01, 1 days AFTER use began (2025-05-31)."),
         ((statement(published_on="2025-06-03"), *BOTH[1:]), "published on 2025-06-03, 39 days before use"),
         ((statement(channel="media", published_on="2025-08-01"), *BOTH), "published on 2025-06-01, 41 days before"),
-        ((statement(round=2), statement(round=2, official=True, channel="o"), *BOTH), "2025-06-01; not in use yet."),
+        ((statement(round=2), statement(round=2, official=True, channel="o"), *BOTH), "; this proof shows no use."),
     ],
 )
 def test_words__by_what_was_stated(statements, said):
     assert said in tell(verify(made(statements)))[0]
+
+
+def test_words__use_taken_out_of_a_proof__no_use_is_denied():
+    # Every part stands for itself, so that one may be taken out: what is not there says nothing.
+    document = json.loads(WHOLE)
+    document["statements"] = [part for part in document["statements"] if '"what":"use"' not in part["statement"]]
+    (said, *_) = tell(verify(canonical(document)))
+    assert said == "DV-7K3Q: published on 2025-06-01; this proof shows no use."
+    assert "not in use" not in said
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\x1b[2K", "\u202e", "\u2028", "\u200b"])
+def test_words__subject_with_marks_that_nobody_sees__stay_one_line_that_shows_them(mark, tmp_path, capsys):
+    forged = [one | {"subject": f"DV-7K3Q{mark}Signed with the real key"} for one in BOTH]
+    said = tell(verify(made(forged)))
+    assert said[0].startswith(f"DV-7K3Q{ascii(mark)[1:-1]}Signed")
+    assert all(line.isprintable() for line in said)
+    file = tmp_path / "forged.json"
+    file.write_bytes(made(forged))
+    assert main([str(file), "--key", "other\x1b[2K"]) == 1
+    assert capsys.readouterr().err.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("name", ["round", "what", "needs", "channel", "official", "published_on"])
+def test_words__statement_that_lacks_a_part__is_refused_in_words(name):
+    lacking = [{key: value for key, value in one.items() if key != name} for one in BOTH]
+    with pytest.raises(ProofBroken, match="statement"):
+        tell(verify(made(lacking)))
 
 
 def test_words__without_a_publication__is_no_proof():
