@@ -49,13 +49,13 @@ def since(admin, used, evaluated=None):
         (date(2024, 2, 29), None),
         (date(2023, 8, 31), date(2024, 2, 29)),
         (date(2024, 1, 31), None),
-        (date(2025, 7, 1), date(2024, 6, 30)),  # evaluated before it was taken into use again
+        (date(2025, 7, 1), date(2024, 6, 30)),  # in use once more since: a year from that day
         (date(2024, 12, 31), None),
     ],
 )
 def test_GD_10_1__counted_from_its_first_day_on_and_not_the_day_before(services, admin, owner, pack, used, evaluated):
     since(admin, used, evaluated)
-    day = months_after(evaluated or used, pack["evaluation.interval_months"])
+    day = months_after(max(used, evaluated or used), pack["evaluation.interval_months"])
     remind = timedelta(days=pack["due.remind_days"])
     with services.session() as session:
         assert due.count_due(session, owner, pack, day - remind) == (1, day)
